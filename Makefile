@@ -1,0 +1,84 @@
+# The one door: continuous integration, the commit hooks and the Dockerfile call these targets too.
+# `make serve` and `make test` do all their own set-up and redo only what has changed since.
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+RECIPE ?=
+ARGS ?=
+PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
+    "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
+
+VENV := .venv
+# Homebrew's libraries are outside the dynamic linker's default path on Apple silicon.
+BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib:/usr/local/lib )$(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
+
+# $(call apt_install,PACKAGE,OTHERWISE): a Debian package, or the words that say what to do where apt-get cannot.
+apt_install = { command -v apt-get >/dev/null \
+    && echo "Installing the system package $(1)" \
+    && $(SUDO) apt-get update --quiet=2 \
+    && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
+    || { echo "$(2)" >&2; exit 1; }
+
+.PHONY: help serve test lint format train evaluate doctor openapi install system clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
+	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
+
+test: system lint ## lint, then every test (ARGS="-k name" to choose)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## style, format, types and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/.installed-dev ## rewrite the sources in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: system $(VENV)/.installed-dev ## run a training recipe: RECIPE=name (none: list them)
+	$(BIN)/python -m training $(or $(RECIPE),--list) $(ARGS)
+
+evaluate: system $(VENV)/.installed-dev ## measure decode rate, PSNR, SSIM and time on the synthetic sets
+	$(BIN)/python -m training.evaluate $(ARGS)
+
+doctor: install ## say what is missing on this machine, and the command that mends it
+	$(BIN)/qrestore doctor
+
+openapi: $(VENV)/.installed-dev ## renew the OpenAPI snapshot after a wanted change of the interface
+	$(BIN)/pytest tests/api/test_openapi.py --snapshot-update
+
+install: $(VENV)/.installed ## the virtual environment and its packages, without the system library
+
+clean: ## remove the virtual environment, caches and build products (not runs/ or weights/)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find app training tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system: $(VENV)/.created
+	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library("zbar") is None)' \
+	    || $(call apt_install,libzbar0,qrestore needs the shared library of ZBar. \
+	        Debian or Ubuntu: apt-get install libzbar0. macOS: brew install zbar. Then run make again.)
+
+# Stamps: a target is redone only when pyproject.toml is newer than its last success.
+$(VENV)/.created:
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "qrestore needs Python 3.11 or newer. Debian or Ubuntu: apt-get install python3 python3-venv." \
+	    "macOS: brew install python. One that is elsewhere: make PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || $(call apt_install,$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'),$(PYTHON) \
+	        cannot make virtual environments. Debian or Ubuntu: apt-get install python3-venv. Then run make again.)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev,training]'
+	@touch $(VENV)/.installed $@

@@ -1,0 +1,101 @@
+"""Pure ASGI middleware: what surrounds every request before any of it is parsed."""
+
+import logging
+import re
+import time
+import uuid
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import InternalError, MalformedBody, UploadTooLarge
+from app.metrics import Metrics
+from app.problems import problem_response
+
+log = logging.getLogger("qrestore.http")
+
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_DIGITS: Final = re.compile(r"[0-9]{1,20}")
+_UNMATCHED: Final = "unmatched"
+
+
+class RequestContext:
+    """Gives each request an id, measures it, and answers 500 where nothing else answered.
+
+    A sane X-Request-ID from the client is kept, anything else is replaced. The id is at `scope["state"]["request_id"]`
+    and in the answer's headers.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        began = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        self._metrics.request_started()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            if status:
+                raise
+            await problem_response(scope, InternalError())(scope, receive, send_with_id)
+        finally:
+            if "problem_category" in state:
+                self._metrics.problem(state["problem_category"])
+            endpoint = getattr(scope.get("route"), "path", _UNMATCHED)
+            self._metrics.request_finished(endpoint=endpoint, status=status, seconds=time.perf_counter() - began)
+
+
+class UploadLimit:
+    """Refuses request bodies of more than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("Content-Length")
+        if declared is not None and not _DIGITS.fullmatch(declared):
+            await problem_response(scope, MalformedBody("The Content-Length is not valid."))(scope, receive, send)
+            return
+        if declared is not None and int(declared) > self._max_bytes:
+            await problem_response(scope, self._refusal())(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self._max_bytes:
+                    raise self._refusal()
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+    def _refusal(self) -> UploadTooLarge:
+        return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")

@@ -1,0 +1,96 @@
+"""Runs networks on crops. The only place that normalises, pads, picks number formats, clamps and crops."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.errors import InvalidCheckpoint
+from app.models import checkpoint
+from app.models.checkpoint import Checkpoint
+from app.pipeline.imaging import GreyImage
+
+
+def normalise(crop: GreyImage) -> NDArray[np.float32]:
+    """Stretches the 2nd to 98th percentile of an 8-bit crop over [0, 1], clipped; a flat crop becomes 0.5 throughout."""
+    low, high = np.percentile(crop, (2, 98))
+    if high - low < 1:
+        return np.full(crop.shape, 0.5, dtype=np.float32)
+    return np.clip((crop.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+
+
+def pad(crop: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
+    """Repeats the right and bottom border until both sides are multiples of ``multiple``."""
+    height, width = crop.shape
+    return np.pad(crop, ((0, -height % multiple), (0, -width % multiple)), mode="edge")
+
+
+class Restorer(Protocol):
+    """Turns degraded crops into restored ones ``scale`` times as large, both (H, W) uint8."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def scale(self) -> int: ...
+
+    def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]: ...
+
+
+class TorchRestorer:
+    """A restorer that runs a checkpoint's network with torch on one device."""
+
+    def __init__(self, card: Checkpoint, *, device: str = "cpu") -> None:
+        self.card = card
+        self._device = torch.device(device)
+        self._network = card.network.to(self._device).eval()
+        self._multiple = int(getattr(card.network, "size_multiple"))  # noqa: B009 - an attribute of every network
+        self._scale = int(getattr(card.network, "scale"))  # noqa: B009
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def scale(self) -> int:
+        return self._scale
+
+    @torch.inference_mode()
+    def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]:
+        """Restores crops of one common size in one batch; the answer is clamped and has no padding left."""
+        height, width = crops[0].shape
+        stack = np.stack([pad(normalise(crop), self._multiple) for crop in crops])[:, None]
+        restored = self._network(torch.from_numpy(stack).to(self._device)).float().clamp(0, 1).cpu().numpy()
+        whole = np.rint(restored[:, 0, : height * self._scale, : width * self._scale] * 255).astype(np.uint8)
+        return list(whole)
+
+    def warm_up(self) -> None:
+        """Runs one inference, so that the first request does not pay for lazy initialisation."""
+        self.restore([np.zeros((64, 64), dtype=np.uint8)])
+
+
+def pick_device(wanted: str) -> str:
+    """The torch device to use: ``wanted`` itself, or for "auto" CUDA, else MPS, else the CPU."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def load_restorers(directory: Path, device: str) -> dict[str, TorchRestorer]:
+    """Every checkpoint of a directory by name. Raises InvalidCheckpoint for a bad one and where there is none."""
+    paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
+    if not paths:
+        raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
+    return {path.name.removesuffix(checkpoint.SUFFIX): TorchRestorer(checkpoint.load(path), device=device) for path in paths}
+
+
+def upscaled(image: GreyImage, factor: float) -> GreyImage:
+    """Bicubic enlargement (or area reduction) by ``factor``: what plain interpolation offers beside a network."""
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,116 @@
+"""Errors as RFC 9457 problem details: the one place where an exception becomes an HTTP answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.errors import QrestoreError
+from app.schemas import InvalidField, Problem
+
+MEDIA_TYPE: Final = "application/problem+json"
+_UNKNOWN_REQUEST: Final = "unknown"
+
+
+def problem_response(scope: Scope, error: QrestoreError) -> Response:
+    return _respond(scope, status=error.status, title=error.title, detail=error.detail, category=error.category)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, QrestoreError):
+        raise TypeError from error
+    return problem_response(request.scope, error)
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """404, 405 and their kind, which the framework raises. Its own detail text is not passed on."""
+    if not isinstance(error, HTTPException):
+        raise TypeError from error
+    status = HTTPStatus(error.status_code)
+    return _respond(
+        request.scope,
+        status=status,
+        title=status.phrase,
+        detail=f"{status.description or status.phrase}.",
+        category=status.name.lower(),
+        headers=error.headers,
+    )
+
+
+async def answer_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError from error
+    fields = [InvalidField(location=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
+    return _respond(
+        request.scope,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        title="Invalid request",
+        detail="Some parameters are not valid.",
+        category="invalid_request",
+        errors=fields,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem, and say so in its OpenAPI description."""
+    app.add_exception_handler(QrestoreError, answer_error)
+    app.add_exception_handler(HTTPException, answer_http_exception)
+    app.add_exception_handler(RequestValidationError, answer_validation_error)
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            schemas = schema["components"]["schemas"]
+            shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(shape.pop("$defs", {}))
+            schemas["Problem"] = shape
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]
+
+
+def described(*errors: type[QrestoreError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries for the problems that an operation may answer, grouped by status."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    titles: dict[int, list[str]] = {}
+    for error in errors:
+        titles.setdefault(error.status, []).append(error.title)
+    return {status: {"description": "; ".join(names), "content": content} for status, names in sorted(titles.items())}
+
+
+def _respond(
+    scope: Scope,
+    *,
+    status: int,
+    title: str,
+    detail: str,
+    category: str,
+    errors: list[InvalidField] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    state = scope.setdefault("state", {})
+    state["problem_category"] = category
+    problem = Problem(
+        type=f"urn:qrestore:problem:{category}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=quote(scope["path"]),
+        request_id=state.get("request_id", _UNKNOWN_REQUEST),
+        errors=errors,
+    )
+    return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)

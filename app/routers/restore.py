@@ -1,0 +1,110 @@
+"""POST /restore: the restored picture of a code, as PNG or JSON."""
+
+from functools import partial
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from app import errors
+from app.dependencies import UPLOAD_BODY, CurrentService, ReadyPipeline, RequestId, UploadedImage
+from app.pipeline.imaging import encode_png
+from app.pipeline.ladder import Restoration
+from app.problems import described
+from app.schemas import RestoreAnswer, RestoreOptions
+
+router = APIRouter(tags=["codes"])
+
+PNG: Final = "image/png"
+JSON: Final = "application/json"
+_LONGEST_TEXT: Final = 2048
+"""Most bytes of X-Qrestore-Text: many proxies refuse longer header lines."""
+
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The restored code: PNG, or JSON where `Accept` prefers it",
+        "content": {
+            PNG: {"schema": {"type": "string", "format": "binary"}},
+            JSON: {"schema": {"$ref": "#/components/schemas/RestoreAnswer"}},
+        },
+        "headers": {
+            "X-Qrestore-Network": {"description": "network that made it, or none", "schema": {"type": "string"}},
+            "X-Qrestore-Route": {
+                "description": "laplacian_variance=..., threshold=...; absent when no network ran",
+                "schema": {"type": "string"},
+            },
+            "X-Qrestore-Codes": {"description": "number of codes read", "schema": {"type": "integer"}},
+            "X-Qrestore-Text": {
+                "description": "text of the first code, percent-encoded UTF-8; absent when it is very long",
+                "schema": {"type": "string"},
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/restore",
+    summary="Restore the picture of a QR code",
+    openapi_extra=UPLOAD_BODY,
+    response_class=Response,
+    response_model=None,
+    responses=_ANSWERS | described(*errors.UPLOAD_ERRORS, errors.UnknownNetwork),
+)
+async def restore(
+    data: UploadedImage,
+    options: Annotated[RestoreOptions, Query()],
+    pipeline: ReadyPipeline,
+    service: CurrentService,
+    request_id: RequestId,
+    accept: Annotated[str, Header()] = PNG,
+) -> Response:
+    """PNG by default; with `Accept: application/json` the PNG as base64, beside route, trace and codes."""
+    work = partial(
+        pipeline.restore, data, network=options.network, scale=int(options.scale), binary=options.binary
+    )
+    restoration = await service.slots.run(work)
+    service.metrics.record(restoration.outcome)
+    if prefers_json(accept):
+        answer = RestoreAnswer.of(restoration, request_id=request_id)
+        return JSONResponse(answer.model_dump(mode="json"), headers={"Vary": "Accept"})
+    return Response(encode_png(restoration.image), media_type=PNG, headers=_headers(restoration))
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether an Accept header ranks application/json above image/png; PNG wins a draw."""
+    weights: dict[str, float] = {}
+    for entry in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weights[kind] = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+
+    def weight(kind: str) -> float:
+        patterns = (kind, kind.partition("/")[0] + "/*", "*/*")
+        return next((weights[pattern] for pattern in patterns if pattern in weights), 0.0)
+
+    return weight(JSON) > weight(PNG)
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _headers(restoration: Restoration) -> dict[str, str]:
+    outcome = restoration.outcome
+    headers = {
+        "Vary": "Accept",
+        "X-Qrestore-Network": quote(restoration.network or "none"),
+        "X-Qrestore-Codes": str(len(outcome.codes)),
+    }
+    if outcome.route is not None:
+        route = outcome.route
+        headers["X-Qrestore-Route"] = f"laplacian_variance={route.laplacian_variance:.6g}, threshold={route.threshold:.6g}"
+    if outcome.codes:
+        text = quote(outcome.codes[0].symbol.text, safe="", errors="replace")
+        if len(text) <= _LONGEST_TEXT:
+            headers["X-Qrestore-Text"] = text
+    return headers

@@ -1,0 +1,267 @@
+"""Wire types: what HTTP and the command line answer, and how they are made from the pipeline's results."""
+
+from base64 import b64encode
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.pipeline import severity
+from app.pipeline.imaging import GreyImage, encode_png
+from app.pipeline.ladder import Effort, Found, Outcome, Restoration, Stage
+
+Point = Annotated[tuple[float, float], Field(description="x and y in pixels, from the top left of the stored image")]
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Code(Wire):
+    """One code that was read."""
+
+    text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
+    bytes_base64: str = Field(description="exact payload bytes")
+    content_type: str
+    symbology: str = Field(description="QRCode, MicroQRCode or RMQRCode")
+    version: int | None
+    ec_level: str | None
+    engine: str = Field(description="decoder that read it")
+    rung: str = Field(description="step of the ladder that made it readable")
+    position: Annotated[
+        tuple[Point, Point, Point, Point],
+        Field(
+            description="outer corners, clockwise from the symbol's own top left, in pixels of the image as stored: "
+            "EXIF orientation is not applied"
+        ),
+    ]
+
+    @classmethod
+    def of(cls, found: Found) -> Self:
+        symbol = found.symbol
+        return cls(
+            text=symbol.text.encode("utf-8", "replace").decode("utf-8"),
+            bytes_base64=b64encode(symbol.payload).decode("ascii"),
+            content_type=symbol.content_type,
+            symbology=symbol.symbology,
+            version=symbol.version,
+            ec_level=symbol.ec_level,
+            engine=symbol.engine,
+            rung=found.rung,
+            position=symbol.corners,
+        )
+
+
+class ImageSize(Wire):
+    width: int
+    height: int
+
+
+class Route(Wire):
+    """Which network came first, and the sharpness that decided it."""
+
+    laplacian_variance: float
+    threshold: float
+    network: str
+
+    @classmethod
+    def of(cls, route: severity.Route | None) -> Self | None:
+        return None if route is None else cls.model_validate(route)
+
+
+class TraceEntry(Wire):
+    """One stage of the pipeline: how long it took, and how many codes were known after it."""
+
+    stage: str
+    seconds: float
+    codes: int
+
+    @classmethod
+    def list_of(cls, trace: tuple[Stage, ...]) -> list[Self]:
+        return [cls.model_validate(stage) for stage in trace]
+
+
+_CODE_EXAMPLE: dict[str, Any] = {
+    "text": "https://example.org/ticket/4711",
+    "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy90aWNrZXQvNDcxMQ==",
+    "content_type": "Text",
+    "symbology": "QRCode",
+    "version": 3,
+    "ec_level": "M",
+    "engine": "zxing",
+    "rung": "light",
+    "position": [[101.0, 96.5], [411.0, 98.0], [409.5, 407.0], [99.0, 405.5]],
+}
+_FINDINGS_EXAMPLE: dict[str, Any] = {
+    "codes": [_CODE_EXAMPLE],
+    "image": {"width": 512, "height": 512},
+    "route": {"laplacian_variance": 212.4, "threshold": 100.0, "network": "lenet"},
+    "trace": [
+        {"stage": "direct", "seconds": 0.011, "codes": 0},
+        {"stage": "light", "seconds": 0.082, "codes": 1},
+    ],
+    "truncated": False,
+    "request_id": "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11",
+}
+
+
+class DecodeAnswer(Wire):
+    """Every code in the picture. A picture without a readable code has an empty list."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_FINDINGS_EXAMPLE]})
+
+    codes: list[Code]
+    image: ImageSize = Field(description="size of the image as stored")
+    route: Route | None = Field(description="null when no network ran")
+    trace: list[TraceEntry]
+    truncated: bool = Field(description="true when there were more codes than an answer may hold")
+    request_id: str
+
+    @classmethod
+    def of(cls, outcome: Outcome, *, request_id: str) -> Self:
+        return cls(**_findings(outcome, request_id))
+
+
+class FileAnswer(DecodeAnswer):
+    """A line of `qrestore decode`: the HTTP answer and the file it belongs to."""
+
+    file: str
+
+    @classmethod
+    def of_file(cls, outcome: Outcome, *, file: str, request_id: str) -> Self:
+        return cls(file=file.encode("utf-8", "replace").decode("utf-8"), **_findings(outcome, request_id))
+
+
+class RestoreAnswer(Wire):
+    """The restored code as a PNG, beside what was read in it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"png_base64": "iVBORw0KGgo...", "restored": {"width": 232, "height": 232}, "network": "lenet"}
+                | _FINDINGS_EXAMPLE
+            ]
+        }
+    )
+
+    png_base64: str = Field(description="grey PNG of the restored code")
+    restored: ImageSize = Field(description="size of that PNG")
+    network: str | None = Field(description="network that made it; null when none was needed")
+    codes: list[Code]
+    image: ImageSize = Field(description="size of the uploaded image as stored")
+    route: Route | None
+    trace: list[TraceEntry]
+    truncated: bool
+    request_id: str
+
+    @classmethod
+    def of(cls, restoration: Restoration, *, request_id: str) -> Self:
+        return cls(
+            png_base64=b64encode(encode_png(restoration.image)).decode("ascii"),
+            restored=_size(restoration.image),
+            network=restoration.network,
+            **_findings(restoration.outcome, request_id),
+        )
+
+
+def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
+    return {
+        "codes": [Code.of(found) for found in outcome.codes],
+        "image": ImageSize(width=outcome.width, height=outcome.height),
+        "route": Route.of(outcome.route),
+        "trace": TraceEntry.list_of(outcome.trace),
+        "truncated": outcome.truncated,
+        "request_id": request_id,
+    }
+
+
+def _size(image: GreyImage) -> ImageSize:
+    height, width = image.shape
+    return ImageSize(width=width, height=height)
+
+
+class DecodeOptions(BaseModel):
+    """Query of POST /decode."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    effort: Effort | None = Field(
+        default=None, description="how far up the ladder to go; the service's own default when left out"
+    )
+
+
+class RestoreOptions(BaseModel):
+    """Query of POST /restore."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: str = Field(
+        default="auto", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="`auto`, or a name that /models lists"
+    )
+    scale: Literal["1", "4"] = Field(default="1", description="1 keeps the size, 4 enlarges by the x4 network")
+    binary: bool = Field(default=False, description="black and white instead of grey")
+
+
+class Base64Upload(BaseModel):
+    """The JSON form of an upload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_base64: str = Field(description="the image file, standard base64 with padding")
+
+
+class ModelCard(Wire):
+    """A checkpoint that is loaded, as its file describes it."""
+
+    name: str
+    architecture: str
+    parameters: int
+    scale: int = Field(description="output pixels per input pixel")
+    config: dict[str, Any]
+    provenance: dict[str, Any] = Field(description="recipe, seed, data and training time")
+    measured: dict[str, Any] = Field(description="rates measured with this checkpoint")
+
+
+class Models(Wire):
+    device: str = Field(description="where the networks run: cuda, mps or cpu")
+    models: list[ModelCard]
+
+
+class Version(Wire):
+    name: str
+    version: str
+
+
+class Health(Wire):
+    status: Literal["alive", "ready"]
+
+
+class InvalidField(Wire):
+    location: str
+    message: str
+
+
+class Problem(Wire):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:qrestore:problem:unsupported_image",
+                    "title": "Unsupported image format",
+                    "status": 415,
+                    "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image.",
+                    "instance": "/decode",
+                    "request_id": "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[InvalidField] | None = Field(default=None, description="the parts of the request that are not valid")

@@ -1,0 +1,46 @@
+"""Everything an operator may set, and the only reader of the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.pipeline import PIXEL_CEILING
+from app.pipeline.ladder import Effort
+
+_SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+
+
+def _slots() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+def _threads() -> int:
+    return max(1, (os.cpu_count() or 1) // _slots())
+
+
+class Settings(BaseSettings):
+    """Read from the environment under the prefix QRESTORE_; arguments win over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="QRESTORE_", frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="port; 0 takes a free one")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severe line logged")
+
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        default="auto", description="where the networks run; auto takes CUDA, else MPS, else the CPU"
+    )
+    weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder whose every .safetensors file is served")
+
+    workers: PositiveInt = Field(default_factory=_slots, description="images worked on at once; others wait")
+    torch_threads: PositiveInt = Field(default_factory=_threads, description="CPU threads of one network inference")
+
+    max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
+    max_pixels: Annotated[int, Field(ge=1, le=PIXEL_CEILING)] = Field(
+        default=50_000_000, description="most pixels in an image, read from its header"
+    )
+    max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
+    default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")

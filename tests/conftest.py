@@ -1,0 +1,66 @@
+"""Fixtures that every test may use: pictures of codes, settings that ignore the environment, ready applications."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytest
+import segno
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.pipeline.imaging import GreyImage, encode_png
+from app.service import LadderLike, Pipeline
+from app.settings import Settings
+
+MAX_PIXELS = 50_000_000
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--snapshot-update", action="store_true", help="write snapshots anew instead of comparing")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """Tests must not depend on the QRESTORE_ variables of whoever runs them."""
+    outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QRESTORE_")}
+    yield
+    os.environ.update(outside)
+
+
+def qr_picture(content: str | bytes, *, scale: int = 6, error: str = "m") -> GreyImage:
+    """A clean symbol with its quiet zone, black on white."""
+    buffer = io.BytesIO()
+    segno.make(content, error=error, micro=False).save(buffer, kind="png", scale=scale, border=4)
+    image = cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    return np.asarray(image, np.uint8)
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., GreyImage]:
+    return qr_picture
+
+
+@pytest.fixture(scope="session")
+def blank_png() -> bytes:
+    return encode_png(np.full((48, 64), 255, np.uint8))
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., TestClient]]:
+    """start(ladder, **settings) -> client of a started application on that ladder."""
+    clients: list[TestClient] = []
+
+    def build(ladder: LadderLike, **settings: object) -> TestClient:
+        chosen = Settings.model_validate(settings)
+        pipeline = Pipeline(ladder=ladder, max_pixels=chosen.max_pixels)
+        client = TestClient(create_app(chosen, pipeline=pipeline))
+        client.__enter__()
+        clients.append(client)
+        return client
+
+    yield build
+    for client in clients:
+        client.__exit__(None, None, None)

@@ -1,0 +1,166 @@
+"""Endless training samples: each a degraded crop as the served path would cut it, and the clean symbol behind it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.pipeline import rectifying, restoring
+from app.pipeline.symbology import QUIET_ZONE, dimension, render
+from training import degrade
+from training.symbols import random_symbol
+
+_SHARP = 6  # pixels a module at which a symbol is drawn before anything happens to it
+_SURROUND = 4  # modules of clutter drawn around the quiet zone
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``degraded``: (N, 1, H, W) in [0, 1]; ``clean``: (N, 1, sH, sW) in {0, 1} with s the network's scale;
+    ``dark``: (N, 1, M, M) in {0, 1}, the modules of ``clean`` where these lie on a grid, else None."""
+
+    degraded: Tensor
+    clean: Tensor
+    dark: Tensor | None
+
+
+def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
+    """Background: octave noise, sometimes a check of random modules or lines such as text leaves."""
+    field = np.zeros((size, size), dtype=np.float32)
+    for octave in range(2, 6):
+        grid = rng.random((2**octave, 2**octave), dtype=np.float32)
+        field += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 2 ** (octave - 2)
+    field = cv2.normalize(field, None, float(rng.uniform(0, 0.5)), float(rng.uniform(0.5, 1)), cv2.NORM_MINMAX)
+    kind = rng.random()
+    if kind < 0.2:
+        cells = max(2, round(size / module))
+        check = (rng.random((cells, cells)) < 0.5).astype(np.float32)
+        field = cv2.resize(check, (size, size), interpolation=cv2.INTER_NEAREST)
+    elif kind < 0.4:
+        for row in range(0, size, max(3, round(rng.uniform(0.8, 2.5) * module))):
+            row_ink = (rng.random(size // 3 + 1) < 0.5).repeat(3)[:size]
+            field[row : row + max(1, round(0.5 * module)), row_ink] = rng.uniform(0, 0.4)
+    elif kind < 0.7:
+        field[:] = rng.uniform(0.0, 1.0)
+    return field
+
+
+def draw_label(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
+    """A symbol with a quiet zone of 1 to 4 modules on clutter, ``_SURROUND`` + 4 modules around it, (S, S) in [0, 1]."""
+    margin = (QUIET_ZONE + _SURROUND) * pixels
+    clean = render(modules, pixels=pixels, quiet_zone=0).astype(np.float32) / np.float32(255)
+    size = clean.shape[0] + 2 * margin
+    label = _clutter(rng, size, pixels)
+    quiet = round(pixels * (rng.uniform(1, QUIET_ZONE) if rng.random() < 0.4 else QUIET_ZONE))
+    label[margin - quiet : size - margin + quiet, margin - quiet : size - margin + quiet] = 1
+    label[margin : size - margin, margin : size - margin] = clean
+    return label
+
+
+def _photograph(
+    label: degrade.Image, rng: Generator, *, modules: int, module: float
+) -> tuple[degrade.Image, NDArray[np.float64], float]:
+    """Warps the label into a camera picture with ``module`` pixels a module on average, any turn within +-45 degrees.
+
+    Returns the picture, the symbol's true corners in it (4, 2), and the scale from label to picture.
+    """
+    scale = module / _SHARP
+    side = label.shape[0]
+    out = int(np.ceil(side * scale * 1.25)) + 8
+    centre = np.array([side / 2, side / 2])
+    angle = rng.uniform(-np.pi / 4, np.pi / 4) if rng.random() < 0.7 else rng.normal(0, 0.02)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    square = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
+    tilt = rng.uniform(-0.1, 0.1, (4, 2)) * side if rng.random() < 0.5 else 0.0
+    target = ((square + tilt - centre) @ turn.T) * scale + out / 2
+    matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
+    if scale < 1:  # area sampling: the box of a camera pixel, as a gaussian of about the same width
+        label = degrade.gaussian(label, sigma=0.45 / scale)
+    shift = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ matrix @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    picture = cv2.warpPerspective(label, shift, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    margin = (side - modules * _SHARP) / 2
+    corners = np.array([[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]])
+    projected = cv2.perspectiveTransform(corners[None], matrix)[0]
+    return np.asarray(picture, dtype=np.float32), projected, scale
+
+
+def aligned_sample(rng: Generator, version: int, *, corner_error: float = 0.35) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A canonical crop (H, W) in [0, 1] cut out of a synthetic photograph, and the symbol's modules.
+
+    The crop is made by the served path's own ``rectify`` from corners that are off by a normal error of up to
+    ``corner_error`` modules, so alignment is as imperfect as in service.
+    """
+    modules = random_symbol(rng, version)
+    size = dimension(version)
+    label = draw_label(rng, modules)
+    label = degrade.ink(label, rng, module=_SHARP)
+    if rng.random() < 0.25:
+        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 0.7) * _SHARP)
+    if rng.random() < 0.2:
+        label = degrade.occlude(label, rng, module=_SHARP)
+    if rng.random() < 0.6:
+        label = degrade.shade(label, rng)
+    if rng.random() < 0.2:
+        label = degrade.glare(label, rng)
+    label = degrade.blur(label, rng, module=_SHARP)
+    module = rng.uniform(1.0, 2.6) if rng.random() < 0.4 else rng.uniform(2.6, 8.0)
+    picture, corners, _ = _photograph(label, rng, modules=size, module=module)
+    picture = degrade.sensor(picture, rng)
+    error = np.clip(rng.normal(0, corner_error / 2, (4, 2)), -corner_error, corner_error) * module
+    grey = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    crop = rectifying.rectify(grey, corners + error, size)
+    return restoring.normalise(crop), modules
+
+
+def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple: int) -> Batch:
+    """A batch of ``size`` aligned samples of one version, small versions more often; padded as the restorer pads."""
+    versions = np.arange(1, max_version + 1)
+    weights = 1 / (versions + 4.0)
+    version = int(rng.choice(versions, p=weights / weights.sum()))
+    degraded, clean, dark = [], [], []
+    for _ in range(size):
+        crop, modules = aligned_sample(rng, version)
+        degraded.append(restoring.pad(crop, size_multiple))
+        sharp = render(modules, pixels=rectifying.PIXELS_PER_MODULE).astype(np.float32) / np.float32(255)
+        clean.append(restoring.pad(sharp, size_multiple))
+        dark.append(np.pad(modules, QUIET_ZONE))
+    return Batch(
+        degraded=torch.from_numpy(np.stack(degraded))[:, None],
+        clean=torch.from_numpy(np.stack(clean))[:, None],
+        dark=torch.from_numpy(np.stack(dark).astype(np.float32))[:, None],
+    )
+
+
+def upscaling_batch(rng: Generator, *, size: int, patch: int) -> Batch:
+    """Low-resolution patches (``patch`` pixels a side, 1 to 3.2 pixels a module) with the four times larger clean ones."""
+    pairs = [_upscaling_pair(rng, patch) for _ in range(size)]
+    degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
+    return Batch(degraded=degraded, clean=clean, dark=None)
+
+
+def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.Image]:
+    module = float(rng.uniform(1.0, 3.2))
+    version = int(rng.integers(1, 9))
+    label = draw_label(rng, random_symbol(rng, version))
+    fine = 4 * module / _SHARP
+    side = 4 * patch
+    angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)
+    matrix = cv2.getRotationMatrix2D((label.shape[1] / 2, label.shape[0] / 2), angle, fine)
+    reach = max(0.0, dimension(version) * module * 2 - side / 2 + 2 * module)
+    matrix[:, 2] += side / 2 - np.array(label.shape) / 2 + rng.uniform(-reach, reach, 2)
+    if fine < 1:
+        label = degrade.gaussian(label, sigma=0.3 / fine)
+    clean = cv2.warpAffine(label, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    photo = degrade.ink(clean, rng, module=4 * module)
+    if rng.random() < 0.5:
+        photo = degrade.gaussian(photo, sigma=rng.uniform(0.2, 0.8) * 4 * module)
+    photo = cv2.resize(photo, (patch, patch), interpolation=cv2.INTER_AREA)
+    photo = degrade.noise(photo, rng, sigma=0.25 * rng.random() ** 2)
+    if rng.random() < 0.5:
+        photo = degrade.jpeg(photo, quality=int(rng.integers(10, 96)))
+    grey = np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+    return restoring.normalise(grey), np.asarray(clean, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""One function a run, each returning the whole TrainConfig. `python -m training RECIPE` runs one."""
+
+from collections.abc import Callable
+from functools import partial
+
+from training.data import aligned_batch, upscaling_batch
+from training.loop import TrainConfig
+from training.losses import decoding_loss, pixel_loss
+
+_STEM = 4  # one position of the networks' first level is one module of the canonical crop
+_ALIGNED = {
+    "sample": "canonical crop at 4 px a module, corners off by up to 0.35 module, cut by app.pipeline.rectifying",
+    "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
+    "blur": "motion 0.5-6 modules, shake 0.8-5, defocus 0.4-2.2, gaussian 0.25-1.3, none 10 %",
+    "resolution": "1.0-2.6 px a module (40 %), 2.6-8",
+    "sensor": "noise 0.15 u^2, JPEG 10-95 (70 %)",
+    "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends 25 %",
+}
+
+
+def lenet() -> TrainConfig:
+    """LENet, the light network, on aligned crops."""
+    batch_size = 16
+    return TrainConfig(
+        name="lenet",
+        architecture="LENet",
+        network={"channels": 1, "base": 40, "blocks": (2, 2, 2, 2), "stem": _STEM, "residual_init": 0.1},
+        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
+        loss=decoding_loss,
+        data=dict(_ALIGNED),
+        minutes=60,
+        batch_size=batch_size,
+        learning_rate=1.5e-3,
+        seed=11,
+    )
+
+
+def eg_restormer_small() -> TrainConfig:
+    """EG-Restormer in the size that a CPU can train, on aligned crops."""
+    batch_size = 12
+    return TrainConfig(
+        name="eg-restormer-small",
+        architecture="EGRestormer",
+        network={"channels": 1, "width": 24, "blocks": (1, 2, 2, 3), "heads": (1, 2, 4, 8), "refinement": 1, "stem": _STEM},
+        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
+        loss=decoding_loss,
+        data=dict(_ALIGNED),
+        minutes=95,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        seed=12,
+    )
+
+
+def eg_restormer() -> TrainConfig:
+    """EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU."""
+    batch_size = 16
+    return TrainConfig(
+        name="eg-restormer",
+        architecture="EGRestormer",
+        network={"channels": 1},
+        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8),
+        loss=decoding_loss,
+        data=dict(_ALIGNED),
+        minutes=600,
+        batch_size=batch_size,
+        learning_rate=3e-4,
+        seed=13,
+    )
+
+
+def srresnet() -> TrainConfig:
+    """SRResNet x4 on low-resolution patches of any turn."""
+    batch_size = 16
+    return TrainConfig(
+        name="srresnet-x4",
+        architecture="SRResNet",
+        network={"channels": 1, "width": 24, "blocks": 8},
+        make_batch=partial(upscaling_batch, size=batch_size, patch=40),
+        loss=pixel_loss,
+        data={
+            "sample": "40 px patches at 1-3.2 px a module, any turn (40 %) or a multiple of 90 degrees",
+            "symbols": "function patterns of versions 1-8, fair random bits elsewhere",
+            "degradation": "gaussian 0.2-0.8 modules (50 %), noise 0.25 u^2, JPEG 10-95 (50 %), contrast",
+        },
+        minutes=32,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        seed=14,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {
+    "lenet": lenet,
+    "eg-restormer-small": eg_restormer_small,
+    "eg-restormer": eg_restormer,
+    "srresnet-x4": srresnet,
+}
