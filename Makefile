@@ -52,7 +52,7 @@ doctor: install ## say what is missing on this machine, and the command that men
 	$(BIN)/qrestore doctor
 
 openapi: $(VENV)/.installed-dev ## renew the OpenAPI snapshot after a wanted change of the interface
-	$(BIN)/pytest tests/api/test_openapi.py --snapshot-update
+	$(BIN)/pytest tests/contracts/test_openapi.py --snapshot-update
 
 install: $(VENV)/.installed ## the virtual environment and its packages, without the system library
 

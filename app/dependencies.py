@@ -15,6 +15,7 @@ from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBod
 from app.schemas import Base64Upload
 from app.service import Pipeline, Service
 
+
 def service_of(request: Request) -> Service:
     service = request.app.state.service
     if not isinstance(service, Service):
@@ -67,6 +68,10 @@ class _InMemoryParser(MultiPartParser):
     """Keeps parts in memory: the body is bounded already, and spooling would write photographs to disk."""
 
     spool_max_size = sys.maxsize
+    complete = False
+
+    def on_end(self) -> None:
+        self.complete = True
 
 
 async def _multipart_image(request: Request) -> bytes:
@@ -77,6 +82,8 @@ async def _multipart_image(request: Request) -> bytes:
         raise MalformedBody from exc
     upload = form.get(FILE_FIELD)
     try:
+        if not parser.complete:
+            raise MalformedBody("The form ends before its closing boundary.")
         if not isinstance(upload, UploadFile):
             raise MissingInput(f"The form needs a file in a field named {FILE_FIELD}.")
         return await upload.read()

@@ -6,14 +6,15 @@ Imports only the standard library, and the rest by name while checking, so that 
 import ctypes.util
 import importlib
 import os
-import platform
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from platform import freedesktop_os_release as os_release
+from platform import python_version
 from types import ModuleType
 from typing import Final
 
@@ -64,10 +65,10 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
 
 def _python() -> Check:
     wanted = ".".join(map(str, OLDEST_PYTHON))
-    found = platform.python_version()
+    found = python_version()
     if sys.version_info >= OLDEST_PYTHON:
         return Check("python", good=True, found=found)
-    fix = _by_system(debian="apt-get install -y python3 python3-venv", macos="brew install python")
+    fix = _for_this_system(debian="apt-get install -y python3 python3-venv", macos="brew install python")
     return Check("python", good=False, found=f"{found}, {wanted} or newer is needed", fix=fix)
 
 
@@ -84,7 +85,7 @@ def _zbar() -> Check:
     if not isinstance(wrapper, str):
         return Check(name, good=True, found=f"pyzbar {_version_of('pyzbar')}")
     if ctypes.util.find_library("zbar") is None:
-        fix = _by_system(debian="apt-get install -y libzbar0", macos="brew install zbar")
+        fix = _for_this_system(debian="apt-get install -y libzbar0", macos="brew install zbar")
         return Check(name, good=False, found="the shared library is not installed", fix=fix)
     return Check(name, good=False, found=wrapper, fix=_pip_install("pyzbar"))
 
@@ -151,13 +152,18 @@ def _reinstall() -> str:
     return f"{sys.executable} -m pip install --editable {Path(__file__).resolve().parents[1]}"
 
 
-def _by_system(*, debian: str, macos: str) -> str:
-    if sys.platform == "darwin":
+def system_command(*, debian: str, macos: str, platform: str, release: Mapping[str, str]) -> str:
+    """The command for a `sys.platform` and, on Linux, the fields of its os-release file."""
+    if platform == "darwin":
         return macos
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
     if {"debian", "ubuntu"} & {release.get("ID", ""), *release.get("ID_LIKE", "").split()}:
         return debian if os.geteuid() == 0 else f"sudo {debian}"
     return f"your package manager's equivalent of: {debian}"
+
+
+def _for_this_system(*, debian: str, macos: str) -> str:
+    try:
+        release = os_release()
+    except OSError:
+        release = {}
+    return system_command(debian=debian, macos=macos, platform=sys.platform, release=release)

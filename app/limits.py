@@ -1,5 +1,7 @@
 """Pure ASGI middleware: what surrounds every request before any of it is parsed."""
 
+import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -20,6 +22,7 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _UNMATCHED: Final = "unmatched"
+_DISCARD_SECONDS: Final = 5.0
 
 
 class RequestContext:
@@ -67,7 +70,11 @@ class RequestContext:
 
 
 class UploadLimit:
-    """Refuses request bodies of more than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it."""
+    """Refuses request bodies of more than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it.
+
+    Many clients look for an answer only when they have sent everything, and lose it if the connection is reset under
+    them. So what still comes after a refusal is thrown away for a while, then the connection is closed.
+    """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
@@ -77,12 +84,13 @@ class UploadLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("Content-Length")
-        if declared is not None and not _DIGITS.fullmatch(declared):
-            await problem_response(scope, MalformedBody("The Content-Length is not valid."))(scope, receive, send)
+        declared = Headers(scope=scope).get("Content-Length", "0")
+        if not _DIGITS.fullmatch(declared):
+            refusal = MalformedBody("The Content-Length is not valid.")
+            await problem_response(scope, refusal)(scope, receive, self._closing(receive, send))
             return
-        if declared is not None and int(declared) > self._max_bytes:
-            await problem_response(scope, self._refusal())(scope, receive, send)
+        if int(declared) > self._max_bytes:
+            await problem_response(scope, self._refusal())(scope, receive, self._closing(receive, send))
             return
         received = 0
 
@@ -95,7 +103,38 @@ class UploadLimit:
                     raise self._refusal()
             return message
 
-        await self._app(scope, receive_counted, send)
+        closing = self._closing(receive, send)
+
+        async def send_or_close(message: Message) -> None:
+            await (closing if received > self._max_bytes else send)(message)
+
+        await self._app(scope, receive_counted, send_or_close)
 
     def _refusal(self) -> UploadTooLarge:
         return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
+
+    def _closing(self, receive: Receive, send: Send) -> Send:
+        """A `send` whose answer is the connection's last, ended only when the rest of the request was thrown away."""
+
+        async def send_and_discard(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Connection"] = "close"
+                await send(message)
+            elif message.get("more_body", False):
+                await send(message)
+            else:
+                await send({**message, "more_body": True})
+                await self._discard(receive)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        return send_and_discard
+
+    async def _discard(self, receive: Receive) -> None:
+        left = self._max_bytes
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while left > 0:
+                    message = await receive()
+                    if message["type"] != "http.request" or not message.get("more_body", False):
+                        return
+                    left -= len(message.get("body", b""))

@@ -16,7 +16,7 @@ from app.admission import Slots
 from app.errors import QrestoreError
 from app.limits import RequestContext, UploadLimit
 from app.metrics import Metrics
-from app.pipeline.ladder import Ladder
+from app.pipeline.ladder import Ladder, Tools
 from app.pipeline.locating import ClassicalLocator
 from app.pipeline.reading import ZBar, ZXing
 from app.pipeline.restoring import TorchRestorer, load_restorers, pick_device
@@ -37,21 +37,27 @@ one of at most 128 letters, digits, dots, colons, dashes and underscores, otherw
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
-    """Every checkpoint of the weights folder on the device, each having run once. Raises InvalidCheckpoint."""
+    """Every checkpoint of the weights folder on the device, each having run once.
+
+    Raises InvalidCheckpoint for a bad one and UnknownNetwork where the settings name one that is not there.
+    """
     torch.set_num_threads(settings.torch_threads)
     device = pick_device(settings.device)
     restorers = load_restorers(settings.weights, device)
     for restorer in restorers.values():
         restorer.warm_up()
-    ladder = Ladder(
-        engines=(ZXing(), ZBar()),
+    tools = Tools(
+        zxing=ZXing(),
+        zbar=ZBar(),
         locator=ClassicalLocator(),
         restorers=restorers,
+        light=settings.light_network,
+        heavy=settings.heavy_network,
+        upscaler=settings.upscale_network,
         threshold=_threshold(restorers.values()),
-        max_codes=settings.max_codes,
     )
     return Pipeline(
-        ladder=ladder,
+        ladder=Ladder(tools=tools, max_codes=settings.max_codes),
         max_pixels=settings.max_pixels,
         device=device,
         models=tuple(_card(restorer) for restorer in restorers.values()),
@@ -65,7 +71,7 @@ def create_app(settings: Settings | None = None, *, pipeline: Pipeline | None = 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loaded = pipeline or await asyncio.to_thread(load_pipeline, settings)
+        loaded = await asyncio.to_thread(load_pipeline, settings) if pipeline is None else pipeline
         service.metrics.models_loaded(loaded.models, device=loaded.device)
         service.pipeline = loaded
         log.info("ready: %d networks on %s", len(loaded.models), loaded.device)

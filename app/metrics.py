@@ -107,13 +107,13 @@ class Metrics:
             return Histogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=self.registry)
         return spec.kind(spec.name, spec.help, spec.labels, registry=self.registry)
 
-    def _counter(self, name: str, **labels: str) -> Counter:
+    def _counter(self, name: str, /, **labels: str) -> Counter:
         return self._child(Counter, name, labels)
 
-    def _gauge(self, name: str, **labels: str) -> Gauge:
+    def _gauge(self, name: str, /, **labels: str) -> Gauge:
         return self._child(Gauge, name, labels)
 
-    def _histogram(self, name: str, **labels: str) -> Histogram:
+    def _histogram(self, name: str, /, **labels: str) -> Histogram:
         return self._child(Histogram, name, labels)
 
     def _child(self, kind: type[M], name: str, labels: Mapping[str, str]) -> M:

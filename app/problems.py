@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.errors import QrestoreError
+from app.errors import QrestoreError, RequestError
 from app.schemas import InvalidField, Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -73,14 +73,27 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
-            schemas = schema["components"]["schemas"]
-            shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(shape.pop("$defs", {}))
-            schemas["Problem"] = shape
+            _describe_problems(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+def _describe_problems(schema: dict[str, Any]) -> None:
+    """Put Problem in the place of the framework's own description of invalid requests."""
+    schemas = schema["components"]["schemas"]
+    for framework_s_own in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(framework_s_own, None)
+    shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(shape.pop("$defs", {}))
+    schemas["Problem"] = shape
+    problem = described(RequestError)[RequestError.status]["content"]
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            answer = operation["responses"].get("422")
+            if answer is not None:
+                answer["content"] = problem
 
 
 def described(*errors: type[QrestoreError]) -> dict[int | str, dict[str, Any]]:

@@ -28,12 +28,18 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="port; 0 takes a free one")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severe line logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe of the lines logged"
+    )
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         default="auto", description="where the networks run; auto takes CUDA, else MPS, else the CPU"
     )
     weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder whose every .safetensors file is served")
+
+    light_network: str = Field(default="lenet", description="network for crops above the blur threshold")
+    heavy_network: str = Field(default="eg-restormer-small", description="network for crops at or below it")
+    upscale_network: str = Field(default="srresnet-x4", description="network that enlarges four times")
 
     workers: PositiveInt = Field(default_factory=_slots, description="images worked on at once; others wait")
     torch_threads: PositiveInt = Field(default_factory=_threads, description="CPU threads of one network inference")

@@ -3,19 +3,21 @@
 import io
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import segno
+import torch
 from fastapi.testclient import TestClient
 
 from app.main import create_app
+from app.models import NETWORKS
+from app.models.checkpoint import SUFFIX, Checkpoint, save
 from app.pipeline.imaging import GreyImage, encode_png
 from app.service import LadderLike, Pipeline
 from app.settings import Settings
-
-MAX_PIXELS = 50_000_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,3 +66,41 @@ def start() -> Iterator[Callable[..., TestClient]]:
     yield build
     for client in clients:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder of tiny untrained networks under the names that the service looks for."""
+    folder = tmp_path_factory.mktemp("weights")
+    settings = Settings()
+    torch.manual_seed(0)
+    for name, architecture, config in (
+        (settings.light_network, "LENet", {"channels": 1, "base": 4}),
+        (settings.heavy_network, "EGRestormer", {"channels": 1, "width": 8, "blocks": (1, 1, 1, 1), "refinement": 1}),
+        (settings.upscale_network, "SRResNet", {"channels": 1, "width": 4, "blocks": 1}),
+    ):
+        network = NETWORKS[architecture](**config)
+        made = Checkpoint(name, architecture, network, config, {"recipe": "none"}, {"decode_rate": 0.0})
+        save(made, folder / f"{name}{SUFFIX}")
+    return folder
+
+
+@pytest.fixture
+def configured(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of an operator who serves the tiny networks on the CPU."""
+    monkeypatch.setenv("QRESTORE_WEIGHTS", str(weights))
+    monkeypatch.setenv("QRESTORE_DEVICE", "cpu")
+
+
+@pytest.fixture(scope="session")
+def code_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("pictures") / "code.png"
+    file.write_bytes(encode_png(qr_picture("over the counter")))
+    return file
+
+
+@pytest.fixture(scope="session")
+def blank_file(tmp_path_factory: pytest.TempPathFactory, blank_png: bytes) -> Path:
+    file = tmp_path_factory.mktemp("pictures") / "blank.png"
+    file.write_bytes(blank_png)
+    return file

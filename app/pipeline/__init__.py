@@ -6,7 +6,8 @@ from typing import Final
 PIXEL_CEILING: Final = 1 << 28
 """Most pixels that OpenCV may ever decode, whatever the settings say.
 
-OpenCV reads its own limit once, when its library is loaded, so it is set here: before any room of the pipeline imports it.
+OpenCV reads its own limit once, when its library is loaded, so it is set here, before any
+room of the pipeline imports it.
 """
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXEL_CEILING))

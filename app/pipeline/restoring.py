@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -88,9 +87,3 @@ def load_restorers(directory: Path, device: str) -> dict[str, TorchRestorer]:
     if not paths:
         raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
     return {path.name.removesuffix(checkpoint.SUFFIX): TorchRestorer(checkpoint.load(path), device=device) for path in paths}
-
-
-def upscaled(image: GreyImage, factor: float) -> GreyImage:
-    """Bicubic enlargement (or area reduction) by ``factor``: what plain interpolation offers beside a network."""
-    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA), np.uint8)

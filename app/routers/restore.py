@@ -24,10 +24,8 @@ _LONGEST_TEXT: Final = 2048
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The restored code: PNG, or JSON where `Accept` prefers it",
-        "content": {
-            PNG: {"schema": {"type": "string", "format": "binary"}},
-            JSON: {"schema": {"$ref": "#/components/schemas/RestoreAnswer"}},
-        },
+        "model": RestoreAnswer,
+        "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
             "X-Qrestore-Network": {"description": "network that made it, or none", "schema": {"type": "string"}},
             "X-Qrestore-Route": {
@@ -61,9 +59,7 @@ async def restore(
     accept: Annotated[str, Header()] = PNG,
 ) -> Response:
     """PNG by default; with `Accept: application/json` the PNG as base64, beside route, trace and codes."""
-    work = partial(
-        pipeline.restore, data, network=options.network, scale=int(options.scale), binary=options.binary
-    )
+    work = partial(pipeline.restore, data, network=options.network, scale=int(options.scale), binary=options.binary)
     restoration = await service.slots.run(work)
     service.metrics.record(restoration.outcome)
     if prefers_json(accept):
@@ -102,7 +98,8 @@ def _headers(restoration: Restoration) -> dict[str, str]:
     }
     if outcome.route is not None:
         route = outcome.route
-        headers["X-Qrestore-Route"] = f"laplacian_variance={route.laplacian_variance:.6g}, threshold={route.threshold:.6g}"
+        score, threshold = route.laplacian_variance, route.threshold
+        headers["X-Qrestore-Route"] = f"laplacian_variance={score:.6g}, threshold={threshold:.6g}"
     if outcome.codes:
         text = quote(outcome.codes[0].symbol.text, safe="", errors="replace")
         if len(text) <= _LONGEST_TEXT:

@@ -68,7 +68,7 @@ def third_party_imports(package: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    return modules - sys.stdlib_module_names - {"app", "training"}
+    return modules - sys.stdlib_module_names - {"app", "training", "tests"}
 
 
 def declared(*extras: str) -> set[str]:
@@ -81,7 +81,9 @@ class TestProject:
         assert PROJECT["version"] == __version__
         assert SERVICES["qrestore"]["image"] == f"qrestore:{__version__}"
 
-    @pytest.mark.parametrize(("package", "extras"), [("app", ()), ("training", ("training",))])
+    @pytest.mark.parametrize(
+        ("package", "extras"), [("app", ()), ("training", ("training",)), ("tests", ("training", "dev"))]
+    )
     def test_every_import_is_declared(self, package: str, extras: tuple[str, ...]) -> None:
         owners = packages_distributions()
         undeclared = {
@@ -210,10 +212,13 @@ class TestMonitoring:
         text = "".join(path.read_text() for path in DASHBOARDS.glob("*.json"))
         assert set(re.findall(r'"datasource": \{\s*"type": "prometheus",\s*"uid": "([^"]+)"', text)) == {uid}
 
-    @pytest.mark.parametrize(("panel", "expression", "legend"), dashboard_queries())
-    def test_query_names_real_metrics_and_labels(self, panel: str, expression: str, legend: str) -> None:
+    @pytest.mark.parametrize(
+        ("expression", "legend"),
+        [pytest.param(query, legend, id=f"{panel}: {legend}") for panel, query, legend in dashboard_queries()],
+    )
+    def test_query_names_real_metrics_and_labels(self, expression: str, legend: str) -> None:
         (name,) = re.findall(r"\bqrestore_\w+", expression)
-        assert name in SCRAPED, panel
+        assert name in SCRAPED
         labels = {*SCRAPED[name].labels, *(["le"] if name.endswith("_bucket") else [])}
         grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(",")}
         assert grouped <= labels

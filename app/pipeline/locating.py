@@ -1,0 +1,353 @@
+"""Where in a picture the QR codes are: quads of outer corners, found without decoding them.
+
+Two searches are merged. zxing-cpp tells the positions of codes whose checksum fails, asked over several picture sizes,
+smoothings and binarizers. The second search looks for finder patterns by normalised correlation with a ring template at
+all sizes, which survives blur, noise and low resolution, groups them into right-angled triples and completes the fourth
+corner. Every quad is scored by how well the picture, sampled at its module centres, agrees with the function patterns
+of the supposed version.
+
+Positions follow `reading`: pixels from the picture's outer edge, corners clockwise as seen in the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import cv2
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.reading import Corners, ZXing, ZXingOptions, resize
+from app.pipeline.rectifying import homography, side_length
+from app.pipeline.symbology import VERSIONS, dimension, function_patterns, version_of
+
+Points = NDArray[np.float64]
+"""(N, 2) positions, x before y."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: correlation of the picture
+    with the known function patterns, -1 to 1; 0 for the whole picture, which is always the last candidate."""
+
+    corners: Corners
+    dimension: int | None
+    score: float
+
+
+class Locator(Protocol):
+    """Proposes places of codes, best first."""
+
+    def locate(self, image: GreyImage) -> list[Candidate]: ...
+
+
+class ClassicalLocator:
+    """Positions from zxing-cpp and from a search for finder patterns; at most `limit` quads, then the whole picture."""
+
+    def __init__(self, *, limit: int = 8) -> None:
+        self._limit = limit
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        if image.size == 0:
+            return []
+        pyramid = Pyramid(image)
+        found = [*_from_zxing(image, pyramid), *_from_finders(pyramid)]
+        return [*_best_of_overlapping(found)[: self._limit], whole_picture(image)]
+
+
+def whole_picture(image: GreyImage) -> Candidate:
+    height, width = (float(side) for side in image.shape)
+    return Candidate(((0.0, 0.0), (width, 0.0), (width, height), (0.0, height)), None, 0.0)
+
+
+# --- sizes of the picture -------------------------------------------------------------------------------------------
+
+_TOP_PIXELS = 1_000_000
+_ENLARGED_BELOW = 300_000
+_STEP = 2 ** (-1 / 3)
+_SMALLEST_SIDE = 48
+
+
+class Pyramid:
+    """The picture at sizes a third of an octave apart, the largest of at most about a megapixel."""
+
+    def __init__(self, image: GreyImage) -> None:
+        top = min(2.0 if image.size < _ENLARGED_BELOW else 1.0, (_TOP_PIXELS / image.size) ** 0.5)
+        largest = _reduced(image, top)
+        steps = max(1, int(np.log(_SMALLEST_SIDE / max(largest.shape)) / np.log(_STEP)) + 1)
+        self.factors = [top * _STEP**i for i in range(steps)]
+        self.pictures = [resize(largest, _STEP**i) for i in range(steps)]
+
+    def sample(self, positions: NDArray[np.float32], module: float) -> NDArray[np.float32]:
+        """Grey values around (N, 1, 2) `positions` of the original picture, averaged over about half a `module`."""
+        level = round(np.log(_TEMPLATE_PIXELS / module / self.factors[0]) / np.log(_STEP))
+        level = min(max(level, 0), len(self.factors) - 1)
+        at = positions * np.float32(self.factors[level]) - np.float32(0.5)
+        picture = self.pictures[level]
+        values = cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(values, dtype=np.float32).ravel()
+
+
+def _reduced(image: GreyImage, factor: float) -> GreyImage:
+    """`resize` that halves first where it can, which is several times faster."""
+    while factor <= 0.5:
+        height, width = (side // 2 * 2 for side in image.shape)
+        image, factor = resize(image[:height, :width], 0.5), factor * 2
+    return resize(image, factor)
+
+
+# --- how well a quad fits -------------------------------------------------------------------------------------------
+
+
+@cache
+def _known_modules(version: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 1, 2) centres of the modules that the version fixes, in modules, and (N,) how light they are: zero mean,
+    unit norm."""
+    patterns = function_patterns(version)
+    rows, columns = np.nonzero(patterns.known)
+    light = np.where(patterns.dark[rows, columns], -1.0, 1.0)
+    light -= light.mean()
+    centres = np.stack([columns + 0.5, rows + 0.5], axis=1)[:, None, :]
+    return centres.astype(np.float32), (light / np.linalg.norm(light)).astype(np.float32)
+
+
+def agreement(pyramid: Pyramid, corners: Points, version: int) -> float:
+    """Correlation of the picture with the version's function patterns under the quad, -1 to 1; negative if inverted."""
+    centres, light = _known_modules(version)
+    size = dimension(version)
+    matrix = homography(corners, size)
+    positions = np.asarray(cv2.perspectiveTransform(centres, matrix), dtype=np.float32)
+    module = float(cv2.contourArea(corners.astype(np.float32))) ** 0.5 / size
+    values = pyramid.sample(positions, module)
+    values -= values.mean()
+    norm = float(np.linalg.norm(values))
+    return float(values @ light) / norm if norm > 0 else 0.0
+
+
+# --- what zxing-cpp sees --------------------------------------------------------------------------------------------
+
+_SIGHTING_PIXELS = (3_000_000, 1_000_000, 300_000, 80_000)
+_BINARIZERS = (zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram)
+
+
+def _from_zxing(image: GreyImage, pyramid: Pyramid) -> Iterator[Candidate]:
+    engine = ZXing()
+    for factor, picture in _sighting_pictures(image):
+        for binarizer in _BINARIZERS:
+            options = ZXingOptions(small_symbols=False, binarizer=binarizer, try_downscale=False)
+            symbols, sightings = engine.look(picture, options)
+            known = [(symbol.corners, symbol.version) for symbol in symbols]
+            known += [(seen.corners, version_of(seen.dimension or 0)) for seen in sightings]
+            for corners, version in known:
+                quad = np.array(corners) / factor
+                if version is not None and _sound(quad):
+                    yield _candidate(quad, version, agreement(pyramid, quad, version))
+
+
+def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
+    """The picture at several sizes, plain and smoothed, with its scale; a very large one untouched as well."""
+    if image.size > _SIGHTING_PIXELS[0]:
+        yield 1.0, image
+    most = 2.0 if image.size < _ENLARGED_BELOW else 1.0
+    factors = dict.fromkeys(min(most, (pixels / image.size) ** 0.5) for pixels in _SIGHTING_PIXELS)
+    picture, scale = image, 1.0
+    for factor in factors:
+        picture, scale = _reduced(picture, factor / scale), factor
+        yield factor, picture
+        yield factor, np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), dtype=np.uint8)
+
+
+# --- finder patterns ------------------------------------------------------------------------------------------------
+
+_TEMPLATE_PIXELS = 2.0
+_RINGS = 9
+_TURNS = 4
+_CONTRAST_FLOOR = 6.0
+_LEAST_RESPONSE = 0.4
+_MOST_FINDERS = 48
+
+
+@cache
+def _finder_templates() -> tuple[NDArray[np.float32], ...]:
+    """A finder pattern with its separator at several turns: square, zero mean, unit norm."""
+    side = round(_RINGS * _TEMPLATE_PIXELS)
+    fine = 8
+    axis = (np.arange(side * fine) + 0.5) / (fine * _TEMPLATE_PIXELS) - _RINGS / 2
+    x, y = np.meshgrid(axis, axis)
+    templates = []
+    for turn in np.linspace(0, np.pi / 2, _TURNS, endpoint=False):
+        reach = np.maximum(np.abs(x * np.cos(turn) + y * np.sin(turn)), np.abs(y * np.cos(turn) - x * np.sin(turn)))
+        rings = np.where((reach < 1.5) | ((reach > 2.5) & (reach < 3.5)), -1.0, np.where(reach < 4.5, 1.0, 0.0))
+        template = cv2.resize(rings, (side, side), interpolation=cv2.INTER_AREA)
+        template -= template.mean()
+        templates.append(np.asarray(template / np.linalg.norm(template), dtype=np.float32))
+    return tuple(templates)
+
+
+def _responses(picture: GreyImage) -> NDArray[np.float32]:
+    """Normalised correlation with the best turn of the template that begins at [i, j], -1 to 1; flat places give 0."""
+    templates = _finder_templates()
+    side = templates[0].shape[0]
+    pixels = picture.astype(np.float32)
+    products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
+    dark, light = products.max(axis=0), products.min(axis=0)
+    best = np.where(dark > -light, dark, light)
+    height, width = best.shape
+    inner = np.s_[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
+    mean = cv2.boxFilter(pixels, -1, (side, side))[inner]
+    square = cv2.sqrBoxFilter(pixels, -1, (side, side))[inner]
+    spread = np.sqrt(np.maximum(square - mean * mean, 0) + _CONTRAST_FLOOR**2)
+    return np.asarray(best / (spread * side), dtype=np.float32)
+
+
+def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
+    """Finder patterns as rows x, y, module (original pixels), response (negative if inverted), strongest first."""
+    side = _finder_templates()[0].shape[0]
+    rows: list[NDArray[np.float64]] = []
+    for factor, picture in zip(pyramid.factors, pyramid.pictures, strict=True):
+        if min(picture.shape) <= side:
+            break
+        response = _responses(picture)
+        strength = np.abs(response)
+        peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
+        y, x = np.nonzero(peaks)
+        at = np.stack([x + side / 2, y + side / 2, np.full(x.shape, _TEMPLATE_PIXELS)], axis=1) / factor
+        rows.append(np.column_stack([at, response[y, x]]))
+    if not rows:
+        return np.empty((0, 4))
+    found = np.concatenate(rows)
+    found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")][: 20 * _MOST_FINDERS]
+    kept: list[NDArray[np.float64]] = []
+    for row in found:
+        if not any(_same_finder(row, other) for other in kept):
+            kept.append(row)
+            if len(kept) == _MOST_FINDERS:
+                break
+    return np.array(kept).reshape(-1, 4)
+
+
+def _same_finder(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    larger, smaller = max(one[2], other[2]), min(one[2], other[2])
+    return bool(np.hypot(*(one[:2] - other[:2])) < 3 * smaller and larger < 1.6 * smaller)
+
+
+_MOST_TRIPLES = 24
+_REFINED = 8
+_SHIFTS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)], dtype=np.float64)
+
+
+def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
+    finders = _finders(pyramid)
+    scored: list[Candidate] = []
+    for polarity in (1, -1):
+        same = finders[np.sign(finders[:, 3]) == polarity]
+        for triple in _triples(same):
+            fits = [
+                _candidate(quad, version, polarity * agreement(pyramid, quad, version))
+                for version in _likely_versions(triple)
+                for quad in (_quad(triple, version),)
+            ]
+            scored.append(max(fits, key=lambda fit: fit.score))
+    for rough in _best_of_overlapping(scored)[:_REFINED]:
+        yield _with_fourth_corner(pyramid, rough)
+
+
+def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Rows of three finder patterns that may belong to one code: its own top-left, then clockwise; best first."""
+    count = len(finders)
+    if count < 3:
+        return []
+    a, b, c = np.array(
+        [(a, b, c) for a in range(count) for b in range(count) for c in range(count) if a != b != c != a]
+    ).T
+    at, module, response = finders[:, :2], np.log(finders[:, 2]), np.abs(finders[:, 3])
+    right, down = at[b] - at[a], at[c] - at[a]
+    length_right, length_down = np.hypot(*right.T), np.hypot(*down.T)
+    sine = (right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0]) / (length_right * length_down)
+    cosine = (right * down).sum(axis=1) / (length_right * length_down)
+    sizes = np.stack([module[a], module[b], module[c]])
+    uneven_module = np.ptp(sizes, axis=0)
+    uneven_side = np.abs(np.log(length_right / length_down))
+    span = np.log(np.sqrt(length_right * length_down)) - sizes.mean(axis=0)
+    score = (
+        (response[a] + response[b] + response[c]) / 3 - 0.25 * uneven_module - 0.2 * uneven_side - 0.25 * np.abs(cosine)
+    )
+    possible = (sine > 0.6) & (uneven_module < 0.75) & (uneven_side < 0.8) & (span > np.log(10)) & (span < np.log(190))
+    order = np.nonzero(possible)[0]
+    order = order[np.argsort(-score[order], kind="stable")][:_MOST_TRIPLES]
+    return [finders[[a[i], b[i], c[i]]] for i in order]
+
+
+def _likely_versions(triple: NDArray[np.float64]) -> Iterable[int]:
+    at, module = triple[:, :2], np.exp(np.log(triple[:, 2]).mean())
+    span = np.sqrt(np.hypot(*(at[1] - at[0])) * np.hypot(*(at[2] - at[0])))
+    guess = (span / module + 7 - 17) / 4
+    slack = 1 + 0.15 * guess
+    return [version for version in VERSIONS if abs(version - guess) <= slack] or [min(max(round(guess), 1), 40)]
+
+
+def _quad(triple: NDArray[np.float64], version: int) -> Points:
+    """Outer corners of the parallelogram whose finder patterns have their centres at the triple."""
+    start, right, down = triple[0, :2], triple[1, :2] - triple[0, :2], triple[2, :2] - triple[0, :2]
+    low = -3.5 / (dimension(version) - 7)
+    ends = np.array([[low, low], [1 - low, low], [1 - low, 1 - low], [low, 1 - low]])
+    return np.asarray(start + ends @ np.stack([right, down]), dtype=np.float64)
+
+
+def _with_fourth_corner(pyramid: Pyramid, rough: Candidate) -> Candidate:
+    """Move the corners, most of all the one without a finder pattern, to where the function patterns agree best."""
+    if rough.dimension is None:
+        return rough
+    version = (rough.dimension - 17) // 4
+    quad, best = np.array(rough.corners), rough.score
+    sign = np.sign(agreement(pyramid, quad, version))
+    module = side_length(quad) / rough.dimension
+    for step, movable in ((0.12 * rough.dimension, (2,)), (0.06 * rough.dimension, (2,)), (1.0, (2, 1, 3, 0))):
+        for corner in movable:
+            for shift in _SHIFTS:
+                moved = quad.copy()
+                moved[corner] += shift * (step * module)
+                if _sound(moved):
+                    score = float(sign * agreement(pyramid, moved, version))
+                    if score > best:
+                        quad, best = moved, score
+    return _candidate(quad, version, best)
+
+
+# --- quads ----------------------------------------------------------------------------------------------------------
+
+
+_NEXT = [1, 2, 3, 0]
+
+
+def _candidate(quad: Points, version: int, score: float) -> Candidate:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
+    return Candidate((first, second, third, fourth), dimension(version), abs(score))
+
+
+def _sound(quad: Points) -> bool:
+    """Whether the quad is convex, clockwise as seen, and large enough to hold a code."""
+    edges = quad[_NEXT] - quad
+    turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
+    return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
+
+
+def _overlap(one: Candidate, other: Candidate) -> float:
+    """Intersection over union of two convex quads."""
+    first, second = (np.array(candidate.corners, dtype=np.float32) for candidate in (one, other))
+    shared, _ = cv2.intersectConvexConvex(first, second)
+    union = cv2.contourArea(first) + cv2.contourArea(second) - shared
+    return float(shared / union) if union > 0 else 0.0
+
+
+def _best_of_overlapping(candidates: Iterable[Candidate]) -> list[Candidate]:
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda candidate: -candidate.score):
+        if all(_overlap(candidate, other) < 0.5 for other in kept):
+            kept.append(candidate)
+    return kept

@@ -1,0 +1,84 @@
+"""A region is one registered hypothesis of a code in a picture, with its canonical crop and the ways to read from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.pipeline.gridding import clean_symbol
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating import Locator
+from app.pipeline.reading import Corners, Engine, Symbol
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify, side_length
+from app.pipeline.registering import Registration, register
+from app.pipeline.symbology import dimension
+
+_CREDIBLE = 0.5  # agreement below which a read would be an invention rather than a code
+_SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
+_HYPOTHESES = 2  # registrations kept of each candidate
+
+
+@dataclass(frozen=True)
+class Region:
+    """``crop`` is the canonical crop, dark on light, (M, M) uint8 with M = 4 (modules + 8)."""
+
+    registration: Registration
+    crop: GreyImage
+
+    @property
+    def module(self) -> float:
+        """Pixels a module in the picture."""
+        return side_length(self.registration.corners) / dimension(self.registration.version)
+
+    @property
+    def is_small(self) -> bool:
+        return self.module < _SMALL_MODULE
+
+    def read(self, crop: GreyImage, engines: Sequence[Engine], *, restored: bool) -> list[Symbol]:
+        """What the engines read in a canonical crop of this region, or in the clean symbol redrawn from it.
+
+        ``restored`` crops have even light and are redrawn at mid-grey; others against their neighbourhood. A symbol of
+        another version than the registered one is not believed. Corners are the registration's.
+        """
+        redrawn = clean_symbol(crop, self.registration.version, local=not restored, pixels=PIXELS_PER_MODULE)
+        for picture in (redrawn, crop):
+            for engine in engines:
+                symbols = [symbol for symbol in engine.read(picture) if symbol.version in (None, self.registration.version)]
+                if symbols:
+                    return [replace(symbols[0], corners=self._corners())]
+        return []
+
+    def binarised(self, crop: GreyImage) -> GreyImage:
+        """The clean symbol in a restored crop of this region, at the crop's own scale."""
+        pixels = crop.shape[0] // (self.crop.shape[0] // PIXELS_PER_MODULE)
+        return clean_symbol(crop, self.registration.version, local=False, pixels=pixels)
+
+    def cut_out(self, image: GreyImage) -> tuple[GreyImage, tuple[int, int]]:
+        """The upright box around the region with four modules to spare, and its offset (x, y) in the picture."""
+        reach = 4 * self.module
+        height, width = image.shape
+        left, top = np.clip(np.floor(self.registration.corners.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
+        right, bottom = np.ceil(self.registration.corners.max(axis=0) + reach).astype(int)
+        patch = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+        return (~patch if self.registration.inverted else patch), (int(left), int(top))
+
+    def _corners(self) -> Corners:
+        first, second, third, fourth = ((float(x), float(y)) for x, y in self.registration.corners)
+        return first, second, third, fourth
+
+
+def find_regions(image: GreyImage, locator: Locator, *, limit: int) -> list[Region]:
+    """The ``limit`` most credible regions of a picture, by how well the known patterns agree; may be none."""
+    registrations = [
+        registration
+        for candidate in locator.locate(image)
+        for registration in register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES)
+        if registration.agreement >= _CREDIBLE
+    ]
+    registrations.sort(key=lambda registration: -registration.agreement)
+    return [_region(image, registration) for registration in registrations[:limit]]
+
+
+def _region(image: GreyImage, registration: Registration) -> Region:
+    crop = rectify(image, registration.corners, dimension(registration.version))
+    return Region(registration=registration, crop=~crop if registration.inverted else crop)

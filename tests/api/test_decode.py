@@ -1,0 +1,164 @@
+"""POST /decode over a fake ladder: what goes in, what comes out, what is refused."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.pipeline.ladder import Effort
+from app.pipeline.severity import Route
+from tests.api.fakes import FakeLadder, symbol
+
+PROBLEM = "application/problem+json"
+
+
+def upload(client: TestClient, data: bytes, path: str = "/decode", **options: object) -> tuple[int, dict[str, object]]:
+    response = client.post(path, files={"file": ("picture", data)}, **options)
+    return response.status_code, response.json()
+
+
+class TestAnswer:
+    def test_holds_everything_and_nothing_else(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+        ladder = FakeLadder(symbols=(symbol(),), route=Route(212.5, 100.0, "lenet"))
+        status, answer = upload(start(ladder), blank_png)
+        assert status == 200
+        request_id, (imaging, direct) = answer.pop("request_id"), answer.pop("trace")
+        assert request_id
+        assert imaging["stage"] == "imaging"
+        assert imaging["codes"] == 0
+        assert 0 < imaging["seconds"] < 1
+        assert direct == {"stage": "direct", "seconds": 0.002, "codes": 1}
+        assert answer == {
+            "codes": [
+                {
+                    "text": "hello",
+                    "bytes_base64": "aGVsbG8=",
+                    "content_type": "Text",
+                    "symbology": "QRCode",
+                    "version": 2,
+                    "ec_level": "M",
+                    "engine": "zxing",
+                    "rung": "direct",
+                    "position": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
+                }
+            ],
+            "image": {"width": 64, "height": 48},
+            "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
+            "truncated": False,
+        }
+
+    def test_picture_without_a_code_is_a_result(self, client: TestClient, blank_png: bytes) -> None:
+        status, answer = upload(client, blank_png)
+        assert status == 200
+        assert answer["codes"] == []
+        assert answer["route"] is None
+
+    def test_truncation_is_told(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+        _, answer = upload(start(FakeLadder(truncated=True)), blank_png)
+        assert answer["truncated"] is True
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            b"\x00\x80\xff",
+            "\u202eabc\u2066".encode(),
+            b"javascript:alert(1)",
+            "\U0001f600 \u65e5\u672c".encode(),
+            b'"\\\n\x1b</script>',
+        ],
+        ids=["binary", "bidi", "script", "emoji", "escapes"],
+    )
+    def test_payload_is_exact_and_json_stays_valid(
+        self, start: Callable[..., TestClient], blank_png: bytes, payload: bytes
+    ) -> None:
+        text = payload.decode("latin-1") if payload[0] == 0 else payload.decode()
+        response = start(FakeLadder(symbols=(symbol(text, payload),))).post("/decode", files={"file": blank_png})
+        (code,) = json.loads(response.content)["codes"]
+        assert b64decode(code["bytes_base64"], validate=True) == payload
+        assert code["text"] == text
+
+    def test_unpaired_surrogate_cannot_break_the_answer(
+        self, start: Callable[..., TestClient], blank_png: bytes
+    ) -> None:
+        status, answer = upload(start(FakeLadder(symbols=(symbol("a\ud800b", b"a"),))), blank_png)
+        assert status == 200
+        assert answer["codes"][0]["text"] == "a?b"
+
+
+class TestInput:
+    def test_json_upload(self, client: TestClient, blank_png: bytes) -> None:
+        response = client.post("/decode", json={"image_base64": b64encode(blank_png).decode()})
+        assert response.status_code == 200
+        assert response.json()["image"] == {"width": 64, "height": 48}
+
+    @pytest.mark.parametrize("effort", list(Effort))
+    def test_effort_reaches_the_ladder(
+        self, client: TestClient, ladder: FakeLadder, blank_png: bytes, effort: Effort
+    ) -> None:
+        upload(client, blank_png, f"/decode?effort={effort}")
+        assert ladder.calls == [{"effort": effort, "shape": (48, 64)}]
+
+    def test_effort_defaults_to_the_setting(
+        self, start: Callable[..., TestClient], ladder: FakeLadder, blank_png: bytes
+    ) -> None:
+        upload(start(ladder, default_effort="thorough"), blank_png)
+        assert ladder.calls[0]["effort"] is Effort.THOROUGH
+
+    @pytest.mark.parametrize("name", ["../../x", "a" * 1_000, "x\u0000y", "\u202egnp"])
+    def test_file_name_does_not_matter(self, client: TestClient, blank_png: bytes, name: str) -> None:
+        assert client.post("/decode", files={"file": (name, blank_png)}).status_code == 200
+
+    def test_large_upload_stays_whole(self, client: TestClient, blank_png: bytes) -> None:
+        padded = blank_png + bytes(3 * 1024 * 1024)
+        assert upload(client, padded)[0] == 200
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("query", "data", "expected", "category"),
+        [
+            ("", b"", 422, "invalid_image"),
+            ("", b"%PDF-1.7", 415, "unsupported_image"),
+            ("", b"\x89PNG\r\n\x1a\n", 422, "invalid_image"),
+            ("?effort=lazy", None, 422, "invalid_request"),
+            ("?unknown=1", None, 422, "invalid_request"),
+        ],
+    )
+    def test_of_images_and_options(
+        self, client: TestClient, blank_png: bytes, query: str, data: bytes | None, expected: int, category: str
+    ) -> None:
+        status, problem = upload(client, blank_png if data is None else data, f"/decode{query}")
+        assert status == expected
+        assert problem["type"] == f"urn:qrestore:problem:{category}"
+
+    @pytest.mark.parametrize(
+        ("request_", "expected"),
+        [
+            ({}, 422),
+            ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415),
+            ({"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
+            ({"content": b"--x\r\nfoo", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
+            ({"files": {"other": b"x"}}, 422),
+            ({"data": {"file": "text"}, "files": {"other": b"x"}}, 422),
+            ({"files": [("file", b"x"), ("file", b"y")]}, 400),
+            ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+            ({"json": {}}, 422),
+            ({"json": {"image_base64": 7}}, 422),
+            ({"json": {"image_base64": "*"}}, 422),
+            ({"json": {"image_base64": "\u00e9"}}, 422),
+            ({"json": {"image_base64": ""}}, 422),
+        ],
+        ids=str,
+    )
+    def test_of_bodies(self, client: TestClient, request_: dict[str, object], expected: int) -> None:
+        response = client.post("/decode", **request_)
+        assert response.status_code == expected
+        assert response.headers["content-type"] == PROBLEM
+
+    def test_too_many_pixels(self, start: Callable[..., TestClient], ladder: FakeLadder, blank_png: bytes) -> None:
+        status, problem = upload(start(ladder, max_pixels=64 * 48 - 1), blank_png)
+        assert status == 422
+        assert problem["type"] == "urn:qrestore:problem:image_too_large"
+        assert ladder.calls == []

@@ -1,0 +1,100 @@
+"""POST /restore over a fake ladder: PNG with headers, or JSON, and its options."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.pipeline.imaging import decode_image
+from app.pipeline.severity import Route
+from app.routers.restore import prefers_json
+from tests.api.fakes import FakeLadder, symbol
+
+ROUTE = Route(laplacian_variance=12.25, threshold=100.0, network="lenet")
+
+
+def test_png_with_headers_by_default(start: Callable[..., TestClient], blank_png: bytes) -> None:
+    response = start(FakeLadder(symbols=(symbol("caf\u00e9 & co\r\n"),), route=ROUTE)).post(
+        "/restore", files={"file": blank_png}
+    )
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "image/png"
+    assert decode_image(response.content, max_pixels=10_000).shape == (20, 30)
+    assert response.headers["x-qrestore-network"] == "lenet"
+    assert response.headers["x-qrestore-route"] == "laplacian_variance=12.25, threshold=100"
+    assert response.headers["x-qrestore-codes"] == "1"
+    assert response.headers["x-qrestore-text"].isascii()
+    assert unquote(response.headers["x-qrestore-text"]) == "caf\u00e9 & co\r\n"
+
+
+def test_headers_when_nothing_ran_and_nothing_was_read(client: TestClient, blank_png: bytes) -> None:
+    headers = client.post("/restore", files={"file": blank_png}).headers
+    assert headers["x-qrestore-network"] == "none"
+    assert headers["x-qrestore-codes"] == "0"
+    assert not {"x-qrestore-route", "x-qrestore-text"} & set(headers)
+
+
+def test_long_text_is_left_out_of_the_headers(start: Callable[..., TestClient], blank_png: bytes) -> None:
+    response = start(FakeLadder(symbols=(symbol("x" * 2049),))).post("/restore", files={"file": blank_png})
+    assert response.headers["x-qrestore-codes"] == "1"
+    assert "x-qrestore-text" not in response.headers
+
+
+def test_json_on_request(start: Callable[..., TestClient], blank_png: bytes) -> None:
+    answer = (
+        start(FakeLadder(symbols=(symbol(),), route=ROUTE))
+        .post("/restore", files={"file": blank_png}, headers={"Accept": "application/json"})
+        .json()
+    )
+    assert decode_image(b64decode(answer["png_base64"]), max_pixels=10_000).shape == (20, 30)
+    assert answer["restored"] == {"width": 30, "height": 20}
+    assert answer["image"] == {"width": 64, "height": 48}
+    assert answer["network"] == "lenet"
+    assert answer["route"] == {"laplacian_variance": 12.25, "threshold": 100.0, "network": "lenet"}
+    assert [code["text"] for code in answer["codes"]] == ["hello"]
+    assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "direct"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"network": "auto", "scale": 1, "binary": False}),
+        ("?network=lenet&scale=4&binary=true", {"network": "lenet", "scale": 4, "binary": True}),
+    ],
+)
+def test_options_reach_the_ladder(
+    client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str, expected: dict[str, object]
+) -> None:
+    client.post(f"/restore{query}", files={"file": blank_png})
+    assert ladder.calls == [expected]
+
+
+@pytest.mark.parametrize(
+    "query", ["scale=2", "scale=-1", "scale=NaN", "binary=perhaps", "network=", "network=no", "x=1"]
+)
+def test_invalid_options(client: TestClient, blank_png: bytes, query: str) -> None:
+    response = client.post(f"/restore?{query}", files={"file": blank_png})
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", False),
+        ("", False),
+        ("image/png", False),
+        ("application/json", True),
+        ("Application/JSON; q=0.5", True),
+        ("application/json, image/png", False),
+        ("application/json, image/png;q=0.9", True),
+        ("application/json;q=0.5, */*;q=0.1", True),
+        ("application/*", True),
+        ("application/json;q=0", False),
+        ("application/json;q=x", False),
+    ],
+)
+def test_accept(accept: str, expected: bool) -> None:
+    assert prefers_json(accept) is expected

@@ -1,0 +1,51 @@
+"""Defaults, the environment, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.pipeline import PIXEL_CEILING
+from app.pipeline.ladder import Effort
+from app.settings import Settings
+
+
+def test_defaults() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.device) == ("127.0.0.1", 8000, "auto")
+    assert settings.max_upload_bytes == 20 * 2**20
+    assert settings.max_pixels == 50_000_000
+    assert settings.default_effort is Effort.BALANCED
+    assert settings.weights == Path(__file__).resolve().parents[2] / "weights"
+    assert settings.workers >= 1
+    assert settings.torch_threads >= 1
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QRESTORE_DEFAULT_EFFORT", "fast")
+    monkeypatch.setenv("QRESTORE_WORKERS", "3")
+    settings = Settings(workers=2)
+    assert settings.default_effort is Effort.FAST
+    assert settings.workers == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 70_000),
+        ("workers", 0),
+        ("max_upload_bytes", -1),
+        ("max_pixels", PIXEL_CEILING + 1),
+        ("device", "abacus"),
+        ("default_effort", "lazy"),
+        ("log_level", "loud"),
+        ("unheard_of", 1),
+    ],
+)
+def test_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({name: value})
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
