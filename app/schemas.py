@@ -80,34 +80,56 @@ class TraceEntry(Wire):
         return [cls.model_validate(stage) for stage in trace]
 
 
+_REQUEST_ID = "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11"
 _CODE_EXAMPLE: dict[str, Any] = {
     "text": "https://example.org/ticket/4711",
     "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy90aWNrZXQvNDcxMQ==",
     "content_type": "Text",
     "symbology": "QRCode",
     "version": 3,
-    "ec_level": "M",
+    "ec_level": "Q",
     "engine": "zxing",
-    "rung": "light",
-    "position": [[101.0, 96.5], [411.0, 98.0], [409.5, 407.0], [99.0, 405.5]],
+    "rung": "direct",
+    "position": [[121.0, 102.0], [354.0, 102.0], [353.0, 332.0], [121.0, 335.0]],
 }
-_FINDINGS_EXAMPLE: dict[str, Any] = {
+_DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
-    "image": {"width": 512, "height": 512},
-    "route": {"laplacian_variance": 212.4, "threshold": 100.0, "network": "lenet"},
+    "image": {"width": 476, "height": 436},
+    "route": None,
     "trace": [
-        {"stage": "direct", "seconds": 0.011, "codes": 0},
-        {"stage": "light", "seconds": 0.082, "codes": 1},
+        {"stage": "imaging", "seconds": 0.002334, "codes": 0},
+        {"stage": "direct", "seconds": 0.001513, "codes": 1},
     ],
     "truncated": False,
-    "request_id": "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11",
+    "request_id": _REQUEST_ID,
+}
+_RESTORE_EXAMPLE: dict[str, Any] = {
+    "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4Ac3BCbytZUHo/9/zvON617zXnvc+8w...",
+    "restored": {"width": 148, "height": 148},
+    "network": "lenet",
+    "codes": [
+        _CODE_EXAMPLE
+        | {
+            "rung": "light",
+            "position": [[120.561, 100.876], [353.757, 101.461], [354.078, 335.068], [120.812, 333.582]],
+        }
+    ],
+    "image": {"width": 476, "height": 436},
+    "route": {"laplacian_variance": 123.313, "threshold": 100.0, "network": "lenet"},
+    "trace": [
+        {"stage": "imaging", "seconds": 0.002248, "codes": 0},
+        {"stage": "locate", "seconds": 1.123017, "codes": 0},
+        {"stage": "lenet", "seconds": 0.009597, "codes": 1},
+    ],
+    "truncated": False,
+    "request_id": _REQUEST_ID,
 }
 
 
 class DecodeAnswer(Wire):
     """Every code in the picture. A picture without a readable code has an empty list."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_FINDINGS_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
     image: ImageSize = Field(description="size of the image as stored")
@@ -134,14 +156,7 @@ class FileAnswer(DecodeAnswer):
 class RestoreAnswer(Wire):
     """The restored code as a PNG, beside what was read in it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"png_base64": "iVBORw0KGgo...", "restored": {"width": 232, "height": 232}, "network": "lenet"}
-                | _FINDINGS_EXAMPLE
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
     png_base64: str = Field(description="grey PNG of the restored code")
     restored: ImageSize = Field(description="size of that PNG")
@@ -252,7 +267,7 @@ class Problem(Wire):
                     "status": 415,
                     "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image.",
                     "instance": "/decode",
-                    "request_id": "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11",
+                    "request_id": _REQUEST_ID,
                 }
             ]
         }

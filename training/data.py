@@ -106,10 +106,12 @@ def aligned_sample(rng: Generator, version: int, *, corner_error: float = 0.35) 
         label = degrade.shade(label, rng)
     if rng.random() < 0.2:
         label = degrade.glare(label, rng)
-    label = degrade.blur(label, rng, module=_SHARP)
-    module = rng.uniform(1.0, 2.6) if rng.random() < 0.4 else rng.uniform(2.6, 8.0)
+    coarse = rng.random() < 0.35
+    module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
+    # A picture that is coarse, blurred and noisy all at once holds nothing to learn from.
+    label = degrade.blur(label, rng, module=_SHARP, reach=0.4 if coarse else 1.0)
     picture, corners, _ = _photograph(label, rng, modules=size, module=module)
-    picture = degrade.sensor(picture, rng)
+    picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
     error = np.clip(rng.normal(0, corner_error / 2, (4, 2)), -corner_error, corner_error) * module
     grey = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     crop = rectifying.rectify(grey, corners + error, size)

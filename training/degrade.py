@@ -82,14 +82,16 @@ def bend(image: Image, rng: Generator, *, amplitude: float) -> Image:
 
 
 def motion_kernel(rng: Generator, *, length: float, angle: float | None = None, exponent: float | None = None) -> Image:
-    """Point spread function of a straight non-uniform motion, sum 1: speed along the path follows t ** ``exponent``.
+    """Point spread function of a straight non-uniform motion, sum 1, centred on its centroid.
 
-    ``length`` in pixels; ``angle`` in radians (uniform in [0, pi) unless given); ``exponent`` in 0.3-0.7 unless given.
+    The position along the path follows t ** ``exponent`` (0.3-0.7 unless given); ``length`` in pixels; ``angle`` in
+    radians (uniform in [0, 2 pi) unless given). The centroid is where a registration puts the symbol, so truth and
+    registered crops stay aligned.
     """
-    angle = float(rng.uniform(0, np.pi)) if angle is None else angle
+    angle = float(rng.uniform(0, 2 * np.pi)) if angle is None else angle
     exponent = float(rng.uniform(0.3, 0.7)) if exponent is None else exponent
     steps = np.linspace(0, 1, max(8, int(8 * length)), dtype=np.float64)
-    distance = (steps**exponent - 0.5) * length
+    distance = (steps**exponent - (steps**exponent).mean()) * length
     return _splat(distance * np.cos(angle), distance * np.sin(angle))
 
 
@@ -132,17 +134,20 @@ def gaussian(image: Image, *, sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.05)), dtype=np.float32)
 
 
-def blur(image: Image, rng: Generator, *, module: float) -> Image:
-    """One of straight motion, shake, defocus, gaussian, motion with defocus, or nearly none; ``module`` in pixels."""
-    kind = rng.choice(6, p=(0.34, 0.12, 0.2, 0.16, 0.08, 0.1))
+def blur(image: Image, rng: Generator, *, module: float, reach: float = 1.0) -> Image:
+    """One of straight motion, shake, defocus, gaussian, motion with defocus, or none; ``module`` in pixels.
+
+    ``reach`` scales how far each goes: 1 is motion of up to 6.5 modules and defocus of up to 2.
+    """
+    kind = rng.choice(6, p=(0.45, 0.12, 0.14, 0.1, 0.07, 0.12))
     if kind in (0, 4):
-        image = convolve(image, motion_kernel(rng, length=rng.uniform(0.5, 6.0) * module))
+        image = convolve(image, motion_kernel(rng, length=rng.uniform(0.5, 6.5 * reach) * module))
     if kind == 1:
-        image = convolve(image, shake_kernel(rng, length=rng.uniform(0.8, 5.0) * module))
+        image = convolve(image, shake_kernel(rng, length=rng.uniform(0.5, 4.5 * reach) * module))
     if kind in (2, 4):
-        image = convolve(image, disc_kernel(radius=rng.uniform(0.4, 2.2 if kind == 2 else 1.0) * module))
+        image = convolve(image, disc_kernel(radius=rng.uniform(0.3, (2.0 if kind == 2 else 0.9) * reach) * module))
     if kind == 3:
-        image = gaussian(image, sigma=rng.uniform(0.25, 1.3) * module)
+        image = gaussian(image, sigma=rng.uniform(0.2, 1.15 * reach) * module)
     return image
 
 
@@ -162,7 +167,8 @@ def jpeg(image: Image, *, quality: int) -> Image:
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
 
 
-def sensor(image: Image, rng: Generator) -> Image:
-    """Noise up to 0.15 (most of it small), then JPEG for seven in ten."""
-    image = noise(image, rng, sigma=0.15 * rng.random() ** 2)
-    return jpeg(image, quality=int(rng.integers(10, 96))) if rng.random() < 0.7 else image
+def sensor(image: Image, rng: Generator, *, worst_noise: float = 0.15) -> Image:
+    """Noise of up to ``worst_noise``, most of it small and none a quarter of the time, then JPEG for two in three."""
+    if rng.random() < 0.75:
+        image = noise(image, rng, sigma=worst_noise * rng.random() ** 2.5)
+    return jpeg(image, quality=int(rng.integers(10, 96))) if rng.random() < 0.67 else image

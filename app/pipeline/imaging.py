@@ -42,27 +42,29 @@ class Header:
 
 _PNG_IHDR: Final = Struct(">8xI4sIIBB")
 _PNG_CHUNK: Final = Struct(">I4s")
-_GREY_TYPE, _TRUECOLOUR_TYPE, _PALETTE_TYPE, _ALPHA_BIT = 0, 2, 3, 4
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_GREY_TYPE: Final = 0
+_ALPHA_BIT: Final = 4
 
 
 def _png(data: bytes) -> Header:
-    length, kind, width, height, depth, colour = _PNG_IHDR.unpack_from(data)
-    if kind != b"IHDR" or length != 13:
-        raise InvalidImage
-    if colour & _ALPHA_BIT:
-        return Header(width, height, transparent=True)
-    at = 8 + 12 + length
-    while at + 8 <= len(data):
+    """Refuses a chunk that claims more bytes than there are: the decoder would reserve and clear them first."""
+    _, _, width, height, depth, colour = _PNG_IHDR.unpack_from(data)
+    transparent = bool(colour & _ALPHA_BIT)
+    grey_key = None
+    at, kind = len(_PNG_SIGNATURE), b""
+    while kind != b"IEND" and at < len(data):
         length, kind = _PNG_CHUNK.unpack_from(data, at)
-        if kind == b"tRNS" and colour == _GREY_TYPE and length == 2:
-            key = int.from_bytes(data[at + 8 : at + 10], "big")
-            return Header(width, height, transparent=True, grey_key=key, depth=depth)
-        if kind == b"tRNS" and colour in (_TRUECOLOUR_TYPE, _PALETTE_TYPE):
-            return Header(width, height, transparent=True)
-        if kind == b"IDAT":
-            break
+        if at == len(_PNG_SIGNATURE) and (kind, length) != (b"IHDR", 13):
+            raise InvalidImage
+        if kind == b"tRNS":
+            transparent = True
+            if colour == _GREY_TYPE and length == 2:
+                grey_key = int.from_bytes(data[at + 8 : at + 10], "big")
         at += 12 + length
-    return Header(width, height)
+    if at > len(data):
+        raise InvalidImage
+    return Header(width, height, transparent=transparent, grey_key=grey_key, depth=depth)
 
 
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -131,7 +133,7 @@ def _webp(data: bytes) -> Header:
 
 _FORMATS: Final[tuple[tuple[bytes, Callable[[bytes], Header]], ...]] = (
     (b"\xff\xd8\xff", _jpeg),
-    (b"\x89PNG\r\n\x1a\n", _png),
+    (_PNG_SIGNATURE, _png),
     (b"RIFF", _webp),
     (b"GIF87a", _gif),
     (b"GIF89a", _gif),

@@ -32,8 +32,8 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: correlation of the picture
-    with the known function patterns, -1 to 1; 0 for the whole picture, which is always the last candidate."""
+    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how well the picture agrees
+    with the known function patterns, 0 to 1 whichever the polarity; 0 for the whole picture."""
 
     corners: Corners
     dimension: int | None
@@ -41,7 +41,7 @@ class Candidate:
 
 
 class Locator(Protocol):
-    """Proposes places of codes, best first."""
+    """Proposes places of codes, best first; the last is always the whole picture, unless that is empty."""
 
     def locate(self, image: GreyImage) -> list[Candidate]: ...
 
@@ -49,7 +49,7 @@ class Locator(Protocol):
 class ClassicalLocator:
     """Positions from zxing-cpp and from a search for finder patterns; at most `limit` quads, then the whole picture."""
 
-    def __init__(self, *, limit: int = 8) -> None:
+    def __init__(self, *, limit: int = 12) -> None:
         self._limit = limit
 
     def locate(self, image: GreyImage) -> list[Candidate]:
@@ -57,7 +57,7 @@ class ClassicalLocator:
             return []
         pyramid = Pyramid(image)
         found = [*_from_zxing(image, pyramid), *_from_finders(pyramid)]
-        return [*_best_of_overlapping(found)[: self._limit], whole_picture(image)]
+        return [*_best_of_overlapping(found, limit=self._limit, least=_LEAST_AGREEMENT), whole_picture(image)]
 
 
 def whole_picture(image: GreyImage) -> Candidate:
@@ -100,6 +100,8 @@ def _reduced(image: GreyImage, factor: float) -> GreyImage:
         image, factor = resize(image[:height, :width], 0.5), factor * 2
     return resize(image, factor)
 
+
+_LEAST_AGREEMENT = 0.25
 
 # --- how well a quad fits -------------------------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ def _from_zxing(image: GreyImage, pyramid: Pyramid) -> Iterator[Candidate]:
             for corners, version in known:
                 quad = np.array(corners) / factor
                 if version is not None and _sound(quad):
-                    yield _candidate(quad, version, agreement(pyramid, quad, version))
+                    yield _candidate(quad, version, abs(agreement(pyramid, quad, version)))
 
 
 def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
@@ -221,40 +223,36 @@ def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
     if not rows:
         return np.empty((0, 4))
     found = np.concatenate(rows)
-    found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")][: 20 * _MOST_FINDERS]
+    found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")]
     kept: list[NDArray[np.float64]] = []
-    for row in found:
-        if not any(_same_finder(row, other) for other in kept):
-            kept.append(row)
-            if len(kept) == _MOST_FINDERS:
-                break
+    while len(found) and len(kept) < _MOST_FINDERS:
+        kept.append(found[0])
+        found = found[~_same_finder(found[0], found)]
     return np.array(kept).reshape(-1, 4)
 
 
-def _same_finder(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    larger, smaller = max(one[2], other[2]), min(one[2], other[2])
-    return bool(np.hypot(*(one[:2] - other[:2])) < 3 * smaller and larger < 1.6 * smaller)
+def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    apart = np.hypot(*(others[:, :2] - one[:2]).T)
+    smaller, larger = np.minimum(one[2], others[:, 2]), np.maximum(one[2], others[:, 2])
+    return np.asarray((apart < 3 * smaller) & (larger < 1.6 * smaller))
 
 
 _MOST_TRIPLES = 24
 _REFINED = 8
+_LEAST_ROUGH_AGREEMENT = 0.05
 _SHIFTS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)], dtype=np.float64)
 
 
 def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
     finders = _finders(pyramid)
-    scored: list[Candidate] = []
+    rough: list[Candidate] = []
     for polarity in (1, -1):
-        same = finders[np.sign(finders[:, 3]) == polarity]
-        for triple in _triples(same):
-            fits = [
-                _candidate(quad, version, polarity * agreement(pyramid, quad, version))
-                for version in _likely_versions(triple)
-                for quad in (_quad(triple, version),)
-            ]
-            scored.append(max(fits, key=lambda fit: fit.score))
-    for rough in _best_of_overlapping(scored)[:_REFINED]:
-        yield _with_fourth_corner(pyramid, rough)
+        for triple in _triples(finders[np.sign(finders[:, 3]) == polarity]):
+            quads = [(_quad(triple, version), version) for version in _likely_versions(triple)]
+            fits = [_candidate(quad, v, polarity * agreement(pyramid, quad, v)) for quad, v in quads]
+            rough.append(max(fits, key=lambda fit: fit.score))
+    for candidate in _best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+        yield _with_fourth_corner(pyramid, candidate)
 
 
 def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -262,9 +260,8 @@ def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     count = len(finders)
     if count < 3:
         return []
-    a, b, c = np.array(
-        [(a, b, c) for a in range(count) for b in range(count) for c in range(count) if a != b != c != a]
-    ).T
+    a, b, c = np.indices((count, count, count)).reshape(3, -1)
+    a, b, c = np.stack([a, b, c])[:, (a != b) & (b != c) & (c != a)]
     at, module, response = finders[:, :2], np.log(finders[:, 2]), np.abs(finders[:, 3])
     right, down = at[b] - at[a], at[c] - at[a]
     length_right, length_down = np.hypot(*right.T), np.hypot(*down.T)
@@ -327,7 +324,7 @@ _NEXT = [1, 2, 3, 0]
 
 def _candidate(quad: Points, version: int, score: float) -> Candidate:
     first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return Candidate((first, second, third, fourth), dimension(version), abs(score))
+    return Candidate((first, second, third, fourth), dimension(version), score)
 
 
 def _sound(quad: Points) -> bool:
@@ -345,9 +342,12 @@ def _overlap(one: Candidate, other: Candidate) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
-def _best_of_overlapping(candidates: Iterable[Candidate]) -> list[Candidate]:
+def _best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
+    """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.score):
+        if len(kept) == limit or candidate.score < least:
+            break
         if all(_overlap(candidate, other) < 0.5 for other in kept):
             kept.append(candidate)
     return kept

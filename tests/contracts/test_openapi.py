@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.main import create_app
+from app.schemas import DecodeAnswer, Problem, RestoreAnswer, Wire
 from app.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
@@ -58,3 +59,9 @@ def test_every_error_is_a_problem(described: dict[str, Any]) -> None:
 def test_upload_is_described_in_both_forms(described: dict[str, Any], path: str) -> None:
     content = described["paths"][path]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json"}
+
+
+@pytest.mark.parametrize("kind", [DecodeAnswer, RestoreAnswer, Problem], ids=lambda kind: kind.__name__)
+def test_examples_are_valid_and_whole(described: dict[str, Any], kind: type[Wire]) -> None:
+    (example,) = described["components"]["schemas"][kind.__name__]["examples"]
+    assert kind.model_validate(example).model_dump(mode="json", exclude_unset=True) == example
