@@ -69,6 +69,29 @@ class RequestContext:
             self._metrics.request_finished(endpoint=endpoint, status=status, seconds=time.perf_counter() - began)
 
 
+class _Body:
+    """One request's body as it comes in: how much has come, and whether that was all."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.received = 0
+        self.ended = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.received += len(message.get("body", b""))
+        self.ended = not message.get("more_body", False)
+        return message
+
+    async def discard(self, most: int) -> None:
+        """Throw away what still comes: `most` bytes, or for as long as a refused client is listened to."""
+        enough = self.received + most
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while not self.ended and self.received < enough:
+                    await self.receive()
+
+
 class UploadLimit:
     """Refuses request bodies of more than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it.
 
@@ -84,39 +107,37 @@ class UploadLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        body = _Body(receive)
         declared = Headers(scope=scope).get("Content-Length", "0")
         if not _DIGITS.fullmatch(declared):
             refusal = MalformedBody("The Content-Length is not valid.")
-            await problem_response(scope, refusal)(scope, receive, self._closing(receive, send))
-            return
-        if int(declared) > self._max_bytes:
-            await problem_response(scope, self._refusal())(scope, receive, self._closing(receive, send))
-            return
-        received = 0
+            await problem_response(scope, refusal)(scope, receive, self._last_answer(body, send))
+        elif int(declared) > self._max_bytes:
+            await problem_response(scope, self._refusal())(scope, receive, self._last_answer(body, send))
+        else:
+            await self._count(body, scope, send)
+
+    async def _count(self, body: _Body, scope: Scope, send: Send) -> None:
+        last_answer = self._last_answer(body, send)
 
         async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > self._max_bytes:
-                    raise self._refusal()
+            message = await body.receive()
+            if body.received > self._max_bytes:
+                raise self._refusal()
             return message
 
-        closing = self._closing(receive, send)
+        async def send_counted(message: Message) -> None:
+            await (last_answer if body.received > self._max_bytes else send)(message)
 
-        async def send_or_close(message: Message) -> None:
-            await (closing if received > self._max_bytes else send)(message)
-
-        await self._app(scope, receive_counted, send_or_close)
+        await self._app(scope, receive_counted, send_counted)
 
     def _refusal(self) -> UploadTooLarge:
         return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
 
-    def _closing(self, receive: Receive, send: Send) -> Send:
-        """A `send` whose answer is the connection's last, ended only when the rest of the request was thrown away."""
+    def _last_answer(self, body: _Body, send: Send) -> Send:
+        """A `send` that has the connection closed, after the answer is out and the rest of the body thrown away."""
 
-        async def send_and_discard(message: Message) -> None:
+        async def send_then_discard(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["Connection"] = "close"
                 await send(message)
@@ -124,17 +145,7 @@ class UploadLimit:
                 await send(message)
             else:
                 await send({**message, "more_body": True})
-                await self._discard(receive)
+                await body.discard(self._max_bytes)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        return send_and_discard
-
-    async def _discard(self, receive: Receive) -> None:
-        left = self._max_bytes
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DISCARD_SECONDS):
-                while left > 0:
-                    message = await receive()
-                    if message["type"] != "http.request" or not message.get("more_body", False):
-                        return
-                    left -= len(message.get("body", b""))
+        return send_then_discard

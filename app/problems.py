@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.errors import QrestoreError, RequestError
-from app.schemas import InvalidField, Problem
+from app.schemas import DecodeAnswer, InvalidField, Problem, RestoreAnswer
 
 MEDIA_TYPE: Final = "application/problem+json"
 _UNKNOWN_REQUEST: Final = "unknown"
@@ -74,10 +74,17 @@ def install(app: FastAPI) -> None:
                 tags=app.openapi_tags,
             )
             _describe_problems(schema)
+            _restore_nulls(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+def _restore_nulls(schema: dict[str, Any]) -> None:
+    """Give examples back the members that are null, which the framework leaves out."""
+    for model in (DecodeAnswer, RestoreAnswer):
+        schema["components"]["schemas"][model.__name__]["examples"] = model.model_json_schema()["examples"]
 
 
 def _describe_problems(schema: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Trains one network: python -m training RECIPE [--out runs] [--minutes M] [--threads N] [--device cpu|cuda] [--weights DIR]."""
+"""Trains one network: python -m training RECIPE; --help lists the options, --list the recipes."""
 
 import argparse
 import dataclasses

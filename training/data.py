@@ -50,7 +50,7 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
 
 
 def draw_label(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
-    """A symbol with a quiet zone of 1 to 4 modules on clutter, ``_SURROUND`` + 4 modules around it, (S, S) in [0, 1]."""
+    """A symbol with a quiet zone of 1 to 4 modules on clutter, 4 + ``_SURROUND`` modules around it, (S, S)."""
     margin = (QUIET_ZONE + _SURROUND) * pixels
     clean = render(modules, pixels=pixels, quiet_zone=0).astype(np.float32) / np.float32(255)
     size = clean.shape[0] + 2 * margin
@@ -83,12 +83,16 @@ def _photograph(
     shift = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ matrix @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     picture = cv2.warpPerspective(label, shift, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     margin = (side - modules * _SHARP) / 2
-    corners = np.array([[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]])
+    corners = np.array(
+        [[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]]
+    )
     projected = cv2.perspectiveTransform(corners[None], matrix)[0]
     return np.asarray(picture, dtype=np.float32), projected, scale
 
 
-def aligned_sample(rng: Generator, version: int, *, corner_error: float = 0.35) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def aligned_sample(
+    rng: Generator, version: int, *, corner_error: float = 0.35
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """A canonical crop (H, W) in [0, 1] cut out of a synthetic photograph, and the symbol's modules.
 
     The crop is made by the served path's own ``rectify`` from corners that are off by a normal error of up to
@@ -138,7 +142,7 @@ def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple:
 
 
 def upscaling_batch(rng: Generator, *, size: int, patch: int) -> Batch:
-    """Low-resolution patches (``patch`` pixels a side, 1 to 3.2 pixels a module) with the four times larger clean ones."""
+    """Low-resolution patches (``patch`` pixels a side, 1-3.2 pixels a module) with the four times larger clean ones."""
     pairs = [_upscaling_pair(rng, patch) for _ in range(size)]
     degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
     return Batch(degraded=degraded, clean=clean, dark=None)

@@ -162,9 +162,12 @@ def noise(image: Image, rng: Generator, *, sigma: float) -> Image:
 
 def jpeg(image: Image, *, quality: int) -> Image:
     """Through 8 bits and JPEG at ``quality`` (1-100) and back."""
-    ok, data = cv2.imencode(".jpg", np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert ok
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
+    ok, data = cv2.imencode(
+        ".jpg", np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    if not ok:
+        raise RuntimeError("the JPEG encoder refused a picture")
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.float32) / np.float32(255)
 
 
 def sensor(image: Image, rng: Generator, *, worst_noise: float = 0.15) -> Image:

@@ -89,7 +89,7 @@ class Run:
         return self.directory / "state.safetensors"
 
     def train(self, *, stop_after: int | None = None) -> float:
-        """Trains until the budget of minutes is used up, or for ``stop_after`` more steps; returns the last mean loss."""
+        """Trains until the minutes are used up, or for ``stop_after`` more steps; returns the last step's loss."""
         config, clock = self.config, self.clock
         budget = config.minutes * 60
         log = Progress(self.directory, total_seconds=budget)
@@ -103,7 +103,12 @@ class Run:
             clock.step += 1
             clock.seconds += time.perf_counter() - started
             log.update(
-                step=clock.step, seconds=clock.seconds, loss=loss, module_error=error, gradient_norm=norm, rate=self._rate()
+                step=clock.step,
+                seconds=clock.seconds,
+                loss=loss,
+                module_error=error,
+                gradient_norm=norm,
+                rate=self._rate(),
             )
             if clock.step % config.picture_every == 0:
                 self._picture(batch)
@@ -154,11 +159,11 @@ class Run:
                 value.copy_(current[key])
 
     def _bfloat16_is_faster(self) -> bool:
-        """Times one forward and backward pass either way, without a step; on processors without bf16 units it is slower."""
+        """Times a forward and backward pass either way, without a step; processors without bf16 units are slower."""
         batch = self._batch(0)
         best = {False: float("inf"), True: float("inf")}
         for repeat in range(4):  # the first pass warms up
-            for bfloat16 in best:
+            for bfloat16 in (False, True):
                 started = time.perf_counter()
                 self._forward(batch, bfloat16=bfloat16)[1].backward()
                 if self.device.type == "cuda":
@@ -175,7 +180,10 @@ class Run:
         side = batch.clean.shape[-1]
         rows = []
         for images in (batch.degraded, restored, batch.clean):
-            columns = [cv2.resize(image[0].cpu().numpy(), (side, side), interpolation=cv2.INTER_NEAREST) for image in images[:8]]
+            columns = [
+                cv2.resize(image[0].cpu().numpy(), (side, side), interpolation=cv2.INTER_NEAREST)
+                for image in images[:8]
+            ]
             rows.append(np.hstack(columns))
         picture = np.rint(np.vstack(rows) * 255).astype(np.uint8)
         cv2.imwrite(str(self.directory / "samples" / f"{self.clock.step:07d}.png"), picture)
@@ -188,7 +196,9 @@ class Run:
             tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         partial = self._state.with_suffix(".partial")
         header = {key: repr(value) for key, value in asdict(self.clock).items()}
-        save_file({key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, partial, metadata=header)
+        save_file(
+            {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, partial, metadata=header
+        )
         partial.replace(self._state)
         save(self.checkpoint(), self.directory / f"{self.config.name}{SUFFIX}")
 

@@ -28,7 +28,9 @@ class Progress:
             bar = "{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{remaining} left] {postfix}"
             self._bar = tqdm(total=total_seconds, desc=directory.name, bar_format=bar, mininterval=10)
         if importlib.util.find_spec("tensorboard"):
-            self._board = importlib.import_module("torch.utils.tensorboard").SummaryWriter(str(directory / "tensorboard"))
+            self._board = importlib.import_module("torch.utils.tensorboard").SummaryWriter(
+                str(directory / "tensorboard")
+            )
 
     def update(self, *, step: int, seconds: float, **values: float) -> None:
         """Takes one step's values; ``rate`` is kept as it is, the others are averaged."""

@@ -11,7 +11,7 @@ _STEM = 4  # one position of the networks' first level is one module of the cano
 _ALIGNED = {
     "sample": "canonical crop at 4 px a module, corners off by up to 0.35 module, cut by app.pipeline.rectifying",
     "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
-    "blur": "motion 0.5-6.5 modules 45 %, shake -4.5 12 %, defocus -2 14 %, gaussian -1.15 10 %, both 7 %; 0.4 of it if coarse",
+    "blur": "motion to 6.5 modules 45 %, shake 4.5 12 %, defocus 2 14 %, gaussian 1.15 10 %, both 7 %; 0.4 of it if coarse",
     "resolution": "1.0-2.6 px a module (35 %, coarse), else 2.6-8",
     "sensor": "noise 0.1 u^2.5 (coarse 0.3) for 75 %, JPEG 10-95 for 67 %",
     "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends 25 %",
@@ -41,7 +41,14 @@ def eg_restormer_small() -> TrainConfig:
     return TrainConfig(
         name="eg-restormer-small",
         architecture="EGRestormer",
-        network={"channels": 1, "width": 24, "blocks": (1, 2, 2, 3), "heads": (1, 2, 4, 8), "refinement": 1, "stem": _STEM},
+        network={
+            "channels": 1,
+            "width": 24,
+            "blocks": (1, 2, 2, 3),
+            "heads": (1, 2, 4, 8),
+            "refinement": 1,
+            "stem": _STEM,
+        },
         make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
         loss=decoding_loss,
         data=dict(_ALIGNED),

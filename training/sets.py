@@ -66,7 +66,9 @@ def _noise64(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDAr
     """256 -> 64 px by area, gaussian noise of (0.7-1.2) x 64 grey levels."""
     image, corners = _printed(symbol, 256)
     small = _reduced(image, 64)
-    return np.clip(small + rng.normal(0, rng.uniform(0.7, 1.2) * 64 / 255, small.shape), 0, 1).astype(np.float32), corners / 4
+    return np.clip(small + rng.normal(0, rng.uniform(0.7, 1.2) * 64 / 255, small.shape), 0, 1).astype(
+        np.float32
+    ), corners / 4
 
 
 def _lr32(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
@@ -84,7 +86,13 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
         corner = rng.uniform(-0.1, 1, 2) * (width, height)
         far = corner + rng.uniform(20, 400, 2)
         shape = cv2.rectangle if rng.random() < 0.7 else cv2.line
-        shape(scene, tuple(corner.astype(int).tolist()), tuple(far.astype(int).tolist()), float(rng.random()), -1 if shape is cv2.rectangle else 5)
+        shape(
+            scene,
+            tuple(corner.astype(int).tolist()),
+            tuple(far.astype(int).tolist()),
+            float(rng.random()),
+            -1 if shape is cv2.rectangle else 5,
+        )
     fine = 8
     label = render(symbol.modules, pixels=fine).astype(np.float32) / np.float32(255)
     label = (rng.uniform(0, 0.2) + rng.uniform(0.6, 0.8) * label).astype(np.float32)

@@ -46,7 +46,9 @@ class EncodedSymbol:
 def corpus(pool: str) -> list[EncodedSymbol]:
     """One pool of the kept symbols: "short" (8-60 characters), "long" (8-300) or "tiny" (versions 1 and 2)."""
     with np.load(CORPUS) as file:
-        payloads, versions, levels, bits = (file[f"{pool}_{part}"] for part in ("payloads", "versions", "levels", "bits"))
+        payloads, versions, levels, bits = (
+            file[f"{pool}_{part}"] for part in ("payloads", "versions", "levels", "bits")
+        )
     symbols, offset = [], 0
     for payload, version, level in zip(payloads, versions, levels, strict=True):
         count = dimension(int(version)) ** 2
@@ -77,7 +79,9 @@ def _encode(rng: random.Random, longest: int, highest_version: int) -> Iterator[
 def _write() -> None:
     arrays: dict[str, NDArray[np.generic]] = {}
     for pool, longest, highest in (("short", 60, 40), ("long", 300, 40), ("tiny", 20, 2)):
-        symbols = [symbol for symbol, _ in zip(_encode(random.Random(pool), longest, highest), range(_PER_POOL), strict=False)]
+        symbols = [
+            symbol for symbol, _ in zip(_encode(random.Random(pool), longest, highest), range(_PER_POOL), strict=False)
+        ]
         arrays[f"{pool}_payloads"] = np.array([symbol.payload for symbol in symbols])
         arrays[f"{pool}_versions"] = np.array([symbol.version for symbol in symbols], dtype=np.uint8)
         arrays[f"{pool}_levels"] = np.array([symbol.level for symbol in symbols])

@@ -1,4 +1,4 @@
-"""The only reader and writer of weights: safetensors, with the constructor's arguments and the provenance in its header.
+"""The only reader and writer of weights: safetensors, constructor arguments and provenance in the header.
 
 Nothing is guessed from tensor shapes and nothing is unpickled. A file says which architecture it is for, how to build
 it, where the weights come from and what was measured of them; one that does not match is refused.
@@ -6,7 +6,7 @@ it, where the weights come from and what was measured of them; one that does not
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -40,6 +40,11 @@ class Checkpoint:
     def parameters(self) -> int:
         """Number of learned values."""
         return sum(parameter.numel() for parameter in self.network.parameters())
+
+
+def with_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Checkpoint:
+    """The checkpoint with ``figures`` added to, or in place of, what was measured before."""
+    return replace(checkpoint, measured={**checkpoint.measured, **figures})
 
 
 def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:

@@ -17,7 +17,7 @@ _SOBEL = (
 
 
 class EdgeMap(nn.Module):
-    """Largest absolute Sobel response of the channel mean over four directions, (N, C, H, W) -> (N, 1, H, W), >= 0."""
+    """Largest absolute Sobel response of the channel mean over four directions: (N, C, H, W) -> (N, 1, H, W)."""
 
     kernels: Tensor
 
@@ -79,7 +79,7 @@ class GDFN(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """``x + MDTA(norm(x))``, then ``x + GDFN(norm(x))``; with ``edge_guidance`` the paper's EGAB. (N, C, H, W) -> same."""
+    """``x + MDTA(norm(x))``, then ``x + GDFN(norm(x))``, (N, C, H, W) -> same; with ``edge_guidance`` an EGAB."""
 
     def __init__(self, *, channels: int, heads: int, expansion: float, edge_guidance: bool) -> None:
         super().__init__()
@@ -105,10 +105,11 @@ def _up(channels: int) -> nn.Sequential:
 class EGRestormer(nn.Module):
     """Restormer with edge-guided attention blocks; ``edge_guidance=False`` is Restormer itself.
 
-    ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W divisible by ``size_multiple``.
+    ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
+    ``size_multiple``.
     ``blocks`` and ``heads`` run over the four levels; encoder and decoder levels have the same; ``width`` is the first
     level's, doubled at each level; the last decoder level and the refinement work at twice ``width``, as in Restormer.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; 1 is the paper's network.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; 1 is the paper's.
     The defaults with ``channels=3`` have 26.13 M parameters and 565 GMAC at 512 x 512 (paper, Table 1).
     """
 

@@ -34,8 +34,9 @@ class ResidualBlock(nn.Module):
 class SRResNet(nn.Module):
     """Four-times super-resolution: residual blocks at input resolution, two PixelShuffle steps, bicubic global skip.
 
-    ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped; any H, W divisible by ``stem``.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle); as many more PixelShuffle steps unfold them.
+    ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped; H and W are multiples of
+    ``stem``.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them behind the blocks.
     The bicubic skip is not in the paper: it leaves the network only the detail to learn.
     """
 
@@ -65,5 +66,5 @@ class SRResNet(nn.Module):
         shallow = self.head(functional.pixel_unshuffle(image, self.stem))
         x = shallow + self.merge(self.body(shallow))
         x = self.tail(self.upscale(self.unfold(x)))
-        skip = functional.interpolate(image, scale_factor=self.scale, mode="bicubic", align_corners=False)
+        skip: Tensor = functional.interpolate(image, scale_factor=self.scale, mode="bicubic", align_corners=False)
         return skip + x

@@ -23,8 +23,8 @@ def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
 def clean_symbol(crop: GreyImage, version: int, *, local: bool, pixels: int) -> GreyImage:
     """The symbol in a canonical crop, drawn anew at ``pixels`` a module with a quiet zone.
 
-    A module is dark below mid-grey, or with ``local`` below the mean of its neighbourhood, which follows shading that no
-    network took away. Function patterns are set to what the standard says.
+    A module is dark below mid-grey, or with ``local`` below the mean of its neighbourhood, which follows shading that
+    no network took away. Function patterns are set to what the standard says.
     """
     means = module_means(crop, version)
     level = cv2.blur(means, (_NEIGHBOURHOOD, _NEIGHBOURHOOD)) if local else np.float32(127.5)

@@ -11,11 +11,11 @@ import numpy as np
 
 from app.errors import UnknownNetwork
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating import Locator
-from app.pipeline.reading import Corners, Engine, Symbol, ZXing, read_variants, resize
+from app.pipeline.locating import ClassicalLocator, Locator
+from app.pipeline.reading import Corners, Engine, Symbol, ZBar, ZXing, read_variants, resize
 from app.pipeline.regions import Region, find_regions
-from app.pipeline.restoring import Restorer
-from app.pipeline.severity import Route, choose, laplacian_variance
+from app.pipeline.restoring import Restorer, TorchRestorer
+from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY, Route, choose, laplacian_variance
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
 
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a picture. ``route`` is that of the region that was read, else of the best; None if no network ran."""
+    """What came of a picture. ``route`` is of the region that was read, else of the best; None if no network ran."""
 
     codes: tuple[Found, ...]
     width: int
@@ -84,6 +84,30 @@ class Tools:
     heavy: str
     upscaler: str
     threshold: float
+
+    @classmethod
+    def standard(
+        cls,
+        restorers: Mapping[str, TorchRestorer],
+        *,
+        light: str,
+        heavy: str,
+        upscaler: str,
+        locator: Locator | None = None,
+    ) -> "Tools":
+        """Both engines, the classical locator, and the threshold that calibration left in the light checkpoint."""
+        measured = restorers[light].card.measured if light in restorers else {}
+        threshold = measured.get(THRESHOLD_KEY, PAPER_THRESHOLD)
+        return cls(
+            zxing=ZXing(),
+            zbar=ZBar(),
+            locator=locator or ClassicalLocator(),
+            restorers=restorers,
+            light=light,
+            heavy=heavy,
+            upscaler=upscaler,
+            threshold=float(threshold) if isinstance(threshold, int | float) else PAPER_THRESHOLD,
+        )
 
 
 @dataclass
@@ -158,7 +182,7 @@ def read_light(climb: Climb) -> list[Symbol]:
 
 
 def read_heavy(climb: Climb) -> list[Symbol]:
-    """Regions at or below the threshold, and those whose light restoration did not decode, restored by the heavy one."""
+    """Regions at or below the threshold, and those the light network did not make readable, restored by the heavy one."""
     return _merged(*(climb.read_restored(region, route, climb.tools.heavy) for region, route in climb.routes()))
 
 
@@ -223,10 +247,10 @@ class Ladder:
     def restore(self, image: GreyImage, *, network: str = "auto", scale: int = 1, binary: bool = False) -> Restoration:
         """The best region of a picture, restored by ``network``; "auto" asks the routing unit, as the ladder does.
 
-        The answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone included; where
-        no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4: networks that do
-        not enlarge are followed by the upscaler at 4. ``binary`` redraws the symbol dark and light from its modules;
-        without a region it thresholds. Raises UnknownNetwork.
+        The answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone included;
+        where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4: at 4,
+        networks that do not enlarge are followed by the upscaler. ``binary`` redraws the symbol dark and light from its
+        modules; without a region it thresholds. Raises UnknownNetwork.
         """
         tools = self._tools
         if network != "auto" and network not in tools.restorers:

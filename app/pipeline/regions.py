@@ -1,4 +1,4 @@
-"""A region is one registered hypothesis of a code in a picture, with its canonical crop and the ways to read from it."""
+"""A region: one registered hypothesis of a code in a picture, its canonical crop, and the ways to read from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +43,9 @@ class Region:
         redrawn = clean_symbol(crop, self.registration.version, local=not restored, pixels=PIXELS_PER_MODULE)
         for picture in (redrawn, crop):
             for engine in engines:
-                symbols = [symbol for symbol in engine.read(picture) if symbol.version in (None, self.registration.version)]
+                symbols = [
+                    symbol for symbol in engine.read(picture) if symbol.version in (None, self.registration.version)
+                ]
                 if symbols:
                     return [replace(symbols[0], corners=self._corners())]
         return []
@@ -57,7 +59,9 @@ class Region:
         """The upright box around the region with four modules to spare, and its offset (x, y) in the picture."""
         reach = 4 * self.module
         height, width = image.shape
-        left, top = np.clip(np.floor(self.registration.corners.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
+        left, top = np.clip(np.floor(self.registration.corners.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(
+            int
+        )
         right, bottom = np.ceil(self.registration.corners.max(axis=0) + reach).astype(int)
         patch = image[top : max(bottom, top + 1), left : max(right, left + 1)]
         return (~patch if self.registration.inverted else patch), (int(left), int(top))

@@ -40,8 +40,8 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """``centres`` of the known modules in units of the symbol's side, (N, 2) as x, y; their ``values``, zero mean and unit
-    norm, (N,); and how far each follows the quad's four corners, (N, 4): bilinear weights."""
+    """``centres`` of the known modules in units of the symbol's side, (N, 2) as x, y; their ``values``, zero mean and
+    unit norm, (N,); and how far each follows the quad's four corners, (N, 4): bilinear weights."""
 
     centres: NDArray[np.float32]
     values: NDArray[np.float32]
@@ -98,7 +98,10 @@ class _Field:
     def _sample(self, corners: NDArray[np.float64], template: _Template, layer: int) -> NDArray[np.float32]:
         """Values and derivatives at the known modules of a quad in field coordinates, (N, 3)."""
         points = cv2.perspectiveTransform(template.centres[None], homography(corners, 1.0)) - np.float32(0.5)
-        sampled = cv2.remap(self._layers[layer], points[0][:, None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        at = points[0].astype(np.float32)
+        sampled = cv2.remap(
+            self._layers[layer], at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return np.asarray(sampled[:, 0], dtype=np.float32)
 
     def agreement(self, corners: NDArray[np.float64], template: _Template, layer: int) -> float:
@@ -107,7 +110,7 @@ class _Field:
 
     def refine(self, corners: NDArray[np.float64], template: _Template, layer: int, sign: float) -> NDArray[np.float64]:
         """Moves the corners (picture pixels) uphill in correlation: enhanced correlation coefficient maximisation
-        (Evangelidis and Psarakis, TPAMI 2008, forward additive form), damped, with a corner's displacement as parameter."""
+        (Evangelidis and Psarakis, TPAMI 2008, forward additive form), damped; parameters are corner displacements."""
         quad = self.inside(corners)
         sampled = sign * self._sample(quad, template, layer)
         best, damping = _correlation(sampled[:, 0], template), 1e-3
@@ -182,7 +185,8 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
         trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:survivors]
         trials = [trial.refined(field, layer) for trial in trials]
     found = [
-        Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0) for t in trials
+        Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)
+        for t in trials
     ]
     return _distinct(sorted(found, key=lambda registration: -registration.agreement))[:keep]
 
@@ -207,7 +211,9 @@ def _distinct(registrations: list[Registration]) -> list[Registration]:
     for one in registrations:
         step = side_length(one.corners) / dimension(one.version)
         same = (
-            other.version == one.version and np.abs(other.corners - one.corners).max() < step and other.inverted == one.inverted
+            other.version == one.version
+            and np.abs(other.corners - one.corners).max() < step
+            and other.inverted == one.inverted
             for other in kept
         )
         if not any(same):

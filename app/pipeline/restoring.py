@@ -1,6 +1,6 @@
 """Runs networks on crops. The only place that normalises, pads, picks number formats, clamps and crops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from app.pipeline.imaging import GreyImage
 
 
 def normalise(crop: GreyImage) -> NDArray[np.float32]:
-    """Stretches the 2nd to 98th percentile of an 8-bit crop over [0, 1], clipped; a flat crop becomes 0.5 throughout."""
+    """Stretches the 2nd to 98th percentile of an 8-bit crop over [0, 1], clipped; a flat crop becomes 0.5."""
     low, high = np.percentile(crop, (2, 98))
     if high - low < 1:
         return np.full(crop.shape, 0.5, dtype=np.float32)
@@ -86,4 +86,6 @@ def load_restorers(directory: Path, device: str) -> dict[str, TorchRestorer]:
     paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
     if not paths:
         raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
-    return {path.name.removesuffix(checkpoint.SUFFIX): TorchRestorer(checkpoint.load(path), device=device) for path in paths}
+    return {
+        path.name.removesuffix(checkpoint.SUFFIX): TorchRestorer(checkpoint.load(path), device=device) for path in paths
+    }

@@ -6,6 +6,11 @@ import cv2
 
 from app.pipeline.imaging import GreyImage
 
+THRESHOLD_KEY = "laplacian_threshold"
+"""Under which calibration stores the threshold among a light checkpoint's measured figures."""
+PAPER_THRESHOLD = 100.0
+"""The threshold of the paper's published code, for a light checkpoint that was never calibrated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -4,7 +4,7 @@ Modules are addressed [row, column] from the symbol's top-left; arrays are squar
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class FunctionPatterns:
     data: NDArray[np.bool_]
 
 
-@lru_cache(maxsize=None)
+@cache
 def function_patterns(version: int) -> FunctionPatterns:
     """Finder patterns with separators, timing and alignment patterns and the dark module of a version."""
     size = dimension(version)

@@ -234,3 +234,15 @@ def test_png_goes_round(draw: Callable[..., GreyImage]) -> None:
 def test_smallest_images() -> None:
     assert decode_image(encode(".png", np.zeros((1, 1), np.uint8)), max_pixels=BIG).shape == (1, 1)
     assert decode_image(encode(".png", np.zeros((1, 60_000), np.uint8)), max_pixels=BIG).shape == (1, 60_000)
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"eXIf", b"iCCP"])
+def test_png_chunk_that_claims_more_than_there_is(kind: bytes) -> None:
+    """The decoder would reserve and clear what a chunk claims: gigabytes and seconds for a file of a hundred bytes."""
+    data = bytearray(EXACT["png"])
+    at = data.index(b"IDAT")
+    data[at - 4 : at + 4] = struct.pack(">I", 0x7FFF_FFF0) + kind
+    began = time.perf_counter()
+    with pytest.raises(InvalidImage):
+        decode_image(bytes(data), max_pixels=BIG)
+    assert time.perf_counter() - began < 0.05

@@ -25,7 +25,7 @@ PLACES: dict[str, list[tuple[float, float]]] = {
 
 
 def code(version: int = VERSION) -> GreyImage:
-    symbol = segno.make("somewhere in the picture", version=version, error="l", boost_error=False, micro=False)
+    symbol = segno.make("somewhere here", version=version, error="l", boost_error=False, micro=False)
     modules = np.array([[value == 1 for value in row] for row in symbol.matrix], dtype=np.bool_)
     return render(modules, pixels=8)
 
@@ -80,6 +80,7 @@ def test_best_candidate_lies_on_the_code(
     spoil: Callable[[GreyImage], GreyImage], place: list[tuple[float, float]]
 ) -> None:
     best = ClassicalLocator().locate(spoil(scene(place)))[0]
+    print(best)
     assert overlap(best, place) > 0.85
     assert best.dimension is not None
     assert abs(best.dimension - MODULES) <= 4

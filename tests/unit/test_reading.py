@@ -1,4 +1,4 @@
-"""What the engines hand out: exact bytes, positions in every turn, parts of a series, and the variants' second looks."""
+"""What the engines hand out: exact bytes, positions in every turn, parts of a series, and second looks."""
 
 import io
 from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_zbar_maps_a_reduced_picture_back() -> None:
 
 def test_zbar_refuses_a_library_that_cannot_hand_out_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading.libzbar, "zbar_image_scanner_set_config", lambda *_: 1)
-    with pytest.raises(RuntimeError, match="0.23.1"):
+    with pytest.raises(RuntimeError, match=r"0\.23\.1"):
         ZBar()
 
 

@@ -1,0 +1,114 @@
+"""Chooses the routing threshold on a validation set along the served path: python -m training.calibrate [--count N].
+
+The routing unit sends a region whose Laplacian variance s is above T to the light network, and on to the heavy one if
+its output does not decode; any other region goes to the heavy one at once. Whatever T is, every region that the heavy
+network reads is read, so T decides only about time:
+
+    T* = argmin_T  sum_i  [s_i > T] (t_light + [light fails on i] t_heavy) + [s_i <= T] t_heavy
+
+with the mean times of both networks measured here. T* is stored in the light network's checkpoint.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+import torch
+
+from app.models import checkpoint
+from app.models.checkpoint import SUFFIX
+from app.pipeline.ladder import Tools
+from app.pipeline.regions import Region, find_regions
+from app.pipeline.restoring import Restorer, load_restorers, pick_device
+from app.pipeline.severity import THRESHOLD_KEY, laplacian_variance
+from training.quality import Rate
+from training.sets import VALIDATION, samples
+import itertools
+
+_SETS = ("qrdata", "scene", "noise64", "lr32")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A validation region: its Laplacian variance, whether each network's output decodes, and the seconds each took."""
+
+    score: float
+    light_reads: bool
+    heavy_reads: bool
+    light_seconds: float
+    heavy_seconds: float
+
+
+def expected_seconds(judged: Sequence[Judged], threshold: float) -> float:
+    """Mean seconds a region that routing by ``threshold`` costs."""
+    light = float(np.mean([region.light_seconds for region in judged]))
+    heavy = float(np.mean([region.heavy_seconds for region in judged]))
+    costs = [
+        heavy if region.score <= threshold else light + (0.0 if region.light_reads else heavy) for region in judged
+    ]
+    return float(np.mean(costs))
+
+
+def best_threshold(judged: Sequence[Judged]) -> float:
+    """The threshold of least expected time; between two neighbouring scores their geometric mean."""
+    scores = sorted(region.score for region in judged)
+    middles = [float(np.sqrt(low * high)) for low, high in itertools.pairwise(scores)]
+    return min([scores[0] * 0.5, *middles, scores[-1] * 2], key=lambda threshold: expected_seconds(judged, threshold))
+
+
+def _judge(region: Region, truth: bytes, tools: Tools) -> Judged:
+    def run(restorer: Restorer) -> tuple[bool, float]:
+        began = perf_counter()
+        symbols = region.read(restorer.restore([region.crop])[0], (tools.zxing, tools.zbar), restored=True)
+        return any(symbol.payload == truth for symbol in symbols), perf_counter() - began
+
+    light_reads, light_seconds = run(tools.restorers[tools.light])
+    heavy_reads, heavy_seconds = run(tools.restorers[tools.heavy])
+    return Judged(laplacian_variance(region.crop), light_reads, heavy_reads, light_seconds, heavy_seconds)
+
+
+def judge_all(tools: Tools, *, count: int) -> list[Judged]:
+    """The best region of each of ``count`` validation samples of every set that holds codes the engines miss."""
+    judged = []
+    for name in _SETS:
+        for sample in samples(name, start=VALIDATION, count=count):
+            regions = find_regions(sample.image, tools.locator, limit=1)
+            judged += [_judge(region, sample.symbol.payload, tools) for region in regions]
+    return judged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.calibrate", description="Choose the routing threshold.")
+    parser.add_argument("--count", type=int, default=100, help="validation samples a set (default: 100)")
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--light", default="lenet")
+    parser.add_argument("--heavy", default="eg-restormer-small")
+    parser.add_argument("--upscaler", default="srresnet-x4")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    restorers = load_restorers(arguments.weights, pick_device("auto"))
+    tools = Tools.standard(restorers, light=arguments.light, heavy=arguments.heavy, upscaler=arguments.upscaler)
+    judged = judge_all(tools, count=arguments.count)
+    threshold = best_threshold(judged)
+    light, heavy = sum(r.light_reads for r in judged), sum(r.heavy_reads for r in judged)
+    either = sum(r.light_reads or r.heavy_reads for r in judged)
+    print(
+        f"regions {len(judged)}; light reads {Rate(light, len(judged))}, heavy {Rate(heavy, len(judged))}, either {either}"
+    )
+    print(f"threshold {threshold:.1f}: {1000 * expected_seconds(judged, threshold):.1f} ms a region;", end=" ")
+    print(f"heavy alone {1000 * expected_seconds(judged, float('inf')):.1f}, light first always", end=" ")
+    print(f"{1000 * expected_seconds(judged, -1.0):.1f}")
+    path = arguments.weights / f"{arguments.light}{SUFFIX}"
+    calibrated = checkpoint.with_measured(
+        checkpoint.load(path), {THRESHOLD_KEY: threshold, "calibration_regions": len(judged)}
+    )
+    checkpoint.save(calibrated, path, half=True)
+
+
+if __name__ == "__main__":
+    main()

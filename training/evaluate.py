@@ -1,0 +1,214 @@
+"""Measures what reads what, on the synthetic sets, along the served path: python -m training.evaluate.
+
+Prints one table a set: decode rate by ZBar alone and by all engines with 95 % intervals, wrong payloads, PSNR and SSIM
+of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read counts when the payload's
+bytes equal the truth.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+import torch
+
+from app.models import checkpoint
+from app.models.checkpoint import SUFFIX
+from app.pipeline.ladder import Climb, Effort, Ladder, Tools, read_direct
+from app.pipeline.reading import Engine, Symbol, ZBar
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.regions import Region, find_regions
+from app.pipeline.restoring import Restorer, load_restorers, pick_device
+from app.pipeline.severity import choose, laplacian_variance
+from app.pipeline.symbology import dimension, render
+from training.quality import Rate, psnr, ssim
+from training.sets import SETS, VALIDATION, Sample, samples
+
+_ZBAR_ALONE = ZBar(longest_sides=(1 << 30,))  # at the picture's own size only
+_ROUTING_SEED = 5
+
+
+@dataclass
+class Tally:
+    """One method on one set."""
+
+    n: int = 0
+    by_zbar: int = 0
+    by_all: int = 0
+    wrong: int = 0
+    seconds: float = 0.0
+    psnr: list[float] = field(default_factory=list)
+    ssim: list[float] = field(default_factory=list)
+
+    def count(self, truth: bytes, by_zbar: Sequence[Symbol], by_all: Sequence[Symbol], seconds: float) -> None:
+        self.n += 1
+        self.by_zbar += any(symbol.payload == truth for symbol in by_zbar)
+        self.by_all += any(symbol.payload == truth for symbol in by_all)
+        self.wrong += any(symbol.payload != truth for symbol in (*by_zbar, *by_all))
+        self.seconds += seconds
+
+    def figures(self) -> dict[str, object]:
+        """JSON-ready: rates in [0, 1] with their intervals."""
+        by_zbar, by_all = Rate(self.by_zbar, self.n), Rate(self.by_all, self.n)
+        return {
+            "n": self.n,
+            "zbar": by_zbar.value,
+            "zbar_interval": by_zbar.interval,
+            "all": by_all.value,
+            "all_interval": by_all.interval,
+            "wrong": self.wrong,
+            "milliseconds": 1000 * self.seconds / max(1, self.n),
+            "psnr": float(np.mean(self.psnr)) if self.psnr else None,
+            "ssim": float(np.mean(self.ssim)) if self.ssim else None,
+        }
+
+    def row(self, name: str) -> str:
+        fidelity = f"{np.mean(self.psnr):6.2f} {np.mean(self.ssim):7.4f}" if self.psnr else f"{'':6s} {'':7s}"
+        rates = f"{Rate(self.by_zbar, self.n)!s:>16s} {Rate(self.by_all, self.n)!s:>16s}"
+        return f"{name:22s} {rates} {self.wrong:5d} {fidelity} {1000 * self.seconds / max(1, self.n):8.1f}"
+
+
+def _first_read(
+    regions: Iterable[Region], order: Callable[[Region], Iterable[Restorer]], engines: Sequence[Engine]
+) -> list[Symbol]:
+    """Regions in turn, each through its restorers in turn, until one reads."""
+    for region in regions:
+        for restorer in order(region):
+            if symbols := region.read(restorer.restore([region.crop])[0], engines, restored=True):
+                return symbols
+    return []
+
+
+class Evaluation:
+    """Every method on one set. Locating is done once an image and its time added to each method that needs it."""
+
+    def __init__(self, tools: Tools, *, seed: int = _ROUTING_SEED) -> None:
+        self._tools = tools
+        self._ladder = Ladder(tools=tools, max_codes=16)
+        self._coin = np.random.default_rng(seed)
+        self.tallies: dict[str, Tally] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Runs every method on a sample."""
+        tools, image = self._tools, sample.image
+        light, heavy = tools.restorers[tools.light], tools.restorers[tools.heavy]
+        self._engine(sample, "zbar", lambda: _ZBAR_ALONE.read(image))
+        self._engine(sample, "zxing", lambda: tools.zxing.read(image))
+        self._engine(sample, "direct rung", lambda: read_direct(Climb(image, Effort.FAST, tools)))
+
+        began = perf_counter()
+        regions = find_regions(image, tools.locator, limit=Effort.BALANCED.regions)
+        located = perf_counter() - began
+
+        def routed(region: Region) -> Iterable[Restorer]:
+            score = laplacian_variance(region.crop)
+            first = choose(score, tools.threshold, light=tools.light, heavy=tools.heavy).network
+            return (light, heavy) if first == tools.light else (heavy,)
+
+        def tossed(_: Region) -> Iterable[Restorer]:
+            return (light,) if self._coin.random() < 0.5 else (heavy,)
+
+        for name, order in (
+            (tools.light, lambda _: (light,)),
+            (tools.heavy, lambda _: (heavy,)),
+            ("adnet", routed),
+            ("random routing", tossed),
+        ):
+            self._network(sample, name, regions, located, order)
+        for restorer in (light, heavy):
+            self._fidelity(sample, restorer)
+        self._engine(
+            sample, "whole ladder", lambda: [f.symbol for f in self._ladder.run(image, effort=Effort.BALANCED).codes]
+        )
+
+    def _tally(self, name: str) -> Tally:
+        return self.tallies.setdefault(name, Tally())
+
+    def _engine(self, sample: Sample, name: str, read: Callable[[], list[Symbol]]) -> None:
+        began = perf_counter()
+        symbols = read()
+        seconds = perf_counter() - began
+        self._tally(name).count(sample.symbol.payload, [s for s in symbols if s.engine == ZBar.name], symbols, seconds)
+
+    def _network(
+        self,
+        sample: Sample,
+        name: str,
+        regions: Sequence[Region],
+        located: float,
+        order: Callable[[Region], Iterable[Restorer]],
+    ) -> None:
+        began = perf_counter()
+        by_all = _first_read(regions, order, (self._tools.zxing, self._tools.zbar))
+        seconds = located + perf_counter() - began
+        by_zbar = _first_read(regions, order, (self._tools.zbar,))
+        self._tally(name).count(sample.symbol.payload, by_zbar, by_all, seconds)
+
+    def _fidelity(self, sample: Sample, restorer: Restorer) -> None:
+        crop = rectify(sample.image, sample.corners, dimension(sample.symbol.version))
+        clean = render(sample.symbol.modules, pixels=PIXELS_PER_MODULE)
+        restored = restorer.restore([crop])[0]
+        tally = self._tally(restorer.name)
+        tally.psnr.append(psnr(restored, clean))
+        tally.ssim.append(ssim(restored, clean))
+
+
+def evaluate(tools: Tools, name: str, count: int) -> dict[str, Tally]:
+    """Every method on the first ``count`` samples of a set."""
+    evaluation = Evaluation(tools)
+    for sample in samples(name, count=count):
+        evaluation.add(sample)
+    return evaluation.tallies
+
+
+def _record(weights: Path, results: dict[str, dict[str, Tally]]) -> None:
+    """Writes each network's own rates into its checkpoint's header."""
+    for path in sorted(weights.glob(f"*{SUFFIX}")):
+        card = checkpoint.load(path)
+        rates = {name: tallies[card.name].figures() for name, tallies in results.items() if card.name in tallies}
+        if rates:
+            checkpoint.save(checkpoint.with_measured(card, {"decode": rates}), path, half=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate", description="Measure decode rates on synthetic sets."
+    )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--count", type=int, default=VALIDATION, help=f"samples a set, at most {VALIDATION}")
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--light", default="lenet")
+    parser.add_argument("--heavy", default="eg-restormer-small")
+    parser.add_argument("--upscaler", default="srresnet-x4")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(arguments.threads)
+    restorers = load_restorers(arguments.weights, pick_device("auto"))
+    for restorer in restorers.values():
+        restorer.warm_up()
+    tools = Tools.standard(restorers, light=arguments.light, heavy=arguments.heavy, upscaler=arguments.upscaler)
+    results: dict[str, dict[str, Tally]] = {}
+    for name in arguments.sets:
+        results[name] = evaluate(tools, name, min(arguments.count, VALIDATION))
+        print(f"\n{name}, n = {min(arguments.count, VALIDATION)}: {(SETS[name].make.__doc__ or '').strip()}")
+        print(f"{'':22s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
+        for method, tally in results[name].items():
+            print(tally.row(method), flush=True)
+    if arguments.json:
+        figures = {
+            name: {method: tally.figures() for method, tally in tallies.items()} for name, tallies in results.items()
+        }
+        arguments.json.write_text(json.dumps(figures, indent=1))
+    if arguments.record:
+        _record(arguments.weights, results)
+
+
+if __name__ == "__main__":
+    main()
