@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 import torch
 import uvicorn
@@ -17,8 +16,6 @@ from app.errors import QrestoreError
 from app.limits import RequestContext, UploadLimit
 from app.metrics import Metrics
 from app.pipeline.ladder import Ladder, Tools
-from app.pipeline.locating import ClassicalLocator
-from app.pipeline.reading import ZBar, ZXing
 from app.pipeline.restoring import TorchRestorer, load_restorers, pick_device
 from app.routers import decode, health, metrics, restore
 from app.schemas import ModelCard
@@ -26,9 +23,6 @@ from app.service import Pipeline, Service
 from app.settings import Settings
 
 log = logging.getLogger("qrestore")
-
-THRESHOLD_KEY: Final = "laplacian_threshold"
-PAPER_THRESHOLD: Final = 100.0
 
 _DESCRIPTION = """Reads QR codes in photographs: first as they are, then, where that fails, restored by neural networks.
 
@@ -46,15 +40,11 @@ def load_pipeline(settings: Settings) -> Pipeline:
     restorers = load_restorers(settings.weights, device)
     for restorer in restorers.values():
         restorer.warm_up()
-    tools = Tools(
-        zxing=ZXing(),
-        zbar=ZBar(),
-        locator=ClassicalLocator(),
-        restorers=restorers,
+    tools = Tools.standard(
+        restorers,
         light=settings.light_network,
         heavy=settings.heavy_network,
         upscaler=settings.upscale_network,
-        threshold=_threshold(restorers.values()),
     )
     return Pipeline(
         ladder=Ladder(tools=tools, max_codes=settings.max_codes),
@@ -138,12 +128,6 @@ def serve(settings: Settings) -> None:
         log_level=settings.log_level,
         access_log=settings.log_level == "debug",
     )
-
-
-def _threshold(restorers: Iterable[TorchRestorer]) -> float:
-    """The calibrated blur threshold that a checkpoint carries, else the paper's."""
-    found = (restorer.card.measured.get(THRESHOLD_KEY) for restorer in restorers)
-    return next((float(value) for value in found if isinstance(value, int | float)), PAPER_THRESHOLD)
 
 
 def _card(restorer: TorchRestorer) -> ModelCard:

@@ -10,6 +10,7 @@ with the mean times of both networks measured here. T* is stored in the light ne
 """
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ from app.pipeline.restoring import Restorer, load_restorers, pick_device
 from app.pipeline.severity import THRESHOLD_KEY, laplacian_variance
 from training.quality import Rate
 from training.sets import VALIDATION, samples
-import itertools
 
 _SETS = ("qrdata", "scene", "noise64", "lr32")
 
@@ -98,7 +98,8 @@ def main() -> None:
     light, heavy = sum(r.light_reads for r in judged), sum(r.heavy_reads for r in judged)
     either = sum(r.light_reads or r.heavy_reads for r in judged)
     print(
-        f"regions {len(judged)}; light reads {Rate(light, len(judged))}, heavy {Rate(heavy, len(judged))}, either {either}"
+        f"regions {len(judged)}; light reads {Rate(light, len(judged))},"
+        f" heavy {Rate(heavy, len(judged))}, either {either}"
     )
     print(f"threshold {threshold:.1f}: {1000 * expected_seconds(judged, threshold):.1f} ms a region;", end=" ")
     print(f"heavy alone {1000 * expected_seconds(judged, float('inf')):.1f}, light first always", end=" ")

@@ -34,19 +34,20 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
     for octave in range(2, 6):
         grid = rng.random((2**octave, 2**octave), dtype=np.float32)
         field += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 2 ** (octave - 2)
-    field = cv2.normalize(field, None, float(rng.uniform(0, 0.5)), float(rng.uniform(0.5, 1)), cv2.NORM_MINMAX)
+    low, high = rng.uniform(0, 0.5), rng.uniform(0.5, 1)
+    field = np.float32(low) + np.float32(high - low) * (field - field.min()) / np.ptp(field)
     kind = rng.random()
     if kind < 0.2:
         cells = max(2, round(size / module))
         check = (rng.random((cells, cells)) < 0.5).astype(np.float32)
-        field = cv2.resize(check, (size, size), interpolation=cv2.INTER_NEAREST)
+        field = np.asarray(cv2.resize(check, (size, size), interpolation=cv2.INTER_NEAREST), dtype=np.float32)
     elif kind < 0.4:
         for row in range(0, size, max(3, round(rng.uniform(0.8, 2.5) * module))):
             row_ink = (rng.random(size // 3 + 1) < 0.5).repeat(3)[:size]
             field[row : row + max(1, round(0.5 * module)), row_ink] = rng.uniform(0, 0.4)
     elif kind < 0.7:
         field[:] = rng.uniform(0.0, 1.0)
-    return field
+    return np.asarray(field, dtype=np.float32)
 
 
 def draw_label(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
@@ -155,18 +156,20 @@ def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.
     fine = 4 * module / _SHARP
     side = 4 * patch
     angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)
-    matrix = cv2.getRotationMatrix2D((label.shape[1] / 2, label.shape[0] / 2), angle, fine)
+    middle = label.shape[1] / 2, label.shape[0] / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, angle, fine), dtype=np.float64)
     reach = max(0.0, dimension(version) * module * 2 - side / 2 + 2 * module)
-    matrix[:, 2] += side / 2 - np.array(label.shape) / 2 + rng.uniform(-reach, reach, 2)
+    matrix[:, 2] += side / 2 - np.array(middle) + rng.uniform(-reach, reach, 2)
     if fine < 1:
         label = degrade.gaussian(label, sigma=0.3 / fine)
-    clean = cv2.warpAffine(label, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(label, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    clean = np.asarray(warped, dtype=np.float32)
     photo = degrade.ink(clean, rng, module=4 * module)
     if rng.random() < 0.5:
         photo = degrade.gaussian(photo, sigma=rng.uniform(0.2, 0.8) * 4 * module)
-    photo = cv2.resize(photo, (patch, patch), interpolation=cv2.INTER_AREA)
+    photo = np.asarray(cv2.resize(photo, (patch, patch), interpolation=cv2.INTER_AREA), dtype=np.float32)
     photo = degrade.noise(photo, rng, sigma=0.25 * rng.random() ** 2)
     if rng.random() < 0.5:
         photo = degrade.jpeg(photo, quality=int(rng.integers(10, 96)))
     grey = np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
-    return restoring.normalise(grey), np.asarray(clean, dtype=np.float32)
+    return restoring.normalise(grey), clean

@@ -17,7 +17,7 @@ def ink(image: Image, rng: Generator, *, module: float) -> Image:
     spread = rng.uniform(-0.25, 0.25) * module
     if abs(spread) >= 0.5:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + 2 * round(abs(spread)),) * 2)
-        image = (cv2.erode if spread > 0 else cv2.dilate)(image, kernel)
+        image = np.asarray((cv2.erode if spread > 0 else cv2.dilate)(image, kernel), dtype=np.float32)
     dark = rng.uniform(0.0, 0.45)
     light = rng.uniform(dark + 0.2, 1.0)
     return (dark + (light - dark) * image).astype(np.float32)
@@ -78,7 +78,8 @@ def bend(image: Image, rng: Generator, *, amplitude: float) -> Image:
         frequency = rng.uniform(0.3, 1.5, 2) * 2 * np.pi / (height, width)
         wave = np.sin(y * frequency[0] + x * frequency[1] + rng.uniform(0, 2 * np.pi))
         waves.append((rng.uniform(0, amplitude) * wave).astype(np.float32))
-    return cv2.remap(image, x + waves[0], y + waves[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    bent = cv2.remap(image, x + waves[0], y + waves[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(bent, dtype=np.float32)
 
 
 def motion_kernel(rng: Generator, *, length: float, angle: float | None = None, exponent: float | None = None) -> Image:
@@ -109,7 +110,7 @@ def disc_kernel(*, radius: float) -> Image:
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
 def _splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> Image:
@@ -121,7 +122,7 @@ def _splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> Image:
     for dy, wy in ((0, 1 - fy), (1, fy)):
         for dx, wx in ((0, 1 - fx), (1, fx)):
             np.add.at(kernel, (row + reach + dy, column + reach + dx), wy * wx)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
 def convolve(image: Image, kernel: Image) -> Image:

@@ -11,7 +11,7 @@ _STEM = 4  # one position of the networks' first level is one module of the cano
 _ALIGNED = {
     "sample": "canonical crop at 4 px a module, corners off by up to 0.35 module, cut by app.pipeline.rectifying",
     "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
-    "blur": "motion to 6.5 modules 45 %, shake 4.5 12 %, defocus 2 14 %, gaussian 1.15 10 %, both 7 %; 0.4 of it if coarse",
+    "blur": "modules: motion 6.5 (45 %), shake 4.5 (12), defocus 2 (14), gaussian 1.15 (10), two (7); if coarse 0.4x",
     "resolution": "1.0-2.6 px a module (35 %, coarse), else 2.6-8",
     "sensor": "noise 0.1 u^2.5 (coarse 0.3) for 75 %, JPEG 10-95 for 67 %",
     "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends 25 %",

@@ -34,7 +34,7 @@ class EdgeMap(nn.Module):
 class MDTA(nn.Module):
     """Multi-Dconv head transposed attention (Restormer, Eq. 1): attention between channels, (N, C, H, W) -> same.
 
-    With ``edge_guidance`` it is the edge-guided attention of EGAB: Q and K are multiplied by ``1 + W_E * E``, where E is
+    With ``edge_guidance`` it is the edge-guided attention of EGAB: Q and K are multiplied by ``1 + W_E * E``, E being
     the edge map of the input and W_E one learned weight a channel, zero at the start (so it begins as Restormer).
     """
 

@@ -10,7 +10,7 @@ from app.models.layers import LayerNorm2d, SimpleGate
 class SGDB(nn.Module):
     """Simple-gate depthwise block: ``x + beta * contract(gate(depthwise(expand(norm(x)))))``. (N, C, H, W) -> same.
 
-    ``beta`` is the learned residual weight, one a channel; the paper starts it at zero, ``residual_init`` sets the start.
+    ``beta`` is the learned residual weight, one a channel; the paper starts it at zero, ``residual_init`` says where.
     """
 
     def __init__(self, *, channels: int, residual_init: float = 0.0) -> None:

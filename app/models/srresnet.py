@@ -67,4 +67,5 @@ class SRResNet(nn.Module):
         x = shallow + self.merge(self.body(shallow))
         x = self.tail(self.upscale(self.unfold(x)))
         skip: Tensor = functional.interpolate(image, scale_factor=self.scale, mode="bicubic", align_corners=False)
-        return skip + x
+        out: Tensor = skip + x
+        return out

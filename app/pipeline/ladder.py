@@ -182,7 +182,7 @@ def read_light(climb: Climb) -> list[Symbol]:
 
 
 def read_heavy(climb: Climb) -> list[Symbol]:
-    """Regions at or below the threshold, and those the light network did not make readable, restored by the heavy one."""
+    """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
     return _merged(*(climb.read_restored(region, route, climb.tools.heavy) for region, route in climb.routes()))
 
 

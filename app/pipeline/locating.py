@@ -248,11 +248,11 @@ def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
     rough: list[Candidate] = []
     for polarity in (1, -1):
         for triple in _triples(finders[np.sign(finders[:, 3]) == polarity]):
-            quads = [(_quad(triple, version), version) for version in _likely_versions(triple)]
+            quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
             fits = [_candidate(quad, v, polarity * agreement(pyramid, quad, v)) for quad, v in quads]
             rough.append(max(fits, key=lambda fit: fit.score))
     for candidate in _best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
-        yield _with_fourth_corner(pyramid, candidate)
+        yield _refined(pyramid, candidate)
 
 
 def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -280,37 +280,49 @@ def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return [finders[[a[i], b[i], c[i]]] for i in order]
 
 
-def _likely_versions(triple: NDArray[np.float64]) -> Iterable[int]:
+def _likely_versions(triple: NDArray[np.float64]) -> list[int]:
     at, module = triple[:, :2], np.exp(np.log(triple[:, 2]).mean())
     span = np.sqrt(np.hypot(*(at[1] - at[0])) * np.hypot(*(at[2] - at[0])))
-    guess = (span / module + 7 - 17) / 4
-    slack = 1 + 0.15 * guess
-    return [version for version in VERSIONS if abs(version - guess) <= slack] or [min(max(round(guess), 1), 40)]
+    return _versions_near((span / module - 10) / 4, slack=0.15)
 
 
-def _quad(triple: NDArray[np.float64], version: int) -> Points:
-    """Outer corners of the parallelogram whose finder patterns have their centres at the triple."""
-    start, right, down = triple[0, :2], triple[1, :2] - triple[0, :2], triple[2, :2] - triple[0, :2]
+def _versions_near(guess: float, *, slack: float) -> list[int]:
+    """Versions within one and a share of the guess; the nearest there is if none."""
+    near = [version for version in VERSIONS if abs(version - guess) <= 1 + slack * guess]
+    return near or [min(VERSIONS, key=lambda version: abs(version - guess))]
+
+
+def _quad(centres: Points, version: int) -> Points:
+    """Outer corners of the parallelogram whose finder patterns have these centres, the symbol's own top-left first."""
+    start, right, down = centres[0], centres[1] - centres[0], centres[2] - centres[0]
     low = -3.5 / (dimension(version) - 7)
     ends = np.array([[low, low], [1 - low, low], [1 - low, 1 - low], [low, 1 - low]])
     return np.asarray(start + ends @ np.stack([right, down]), dtype=np.float64)
 
 
-def _with_fourth_corner(pyramid: Pyramid, rough: Candidate) -> Candidate:
-    """Move the corners, most of all the one without a finder pattern, to where the function patterns agree best."""
-    if rough.dimension is None:
+def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
+    """Reconsider the version, then move the corners, most of all the one without a finder pattern, to where the
+    function patterns agree best."""
+    quad, best, version = np.array(rough.corners), rough.score, version_of(rough.dimension or 0)
+    if version is None:
         return rough
-    version = (rough.dimension - 17) // 4
-    quad, best = np.array(rough.corners), rough.score
-    sign = np.sign(agreement(pyramid, quad, version))
-    module = side_length(quad) / rough.dimension
-    for step, movable in ((0.12 * rough.dimension, (2,)), (0.06 * rough.dimension, (2,)), (1.0, (2, 1, 3, 0))):
+    sign = float(np.sign(agreement(pyramid, quad, version)))
+    ends = 3.5 / dimension(version) * np.array([[1, 1], [-1, 1], [1, -1]]) + np.array([[0, 0], [1, 0], [0, 1]])
+    centres = quad[0] + ends @ np.stack([quad[1] - quad[0], quad[3] - quad[0]])
+    for other in _versions_near(version, slack=0.45):
+        tried = _quad(centres, other)
+        score = sign * agreement(pyramid, tried, other)
+        if score > best:
+            quad, best, version = tried, score, other
+    size = dimension(version)
+    module = side_length(quad) / size
+    for step, movable in ((0.12 * size, (2,)), (0.06 * size, (2,)), (1.0, (2, 1, 3, 0))):
         for corner in movable:
             for shift in _SHIFTS:
                 moved = quad.copy()
                 moved[corner] += shift * (step * module)
                 if _sound(moved):
-                    score = float(sign * agreement(pyramid, moved, version))
+                    score = sign * agreement(pyramid, moved, version)
                     if score > best:
                         quad, best = moved, score
     return _candidate(quad, version, best)

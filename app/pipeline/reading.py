@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from pyzbar import wrapper as libzbar
 
 from app.pipeline.imaging import GreyImage
 
+T = TypeVar("T")
 Corner = tuple[float, float]
 Corners = tuple[Corner, Corner, Corner, Corner]
 
@@ -59,7 +60,7 @@ class Engine(Protocol):
     def read(self, image: GreyImage) -> list[Symbol]: ...
 
 
-_FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode])
+_FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
 _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRCode"}
 
@@ -68,8 +69,8 @@ _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRC
 class ZXingOptions:
     """How zxing-cpp searches one picture; the defaults are its own.
 
-    `small_symbols` looks for Micro QR and rMQR codes too. Their error correction is too weak for pictures that were
-    processed: noise then reads as a code now and then.
+    `small_symbols` looks for Micro QR and rMQR codes too. Their error correction is weak, so that in the remains of a
+    larger code noise reads as one now and then: leave them out for processed pictures.
     """
 
     small_symbols: bool = True
@@ -87,12 +88,13 @@ class ZXing:
         self._options = options
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
+        codes = self._scan(image, self._options, return_errors=False)
+        return [_zxing_symbol(code) for code in codes if _credible(code)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
         """Read, and also tell where QR codes are that did not decode (Micro QR and rMQR sightings are mere noise)."""
         codes = self._scan(image, options or self._options, return_errors=True)
-        symbols = [_zxing_symbol(code) for code in codes if code.valid]
+        symbols = [_zxing_symbol(code) for code in codes if code.valid and _credible(code)]
         sightings = [
             Sighting(_zxing_corners(code), _dimension(code))
             for code in codes
@@ -128,6 +130,11 @@ def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
     )
 
 
+def _credible(code: zxingcpp.Barcode) -> bool:
+    """Whether the read is no accident: a small symbol must have error correction to spare."""
+    return code.format not in _SMALL_SYMBOLS or _extra(code, "UEC", 0.0) > 0
+
+
 def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
     at = code.position
     points = (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
@@ -137,9 +144,13 @@ def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
 
 def _version(code: zxingcpp.Barcode) -> int | None:
     """Version number: "7" of a QR code, "M2" of a Micro QR code; rMQR versions such as "R11x27" are no number."""
-    extra = code.extra
-    version = str(extra.get("Version", "")).removeprefix("M") if isinstance(extra, dict) else ""
+    version = _extra(code, "Version", "").removeprefix("M")
     return int(version) if version.isdecimal() else None
+
+
+def _extra(code: zxingcpp.Barcode, key: str, default: T) -> T:
+    value = code.extra.get(key, default) if isinstance(code.extra, dict) else default
+    return value if isinstance(value, type(default)) else default
 
 
 def _dimension(code: zxingcpp.Barcode) -> int | None:

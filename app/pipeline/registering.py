@@ -28,8 +28,8 @@ _TURNS = tuple(tuple((start + i) % 4 for i in range(4)) for start in range(4))
 class Registration:
     """A symbol of ``version`` with its outer corners in picture pixels, clockwise from its own top-left, (4, 2).
 
-    Known patterns are the same in a mirrored symbol (all but one module): engines tell these apart. ``agreement`` is the correlation of the known patterns with the
-    picture, 0 to 1; ``inverted`` says that light and dark are exchanged.
+    Known patterns are the same in a mirrored symbol (all but one module): engines tell these apart. ``agreement`` is
+    the correlation of the known patterns with the picture, 0 to 1; ``inverted`` says that light and dark are exchanged.
     """
 
     corners: NDArray[np.float64]
@@ -127,10 +127,10 @@ class _Field:
                     break
             else:
                 damping *= 16
-        return quad / self._ratio + self._offset
+        return np.asarray(quad / self._ratio + self._offset, dtype=np.float64)
 
     def inside(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (corners - self._offset) * self._ratio
+        return np.asarray((corners - self._offset) * self._ratio, dtype=np.float64)
 
 
 def _correlation(values: NDArray[np.float32], template: _Template) -> float:
@@ -153,14 +153,14 @@ def _ecc_step(sampled: NDArray[np.float32], template: _Template, damping: float)
     gain = target @ values - target @ explained[:, 0]
     scale = (values @ values - values @ explained[:, 0]) / gain if gain > 1e-9 else np.linalg.norm(values)
     step = project @ np.array([-1.0, scale])
-    return np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP)
+    return np.asarray(np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP), dtype=np.float64)
 
 
 def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep: int = 2) -> list[Registration]:
     """The ``keep`` hypotheses that agree best with the picture, best first.
 
-    ``corners``: a quad in any order, (4, 2); ``modules``: modules a side as far as the locator can tell: versions within
-    two of it are tried, all of them where it is None.
+    ``corners``: a quad in any order, (4, 2); ``modules``: modules a side as far as the locator can tell: versions up to
+    two from it are tried, all of them where it is None.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:

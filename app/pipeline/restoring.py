@@ -19,7 +19,8 @@ def normalise(crop: GreyImage) -> NDArray[np.float32]:
     low, high = np.percentile(crop, (2, 98))
     if high - low < 1:
         return np.full(crop.shape, 0.5, dtype=np.float32)
-    return np.clip((crop.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+    stretched = (crop.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    return np.asarray(np.clip(stretched, 0, 1), dtype=np.float32)
 
 
 def pad(crop: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:

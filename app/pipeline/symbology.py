@@ -65,8 +65,9 @@ def function_patterns(version: int) -> FunctionPatterns:
                 continue
             box = np.s_[row - 1 : row + 4, column - 1 : column + 4]
             known[box], dark[box] = True, _ALIGNMENT
-    for box in (np.s_[:9, :9], np.s_[:9, -9:], np.s_[-9:, :9]):
-        known[box], dark[box] = True, _FINDER
+    for top, left in ((0, 0), (0, size - 7), (size - 7, 0)):
+        corner = np.s_[top : top + 9, left : left + 9]
+        known[corner], dark[corner] = True, _FINDER
     known, dark = known[1:-1, 1:-1], dark[1:-1, 1:-1]
     known[size - 8, 8] = dark[size - 8, 8] = True
 

@@ -111,7 +111,7 @@ def test_zxing_sights_what_it_cannot_decode() -> None:
     np.testing.assert_allclose(sightings[0].corners, expected, atol=SCALE)
 
 
-SERIES = list(segno.make_sequence("A" * 25 + "b" * 23 + "\0" + "c" * 24 + "d" * 20, version=2))
+SERIES = list(segno.make_sequence("A" * 25 + "b" * 24 + "\0" + "c" * 25 + "d" * 22, version=2))
 
 
 @pytest.mark.parametrize("present", [c for n in range(1, len(SERIES) + 1) for c in combinations(range(len(SERIES)), n)])
