@@ -281,14 +281,11 @@ def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 
 def _likely_versions(triple: NDArray[np.float64]) -> list[int]:
+    """Versions that the distance between finder patterns allows for at the module size they were found at."""
     at, module = triple[:, :2], np.exp(np.log(triple[:, 2]).mean())
     span = np.sqrt(np.hypot(*(at[1] - at[0])) * np.hypot(*(at[2] - at[0])))
-    return _versions_near((span / module - 10) / 4, slack=0.15)
-
-
-def _versions_near(guess: float, *, slack: float) -> list[int]:
-    """Versions within one and a share of the guess; the nearest there is if none."""
-    near = [version for version in VERSIONS if abs(version - guess) <= 1 + slack * guess]
+    guess = (span / module + 7 - 17) / 4
+    near = [version for version in VERSIONS if abs(version - guess) <= 1 + 0.15 * guess]
     return near or [min(VERSIONS, key=lambda version: abs(version - guess))]
 
 
@@ -301,19 +298,12 @@ def _quad(centres: Points, version: int) -> Points:
 
 
 def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
-    """Reconsider the version, then move the corners, most of all the one without a finder pattern, to where the
-    function patterns agree best."""
+    """Move the corners, most of all the one without a finder pattern, and reconsider the version, to where the function
+    patterns agree best."""
     quad, best, version = np.array(rough.corners), rough.score, version_of(rough.dimension or 0)
     if version is None:
         return rough
     sign = float(np.sign(agreement(pyramid, quad, version)))
-    ends = 3.5 / dimension(version) * np.array([[1, 1], [-1, 1], [1, -1]]) + np.array([[0, 0], [1, 0], [0, 1]])
-    centres = quad[0] + ends @ np.stack([quad[1] - quad[0], quad[3] - quad[0]])
-    for other in _versions_near(version, slack=0.45):
-        tried = _quad(centres, other)
-        score = sign * agreement(pyramid, tried, other)
-        if score > best:
-            quad, best, version = tried, score, other
     size = dimension(version)
     module = side_length(quad) / size
     for step, movable in ((0.12 * size, (2,)), (0.06 * size, (2,)), (1.0, (2, 1, 3, 0))):
@@ -325,6 +315,9 @@ def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
                     score = sign * agreement(pyramid, moved, version)
                     if score > best:
                         quad, best = moved, score
+        for other in (version - 2, version - 1, version + 1, version + 2):
+            if other in VERSIONS and (score := sign * agreement(pyramid, quad, other)) > best:
+                best, version = score, other
     return _candidate(quad, version, best)
 
 

@@ -9,14 +9,12 @@ Payloads are the exact bytes stored in the symbol. `text` follows the symbol's E
 encoding is guessed: UTF-8, else Shift-JIS, else Latin-1.
 """
 
-from __future__ import annotations
-
 import ctypes
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -25,7 +23,6 @@ from pyzbar import wrapper as libzbar
 
 from app.pipeline.imaging import GreyImage
 
-T = TypeVar("T")
 Corner = tuple[float, float]
 Corners = tuple[Corner, Corner, Corner, Corner]
 
@@ -76,7 +73,6 @@ class ZXingOptions:
     small_symbols: bool = True
     binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage
     try_downscale: bool = True
-    try_invert: bool = True
 
 
 class ZXing:
@@ -88,13 +84,12 @@ class ZXing:
         self._options = options
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        codes = self._scan(image, self._options, return_errors=False)
-        return [_zxing_symbol(code) for code in codes if _credible(code)]
+        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
         """Read, and also tell where QR codes are that did not decode (Micro QR and rMQR sightings are mere noise)."""
         codes = self._scan(image, options or self._options, return_errors=True)
-        symbols = [_zxing_symbol(code) for code in codes if code.valid and _credible(code)]
+        symbols = [_zxing_symbol(code) for code in codes if code.valid]
         sightings = [
             Sighting(_zxing_corners(code), _dimension(code))
             for code in codes
@@ -106,15 +101,16 @@ class ZXing:
     def _scan(image: GreyImage, options: ZXingOptions, *, return_errors: bool) -> list[zxingcpp.Barcode]:
         if image.size == 0:
             return []
-        return zxingcpp.read_barcodes(
+        codes = zxingcpp.read_barcodes(
             np.ascontiguousarray(image),
             formats=_EVERY_SIZE if options.small_symbols else _FULL_SIZE,
             try_downscale=options.try_downscale,
-            try_invert=options.try_invert,
             text_mode=zxingcpp.TextMode.Plain,
             binarizer=options.binarizer,
             return_errors=return_errors,
         )
+        # A small symbol without error correction to spare is as likely an accident.
+        return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
 
 
 def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
@@ -130,9 +126,8 @@ def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
     )
 
 
-def _credible(code: zxingcpp.Barcode) -> bool:
-    """Whether the read is no accident: a small symbol must have error correction to spare."""
-    return code.format not in _SMALL_SYMBOLS or _extra(code, "UEC", 0.0) > 0
+def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
+    return {"Version": "", "UEC": 0.0, **(cast("dict[str, Any] | None", code.extra) or {})}
 
 
 def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
@@ -144,13 +139,8 @@ def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
 
 def _version(code: zxingcpp.Barcode) -> int | None:
     """Version number: "7" of a QR code, "M2" of a Micro QR code; rMQR versions such as "R11x27" are no number."""
-    version = _extra(code, "Version", "").removeprefix("M")
+    version = str(_extra(code)["Version"]).removeprefix("M")
     return int(version) if version.isdecimal() else None
-
-
-def _extra(code: zxingcpp.Barcode, key: str, default: T) -> T:
-    value = code.extra.get(key, default) if isinstance(code.extra, dict) else default
-    return value if isinstance(value, type(default)) else default
 
 
 def _dimension(code: zxingcpp.Barcode) -> int | None:
@@ -271,14 +261,12 @@ def _zbar_symbols(found: Any) -> Iterator[Symbol]:
     # part's length. Where parts begin can be trusted, except for a part after missing ones: that begins where they end.
     present = [part.contents.type == _QRCODE for part in parts]
     begins = [_address(libzbar.zbar_symbol_get_data(part)) - _address(data) for part in parts]
-    for i, part in enumerate(parts):
-        if not present[i]:
-            continue
+    for i in np.flatnonzero(present):
         begin = begins[i] if i == 0 or present[i - 1] else begins[i - 1]
         end = begins[i + 1] if i + 1 < len(parts) else len(payload)
         if any(present[i + 1 :]) and not present[i + 1]:
             end -= 1
-        yield _zbar_symbol(part, payload[begin:end])
+        yield _zbar_symbol(parts[i], payload[begin:end])
 
 
 def _address(pointer: Any) -> int:

@@ -73,12 +73,12 @@ class Region:
 
 def find_regions(image: GreyImage, locator: Locator, *, limit: int) -> list[Region]:
     """The ``limit`` most credible regions of a picture, by how well the known patterns agree; may be none."""
-    registrations = [
-        registration
-        for candidate in locator.locate(image)
-        for registration in register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES)
-        if registration.agreement >= _CREDIBLE
-    ]
+    registrations: list[Registration] = []
+    for candidate in locator.locate(image):
+        if candidate.dimension is None and registrations:
+            continue  # the whole picture is the last resort
+        found = register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES)
+        registrations += [registration for registration in found if registration.agreement >= _CREDIBLE]
     registrations.sort(key=lambda registration: -registration.agreement)
     return [_region(image, registration) for registration in registrations[:limit]]
 

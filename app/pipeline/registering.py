@@ -18,7 +18,8 @@ from app.pipeline.symbology import VERSIONS, dimension, function_patterns
 _WORKING_STEP = 4.0  # pixels a module at which patterns are compared
 _BLURS = (1.4, 0.8, 0.35)  # in modules: a coarser picture draws corners in from farther away
 _ITERATIONS = 6  # at most, at each blur
-_SURVIVORS = (8, 3, 2)  # hypotheses refined at each blur, the best of the blur before
+_REFINED = 5  # hypotheses refined
+_RIVAL = 0.8  # of the best agreement: hypotheses below it are not worth a second look
 _SMALLEST = 16  # pixels a side of a quad below which nothing can be told
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
 _TURNS = tuple(tuple((start + i) % 4 for i in range(4)) for start in range(4))
@@ -159,8 +160,8 @@ def _ecc_step(sampled: NDArray[np.float32], template: _Template, damping: float)
 def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep: int = 2) -> list[Registration]:
     """The ``keep`` hypotheses that agree best with the picture, best first.
 
-    ``corners``: a quad in any order, (4, 2); ``modules``: modules a side as far as the locator can tell: versions up to
-    two from it are tried, all of them where it is None.
+    ``corners``: a quad in any order, (4, 2); ``modules``: modules a side as far as the locator can tell: versions up
+    to two from it are tried, all of them where it is None.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:
@@ -176,33 +177,40 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
     if not versions:
         return []
     field = _Field(image, quad, modules or dimension(versions[len(versions) // 3]))
-    trials = [
-        _Trial(version, quad[list(turn)], field.agreement(quad[list(turn)], _TEMPLATES[version], 0))
-        for version in versions
-        for turn in _TURNS
-    ]
-    for layer, survivors in enumerate(_SURVIVORS):
-        trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:survivors]
-        trials = [trial.refined(field, layer) for trial in trials]
+    trials = [_Trial.start(field, version, quad[list(turn)]) for version in versions for turn in _TURNS]
+    trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:_REFINED]
+    trials = [trial.refined(field) for trial in trials]
     found = [
         Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)
         for t in trials
     ]
-    return _distinct(sorted(found, key=lambda registration: -registration.agreement))[:keep]
+    found = _distinct(sorted(found, key=lambda registration: -registration.agreement))
+    return [one for one in found if one.agreement >= _RIVAL * found[0].agreement][:keep]
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A hypothesis on its way: ``agreement`` is signed, negative where the symbol is inverted."""
+    """A hypothesis: ``agreement`` is its highest over the blurs, at ``layer``; negative where it is inverted."""
 
     version: int
     corners: NDArray[np.float64]
     agreement: float
+    layer: int
 
-    def refined(self, field: _Field, layer: int) -> "_Trial":
-        template = _TEMPLATES[self.version]
-        corners = field.refine(self.corners, template, layer, 1.0 if self.agreement >= 0 else -1.0)
-        return _Trial(self.version, corners, field.agreement(corners, template, layer))
+    @classmethod
+    def start(cls, field: _Field, version: int, corners: NDArray[np.float64]) -> "_Trial":
+        template = _TEMPLATES[version]
+        agreements = [field.agreement(corners, template, layer) for layer in range(len(_BLURS))]
+        layer = int(np.argmax(np.abs(agreements)))
+        return cls(version, corners, agreements[layer], layer)
+
+    def refined(self, field: _Field) -> "_Trial":
+        """Refined from the blur at which it agrees best down to the finest."""
+        template, corners = _TEMPLATES[self.version], self.corners
+        for layer in range(self.layer, len(_BLURS)):
+            corners = field.refine(corners, template, layer, 1.0 if self.agreement >= 0 else -1.0)
+        finest = len(_BLURS) - 1
+        return _Trial(self.version, corners, field.agreement(corners, template, finest), finest)
 
 
 def _distinct(registrations: list[Registration]) -> list[Registration]:
