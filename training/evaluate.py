@@ -1,6 +1,6 @@
 """Measures what reads what, on the synthetic sets, along the served path: python -m training.evaluate.
 
-Prints one table a set: decode rate by ZBar alone and by all engines with 95 % intervals, wrong payloads, PSNR and SSIM
+Prints one table: decode rate by ZBar alone and by all engines with 95 % intervals, wrong payloads, PSNR and SSIM
 of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read counts when the payload's
 bytes equal the truth.
 """
@@ -18,7 +18,7 @@ import torch
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from app.pipeline.ladder import Climb, Effort, Ladder, Tools, read_direct
+from app.pipeline.ladder import Climb, Effort, Ladder, Tools, read_direct, read_upscaled
 from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.regions import Region, find_regions
@@ -69,7 +69,7 @@ class Tally:
     def row(self, name: str) -> str:
         fidelity = f"{np.mean(self.psnr):6.2f} {np.mean(self.ssim):7.4f}" if self.psnr else f"{'':6s} {'':7s}"
         rates = f"{Rate(self.by_zbar, self.n)!s:>16s} {Rate(self.by_all, self.n)!s:>16s}"
-        return f"{name:22s} {rates} {self.wrong:5d} {fidelity} {1000 * self.seconds / max(1, self.n):8.1f}"
+        return f"{name:24s} {rates} {self.wrong:5d} {fidelity} {1000 * self.seconds / max(1, self.n):8.1f}"
 
 
 def _first_read(
@@ -119,6 +119,8 @@ class Evaluation:
             ("random routing", tossed),
         ):
             self._network(sample, name, regions, located, order)
+        climb = Climb(image, Effort.BALANCED, tools, located=regions)
+        self._engine(sample, tools.upscaler, lambda: read_upscaled(climb), located)
         for restorer in (light, heavy):
             self._fidelity(sample, restorer)
         self._engine(
@@ -128,10 +130,10 @@ class Evaluation:
     def _tally(self, name: str) -> Tally:
         return self.tallies.setdefault(name, Tally())
 
-    def _engine(self, sample: Sample, name: str, read: Callable[[], list[Symbol]]) -> None:
+    def _engine(self, sample: Sample, name: str, read: Callable[[], list[Symbol]], located: float = 0.0) -> None:
         began = perf_counter()
         symbols = read()
-        seconds = perf_counter() - began
+        seconds = located + perf_counter() - began
         self._tally(name).count(sample.symbol.payload, [s for s in symbols if s.engine == ZBar.name], symbols, seconds)
 
     def _network(
@@ -195,12 +197,13 @@ def main() -> None:
         restorer.warm_up()
     tools = Tools.standard(restorers, light=arguments.light, heavy=arguments.heavy, upscaler=arguments.upscaler)
     results: dict[str, dict[str, Tally]] = {}
+    count = min(arguments.count, VALIDATION)
+    print(f"n = {count} a set, {arguments.threads} thread(s), routing threshold {tools.threshold:.1f}")
+    print(f"{'set':9s}{'':24s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
     for name in arguments.sets:
-        results[name] = evaluate(tools, name, min(arguments.count, VALIDATION))
-        print(f"\n{name}, n = {min(arguments.count, VALIDATION)}: {(SETS[name].make.__doc__ or '').strip()}")
-        print(f"{'':22s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
+        results[name] = evaluate(tools, name, count)
         for method, tally in results[name].items():
-            print(tally.row(method), flush=True)
+            print(f"{name:9s}{tally.row(method)}", flush=True)
     if arguments.json:
         figures = {
             name: {method: tally.figures() for method, tally in tallies.items()} for name, tallies in results.items()

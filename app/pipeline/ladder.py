@@ -119,15 +119,15 @@ class Climb:
     tools: Tools
     route: Route | None = None
     trace: list[Stage] = field(default_factory=list)
-    _regions: list[Region] | None = None
+    located: list[Region] | None = None
 
     def regions(self) -> list[Region]:
         """Where codes may be, best first, located when first asked for."""
-        if self._regions is None:
+        if self.located is None:
             began = perf_counter()
-            self._regions = find_regions(self.image, self.tools.locator, limit=self.effort.regions)
+            self.located = find_regions(self.image, self.tools.locator, limit=self.effort.regions)
             self.trace.append(Stage("locate", perf_counter() - began, 0))
-        return self._regions
+        return self.located
 
     def routes(self) -> Iterable[tuple[Region, Route]]:
         """Each region with the decision of the routing unit."""

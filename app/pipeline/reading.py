@@ -109,7 +109,7 @@ class ZXing:
             binarizer=options.binarizer,
             return_errors=return_errors,
         )
-        # A small symbol without error correction to spare is as likely an accident.
+        # A small symbol without error correction to spare is as likely an accident (a full M1 never has any).
         return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
 
 

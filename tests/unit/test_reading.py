@@ -100,8 +100,8 @@ def test_zxing_tells_version_and_level_and_reads_small_symbols_only_where_asked(
 
 
 def test_small_symbols_that_used_up_their_error_correction_are_not_believed() -> None:
-    micro = drawn(segno.make_micro("12345", version="M1"))
-    assert [symbol.payload for symbol in ZXing().read(micro)] == [b"12345"]
+    micro = drawn(segno.make_micro("12", version="M1"))
+    assert [symbol.payload for symbol in ZXing().read(micro)] == [b"12"]
     one_module = slice((QUIET + 9) * SCALE, (QUIET + 10) * SCALE)
     micro[one_module, one_module] = 255 - micro[one_module, one_module]
     assert ZXing().read(micro) == []

@@ -1,0 +1,301 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from app.models import NETWORKS
+from app.models.eg_restormer import EdgeMap, EGRestormer
+from app.models.lenet import SGDB, EdgeSharpening, LENet
+from app.models.srresnet import SRResNet
+
+TINY_RESTORMER = {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1}
+TINY: dict[str, dict[str, object]] = {
+    "LENet": {"base": 4, "residual_init": 0.1},
+    "EGRestormer": TINY_RESTORMER,
+    "SRResNet": {"width": 4, "blocks": 2},
+}
+
+
+def tiny(architecture: str, **more: object) -> nn.Module:
+    torch.manual_seed(0)
+    return NETWORKS[architecture](**{**TINY[architecture], **more})
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def convolution_macs(network: nn.Module) -> int:
+    """Multiply-accumulates of the convolutions alone for a 3 x 512 x 512 picture.
+
+    Profilers as papers use them hook modules, so they do not see the products inside attention; comparing with the
+    papers' figures means leaving these out.
+    """
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, 3, 512, 512, device="meta"))
+    return int(counter.get_flop_counts()["Global"][torch.ops.aten.convolution]) // 2
+
+
+@pytest.mark.parametrize(
+    ("build", "config", "millions", "gmac"),
+    [
+        (LENet, {"base": 16}, 0.28, 3.87),
+        (EGRestormer, {}, 26.13, 565),
+        (EGRestormer, {"edge_guidance": False}, 26.13, 565),
+    ],
+    ids=["lenet", "eg-restormer", "restormer"],
+)
+def test_size_of_the_paper(build: type[nn.Module], config: dict[str, object], millions: float, gmac: float) -> None:
+    with torch.device("meta"):
+        network = build(channels=3, **config)
+    assert parameters(network) == pytest.approx(millions * 1e6, rel=0.04)
+    assert convolution_macs(network) == pytest.approx(gmac * 1e9, rel=0.04)
+
+
+@pytest.mark.parametrize("stem", [1, 2, 4])
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_shape_is_kept_or_scaled(architecture: str, stem: int) -> None:
+    for channels in (1, 3):
+        network = tiny(architecture, channels=channels, stem=stem)
+        step, scale = network.size_multiple, network.scale
+        for rows, columns in ((1, 1), (2, 3)):
+            image = torch.rand(2, channels, rows * step, columns * step)
+            assert network(image).shape == (2, channels, scale * rows * step, scale * columns * step)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_no_smaller_size_multiple_would_do(architecture: str) -> None:
+    network = tiny(architecture, stem=2)
+    with pytest.raises(RuntimeError):
+        network(torch.rand(1, 1, network.size_multiple + network.size_multiple // 2, network.size_multiple))
+
+
+@pytest.mark.parametrize("stem", [1, 4])
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_gradient_reaches_every_parameter(architecture: str, stem: int) -> None:
+    network = tiny(architecture, stem=stem)
+    image = torch.rand(2, 1, 32, 32)
+    network(image).square().mean().backward()
+    idle = [
+        name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert idle == []
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_samples_of_a_batch_do_not_mix(architecture: str) -> None:
+    network = tiny(architecture).eval()
+    images = torch.rand(3, 1, 16, 24)
+    with torch.inference_mode():
+        together = network(images)
+        alone = torch.cat([network(image[None]) for image in images])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def first_levels(network: nn.Module) -> list[str]:
+    return list(dict.fromkeys(key.split(".")[0] for key in network.state_dict()))
+
+
+def test_names_in_state_dicts_are_a_contract() -> None:
+    assert first_levels(tiny("LENet")) == [
+        "intro",
+        "encoders",
+        "downs",
+        "bottleneck",
+        "ups",
+        "decoders",
+        "sharpen",
+        "outro",
+    ]
+    assert first_levels(tiny("EGRestormer")) == [
+        "embed",
+        "encoders",
+        "downs",
+        "latent",
+        "ups",
+        "reduces",
+        "decoders",
+        "refinement",
+        "outro",
+    ]
+    assert first_levels(tiny("SRResNet")) == ["head", "body", "merge", "unfold", "upscale", "tail"]
+    assert [key.removeprefix("bottleneck.0.") for key in tiny("LENet").state_dict() if "bottleneck.0" in key] == [
+        "beta",
+        "norm.weight",
+        "norm.bias",
+        "expand.weight",
+        "expand.bias",
+        "depthwise.weight",
+        "depthwise.bias",
+        "contract.weight",
+        "contract.bias",
+    ]
+    assert [key.removeprefix("latent.0.") for key in tiny("EGRestormer").state_dict() if "latent.0" in key] == [
+        "norm1.weight",
+        "norm1.bias",
+        "attention.temperature",
+        "attention.edge_weight",
+        "attention.qkv.weight",
+        "attention.qkv_depthwise.weight",
+        "attention.project.weight",
+        "norm2.weight",
+        "norm2.bias",
+        "feed_forward.expand.weight",
+        "feed_forward.depthwise.weight",
+        "feed_forward.contract.weight",
+    ]
+
+
+def test_constructors_take_keywords_only() -> None:
+    for build in NETWORKS.values():
+        with pytest.raises(TypeError):
+            build(1)
+
+
+# --- LENet ----------------------------------------------------------------------------------------------------------
+
+
+def test_lenet_adds_a_residual_to_its_input() -> None:
+    network = tiny("LENet")
+    nn.init.zeros_(network.outro.weight)
+    nn.init.constant_(network.outro.bias, 0.25)
+    image = torch.rand(1, 1, 16, 16)
+    assert torch.allclose(network(image), image + 0.25)
+
+
+def test_lenet_level_counts_follow_blocks() -> None:
+    network = tiny("LENet", blocks=(1, 2, 3, 4))
+    assert [len(level) for level in network.encoders] == [1, 2, 3]
+    assert len(network.bottleneck) == 4
+    assert [len(level) for level in network.decoders] == [3, 2, 1]
+
+
+def test_sgdb_starts_as_identity_and_gates_two_halves() -> None:
+    block = SGDB(channels=3)
+    x = torch.randn(1, 3, 5, 5)
+    assert torch.equal(block(x), x)
+    nn.init.ones_(block.beta)
+    a, b = block.depthwise(block.expand(block.norm(x))).chunk(2, dim=1)
+    assert torch.allclose(block(x), x + block.contract(a * b), atol=1e-6)
+
+
+def test_edge_sharpening_weighs_between_one_and_two() -> None:
+    layer = EdgeSharpening(channels=4)
+    x = torch.rand(1, 4, 6, 6) + 0.1
+    ratio = layer(x) / x
+    assert bool((ratio > 1).all()) and bool((ratio < 2).all())
+    nn.init.zeros_(layer.weigh.weight)
+    nn.init.zeros_(layer.weigh.bias)
+    assert torch.allclose(layer(x), 1.5 * x)
+
+
+# --- EG-Restormer ---------------------------------------------------------------------------------------------------
+
+
+def ring(kernel: Tensor) -> list[float]:
+    """The eight outer weights of a 3 x 3 kernel, once around."""
+    return [float(kernel[i]) for i in ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))]
+
+
+def test_sobel_kernels_are_one_kernel_turned_by_45_degrees() -> None:
+    kernels = EdgeMap().kernels[:, 0]
+    horizontal = [-1.0, 0.0, 1.0, 2.0, 1.0, 0.0, -1.0, -2.0]
+    assert [float(kernel[1, 1]) for kernel in kernels] == [0.0] * 4
+    turned = [horizontal[turn:] + horizontal[:turn] for turn in range(4)]
+    for kernel, expected in zip(kernels, turned, strict=True):
+        assert ring(kernel) in (expected, [-value for value in expected])
+
+
+@pytest.mark.parametrize("normal", [(1, 0), (1, -1), (0, 1), (1, 1)], ids=["0", "45", "90", "135"])
+def test_edge_map_is_equally_strong_in_four_directions(normal: tuple[int, int]) -> None:
+    y, x = torch.meshgrid(torch.arange(-4, 5), torch.arange(-4, 5), indexing="ij")
+    step = (normal[0] * x + normal[1] * y > 0).float()[None, None]
+    assert float(EdgeMap()(step)[0, 0, 4, 4]) == 4.0
+
+
+def test_edge_map_is_zero_on_flat_pictures_and_takes_the_channel_mean() -> None:
+    edges = EdgeMap()
+    assert not edges(torch.full((1, 3, 6, 6), 0.7)).any()
+    x = torch.rand(2, 3, 8, 8)
+    assert edges(x).shape == (2, 1, 8, 8)
+    assert torch.allclose(edges(x), edges(x.mean(dim=1, keepdim=True)))
+
+
+def restormer_pair() -> tuple[nn.Module, nn.Module]:
+    """The network with and without edge guidance, on the same weights."""
+    guided, plain = tiny("EGRestormer"), tiny("EGRestormer", edge_guidance=False)
+    missing, unexpected = plain.load_state_dict(guided.state_dict(), strict=False)
+    assert missing == []
+    assert unexpected
+    assert {key.rsplit(".", 1)[1] for key in unexpected} == {"edge_weight"}
+    return guided, plain
+
+
+def test_without_edge_weight_it_is_restormer() -> None:
+    guided, plain = restormer_pair()
+    image = torch.rand(1, 1, 16, 16)
+    assert torch.allclose(guided(image), plain(image), atol=1e-6)
+
+
+def test_edge_weight_changes_the_answer() -> None:
+    guided, plain = restormer_pair()
+    for name, parameter in guided.named_parameters():
+        if name.endswith("edge_weight"):
+            nn.init.constant_(parameter, 2.0)
+    image = torch.rand(1, 1, 16, 16)
+    assert (guided(image) - plain(image)).abs().max() > 1e-5
+
+
+def test_attention_is_between_channels() -> None:
+    """Same result wherever the pixels of a picture are, but for the 3 x 3 convolution, here made pointwise."""
+    attention = tiny("EGRestormer", edge_guidance=False).latent[0].attention
+    with torch.no_grad():
+        attention.qkv_depthwise.weight.zero_()
+        attention.qkv_depthwise.weight[:, :, 1, 1] = 1
+    x = torch.randn(1, 64, 4, 4)
+    order = torch.randperm(16)
+
+    def shuffled(tensor: Tensor) -> Tensor:
+        return tensor.flatten(2)[..., order].unflatten(2, (4, 4))
+
+    assert torch.allclose(attention(shuffled(x)), shuffled(attention(x)), atol=1e-5)
+
+
+def test_restormer_adds_a_residual_to_its_input() -> None:
+    network = tiny("EGRestormer", stem=2)
+    nn.init.zeros_(network.outro.weight)
+    image = torch.rand(1, 1, 32, 16)
+    assert torch.equal(network(image), image)
+
+
+def test_restormer_level_counts_follow_blocks() -> None:
+    network = tiny("EGRestormer", blocks=(1, 2, 3, 4), refinement=5)
+    assert [len(level) for level in network.encoders] == [1, 2, 3]
+    assert len(network.latent) == 4
+    assert [len(level) for level in network.decoders] == [3, 2, 1]
+    assert len(network.refinement) == 5
+
+
+# --- SRResNet -------------------------------------------------------------------------------------------------------
+
+
+def test_srresnet_adds_detail_to_bicubic_enlargement() -> None:
+    network = tiny("SRResNet")
+    nn.init.zeros_(network.tail.weight)
+    nn.init.zeros_(network.tail.bias)
+    image = torch.rand(1, 1, 7, 9)
+    bicubic = functional.interpolate(image, size=(28, 36), mode="bicubic", align_corners=False)
+    assert torch.allclose(network(image), bicubic, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_srresnet_batch_norm_is_a_switch(batch_norm: bool) -> None:
+    network = SRResNet(width=4, blocks=3, batch_norm=batch_norm)
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == (6 if batch_norm else 0)
+    block = network.body[0]
+    nn.init.zeros_(block.body[3].weight)
+    nn.init.constant_(block.body[3].bias, 1.0)
+    x = torch.rand(1, 4, 5, 5)
+    expected = x if batch_norm else x + 0.1  # normalisation takes the constant away; without it the branch is scaled
+    assert torch.allclose(block(x), expected, atol=1e-6)
