@@ -54,7 +54,9 @@ def photograph(
     column, row = np.moveaxis(np.floor(cv2.perspectiveTransform(points, inverse)[0]).astype(int), 1, 0)
     symbol = np.pad(modules, QUIET_ZONE)
     inside = (np.minimum(column, row) >= -QUIET_ZONE) & (np.maximum(column, row) < size + QUIET_ZONE)
-    values = np.where(symbol[np.where(inside, row + QUIET_ZONE, 0), np.where(inside, column + QUIET_ZONE, 0)], dark, light)
+    values = np.where(
+        symbol[np.where(inside, row + QUIET_ZONE, 0), np.where(inside, column + QUIET_ZONE, 0)], dark, light
+    )
     under = np.full(shape, light, np.uint8) if paper is None else paper
     behind = under.repeat(_SUBSAMPLES, axis=0).repeat(_SUBSAMPLES, axis=1).ravel()
     fine = np.where(inside, values, behind).reshape(height, _SUBSAMPLES, width, _SUBSAMPLES)
