@@ -103,8 +103,8 @@ def aligned_sample(
     size = dimension(version)
     label = draw_label(rng, modules)
     label = degrade.ink(label, rng, module=_SHARP)
-    if rng.random() < 0.25:
-        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 0.7) * _SHARP)
+    if rng.random() < 0.4:
+        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * _SHARP)
     if rng.random() < 0.2:
         label = degrade.occlude(label, rng, module=_SHARP)
     if rng.random() < 0.6:

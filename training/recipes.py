@@ -14,7 +14,7 @@ _ALIGNED = {
     "blur": "modules: motion 6.5 (45 %), shake 4.5 (12), defocus 2 (14), gaussian 1.15 (10), two (7); if coarse 0.4x",
     "resolution": "1.0-2.6 px a module (35 %, coarse), else 2.6-8",
     "sensor": "noise 0.1 u^2.5 (coarse 0.3) for 75 %, JPEG 10-95 for 67 %",
-    "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends 25 %",
+    "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends of up to 1.2 modules 40 %",
 }
 
 

@@ -1,4 +1,4 @@
-"""The ladder: ways to read a picture, cheapest first. It stops at the first rung that reads."""
+"""The ladder: ways to read a picture, cheapest first. It stops at the first that reads, unless told to be thorough."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,8 @@ _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
 
 
 class Effort(StrEnum):
-    """How far up the ladder a request may go, cheapest first."""
+    """How far up the ladder a request may go: "fast" reads the untouched picture only, "balanced" stops at the first
+    rung that reads, "thorough" climbs every rung for codes that lower ones left unread."""
 
     FAST = "fast"
     BALANCED = "balanced"
@@ -119,15 +120,23 @@ class Climb:
     tools: Tools
     route: Route | None = None
     trace: list[Stage] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     located: list[Region] | None = None
 
+    def add(self, symbols: Iterable[Symbol], rung: str) -> None:
+        """Takes what a rung read, less what lies where a code was found before."""
+        for symbol in symbols:
+            if not _covered(symbol.corners, (found.symbol for found in self.found)):
+                self.found.append(Found(symbol=symbol, rung=rung))
+
     def regions(self) -> list[Region]:
-        """Where codes may be, best first, located when first asked for."""
+        """Where unread codes may be, best first; located when first asked for."""
         if self.located is None:
             began = perf_counter()
             self.located = find_regions(self.image, self.tools.locator, limit=self.effort.regions)
             self.trace.append(Stage("locate", perf_counter() - began, 0))
-        return self.located
+        symbols = [found.symbol for found in self.found]
+        return [region for region in self.located if not _covered(region.corners, symbols)]
 
     def routes(self) -> Iterable[tuple[Region, Route]]:
         """Each region with the decision of the routing unit."""
@@ -164,8 +173,9 @@ def read_direct(climb: Climb) -> list[Symbol]:
 
 
 def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
-    """The picture at other sizes and contrasts."""
-    return next((symbols for _, symbols in read_variants(climb.image) if symbols), [])
+    """The picture at other sizes and contrasts: up to the first that reads, or all of them when thorough."""
+    readings = (symbols for _, symbols in read_variants(climb.image) if symbols)
+    return _merged(*readings) if climb.effort is Effort.THOROUGH else next(readings, [])
 
 
 def read_rectified(climb: Climb) -> list[Symbol]:
@@ -201,20 +211,19 @@ def read_upscaled(climb: Climb) -> list[Symbol]:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A way to read: tried from ``effort`` on."""
+    """A way to read, by the name that answers and metrics know it under."""
 
     name: str
-    effort: Effort
     read: Callable[[Climb], list[Symbol]]
 
 
 LADDER: tuple[Rung, ...] = (
-    Rung("direct", Effort.FAST, read_direct),
-    Rung("variants", Effort.BALANCED, read_scaled_and_filtered),
-    Rung("rectified", Effort.BALANCED, read_rectified),
-    Rung("light", Effort.BALANCED, read_light),
-    Rung("heavy", Effort.BALANCED, read_heavy),
-    Rung("upscale", Effort.BALANCED, read_upscaled),
+    Rung("direct", read_direct),
+    Rung("variants", read_scaled_and_filtered),
+    Rung("rectified", read_rectified),
+    Rung("light", read_light),
+    Rung("heavy", read_heavy),
+    Rung("upscale", read_upscaled),
 )
 RUNGS = tuple(rung.name for rung in LADDER)
 
@@ -233,16 +242,13 @@ class Ladder:
         self._max_codes = max_codes
 
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
-        """Every code that the first successful rung reads in a picture."""
+        """Every code that the first successful rung reads in a picture; when thorough, that any rung reads."""
         climb = Climb(image=image, effort=effort, tools=self._tools)
-        efforts = list(Effort)
-        for rung in LADDER:
-            if efforts.index(rung.effort) > efforts.index(effort):
+        for rung in LADDER[:1] if effort is Effort.FAST else LADDER:
+            climb.add(climb.timed(rung.name, partial(rung.read, climb)), rung.name)
+            if climb.found and effort is not Effort.THOROUGH:
                 break
-            symbols = climb.timed(rung.name, partial(rung.read, climb))
-            if symbols:
-                return self._outcome(climb, symbols, rung.name)
-        return self._outcome(climb, [], "")
+        return self._outcome(climb)
 
     def restore(self, image: GreyImage, *, network: str = "auto", scale: int = 1, binary: bool = False) -> Restoration:
         """The best region of a picture, restored by ``network``; "auto" asks the routing unit, as the ladder does.
@@ -264,11 +270,12 @@ class Ladder:
             restored = self._enlarged(crop, name, scale)
             symbols = climb.timed(name, partial(_read_back, climb, region, restored))
             if symbols:
+                climb.add(symbols, self._role(name))
                 break
         climb.route = replace(route, network=name)
         if binary:
             restored = region.binarised(restored) if region else _thresholded(restored)
-        return Restoration(image=restored, network=name, outcome=self._outcome(climb, symbols, self._role(name)))
+        return Restoration(image=restored, network=name, outcome=self._outcome(climb))
 
     def _enlarged(self, crop: GreyImage, name: str, scale: int) -> GreyImage:
         """A crop through the named network, brought to ``scale``."""
@@ -282,15 +289,15 @@ class Ladder:
         roles = {self._tools.light: "light", self._tools.heavy: "heavy"}
         return roles.get(name, "upscale" if self._tools.restorers[name].scale > 1 else "heavy")
 
-    def _outcome(self, climb: Climb, symbols: list[Symbol], rung: str) -> Outcome:
+    def _outcome(self, climb: Climb) -> Outcome:
         height, width = climb.image.shape
         return Outcome(
-            codes=tuple(Found(symbol=symbol, rung=rung) for symbol in symbols[: self._max_codes]),
+            codes=tuple(climb.found[: self._max_codes]),
             width=width,
             height=height,
             route=climb.route,
             trace=tuple(climb.trace),
-            truncated=len(symbols) > self._max_codes,
+            truncated=len(climb.found) > self._max_codes,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.pipeline.gridding import clean_symbol
+from app.pipeline.gridding import clean_symbol, with_quiet_zone
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Locator
 from app.pipeline.reading import Corners, Engine, Symbol
@@ -31,23 +31,28 @@ class Region:
         return side_length(self.registration.corners) / dimension(self.registration.version)
 
     @property
+    def corners(self) -> Corners:
+        """Outer corners in picture pixels, clockwise from the symbol's top-left."""
+        first, second, third, fourth = ((float(x), float(y)) for x, y in self.registration.corners)
+        return first, second, third, fourth
+
+    @property
     def is_small(self) -> bool:
         return self.module < _SMALL_MODULE
 
     def read(self, crop: GreyImage, engines: Sequence[Engine], *, restored: bool) -> list[Symbol]:
-        """What the engines read in a canonical crop of this region, or in the clean symbol redrawn from it.
+        """What the engines read in the clean symbol redrawn from a canonical crop of this region, or in the crop.
 
         ``restored`` crops have even light and are redrawn at mid-grey; others against their neighbourhood. A symbol of
-        another version than the registered one is not believed. Corners are the registration's.
+        another kind or version than the registered one is not believed. Corners are the registration's.
         """
-        redrawn = clean_symbol(crop, self.registration.version, local=not restored, pixels=PIXELS_PER_MODULE)
-        for picture in (redrawn, crop):
+        version = self.registration.version
+        redrawn = clean_symbol(crop, version, local=not restored, pixels=PIXELS_PER_MODULE)
+        for picture in (redrawn, with_quiet_zone(crop), crop):
             for engine in engines:
-                symbols = [
-                    symbol for symbol in engine.read(picture) if symbol.version in (None, self.registration.version)
-                ]
-                if symbols:
-                    return [replace(symbols[0], corners=self._corners())]
+                for symbol in engine.read(picture):
+                    if symbol.symbology == "QRCode" and symbol.version in (None, version):
+                        return [replace(symbol, corners=self.corners)]
         return []
 
     def binarised(self, crop: GreyImage) -> GreyImage:
@@ -65,10 +70,6 @@ class Region:
         right, bottom = np.ceil(self.registration.corners.max(axis=0) + reach).astype(int)
         patch = image[top : max(bottom, top + 1), left : max(right, left + 1)]
         return (~patch if self.registration.inverted else patch), (int(left), int(top))
-
-    def _corners(self) -> Corners:
-        first, second, third, fourth = ((float(x), float(y)) for x, y in self.registration.corners)
-        return first, second, third, fourth
 
 
 def find_regions(image: GreyImage, locator: Locator, *, limit: int) -> list[Region]:

@@ -164,13 +164,18 @@ def other_width(path: Path) -> None:
     rewrite(path, config=json.dumps({**CONFIGS["LENet"], "base": 8}))
 
 
-def value_not_finite(value: float) -> Callable[[Path], None]:
-    def spoil(path: Path) -> None:
-        tensors = load_file(path)
-        tensors["intro.weight"][0, 0, 0, 0] = value
-        rewrite(path, tensors=tensors)
+def nan(path: Path) -> None:
+    spoil_value(path, float("nan"))
 
-    return spoil
+
+def infinite(path: Path) -> None:
+    spoil_value(path, float("inf"))
+
+
+def spoil_value(path: Path, value: float) -> None:
+    tensors = load_file(path)
+    tensors["intro.weight"][0, 0, 0, 0] = value
+    rewrite(path, tensors=tensors)
 
 
 def key_missing(path: Path) -> None:
@@ -200,8 +205,8 @@ def key_unexpected(path: Path) -> None:
         (config_wrong_type, "does not describe a network that can be built"),
         (config_too_few_levels, "does not describe a network that can be built"),
         (other_width, "the shape of 'intro.weight' does not match"),
-        (value_not_finite(float("nan")), "not finite"),
-        (value_not_finite(float("inf")), "not finite"),
+        (nan, "not finite"),
+        (infinite, "not finite"),
         (key_missing, "missing ['outro.bias'], unexpected []"),
         (key_unexpected, "missing [], unexpected ['outro.scale']"),
     ],

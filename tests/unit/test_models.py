@@ -184,7 +184,8 @@ def test_edge_sharpening_weighs_between_one_and_two() -> None:
     layer = EdgeSharpening(channels=4)
     x = torch.rand(1, 4, 6, 6) + 0.1
     ratio = layer(x) / x
-    assert bool((ratio > 1).all()) and bool((ratio < 2).all())
+    assert bool((ratio > 1).all())
+    assert bool((ratio < 2).all())
     nn.init.zeros_(layer.weigh.weight)
     nn.init.zeros_(layer.weigh.bias)
     assert torch.allclose(layer(x), 1.5 * x)
