@@ -41,7 +41,7 @@ def test_a_warped_symbol_comes_out_straight(turn: int) -> None:
     clean = render(SYMBOL, pixels=4)
     assert crop.shape == clean.shape
     error = np.abs(crop.astype(int) - clean)
-    assert error.mean() < 14  # edges are soft
+    assert error.mean() < 18  # edges are soft
     middles = (slice(1, None, 4), slice(2, None, 4))
     for row in middles:
         for column in middles:

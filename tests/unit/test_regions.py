@@ -1,0 +1,196 @@
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating import Candidate
+from app.pipeline.reading import Corners, Symbol, ZBar, ZXing
+from app.pipeline.rectifying import rectify
+from app.pipeline.regions import Region, find_regions
+from app.pipeline.registering import Registration
+from app.pipeline.symbology import render
+from tests.helpers import encode, photograph, square_at
+
+SYMBOL = encode("in this region", version=2)
+CORNERS = square_at(60, 40, 125)
+
+
+def as_corners(quad: NDArray[np.float64]) -> Corners:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
+    return first, second, third, fourth
+
+
+@dataclass
+class Places:
+    """A locator that knows."""
+
+    candidates: list[Candidate]
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        return self.candidates
+
+
+def place(quad: NDArray[np.float64], dimension: int | None = 25) -> Candidate:
+    return Candidate(as_corners(quad), dimension, 0.5)
+
+
+def picture(*, inverted: bool = False) -> GreyImage:
+    levels = {"dark": 220, "light": 35} if inverted else {"dark": 35, "light": 220}
+    return photograph(SYMBOL, CORNERS, (220, 260), **levels)
+
+
+def region(crop: GreyImage | None = None, corners: NDArray[np.float64] = CORNERS, *, inverted: bool = False) -> Region:
+    registration = Registration(corners=corners, version=2, agreement=1.0, inverted=inverted)
+    return Region(registration=registration, crop=render(SYMBOL, pixels=4) if crop is None else crop)
+
+
+@dataclass
+class FakeEngine:
+    """Reads its answer in every picture that is dark enough at a place."""
+
+    answers: list[Symbol]
+    name: str = "fake"
+    seen: int = 0
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        self.seen += 1
+        return self.answers
+
+
+def symbol(version: int | None) -> Symbol:
+    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", as_corners(square_at(0, 0, 9)))
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def test_a_region_is_the_rectified_registration() -> None:
+    (found,) = find_regions(picture(), Places([place(CORNERS + 2.0)]), limit=1)
+    assert found.registration.version == 2
+    assert np.abs(found.registration.corners - CORNERS).max() < 1.0  # a fifth of a module
+    assert np.array_equal(found.crop, rectify(picture(), found.registration.corners, 25))
+    assert found.crop.shape == (132, 132)
+    assert np.array_equal(found.crop[2::4, 2::4] > 127, render(SYMBOL, pixels=4)[2::4, 2::4] > 127)
+
+
+def test_inverted_symbols_become_dark_on_light() -> None:
+    (found,) = find_regions(picture(inverted=True), Places([place(CORNERS)]), limit=1)
+    assert found.registration.inverted
+    assert np.array_equal(found.crop[2::4, 2::4] > 127, render(SYMBOL, pixels=4)[2::4, 2::4] > 127)
+
+
+def test_most_credible_come_first_whatever_the_locators_order() -> None:
+    clutter = np.hstack([np.random.default_rng(0).integers(60, 255, (220, 200), dtype=np.uint8), picture()])
+    noisy = photograph(SYMBOL, square_at(40, 45, 125), clutter.shape, paper=clutter)
+    grain = np.random.default_rng(1).normal(0, 250, noisy[:, :200].shape)
+    noisy[:, :200] = np.clip(noisy[:, :200] + grain, 0, 255).astype(np.uint8)
+    places = Places([place(square_at(40, 45, 125)), place(square_at(260, 40, 125))])
+    regions = find_regions(noisy, places, limit=9)
+    agreements = [found.registration.agreement for found in regions]
+    assert agreements == sorted(agreements, reverse=True)
+    assert regions[0].registration.corners[0, 0] > 200
+    assert any(found.registration.corners[0, 0] < 100 for found in regions)
+    assert len(find_regions(noisy, places, limit=1)) == 1
+
+
+def test_the_whole_picture_is_the_last_resort() -> None:
+    """A candidate without a size is tried only if no other registers."""
+    whole = place(square_at(0, 0, 220.0), None)
+    small = photograph(SYMBOL, square_at(20, 20, 180.0), (220, 220), dark=35)
+    assert len(find_regions(small, Places([whole]), limit=9)) == 1
+    both = find_regions(small, Places([place(square_at(21.0, 21.0, 180.0)), whole]), limit=9)
+    assert len(both) == 1
+
+
+def test_nothing_credible_gives_no_region() -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (220, 260), dtype=np.uint8)
+    assert find_regions(noise, Places([place(CORNERS)]), limit=9) == []
+    assert find_regions(picture(), Places([]), limit=9) == []
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", [ZXing(), ZBar()], ids=lambda engine: engine.name)
+def test_reads_get_the_corners_of_the_registration(engine: ZXing | ZBar) -> None:
+    (read,) = region().read(render(SYMBOL, pixels=4), [engine], restored=True)
+    assert read.payload == b"in this region"
+    assert read.engine == engine.name
+    assert read.corners == as_corners(CORNERS)
+
+
+def test_restored_crops_are_redrawn_at_mid_grey_and_others_at_their_own_level() -> None:
+    dim = (render(SYMBOL, pixels=4) // 4).astype(np.uint8)  # black on 63
+    seen: list[GreyImage] = []
+
+    class Watching(FakeEngine):
+        def read(self, image: GreyImage) -> list[Symbol]:
+            seen.append(image)
+            return super().read(image)
+
+    region().read(dim, [Watching([])], restored=False)
+    assert np.array_equal(seen[0], render(SYMBOL, pixels=4))
+    assert [picture.max() for picture in seen[1:]] == [63, 63]
+    assert np.array_equal(seen[2], dim)
+    seen.clear()
+    region().read(dim, [Watching([])], restored=True)
+    assert not np.array_equal(seen[0], render(SYMBOL, pixels=4))
+
+
+@pytest.mark.parametrize(("version", "believed"), [(2, True), (None, True), (1, False), (3, False)])
+def test_symbols_of_another_version_are_not_believed(version: int | None, believed: bool) -> None:
+    crop = render(SYMBOL, pixels=4)
+    assert bool(region().read(crop, [FakeEngine([symbol(version)])], restored=True)) is believed
+
+
+def test_other_kinds_of_symbol_are_not_believed() -> None:
+    micro = replace(symbol(2), symbology="MicroQRCode")
+    assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro])], restored=True) == []
+    assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro, symbol(2)])], restored=True) != []
+
+
+def test_print_in_the_quiet_zone_does_no_harm() -> None:
+    crop = render(SYMBOL, pixels=4)
+    crop[:14] = crop[-14:] = 0
+    crop[:, :14] = crop[:, -14:] = 0
+    assert ZXing().read(crop) == []
+    (read,) = region().read(crop, [ZXing()], restored=True)
+    assert read.payload == b"in this region"
+
+
+def test_the_first_engine_that_reads_is_enough() -> None:
+    silent, first, second = FakeEngine([]), FakeEngine([symbol(2)]), FakeEngine([symbol(2)])
+    read = region().read(render(SYMBOL, pixels=4), [silent, first, second], restored=True)
+    assert read == [replace(symbol(2), corners=as_corners(CORNERS))]
+    assert (silent.seen, first.seen, second.seen) == (1, 1, 0)
+
+
+# --- shape ----------------------------------------------------------------------------------------------------------
+
+
+def test_module_size_decides_what_is_small() -> None:
+    assert region().module == 5.0
+    assert not region(corners=square_at(0, 0, 75.0)).is_small
+    assert region(corners=square_at(0, 0, 74.9)).is_small
+
+
+@pytest.mark.parametrize("pixels", [4, 16])
+def test_binarised_keeps_the_scale(pixels: int) -> None:
+    soft = (render(SYMBOL, pixels=pixels) * 0.4 + 70).astype(np.uint8)
+    assert np.array_equal(region().binarised(soft), render(SYMBOL, pixels=pixels))
+
+
+def test_cut_out_has_four_modules_to_spare() -> None:
+    whole = picture()
+    patch, offset = region().cut_out(whole)
+    assert offset == (40, 20)
+    assert np.array_equal(patch, whole[20:185, 40:205])
+
+
+def test_cut_out_ends_with_the_picture_and_is_dark_on_light() -> None:
+    whole = picture(inverted=True)
+    patch, offset = region(corners=square_at(-10, 150, 125), inverted=True).cut_out(whole)
+    assert offset == (0, 130)
+    assert np.array_equal(patch, 255 - whole[130:, :135])
