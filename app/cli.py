@@ -5,6 +5,7 @@ A command's module is imported when the command is chosen, so that `qrestore doc
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(chosen)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read the output has left; nothing more may be written, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_ALL_READ
 
 
 def _parser() -> argparse.ArgumentParser:

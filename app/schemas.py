@@ -69,7 +69,7 @@ class Route(Wire):
 
 
 class TraceEntry(Wire):
-    """One stage of the pipeline: how long it took, and how many codes were known after it."""
+    """One stage of the pipeline: how long it took, and how many codes it found."""
 
     stage: str
     seconds: float

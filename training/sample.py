@@ -27,8 +27,8 @@ def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
     label = np.full((symbol.shape[0] + 40, symbol.shape[1] + 560), 235, dtype=np.uint8)
     label[20 : 20 + symbol.shape[0], 20 : 20 + symbol.shape[1]] = np.minimum(symbol, 235)
     for text, y, size, stroke in _TEXT:
-        place = (symbol.shape[1] + 40, y)
-        cv2.putText(label, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, 30, stroke, cv2.LINE_AA)
+        start = (symbol.shape[1] + 40, y)
+        cv2.putText(label, text, start, cv2.FONT_HERSHEY_SIMPLEX, size, 30, stroke, cv2.LINE_AA)
     for x in range(symbol.shape[1] + 40, label.shape[1] - 40, 7):
         cv2.rectangle(label, (x, 270), (x + int(rng.integers(1, 6)), 360), 30, -1)
     height, width = 680, 900

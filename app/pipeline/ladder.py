@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from app.errors import UnknownNetwork
+from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import ClassicalLocator, Locator
 from app.pipeline.reading import Corners, Engine, Symbol, ZBar, ZXing, read_variants, resize
@@ -32,6 +33,11 @@ class Effort(StrEnum):
     def regions(self) -> int:
         """Most regions that the rungs above the whole picture look into."""
         return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 12}[self]
+
+    @property
+    def flattened(self) -> int:
+        """Most regions that are flattened, which takes several inferences each."""
+        return {Effort.FAST: 0, Effort.BALANCED: 2, Effort.THOROUGH: 12}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +202,17 @@ def read_heavy(climb: Climb) -> list[Symbol]:
     return _merged(*(climb.read_restored(region, route, climb.tools.heavy) for region, route in climb.routes()))
 
 
+def read_flattened(climb: Climb) -> list[Symbol]:
+    """The best regions, straightened along what the light network makes of them."""
+    light = climb.tools.restorers[climb.tools.light]
+    readings = []
+    for region in climb.regions()[: climb.effort.flattened]:
+        rounds = flatten(climb.image, region.registration, light)
+        reads = (region.read(restored, climb.engines, restored=True) for restored in rounds)
+        readings.append(next(filter(None, reads), []))
+    return _merged(*readings)
+
+
 def read_upscaled(climb: Climb) -> list[Symbol]:
     """Regions of small modules, super-resolved as they lie in the picture."""
     upscaler = climb.tools.restorers[climb.tools.upscaler]
@@ -223,6 +240,7 @@ LADDER: tuple[Rung, ...] = (
     Rung("rectified", read_rectified),
     Rung("light", read_light),
     Rung("heavy", read_heavy),
+    Rung("flattened", read_flattened),
     Rung("upscale", read_upscaled),
 )
 RUNGS = tuple(rung.name for rung in LADDER)

@@ -32,12 +32,19 @@ def side_length(corners: ArrayLike) -> float:
 
 
 def rectify(
-    image: GreyImage, corners: ArrayLike, modules: int, *, pixels: int = PIXELS_PER_MODULE, margin: float = QUIET_ZONE
+    image: GreyImage,
+    corners: ArrayLike,
+    modules: int,
+    *,
+    pixels: int = PIXELS_PER_MODULE,
+    margin: float = QUIET_ZONE,
+    displacement: NDArray[np.float32] | None = None,
 ) -> GreyImage:
     """The code at ``pixels`` a module with ``margin`` modules around it, square, as (S, S) uint8.
 
-    ``corners`` are the symbol's outer corners, clockwise from its own top-left, (4, 2). What lies outside the picture
-    repeats its border. Pictures finer than the crop are averaged down first.
+    ``corners`` are the symbol's outer corners, clockwise from its own top-left, (4, 2). ``displacement``, (S, S, 2) as
+    x and y in pixels of the crop, bends the grid on which the picture is sampled. What lies outside the picture repeats
+    its border. Pictures finer than the crop are averaged down first.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     step = side_length(quad) / modules
@@ -60,7 +67,11 @@ def rectify(
     to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     matrix = to_centres @ homography(quad, modules) @ to_modules
     side = round((modules + 2 * margin) * pixels)
-    crop = cv2.warpPerspective(
-        region, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+    if displacement is None:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpPerspective(region, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        bent = np.indices((side, side), dtype=np.float32)[::-1].transpose(1, 2, 0) + displacement
+        at = cv2.perspectiveTransform(bent, matrix)
+        crop = cv2.remap(region, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, dtype=np.uint8)

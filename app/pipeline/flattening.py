@@ -1,0 +1,67 @@
+"""Straightens bent and crumpled codes by reading them: what a network restored says what the crop should look like, the
+optical flow from that to the crop says where the paper bends, and the picture is sampled anew along a smooth fit of it.
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.gridding import module_means
+from app.pipeline.imaging import GreyImage
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.registering import Registration
+from app.pipeline.restoring import Restorer, normalise
+from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
+
+_DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later
+_SOFTNESS = 1.2  # pixels of blur that make the expected picture comparable to a photograph
+_LONGEST = 3.0  # pixels of flow believed in one round
+_DAMPING = 0.8
+
+
+def flatten(image: GreyImage, registration: Registration, restorer: Restorer) -> Iterator[GreyImage]:
+    """Restored canonical crops of a region, straighter from round to round; stop taking them when one reads."""
+    size = dimension(registration.version)
+    side = (size + 2 * QUIET_ZONE) * PIXELS_PER_MODULE
+    displacement = np.zeros((side, side, 2), dtype=np.float32)
+    picture = ~image if registration.inverted else image
+    crop = rectify(picture, registration.corners, size)
+    restored = restorer.restore([crop])[0]
+    for degree in _DEGREES:
+        displacement += _DAMPING * _bend(crop, restored, registration.version, degree)
+        crop = rectify(picture, registration.corners, size, displacement=displacement)
+        restored = restorer.restore([crop])[0]
+        yield restored
+
+
+def _bend(crop: GreyImage, restored: GreyImage, version: int, degree: int) -> NDArray[np.float32]:
+    """Smooth displacement (S, S, 2) from where the expected picture has its edges to where the crop has them."""
+    dark = 1 - module_means(restored, version) / np.float32(255)
+    patterns = function_patterns(version)
+    known = np.pad(patterns.known, QUIET_ZONE)
+    dark[known] = np.pad(patterns.dark, QUIET_ZONE)[known]
+    cells = np.ones((PIXELS_PER_MODULE, PIXELS_PER_MODULE), dtype=np.float32)
+    expected = cv2.GaussianBlur(np.kron(1 - dark, cells), (0, 0), _SOFTNESS)
+    confidence = np.kron(np.abs(2 * dark - 1), cells)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow.setFinestScale(0)
+    start, end = (np.rint(picture * 255).astype(np.uint8) for picture in (expected, normalise(crop)))
+    field = np.asarray(flow.calc(start, end, np.zeros((*start.shape, 2), dtype=np.float32)), dtype=np.float32)
+    edges = np.hypot(cv2.Sobel(expected, cv2.CV_32F, 1, 0), cv2.Sobel(expected, cv2.CV_32F, 0, 1))
+    weight = edges * confidence
+    margin = QUIET_ZONE * PIXELS_PER_MODULE
+    weight[:margin], weight[-margin:], weight[:, :margin], weight[:, -margin:] = 0, 0, 0, 0
+    return _fit(np.clip(field, -_LONGEST, _LONGEST), weight, degree)
+
+
+def _fit(field: NDArray[np.float32], weight: NDArray[np.float32], degree: int) -> NDArray[np.float32]:
+    """Weighted least-squares polynomial of total ``degree`` through a field (S, S, 2), clipped as the field is."""
+    axis = np.linspace(-1, 1, field.shape[0], dtype=np.float32)
+    x, y = np.meshgrid(axis, axis)
+    terms = np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
+    used = weight > 0.05 * weight.max()
+    root = np.sqrt(weight[used])[:, None]
+    coefficients = np.linalg.lstsq(terms[used] * root, field[used] * root, rcond=None)[0]
+    return np.asarray(np.clip(terms @ coefficients, -_LONGEST, _LONGEST), dtype=np.float32)

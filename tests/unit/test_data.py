@@ -1,0 +1,129 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from app.pipeline.gridding import module_means
+from app.pipeline.symbology import function_patterns, render
+from training.data import Batch, aligned_batch, aligned_sample, draw_label, upscaling_batch
+from training.symbols import random_symbol
+
+
+def aligned(seed: int, *, size: int = 3, max_version: int = 4, size_multiple: int = 8) -> Batch:
+    return aligned_batch(np.random.default_rng(seed), size=size, max_version=max_version, size_multiple=size_multiple)
+
+
+def equal(first: Batch, second: Batch) -> bool:
+    return first.degraded.shape == second.degraded.shape and all(
+        torch.equal(getattr(first, part), getattr(second, part)) for part in ("degraded", "clean")
+    )
+
+
+@pytest.mark.parametrize("size_multiple", [8, 32])
+def test_aligned_batches_are_shaped_as_documented(size_multiple: int) -> None:
+    batch = aligned(0, size_multiple=size_multiple)
+    assert batch.dark is not None
+    modules = batch.dark.shape[-1]
+    assert (modules - 8 - 17) % 4 == 0
+    side = -(-4 * modules // size_multiple) * size_multiple
+    assert batch.degraded.shape == batch.clean.shape == (3, 1, side, side)
+    assert batch.dark.shape == (3, 1, modules, modules)
+    for tensor in (batch.degraded, batch.clean, batch.dark):
+        assert tensor.dtype == torch.float32
+    assert float(batch.degraded.min()) == 0
+    assert float(batch.degraded.max()) == 1
+    assert set(batch.clean.unique().tolist()) == set(batch.dark.unique().tolist()) == {0, 1}
+
+
+def test_clean_pixels_and_dark_modules_tell_the_same() -> None:
+    batch = aligned(1)
+    assert batch.dark is not None
+    modules = batch.dark.shape[-1]
+    light = batch.clean[:, :, : 4 * modules : 4, : 4 * modules : 4]
+    assert torch.equal(light, 1 - batch.dark)
+    assert not batch.dark[..., :4, :].any()
+    assert not batch.dark[..., -4:].any()
+
+
+def test_function_patterns_are_in_every_truth() -> None:
+    batch = aligned(2)
+    assert batch.dark is not None
+    patterns = function_patterns((batch.dark.shape[-1] - 8 - 17) // 4)
+    for dark in batch.dark[:, 0, 4:-4, 4:-4].bool().numpy():
+        assert np.array_equal(dark[patterns.known], patterns.dark[patterns.known])
+    assert not torch.equal(batch.dark[0], batch.dark[1])
+
+
+def test_batches_depend_on_the_seed_alone() -> None:
+    assert equal(aligned(3), aligned(3))
+    assert not equal(aligned(3), aligned(4))
+    upscaling = [upscaling_batch(np.random.default_rng(seed), size=2, patch=16) for seed in (5, 5, 6)]
+    assert equal(upscaling[0], upscaling[1])
+    assert not equal(upscaling[0], upscaling[2])
+
+
+def test_small_versions_come_more_often_and_none_above_the_highest() -> None:
+    sides = [aligned_version(seed) for seed in range(60)]
+    assert set(sides) <= {1, 2, 3}
+    assert sides.count(1) > sides.count(3) > 0
+
+
+def aligned_version(seed: int) -> int:
+    dark = aligned(seed, size=1, max_version=3).dark
+    assert dark is not None
+    return (dark.shape[-1] - 8 - 17) // 4
+
+
+def test_crops_lie_on_the_grid_of_their_truth() -> None:
+    """Degraded as they are, most crops still agree with the function patterns at their places."""
+    agreements = []
+    for seed in range(24):
+        crop, modules = aligned_sample(np.random.default_rng(seed), 3)
+        assert crop.shape == (37 * 4, 37 * 4)
+        means = module_means(np.rint(crop * 255).astype(np.uint8), 3)[4:-4, 4:-4]
+        known = function_patterns(3).known
+        agreements.append(-np.corrcoef(means[known], modules[known])[0, 1])
+    assert np.median(agreements) > 0.5
+    assert np.mean(np.array(agreements) > 0.2) > 0.7
+
+
+def test_corner_error_moves_the_crop() -> None:
+    exact = aligned_sample(np.random.default_rng(7), 2, corner_error=1e-9)
+    off = aligned_sample(np.random.default_rng(7), 2, corner_error=2.0)
+    assert np.array_equal(exact[1], off[1])
+    assert not np.array_equal(exact[0], off[0])
+
+
+def test_labels_hold_the_symbol_amid_a_quiet_zone() -> None:
+    for seed in range(6):
+        modules = random_symbol(np.random.default_rng(seed), 2)
+        label = draw_label(np.random.default_rng(seed), modules, pixels=6)
+        assert label.shape == ((25 + 16) * 6,) * 2
+        middle = label[48:-48, 48:-48]
+        assert np.array_equal(middle * 255, render(modules, pixels=6, quiet_zone=0))
+        ring = label[42:-42, 42:-42].copy()
+        ring[6:-6, 6:-6] = 1
+        assert (ring == 1).all()
+
+
+def test_upscaling_batches_are_four_times_as_large() -> None:
+    batch = upscaling_batch(np.random.default_rng(8), size=3, patch=24)
+    assert batch.degraded.shape == (3, 1, 24, 24)
+    assert batch.clean.shape == (3, 1, 96, 96)
+    assert batch.dark is None
+    for tensor in (batch.degraded, batch.clean):
+        assert tensor.dtype == torch.float32
+        assert float(tensor.min()) >= 0
+        assert float(tensor.max()) <= 1
+
+
+def test_patches_show_what_their_clean_counterparts_show() -> None:
+    batch = upscaling_batch(np.random.default_rng(9), size=24, patch=32)
+    correlations = []
+    for degraded, clean in zip(batch.degraded[:, 0].numpy(), batch.clean[:, 0].numpy(), strict=True):
+        small = cv2.resize(clean, (32, 32), interpolation=cv2.INTER_AREA)
+        at_place = np.corrcoef(degraded.ravel(), small.ravel())[0, 1]
+        moved = np.corrcoef(degraded[:, 1:].ravel(), small[:, :-1].ravel())[0, 1]
+        assert at_place > moved
+        correlations.append(at_place)
+    assert np.median(correlations) > 0.7

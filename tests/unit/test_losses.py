@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.data import Batch
+from training.losses import decoding_loss, module_error, module_logits, pixel_loss
+
+SIDE = 9  # modules of a made-up symbol of 1 x 1 module in its quiet zone
+
+
+def batch(clean: Tensor, dark: Tensor | None = None) -> Batch:
+    return Batch(degraded=torch.zeros_like(clean), clean=clean, dark=dark)
+
+
+def single_module(*, dark: bool) -> Batch:
+    """One module amid a quiet zone of four, padded by four pixels."""
+    modules = torch.zeros(1, 1, SIDE, SIDE)
+    modules[..., 4, 4] = float(dark)
+    clean = torch.ones(1, 1, 4 * SIDE + 4, 4 * SIDE + 4)
+    clean[..., 16:20, 16:20] = 1 - float(dark)
+    return batch(clean, modules)
+
+
+def test_pixel_loss_is_the_mean_absolute_error() -> None:
+    restored = torch.tensor([[[[0.0, 0.5], [1.0, 2.0]]]])
+    assert float(pixel_loss(restored, batch(torch.tensor([[[[1.0, 0.5], [0.5, 0.0]]]])))) == pytest.approx(3.5 / 4)
+
+
+def test_module_logits_are_of_each_modules_mean() -> None:
+    restored = torch.zeros(1, 1, 12, 12)
+    restored[..., :4, 4:8] = 1.0
+    restored[..., 4:8, :2] = 1.0  # half a module
+    restored[..., 8:, :] = 9.0  # padding
+    restored[..., 8:] = 9.0
+    assert module_logits(restored, 2).tolist() == [[[[4.0, -4.0], [0.0, 4.0]]]]
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_decoding_loss_by_hand(dark: bool) -> None:
+    truth = single_module(dark=dark)
+    perfect = float(decoding_loss(truth.clean, truth))
+    assert perfect == pytest.approx(0.5 * math.log1p(math.exp(-4)), rel=1e-4)
+    grey = truth.clean.clone()
+    grey[..., 16:20, 16:20] = 0.5
+    pixels = 16 * 0.5 / grey.numel()
+    assert float(decoding_loss(grey, truth)) == pytest.approx(pixels + 0.5 * math.log(2), rel=1e-4)
+
+
+def test_decoding_loss_does_not_count_modules_of_the_quiet_zone() -> None:
+    truth = single_module(dark=True)
+    dirty = truth.clean.clone()
+    dirty[..., :4, :4] = 0.0
+    expected = 16 / dirty.numel() + 0.5 * math.log1p(math.exp(-4))
+    assert float(decoding_loss(dirty, truth)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_decoding_loss_pulls_towards_the_truth() -> None:
+    truth = single_module(dark=True)
+    grey = torch.full_like(truth.clean, 0.5, requires_grad=True)
+    decoding_loss(grey, truth).backward()
+    assert grey.grad is not None
+    assert (grey.grad[..., 16:20, 16:20] > 0).all()
+    assert (grey.grad[..., :16, :] < 0).all()
+
+
+def test_losses_on_modules_need_a_grid() -> None:
+    clean = torch.ones(1, 1, 8, 8)
+    with pytest.raises(ValueError, match="grid"):
+        decoding_loss(clean, batch(clean))
+    assert math.isnan(module_error(clean, batch(clean)))
+
+
+def test_module_error_is_the_share_of_wrong_modules() -> None:
+    modules = torch.zeros(2, 1, 10, 10)
+    modules[:, :, 4:6, 4] = 1
+    clean = torch.ones(2, 1, 40, 40)
+    clean[:, :, 16:24, 16:20] = 0
+    truth = batch(clean, modules)
+    assert module_error(clean, truth) == 0
+    assert module_error(1 - clean, truth) == 1
+    one_wrong = clean.clone()
+    one_wrong[0, :, 16:20, 16:20] = 0.51
+    one_wrong[:, :, :16] = 0  # the quiet zone does not count
+    assert module_error(one_wrong, truth) == 1 / 8
