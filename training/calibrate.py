@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-import cv2
 import numpy as np
-import torch
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
 from app.pipeline.ladder import Tools
 from app.pipeline.regions import Region, find_regions
-from app.pipeline.restoring import Restorer, load_restorers, pick_device
+from app.pipeline.restoring import Restorer
 from app.pipeline.severity import THRESHOLD_KEY, laplacian_variance
 from training.quality import Rate
+from training.served import add_options, load_tools
 from training.sets import VALIDATION, samples
 
 _SETS = ("qrdata", "scene", "noise64", "lr32")
@@ -84,15 +83,9 @@ def judge_all(tools: Tools, *, count: int) -> list[Judged]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description="Choose the routing threshold.")
     parser.add_argument("--count", type=int, default=100, help="validation samples a set (default: 100)")
-    parser.add_argument("--weights", type=Path, default=Path("weights"))
-    parser.add_argument("--light", default="lenet")
-    parser.add_argument("--heavy", default="eg-restormer-small")
-    parser.add_argument("--upscaler", default="srresnet-x4")
+    add_options(parser)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    restorers = load_restorers(arguments.weights, pick_device("auto"))
-    tools = Tools.standard(restorers, light=arguments.light, heavy=arguments.heavy, upscaler=arguments.upscaler)
+    tools = load_tools(arguments)
     judged = judge_all(tools, count=arguments.count)
     threshold = best_threshold(judged)
     light, heavy = sum(r.light_reads for r in judged), sum(r.heavy_reads for r in judged)

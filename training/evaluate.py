@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-import cv2
 import numpy as np
-import torch
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
@@ -22,10 +20,11 @@ from app.pipeline.ladder import Climb, Effort, Ladder, Tools, read_direct, read_
 from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.regions import Region, find_regions
-from app.pipeline.restoring import Restorer, load_restorers, pick_device
+from app.pipeline.restoring import Restorer
 from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import dimension, render
 from training.quality import Rate, psnr, ssim
+from training.served import add_options, load_tools
 from training.sets import SETS, VALIDATION, Sample, samples
 
 _ZBAR_ALONE = ZBar(longest_sides=(1 << 30,))  # at the picture's own size only
@@ -182,20 +181,11 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--count", type=int, default=VALIDATION, help=f"samples a set, at most {VALIDATION}")
-    parser.add_argument("--weights", type=Path, default=Path("weights"))
-    parser.add_argument("--light", default="lenet")
-    parser.add_argument("--heavy", default="eg-restormer-small")
-    parser.add_argument("--upscaler", default="srresnet-x4")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
+    add_options(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    cv2.setNumThreads(arguments.threads)
-    restorers = load_restorers(arguments.weights, pick_device("auto"))
-    for restorer in restorers.values():
-        restorer.warm_up()
-    tools = Tools.standard(restorers, light=arguments.light, heavy=arguments.heavy, upscaler=arguments.upscaler)
+    tools = load_tools(arguments)
     results: dict[str, dict[str, Tally]] = {}
     count = min(arguments.count, VALIDATION)
     print(f"n = {count} a set, {arguments.threads} thread(s), routing threshold {tools.threshold:.1f}")

