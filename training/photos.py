@@ -1,9 +1,9 @@
 """Measures a labelled folder of photographs along the served path: python -m training.photos DIR.
 
 DIR holds ``manifest.json``: a list of ``{"file", "set", "codes", "payloads_hex"}``, where ``codes`` counts the codes in
-the picture and ``payloads_hex`` lists the payloads that are known, maybe not all. A picture counts as read when something
-is read in it, and as wrong when all its payloads are known and something else is read. Prints rates with 95 % intervals,
-reads by rung, and what a picture that reads directly costs beside zxing-cpp alone.
+the picture and ``payloads_hex`` lists the payloads that are known, maybe not all. A picture counts as read when a code
+is read, and as wrong when all its payloads are known and another is read. Prints rates with 95 % intervals, reads by
+rung, and what a picture that reads directly costs beside zxing-cpp alone.
 """
 
 import argparse

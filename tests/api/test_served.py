@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx2
+import httpx
 import numpy as np
 import pytest
 
@@ -48,12 +48,12 @@ def server(weights: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def http_client(server: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server, timeout=60) as client:
+def http_client(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, timeout=60) as client:
         yield client
 
 
-def test_ready_with_every_network(http_client: httpx2.Client) -> None:
+def test_ready_with_every_network(http_client: httpx.Client) -> None:
     assert http_client.get("/readyz").status_code == 200
     models = http_client.get("/models").json()
     assert models["device"] == "cpu"
@@ -63,14 +63,14 @@ def test_ready_with_every_network(http_client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"plain text", "\u00fcml\u00e4ut \u65e5\u672c".encode(), b"\x00\x80\xfe\xff"])
-def test_exact_payload(http_client: httpx2.Client, draw: Callable[..., GreyImage], payload: bytes) -> None:
+def test_exact_payload(http_client: httpx.Client, draw: Callable[..., GreyImage], payload: bytes) -> None:
     picture = encode_png(draw(payload))
     (code,) = http_client.post("/decode", files={"file": picture}).json()["codes"]
     assert b64decode(code["bytes_base64"]) == payload
     assert code["rung"] == "direct"
 
 
-def test_several_codes_and_their_positions(http_client: httpx2.Client, draw: Callable[..., GreyImage]) -> None:
+def test_several_codes_and_their_positions(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
     left, right = draw("left", scale=5), draw("right", scale=5)
     assert left.shape == right.shape
     side, quiet = left.shape[0], 20
@@ -83,13 +83,13 @@ def test_several_codes_and_their_positions(http_client: httpx2.Client, draw: Cal
     assert answer["image"] == {"width": 2 * side, "height": side}
 
 
-def test_nothing_to_read(http_client: httpx2.Client, blank_png: bytes) -> None:
+def test_nothing_to_read(http_client: httpx.Client, blank_png: bytes) -> None:
     answer = http_client.post("/decode", files={"file": blank_png})
     assert answer.status_code == 200
     assert answer.json()["codes"] == []
 
 
-def test_restore(http_client: httpx2.Client, draw: Callable[..., GreyImage]) -> None:
+def test_restore(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
     response = http_client.post("/restore", files={"file": encode_png(draw("restore me"))})
     assert response.status_code == 200
     assert decode_image(response.content, max_pixels=10_000_000).size > 0
@@ -107,7 +107,7 @@ def test_length_over_the_limit_is_refused_before_the_body(server: str) -> None:
         assert answer.headers.get_content_type() == "application/problem+json"
 
 
-def test_endless_chunks_are_cut_off(server: str, http_client: httpx2.Client) -> None:
+def test_endless_chunks_are_cut_off(server: str, http_client: httpx.Client) -> None:
     host, port = server.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(
@@ -128,14 +128,14 @@ def test_endless_chunks_are_cut_off(server: str, http_client: httpx2.Client) -> 
     assert http_client.get("/livez").status_code == 200
 
 
-def test_many_at_once(http_client: httpx2.Client, draw: Callable[..., GreyImage]) -> None:
+def test_many_at_once(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
     pictures = {f"number {i}": encode_png(draw(f"number {i}")) for i in range(12)}
     with ThreadPoolExecutor(6) as threads:
         answers = threads.map(lambda data: http_client.post("/decode", files={"file": data}).json(), pictures.values())
         assert [[code["text"] for code in answer["codes"]] for answer in answers] == [[text] for text in pictures]
 
 
-def test_overhead_of_a_readable_picture(http_client: httpx2.Client, draw: Callable[..., GreyImage]) -> None:
+def test_overhead_of_a_readable_picture(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
     """Parsing, hand-over and answering, apart from the pipeline's own stages. The bound is loose: machines are busy."""
     picture = encode_png(draw("quick"))
     spent = []

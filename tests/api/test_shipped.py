@@ -1,0 +1,81 @@
+"""The shipped weights read what the engines cannot: the README's sample photograph, over HTTP."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.pipeline.imaging import decode_image
+from app.pipeline.reading import ZBar, ZXing
+from app.settings import Settings
+from training.sample import PAYLOAD
+
+LABEL = Path(__file__).resolve().parents[2] / "docs" / "label.jpg"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(device="cpu"))) as started:
+        yield started
+
+
+def test_the_engines_alone_do_not_read_the_sample() -> None:
+    image = decode_image(LABEL.read_bytes(), max_pixels=10_000_000)
+    assert ZXing().read(image) == []
+    assert ZBar().read(image) == []
+
+
+def test_decode_reads_the_sample(client: TestClient) -> None:
+    answer = client.post("/decode", files={"file": LABEL.read_bytes()}).json()
+    (code,) = answer["codes"]
+    assert code["text"] == PAYLOAD
+    assert b64decode(code["bytes_base64"]) == PAYLOAD.encode()
+    assert code["rung"] in ("light", "heavy")
+    assert answer["route"]["network"] in ("lenet", "eg-restormer-small")
+    stages = [entry["stage"] for entry in answer["trace"]]
+    assert stages[:5] == ["imaging", "direct", "variants", "locate", "rectified"]
+    # The drawn label's code lies in the left part of the picture.
+    assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
+
+
+def test_json_upload_gives_the_same_codes(client: TestClient) -> None:
+    upload = {"image_base64": b64encode(LABEL.read_bytes()).decode()}
+    assert client.post("/decode", json=upload).json()["codes"][0]["text"] == PAYLOAD
+
+
+def test_fast_effort_stays_on_the_first_rung(client: TestClient) -> None:
+    answer = client.post("/decode?effort=fast", files={"file": LABEL.read_bytes()}).json()
+    assert answer["codes"] == []
+    assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "direct"]
+
+
+@pytest.mark.parametrize("query", ["", "?binary=true", "?scale=4", "?network=eg-restormer-small&binary=true&scale=4"])
+def test_restored_sample_reads(client: TestClient, query: str) -> None:
+    response = client.post(f"/restore{query}", files={"file": LABEL.read_bytes()})
+    assert response.headers["content-type"] == "image/png"
+    restored = decode_image(response.content, max_pixels=10_000_000)
+    expected = 37 * 4 * (4 if "scale=4" in query else 1)  # version 3 with its quiet zone at 4 pixels a module
+    assert restored.shape == (expected, expected)
+    assert [symbol.text for symbol in ZXing().read(restored)] == [PAYLOAD]
+    if "binary" in query:
+        assert set(np.unique(restored)) == {0, 255}
+
+
+def test_models_tell_where_they_come_from_and_what_they_read(client: TestClient) -> None:
+    models = client.get("/models").json()["models"]
+    assert [model["name"] for model in models] == ["eg-restormer-small", "lenet", "srresnet-x4"]
+    for model in models:
+        assert model["provenance"]["samples"] > 0
+        assert model["provenance"]["training_minutes"] > 20
+        assert model["measured"]["decode"]["qrdata"]["n"] >= 100
+
+
+def test_a_rotated_sample_reads(client: TestClient) -> None:
+    image = cv2.rotate(decode_image(LABEL.read_bytes(), max_pixels=10_000_000), cv2.ROTATE_90_CLOCKWISE)
+    data = cv2.imencode(".png", image)[1].tobytes()
+    assert [code["text"] for code in client.post("/decode", files={"file": data}).json()["codes"]] == [PAYLOAD]
