@@ -144,11 +144,18 @@ class Climb:
         symbols = [found.symbol for found in self.found]
         return [region for region in self.located if not _covered(region.corners, symbols)]
 
-    def routes(self) -> Iterable[tuple[Region, Route]]:
-        """Each region with the decision of the routing unit."""
-        for region in self.regions():
-            score = laplacian_variance(region.crop)
-            yield region, choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
+    def route_of(self, region: Region) -> Route:
+        """The decision of the routing unit."""
+        score = laplacian_variance(region.crop)
+        return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
+
+    def read_each(self, read: Callable[[Region], list[Symbol]], *, most: int | None = None) -> list[Symbol]:
+        """Reads the regions one by one, at ``most`` so many; rival regions of a place that was read are left out."""
+        symbols: list[Symbol] = []
+        for region in self.regions()[:most]:
+            if not _covered(region.corners, symbols):
+                symbols = _merged(symbols, read(region))
+        return symbols
 
     def timed(self, stage: str, read: Callable[[], list[Symbol]]) -> list[Symbol]:
         """Runs ``read`` and adds a line to the trace; what locating took inside it has its own line and is left out."""
@@ -186,44 +193,50 @@ def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
 
 def read_rectified(climb: Climb) -> list[Symbol]:
     """Regions straightened but not restored."""
-    return _merged(*(region.read(region.crop, climb.engines, restored=False) for region in climb.regions()))
+    return climb.read_each(lambda region: region.read(region.crop, climb.engines, restored=False))
 
 
 def read_light(climb: Climb) -> list[Symbol]:
     """Regions above the routing threshold, restored by the light network."""
     light = climb.tools.light
-    return _merged(
-        *(climb.read_restored(region, route, light) for region, route in climb.routes() if route.network == light)
-    )
+
+    def read(region: Region) -> list[Symbol]:
+        route = climb.route_of(region)
+        return climb.read_restored(region, route, light) if route.network == light else []
+
+    return climb.read_each(read)
 
 
 def read_heavy(climb: Climb) -> list[Symbol]:
     """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
-    return _merged(*(climb.read_restored(region, route, climb.tools.heavy) for region, route in climb.routes()))
+    return climb.read_each(lambda region: climb.read_restored(region, climb.route_of(region), climb.tools.heavy))
 
 
 def read_flattened(climb: Climb) -> list[Symbol]:
     """The best regions, straightened along what the light network makes of them."""
     light = climb.tools.restorers[climb.tools.light]
-    readings = []
-    for region in climb.regions()[: climb.effort.flattened]:
+
+    def read(region: Region) -> list[Symbol]:
         rounds = flatten(climb.image, region.registration, light)
         reads = (region.read(restored, climb.engines, restored=True) for restored in rounds)
-        readings.append(next(filter(None, reads), []))
-    return _merged(*readings)
+        return next(filter(None, reads), [])
+
+    return climb.read_each(read, most=climb.effort.flattened)
 
 
 def read_upscaled(climb: Climb) -> list[Symbol]:
     """Regions of small modules, super-resolved as they lie in the picture."""
     upscaler = climb.tools.restorers[climb.tools.upscaler]
-    found = []
-    for region in climb.regions():
-        if region.is_small:
-            patch, offset = region.cut_out(climb.image)
-            enlarged = upscaler.restore([patch])[0]
-            symbols = _merged(*(engine.read(enlarged) for engine in climb.engines))
-            found.append([_moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols])
-    return _merged(*found)
+
+    def read(region: Region) -> list[Symbol]:
+        if not region.is_small:
+            return []
+        patch, offset = region.cut_out(climb.image)
+        enlarged = upscaler.restore([patch])[0]
+        symbols = _merged(*(engine.read(enlarged) for engine in climb.engines))
+        return [_moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols]
+
+    return climb.read_each(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +298,10 @@ class Ladder:
         route = choose(laplacian_variance(crop), tools.threshold, light=tools.light, heavy=tools.heavy)
         order = (network,) if network != "auto" else dict.fromkeys((route.network, tools.heavy))
         for name in order:
+            began = perf_counter()
             restored = self._enlarged(crop, name, scale)
-            symbols = climb.timed(name, partial(_read_back, climb, region, restored))
+            symbols = _read_back(climb, region, restored)
+            climb.trace.append(Stage(name, perf_counter() - began, len(symbols)))
             if symbols:
                 climb.add(symbols, self._role(name))
                 break

@@ -13,6 +13,9 @@ from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
 from app.pipeline.imaging import GreyImage
 
+_TILE = 192  # pixels a side of what an enlarging network sees at once
+_OVERLAP = 24  # pixels that neighbouring tiles share: about the reach of SRResNet's convolutions
+
 
 def normalise(crop: GreyImage) -> NDArray[np.float32]:
     """Stretches the 2nd to 98th percentile of an 8-bit crop over [0, 1], clipped; a flat crop becomes 0.5."""
@@ -59,14 +62,34 @@ class TorchRestorer:
     def scale(self) -> int:
         return self._scale
 
-    @torch.inference_mode()
     def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]:
-        """Restores crops of one common size in one batch; the answer is clamped and has no padding left."""
-        height, width = crops[0].shape
-        stack = np.stack([pad(normalise(crop), self._multiple) for crop in crops])[:, None]
-        restored = self._network(torch.from_numpy(stack).to(self._device)).float().clamp(0, 1).cpu().numpy()
-        whole = np.rint(restored[:, 0, : height * self._scale, : width * self._scale] * 255).astype(np.uint8)
+        """Restores crops of one common size in one batch; the answer is clamped and has no padding left.
+
+        Networks that enlarge see large crops in overlapping tiles, which bounds their memory.
+        """
+        inputs = np.stack([normalise(crop) for crop in crops])
+        if self._scale == 1 or max(inputs.shape[1:]) <= _TILE:
+            return list(self._run(inputs))
+        height, width = inputs.shape[1:]
+        whole = np.empty((len(crops), height * self._scale, width * self._scale), dtype=np.uint8)
+        for top in range(0, height, _TILE):
+            for left in range(0, width, _TILE):
+                above, before = min(top, _OVERLAP), min(left, _OVERLAP)
+                reach = np.s_[:, top - above : top + _TILE + _OVERLAP, left - before : left + _TILE + _OVERLAP]
+                tile = self._run(inputs[reach])[:, above * self._scale :, before * self._scale :]
+                target = whole[:, top * self._scale :, left * self._scale :][
+                    :, : _TILE * self._scale, : _TILE * self._scale
+                ]
+                target[:] = tile[:, : target.shape[1], : target.shape[2]]
         return list(whole)
+
+    @torch.inference_mode()
+    def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """(N, H, W) in [0, 1] -> (N, scale H, scale W) as 8 bits."""
+        height, width = inputs.shape[1:]
+        stack = np.stack([pad(picture, self._multiple) for picture in inputs])[:, None]
+        restored = self._network(torch.from_numpy(stack).to(self._device)).float().clamp(0, 1).cpu().numpy()
+        return np.rint(restored[:, 0, : height * self._scale, : width * self._scale] * 255).astype(np.uint8)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""

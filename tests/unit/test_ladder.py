@@ -110,7 +110,7 @@ def stages(outcome: Outcome) -> list[str]:
 
 
 def test_rungs_are_cheapest_first() -> None:
-    assert RUNGS == ("direct", "variants", "rectified", "light", "heavy", "upscale")
+    assert RUNGS == ("direct", "variants", "rectified", "light", "heavy", "flattened", "upscale")
     assert tuple(rung.name for rung in LADDER) == RUNGS
 
 
@@ -173,9 +173,11 @@ def test_effort_bounds_the_regions(effort: Effort, most: int) -> None:
         for column in range(5)
     ]
     picture = np.tile(tile, (3, 5))
-    made = bench(ALWAYS, *places)
-    made.run(picture, effort)
-    assert len(made.light.calls) == len(made.heavy.calls) == most
+    made = bench(NEVER, *places)
+    made.heavy.answer = truth
+    outcome = made.run(picture, effort)
+    assert len(made.heavy.calls) == most
+    assert texts(outcome) == ["the first truth"] * most
 
 
 def test_thorough_climbs_on_for_codes_that_lower_rungs_left_unread() -> None:
@@ -256,6 +258,16 @@ def test_the_classical_locator_finds_what_networks_then_read() -> None:
     tools = replace(made.tools, locator=ClassicalLocator())
     outcome = Ladder(tools=tools, max_codes=16).run(broken_pair(), effort=Effort.BALANCED)
     assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
+
+
+def test_what_both_networks_leave_unread_is_flattened_along_what_the_light_one_makes_of_it() -> None:
+    made = bench(ALWAYS)
+    made.light.answer = lambda crop: truth(crop) if len(made.light.calls) > 1 else crop
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"flattened"}
+    assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
+    assert len(made.heavy.calls) == 1
 
 
 # --- several codes --------------------------------------------------------------------------------------------------

@@ -91,6 +91,20 @@ def test_padding_goes_in_and_comes_off(shape: tuple[int, int], scale: int) -> No
     assert seen.shape == (1, 1, -(-shape[0] // 8) * 8, -(-shape[1] // 8) * 8)
 
 
+@pytest.mark.parametrize("shape", [(193, 192), (430, 250)])
+def test_large_crops_are_enlarged_in_tiles_without_seams(shape: tuple[int, int]) -> None:
+    torch.manual_seed(4)
+    network = NETWORKS["SRResNet"](**CONFIGS["SRResNet"]).eval()
+    crop = stretched(shape)
+    with torch.inference_mode():
+        whole = network(torch.from_numpy(crop)[None, None] / 255)[0, 0].clamp(0, 1).numpy() * 255
+    watched = Made(network, scale=4)
+    (restored,) = restorer(watched).restore([crop])
+    assert restored.shape == (4 * shape[0], 4 * shape[1])
+    assert np.abs(restored - whole).max() < 1.01
+    assert max(max(seen.shape) for seen in watched.seen) < max(shape)
+
+
 def test_answers_are_clamped_and_rounded() -> None:
     values = torch.tensor([[-3.0, 0.0, 100.4 / 255, 100.6 / 255, 1.0, 7.0]])
     (restored,) = restorer(Made(lambda _: values[None, None])).restore([np.zeros((1, 6), np.uint8)])
