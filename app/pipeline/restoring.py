@@ -89,7 +89,8 @@ class TorchRestorer:
         height, width = inputs.shape[1:]
         stack = np.stack([pad(picture, self._multiple) for picture in inputs])[:, None]
         restored = self._network(torch.from_numpy(stack).to(self._device)).float().clamp(0, 1).cpu().numpy()
-        return np.rint(restored[:, 0, : height * self._scale, : width * self._scale] * 255).astype(np.uint8)
+        whole = restored[:, 0, : height * self._scale, : width * self._scale]
+        return np.asarray(np.rint(whole * 255), dtype=np.uint8)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""

@@ -1,110 +1,37 @@
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
 from app.models.checkpoint import Checkpoint
 from app.models.srresnet import SRResNet
 from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import LADDER, RUNGS, Effort, Ladder, Outcome, Tools
-from app.pipeline.locating import Candidate, ClassicalLocator, whole_picture
-from app.pipeline.reading import Corners, ZBar, ZXing
+from app.pipeline.ladder import LADDER, RUNGS, Effort, Ladder, Tools
+from app.pipeline.locating import ClassicalLocator
+from app.pipeline.reading import ZBar, ZXing
 from app.pipeline.restoring import TorchRestorer
 from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY
 from app.pipeline.symbology import render
-from tests.helpers import FakeRestorer, encode, photograph, scrambled, square_at
-
-FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
-BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}
-"""Symbols whose codewords are destroyed: found and registered, but only their true modules can be read."""
-PLACE = square_at(70.0, 55.0, 125.0)
-OTHER_PLACE = square_at(300.0, 60.0, 125.0)
-NEVER, ALWAYS = float("inf"), 0.0  # thresholds of the light network
-
-
-def broken_picture() -> GreyImage:
-    return photograph(BROKEN[0], PLACE, (240, 270))
-
-
-def broken_pair() -> GreyImage:
-    return photograph(BROKEN[1], OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
-
-
-def truth(crop: GreyImage) -> GreyImage:
-    """What a perfect network makes of a canonical crop of a broken symbol."""
-    likeness = [np.abs(crop.astype(int) - render(modules, pixels=4)).mean() for modules in BROKEN.values()]
-    return render((FIRST, SECOND)[int(np.argmin(likeness))], pixels=4)
-
-
-@dataclass
-class FakeLocator:
-    """Knows its quads, and counts how often it is asked."""
-
-    quads: Sequence[NDArray[np.float64]] = ()
-    asked: int = 0
-
-    def locate(self, image: GreyImage) -> list[Candidate]:
-        self.asked += 1
-        return [*(Candidate(as_corners(quad), 25, 1.0) for quad in self.quads), whole_picture(image)]
-
-
-def as_corners(quad: NDArray[np.float64]) -> Corners:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return first, second, third, fourth
-
-
-@dataclass
-class Bench:
-    """A ladder on networks that leave everything as it is unless told otherwise."""
-
-    tools: Tools
-    light: FakeRestorer
-    heavy: FakeRestorer
-    upscaler: FakeRestorer
-
-    def ladder(self, max_codes: int = 16) -> Ladder:
-        return Ladder(tools=self.tools, max_codes=max_codes)
-
-    def run(self, image: GreyImage, effort: Effort = Effort.BALANCED, *, max_codes: int = 16) -> Outcome:
-        return self.ladder(max_codes).run(image, effort=effort)
-
-
-def enlarge(crop: GreyImage) -> GreyImage:
-    return np.asarray(crop.repeat(4, axis=0).repeat(4, axis=1))
-
-
-def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
-    light, heavy = FakeRestorer("quick"), FakeRestorer("slow")
-    upscaler = FakeRestorer("large", enlarge, scale=4)
-    tools = Tools(
-        zxing=ZXing(),
-        zbar=ZBar(),
-        locator=FakeLocator(quads or (PLACE + 1.5,)),
-        restorers={restorer.name: restorer for restorer in (light, heavy, upscaler)},
-        light="quick",
-        heavy="slow",
-        upscaler="large",
-        threshold=threshold,
-    )
-    return Bench(tools, light, heavy, upscaler)
-
-
-def texts(outcome: Outcome) -> list[str]:
-    return [found.symbol.text for found in outcome.codes]
-
-
-def rungs(outcome: Outcome) -> set[str]:
-    return {found.rung for found in outcome.codes}
-
-
-def stages(outcome: Outcome) -> list[str]:
-    return [stage.stage for stage in outcome.trace]
-
+from tests.bench import (
+    ALWAYS,
+    BROKEN,
+    FIRST,
+    NEVER,
+    OTHER_PLACE,
+    PLACE,
+    SECOND,
+    bench,
+    broken_pair,
+    broken_picture,
+    rungs,
+    stages,
+    texts,
+    truth,
+)
+from tests.helpers import photograph, square_at
 
 # --- order ----------------------------------------------------------------------------------------------------------
 
@@ -334,116 +261,6 @@ def test_large_modules_are_not_enlarged() -> None:
     made = bench()
     made.run(broken_picture())
     assert made.upscaler.calls == []
-
-
-# --- restoring ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("threshold", "reads", "network", "rung"),
-    [
-        (ALWAYS, "light", "quick", "light"),
-        (ALWAYS, "heavy", "slow", "heavy"),
-        (NEVER, "light", "slow", None),
-        (NEVER, "heavy", "slow", "heavy"),
-    ],
-)
-def test_auto_restores_as_the_ladder_would(threshold: float, reads: str, network: str, rung: str | None) -> None:
-    made = bench(threshold)
-    (made.light if reads == "light" else made.heavy).answer = truth
-    restoration = made.ladder().restore(broken_picture())
-    assert restoration.network == network
-    assert rungs(restoration.outcome) == ({rung} if rung else set())
-    assert restoration.image.shape == (132, 132)
-    if rung:
-        assert np.array_equal(restoration.image, render(FIRST, pixels=4))
-        (found,) = restoration.outcome.codes
-        assert np.abs(np.array(found.symbol.corners) - PLACE).max() < 1.0
-
-
-@pytest.mark.parametrize(("network", "rung"), [("quick", "light"), ("slow", "heavy")])
-def test_a_named_network_runs_whatever_the_route(network: str, rung: str) -> None:
-    for threshold in (ALWAYS, NEVER):
-        made = bench(threshold)
-        made.light.answer = made.heavy.answer = truth
-        restoration = made.ladder().restore(broken_picture(), network=network)
-        assert restoration.network == network
-        assert rungs(restoration.outcome) == {rung}
-        assert len(made.light.calls) + len(made.heavy.calls) == 1
-        assert stages(restoration.outcome) == ["locate", network]
-
-
-def test_unknown_networks_are_refused() -> None:
-    with pytest.raises(UnknownNetwork, match="large, quick, slow"):
-        bench().ladder().restore(broken_picture(), network="medium")
-
-
-def test_scale_four_is_the_upscalers_work() -> None:
-    made = bench()
-    made.light.answer = truth
-    restoration = made.ladder().restore(broken_picture(), scale=4)
-    assert np.array_equal(restoration.image, render(FIRST, pixels=16))
-    assert restoration.network == "quick"
-    assert made.upscaler.calls == [(132, 132)]
-    assert texts(restoration.outcome) == ["the first truth"]
-
-
-@pytest.mark.parametrize(("scale", "side"), [(1, 132), (4, 528)])
-def test_the_upscaler_alone_gives_either_scale(scale: int, side: int) -> None:
-    made = bench()
-    made.upscaler.answer = lambda crop: enlarge(truth(crop))
-    restoration = made.ladder().restore(broken_picture(), network="large", scale=scale)
-    assert restoration.image.shape == (side, side)
-    assert len(made.upscaler.calls) == 1
-    assert rungs(restoration.outcome) == {"upscale"}
-
-
-@pytest.mark.parametrize("scale", [1, 4])
-def test_binary_redraws_the_symbol(scale: int) -> None:
-    def faint(crop: GreyImage) -> GreyImage:
-        return (truth(crop) // 2 + 60).astype(np.uint8)
-
-    made = bench()
-    made.light.answer = faint
-    grey = made.ladder().restore(broken_picture(), scale=scale)
-    assert set(np.unique(grey.image)) == {60, 187}
-    binary = made.ladder().restore(broken_picture(), scale=scale, binary=True)
-    assert np.array_equal(binary.image, render(FIRST, pixels=4 * scale))
-
-
-def flat_scene() -> GreyImage:
-    """Nothing that registers as a code."""
-    return np.tile(np.linspace(20, 230, 900).astype(np.uint8), (600, 1))
-
-
-@pytest.mark.parametrize(("scale", "shape"), [(1, (341, 512)), (4, (1364, 2048))])
-def test_without_a_region_the_whole_picture_is_restored(scale: int, shape: tuple[int, int]) -> None:
-    made = bench(NEVER)
-    restoration = made.ladder().restore(flat_scene(), scale=scale)
-    assert restoration.image.shape == shape
-    assert made.heavy.calls == [(341, 512)]
-    assert restoration.outcome.codes == ()
-    assert (restoration.outcome.width, restoration.outcome.height) == (900, 600)
-
-
-def test_without_a_region_small_pictures_keep_their_size_and_binary_thresholds() -> None:
-    made = bench(NEVER)
-    picture = flat_scene()[:90, ::9]
-    restored = made.ladder().restore(picture)
-    assert np.array_equal(restored.image, picture)
-    binary = made.ladder().restore(picture, binary=True).image
-    assert set(np.unique(binary)) == {0, 255}
-    assert (np.diff(binary[0].astype(int)) >= 0).all()
-
-
-def test_what_reads_in_a_whole_picture_is_at_its_place_in_the_original() -> None:
-    truth_at = square_at(300.0, 150.0, 250.0)
-    made = bench(NEVER)
-    made.heavy.answer = lambda _: photograph(FIRST, truth_at * 512 / 900, (341, 512))
-    restoration = made.ladder().restore(flat_scene())
-    (found,) = restoration.outcome.codes
-    assert found.symbol.text == "the first truth"
-    assert np.abs(np.array(found.symbol.corners) - truth_at).max() < 4.0
 
 
 # --- assembling -----------------------------------------------------------------------------------------------------
