@@ -81,8 +81,8 @@ def _photograph(
     matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
     if scale < 1:  # area sampling: the box of a camera pixel, as a gaussian of about the same width
         label = degrade.gaussian(label, sigma=0.45 / scale)
-    shift = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ matrix @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    picture = cv2.warpPerspective(label, shift, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampling = degrade.between_centres(matrix)
+    picture = cv2.warpPerspective(label, sampling, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     margin = (side - modules * _SHARP) / 2
     corners = np.array(
         [[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]]

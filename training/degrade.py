@@ -6,6 +6,7 @@ pixels of the image at hand; ``degrade`` draws them in modules.
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -125,9 +126,17 @@ def _splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> Image:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
+def between_centres(matrix: MatLike) -> NDArray[np.float64]:
+    """A homography between positions measured from outer edges, as OpenCV wants it: between pixel centres."""
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return np.asarray(np.linalg.inv(half) @ matrix @ half, dtype=np.float64)
+
+
 def convolve(image: Image, kernel: Image) -> Image:
     """Convolution with a point spread function; the border is reflected."""
-    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), dtype=np.float32)
+    return np.asarray(
+        cv2.filter2D(image, -1, cv2.flip(kernel, -1), borderType=cv2.BORDER_REFLECT_101), dtype=np.float32
+    )
 
 
 def gaussian(image: Image, *, sigma: float) -> Image:
@@ -146,9 +155,9 @@ def blur(image: Image, rng: Generator, *, module: float, reach: float = 1.0) -> 
     if kind == 1:
         image = convolve(image, shake_kernel(rng, length=rng.uniform(0.5, 4.5 * reach) * module))
     if kind in (2, 4):
-        image = convolve(image, disc_kernel(radius=rng.uniform(0.3, (2.0 if kind == 2 else 0.9) * reach) * module))
+        image = convolve(image, disc_kernel(radius=reach * rng.uniform(0.3, 2.0 if kind == 2 else 0.9) * module))
     if kind == 3:
-        image = gaussian(image, sigma=rng.uniform(0.2, 1.15 * reach) * module)
+        image = gaussian(image, sigma=reach * rng.uniform(0.2, 1.15) * module)
     return image
 
 

@@ -21,6 +21,7 @@ class Progress:
             self._rows.writeheader()
         self._sums: dict[str, float] = {}
         self._count = 0
+        self._total = total_seconds
         self._bar: Any = None
         self._board: Any = None
         if importlib.util.find_spec("tqdm"):
@@ -33,7 +34,7 @@ class Progress:
             )
 
     def update(self, *, step: int, seconds: float, **values: float) -> None:
-        """Takes one step's values; ``rate`` is kept as it is, the others are averaged."""
+        """Takes one step's values; a row holds their means since the row before."""
         for key, value in values.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
@@ -47,8 +48,9 @@ class Progress:
             for key, value in means.items():
                 self._board.add_scalar(key, value, step)
         if self._bar:
-            self._bar.set_postfix_str(f"step {step} loss {means['loss']:.4f} modules wrong {means['module_error']:.2%}")
-            self._bar.update(seconds - self._bar.n)
+            shown = f"step {step} loss {means['loss']:.4f} modules wrong {means['module_error']:.2%}"
+            self._bar.set_postfix_str(shown, refresh=False)
+            self._bar.update(min(seconds, self._total) - self._bar.n)
 
     def close(self) -> None:
         for part in (self._file, self._bar, self._board):

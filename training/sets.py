@@ -43,7 +43,7 @@ def _reduced(image: degrade.Image, side: int) -> degrade.Image:
 
 
 def _qrdata(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
-    """512 px, straight non-uniform motion of 20-60 px at 0-180 degrees, speed exponent 0.3-0.7, reflected border."""
+    """512 px, straight non-uniform motion of 20-60 px in any direction, speed exponent 0.3-0.7, reflected border."""
     image, corners = _printed(symbol, 512)
     return degrade.convolve(image, degrade.motion_kernel(rng, length=rng.uniform(20, 60))), corners
 
@@ -106,8 +106,9 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
     target += middle + rng.uniform(-1, 1, 2) * np.maximum(middle - reach, 0)
     matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
     smooth = degrade.gaussian(label, sigma=0.45 * max(1.0, fine / module))
-    warped = cv2.warpPerspective(smooth, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.ones_like(label), matrix, (width, height), flags=cv2.INTER_LINEAR)
+    sampling = degrade.between_centres(matrix)
+    warped = cv2.warpPerspective(smooth, sampling, (width, height), flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(np.ones_like(label), sampling, (width, height), flags=cv2.INTER_LINEAR)
     scene = degrade.shade((scene * (1 - mask) + warped * mask).astype(np.float32), rng)
     kind = rng.integers(4)
     if kind == 0:

@@ -90,7 +90,8 @@ def load(path: Path) -> Checkpoint:
         config, provenance, measured = (json.loads(header[key]) for key in ("config", "provenance", "measured"))
         arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
         network = NETWORKS[architecture](**arguments)
-    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        provenance, measured = dict(provenance), dict(measured)
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise refuse("its header does not describe a network that can be built") from error
     expected = network.state_dict()
     missing, unexpected = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())

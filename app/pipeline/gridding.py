@@ -5,7 +5,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns, render
 
 _NEIGHBOURHOOD = 9  # modules a side over which an unrestored crop's light level is taken
@@ -21,9 +20,9 @@ def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
     return np.asarray(inner.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def with_quiet_zone(crop: GreyImage) -> GreyImage:
+def with_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
     """A canonical crop with its margin painted as light as its lightest parts: whatever is printed there is gone."""
-    margin = QUIET_ZONE * PIXELS_PER_MODULE
+    margin = QUIET_ZONE * (crop.shape[0] // (dimension(version) + 2 * QUIET_ZONE))
     inner = crop[margin:-margin, margin:-margin]
     return np.pad(inner, margin, constant_values=int(np.percentile(inner, 95)))
 

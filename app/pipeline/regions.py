@@ -48,7 +48,7 @@ class Region:
         """
         version = self.registration.version
         redrawn = clean_symbol(crop, version, local=not restored, pixels=PIXELS_PER_MODULE)
-        for picture in (redrawn, with_quiet_zone(crop), crop):
+        for picture in (redrawn, with_quiet_zone(crop, version), crop):
             for engine in engines:
                 for symbol in engine.read(picture):
                     if symbol.symbology == "QRCode" and symbol.version in (None, version):

@@ -14,7 +14,7 @@ PAPER_THRESHOLD = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How one region was judged, and the network it was sent to first."""
+    """How one region was judged, and the network that this, or the client, chose for it."""
 
     laplacian_variance: float
     threshold: float

@@ -75,9 +75,10 @@ def function_patterns(version: int) -> FunctionPatterns:
     reserved[8, :9] = reserved[:9, 8] = reserved[8, -8:] = reserved[-8:, 8] = True
     if version >= 7:
         reserved[:6, -11:-8] = reserved[-11:-8, :6] = True
-    for array in (known, dark, reserved):
+    data = ~reserved
+    for array in (known, dark, data):
         array.setflags(write=False)
-    return FunctionPatterns(known=known, dark=dark, data=~reserved)
+    return FunctionPatterns(known=known, dark=dark, data=data)
 
 
 def render(modules: NDArray[np.bool_], *, pixels: int, quiet_zone: int = QUIET_ZONE) -> NDArray[np.uint8]:
