@@ -63,6 +63,7 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
     }
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=header)
+    partial.chmod(0o644)  # safetensors writes for the owner alone; a container reads as somebody else
     partial.replace(path)
 
 

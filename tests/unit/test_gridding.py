@@ -63,4 +63,4 @@ def test_with_quiet_zone_paints_the_margin_as_light_as_the_lightest_parts() -> N
     expected = crop.copy()
     crop[:16] = crop[-16:] = 5
     crop[:, :16] = crop[:, -16:] = 9
-    assert np.array_equal(with_quiet_zone(crop), expected)
+    assert np.array_equal(with_quiet_zone(crop, 2), expected)

@@ -134,7 +134,7 @@ def test_restored_crops_are_redrawn_at_mid_grey_and_others_at_their_own_level() 
 
     region().read(dim, [Watching([])], restored=False)
     assert np.array_equal(seen[0], render(SYMBOL, pixels=4))
-    assert np.array_equal(seen[1], with_quiet_zone(dim))
+    assert np.array_equal(seen[1], with_quiet_zone(dim, 2))
     assert np.array_equal(seen[2], dim)
     seen.clear()
     region().read(dim, [Watching([])], restored=True)
