@@ -3,13 +3,16 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.pipeline import severity
 from app.pipeline.imaging import GreyImage, encode_png
 from app.pipeline.ladder import Effort, Found, Outcome, Restoration, Stage
 
-Point = Annotated[tuple[float, float], Field(description="x and y in pixels, from the top left of the stored image")]
+Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
+Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
+Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
 
 
 class Wire(BaseModel):
@@ -59,8 +62,8 @@ class ImageSize(Wire):
 class Route(Wire):
     """Which network came first, and the sharpness that decided it."""
 
-    laplacian_variance: float
-    threshold: float
+    laplacian_variance: Variance
+    threshold: Variance
     network: str
 
     @classmethod
@@ -72,7 +75,7 @@ class TraceEntry(Wire):
     """One stage of the pipeline: how long it took, and how many codes it found."""
 
     stage: str
-    seconds: float
+    seconds: Seconds
     codes: int
 
     @classmethod
@@ -82,44 +85,42 @@ class TraceEntry(Wire):
 
 _REQUEST_ID = "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11"
 _CODE_EXAMPLE: dict[str, Any] = {
-    "text": "https://example.org/ticket/4711",
-    "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy90aWNrZXQvNDcxMQ==",
+    "text": "https://example.org/parcel/7F3K-2291-0C",
+    "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD",
     "content_type": "Text",
     "symbology": "QRCode",
     "version": 3,
-    "ec_level": "Q",
+    "ec_level": "M",
     "engine": "zxing",
-    "rung": "direct",
-    "position": [[121.0, 102.0], [354.0, 102.0], [353.0, 332.0], [121.0, 335.0]],
+    "rung": "light",
+    "position": [[142.7, 245.5], [340.72, 224.38], [340.66, 445.04], [130.24, 453.0]],
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
-    "image": {"width": 476, "height": 436},
-    "route": None,
+    "image": {"width": 900, "height": 680},
+    "route": {"laplacian_variance": 354.961, "threshold": 245.423, "network": "lenet"},
     "trace": [
-        {"stage": "imaging", "seconds": 0.002334, "codes": 0},
-        {"stage": "direct", "seconds": 0.001513, "codes": 1},
+        {"stage": "imaging", "seconds": 0.001641, "codes": 0},
+        {"stage": "direct", "seconds": 0.026645, "codes": 0},
+        {"stage": "variants", "seconds": 0.123363, "codes": 0},
+        {"stage": "locate", "seconds": 0.179594, "codes": 0},
+        {"stage": "rectified", "seconds": 0.007321, "codes": 0},
+        {"stage": "light", "seconds": 0.019312, "codes": 1},
     ],
     "truncated": False,
     "request_id": _REQUEST_ID,
 }
 _RESTORE_EXAMPLE: dict[str, Any] = {
-    "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4Ac3BCbytZUHo/9/zvON617zXnvc+8w...",
+    "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4AczB++/t2X3X9+f7vdb6fD57fy/nzMWe8d...",
     "restored": {"width": 148, "height": 148},
     "network": "lenet",
-    "codes": [
-        _CODE_EXAMPLE
-        | {
-            "rung": "light",
-            "position": [[120.561, 100.876], [353.757, 101.461], [354.078, 335.068], [120.812, 333.582]],
-        }
-    ],
-    "image": {"width": 476, "height": 436},
-    "route": {"laplacian_variance": 123.313, "threshold": 100.0, "network": "lenet"},
+    "codes": [_CODE_EXAMPLE],
+    "image": {"width": 900, "height": 680},
+    "route": {"laplacian_variance": 354.961, "threshold": 245.423, "network": "lenet"},
     "trace": [
-        {"stage": "imaging", "seconds": 0.002248, "codes": 0},
-        {"stage": "locate", "seconds": 1.123017, "codes": 0},
-        {"stage": "lenet", "seconds": 0.009597, "codes": 1},
+        {"stage": "imaging", "seconds": 0.002306, "codes": 0},
+        {"stage": "locate", "seconds": 0.254702, "codes": 0},
+        {"stage": "lenet", "seconds": 0.022067, "codes": 1},
     ],
     "truncated": False,
     "request_id": _REQUEST_ID,

@@ -167,12 +167,14 @@ def evaluate(tools: Tools, name: str, count: int) -> dict[str, Tally]:
 
 
 def _record(weights: Path, results: dict[str, dict[str, Tally]]) -> None:
-    """Writes each network's own rates into its checkpoint's header."""
+    """Writes each network's own rates into its checkpoint's header; sets measured before and not now are kept."""
     for path in sorted(weights.glob(f"*{SUFFIX}")):
         card = checkpoint.load(path)
         rates = {name: tallies[card.name].figures() for name, tallies in results.items() if card.name in tallies}
         if rates:
-            checkpoint.save(checkpoint.with_measured(card, {"decode": rates}), path, half=True)
+            before = card.measured.get("decode")
+            known = before if isinstance(before, dict) else {}
+            checkpoint.save(checkpoint.with_measured(card, {"decode": {**known, **rates}}), path, half=True)
 
 
 def main() -> None:
