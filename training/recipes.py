@@ -19,7 +19,12 @@ _ALIGNED = {
 
 
 def lenet() -> TrainConfig:
-    """LENet, the light network, on aligned crops."""
+    """LENet, the light network, on aligned crops.
+
+    ``python -m training lenet --threads 1``: 97 minutes on one of two virtual cores (AVX2) that two more runs shared,
+    3,288 steps. Decodes 79.0 % of qrdata (n = 200, 73-84). Of the shipped run's steps the first 840 saw motion kernels
+    that were not centred, and the first 1,660 a third less motion, fewer bends and more noise; a new run sees one mixture.
+    """
     batch_size = 16
     return TrainConfig(
         name="lenet",
@@ -36,7 +41,13 @@ def lenet() -> TrainConfig:
 
 
 def eg_restormer_small() -> TrainConfig:
-    """EG-Restormer in the size that a CPU can train, on aligned crops."""
+    """EG-Restormer in the size that a CPU can train, on aligned crops.
+
+    ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) that two more
+    runs shared, 1,674 steps, still improving with samples. Decodes 72.5 % of qrdata (n = 200, 66-78). Of the shipped
+    run's steps the first 480 saw motion kernels that were not centred, and the first 940 an easier mixture of motion and
+    bends; a new run sees one mixture.
+    """
     batch_size = 12
     return TrainConfig(
         name="eg-restormer-small",
@@ -60,7 +71,10 @@ def eg_restormer_small() -> TrainConfig:
 
 
 def eg_restormer() -> TrainConfig:
-    """EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU."""
+    """EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
+
+    ``python -m training eg-restormer --device cuda``. Not trained yet, so nothing is measured of it.
+    """
     batch_size = 16
     return TrainConfig(
         name="eg-restormer",
@@ -77,7 +91,11 @@ def eg_restormer() -> TrainConfig:
 
 
 def srresnet() -> TrainConfig:
-    """SRResNet x4 on low-resolution patches of any turn."""
+    """SRResNet x4 on low-resolution patches of any turn.
+
+    ``python -m training srresnet-x4 --threads 1``: 30 minutes on one of two virtual cores (AVX2) that two more runs
+    shared, 471 steps. Lets the engines read 96 % of noise64 (n = 100, 90-98), where zxing-cpp alone reads 32 %.
+    """
     batch_size = 16
     return TrainConfig(
         name="srresnet-x4",
