@@ -23,7 +23,8 @@ def lenet() -> TrainConfig:
 
     ``python -m training lenet --threads 1``: 97 minutes on one of two virtual cores (AVX2) that two more runs shared,
     3,288 steps. Decodes 79.0 % of qrdata (n = 200, 73-84). Of the shipped run's steps the first 840 saw motion kernels
-    that were not centred, and the first 1,660 a third less motion, fewer bends and more noise; a new run sees one mixture.
+    that were not centred, and the first 1,660 a third less motion, fewer bends and more noise; a new run sees one
+    mixture.
     """
     batch_size = 16
     return TrainConfig(
@@ -43,10 +44,10 @@ def lenet() -> TrainConfig:
 def eg_restormer_small() -> TrainConfig:
     """EG-Restormer in the size that a CPU can train, on aligned crops.
 
-    ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) that two more
-    runs shared, 1,674 steps, still improving with samples. Decodes 72.5 % of qrdata (n = 200, 66-78). Of the shipped
-    run's steps the first 480 saw motion kernels that were not centred, and the first 940 an easier mixture of motion and
-    bends; a new run sees one mixture.
+    ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) that two
+    more runs shared, 1,674 steps, still improving with samples. Decodes 72.5 % of qrdata (n = 200, 66-78). Of the
+    shipped run's steps the first 480 saw motion kernels that were not centred, and the first 940 an easier mixture of
+    motion and bends; a new run sees one mixture.
     """
     batch_size = 12
     return TrainConfig(

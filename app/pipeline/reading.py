@@ -75,6 +75,10 @@ class ZXingOptions:
     try_downscale: bool = True
 
 
+_LONGEST_SIDE = 65_535
+"""Most pixels a side that zxing-cpp takes."""
+
+
 class ZXing:
     """zxing-cpp: QR, Micro QR and rMQR codes, upright, rotated, mirrored or inverted."""
 
@@ -99,7 +103,7 @@ class ZXing:
 
     @staticmethod
     def _scan(image: GreyImage, options: ZXingOptions, *, return_errors: bool) -> list[zxingcpp.Barcode]:
-        if image.size == 0:
+        if image.size == 0 or max(image.shape) > _LONGEST_SIDE:
             return []
         codes = zxingcpp.read_barcodes(
             np.ascontiguousarray(image),
@@ -325,7 +329,7 @@ class Variant:
 
     def factor(self, image: GreyImage) -> float | None:
         """The scale that this variant gives to the picture; None where it does not apply."""
-        cap = (self.max_pixels / image.size) ** 0.5
+        cap = min((self.max_pixels / image.size) ** 0.5, _LONGEST_SIDE / max(image.shape))
         return None if 1 < self.scale > cap else min(self.scale, cap)
 
 

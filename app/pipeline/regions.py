@@ -15,6 +15,7 @@ from app.pipeline.symbology import dimension
 
 _CREDIBLE = 0.5  # agreement below which a read would be an invention rather than a code
 _SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
+_LONGEST_SIDE = 32_766  # pixels that OpenCV can resample
 _HYPOTHESES = 2  # registrations kept of each candidate
 
 
@@ -73,7 +74,12 @@ class Region:
 
 
 def find_regions(image: GreyImage, locator: Locator, *, limit: int) -> list[Region]:
-    """The ``limit`` most credible regions of a picture, by how well the known patterns agree; may be none."""
+    """The ``limit`` most credible regions of a picture, by how well the known patterns agree; may be none.
+
+    Pictures longer than OpenCV resamples, or narrower than the smallest symbol, have none.
+    """
+    if max(image.shape) > _LONGEST_SIDE or min(image.shape) < dimension(1):
+        return []
     registrations: list[Registration] = []
     for candidate in locator.locate(image):
         if candidate.dimension is None and registrations:
