@@ -61,7 +61,7 @@ def best_threshold(judged: Sequence[Judged]) -> float:
 def _judge(region: Region, truth: bytes, tools: Tools) -> Judged:
     def run(restorer: Restorer) -> tuple[bool, float]:
         began = perf_counter()
-        symbols = region.read(restorer.restore([region.crop])[0], (tools.zxing, tools.zbar), restored=True)
+        symbols = region.read(restorer.restore([region.crop])[0], tools.engines, restored=True)
         return any(symbol.payload == truth for symbol in symbols), perf_counter() - began
 
     light_reads, light_seconds = run(tools.restorers[tools.light])

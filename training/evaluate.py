@@ -21,7 +21,6 @@ from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.regions import Region, find_regions
 from app.pipeline.restoring import Restorer
-from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import dimension, render
 from training.quality import Rate, psnr, ssim
 from training.served import add_options, load_tools
@@ -50,6 +49,11 @@ class Tally:
         self.wrong += any(symbol.payload != truth for symbol in (*by_zbar, *by_all))
         self.seconds += seconds
 
+    @property
+    def milliseconds(self) -> float:
+        """Mean of an image."""
+        return 1000 * self.seconds / max(1, self.n)
+
     def figures(self) -> dict[str, object]:
         """JSON-ready: rates in [0, 1] with their intervals."""
         by_zbar, by_all = Rate(self.by_zbar, self.n), Rate(self.by_all, self.n)
@@ -60,7 +64,7 @@ class Tally:
             "all": by_all.value,
             "all_interval": by_all.interval,
             "wrong": self.wrong,
-            "milliseconds": 1000 * self.seconds / max(1, self.n),
+            "milliseconds": self.milliseconds,
             "psnr": float(np.mean(self.psnr)) if self.psnr else None,
             "ssim": float(np.mean(self.ssim)) if self.ssim else None,
         }
@@ -68,7 +72,7 @@ class Tally:
     def row(self, name: str) -> str:
         fidelity = f"{np.mean(self.psnr):6.2f} {np.mean(self.ssim):7.4f}" if self.psnr else f"{'':6s} {'':7s}"
         rates = f"{Rate(self.by_zbar, self.n)!s:>16s} {Rate(self.by_all, self.n)!s:>16s}"
-        return f"{name:24s} {rates} {self.wrong:5d} {fidelity} {1000 * self.seconds / max(1, self.n):8.1f}"
+        return f"{name:24s} {rates} {self.wrong:5d} {fidelity} {self.milliseconds:8.1f}"
 
 
 def _first_read(
@@ -102,11 +106,10 @@ class Evaluation:
         began = perf_counter()
         regions = find_regions(image, tools.locator, limit=Effort.BALANCED.regions)
         located = perf_counter() - began
+        climb = Climb(image, Effort.BALANCED, tools, located=regions)
 
         def routed(region: Region) -> Iterable[Restorer]:
-            score = laplacian_variance(region.crop)
-            first = choose(score, tools.threshold, light=tools.light, heavy=tools.heavy).network
-            return (light, heavy) if first == tools.light else (heavy,)
+            return (light, heavy) if climb.route_of(region).network == tools.light else (heavy,)
 
         def tossed(_: Region) -> Iterable[Restorer]:
             return (light,) if self._coin.random() < 0.5 else (heavy,)
@@ -118,7 +121,6 @@ class Evaluation:
             ("random routing", tossed),
         ):
             self._network(sample, name, regions, located, order)
-        climb = Climb(image, Effort.BALANCED, tools, located=regions)
         self._engine(sample, tools.upscaler, lambda: read_upscaled(climb), located)
         for restorer in (light, heavy):
             self._fidelity(sample, restorer)
@@ -144,7 +146,7 @@ class Evaluation:
         order: Callable[[Region], Iterable[Restorer]],
     ) -> None:
         began = perf_counter()
-        by_all = _first_read(regions, order, (self._tools.zxing, self._tools.zbar))
+        by_all = _first_read(regions, order, self._tools.engines)
         seconds = located + perf_counter() - began
         by_zbar = _first_read(regions, order, (self._tools.zbar,))
         self._tally(name).count(sample.symbol.payload, by_zbar, by_all, seconds)

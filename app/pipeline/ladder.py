@@ -92,6 +92,11 @@ class Tools:
     upscaler: str
     threshold: float
 
+    @property
+    def engines(self) -> tuple[Engine, Engine]:
+        """Both, in the order in which crops are shown to them."""
+        return self.zxing, self.zbar
+
     @classmethod
     def standard(
         cls,
@@ -168,14 +173,12 @@ class Climb:
     def read_restored(self, region: Region, route: Route, network: str) -> list[Symbol]:
         """Runs a network on a region and reads what it made."""
         self.route = self.route or route
-        symbols = region.read(self.tools.restorers[network].restore([region.crop])[0], self.engines, restored=True)
+        symbols = region.read(
+            self.tools.restorers[network].restore([region.crop])[0], self.tools.engines, restored=True
+        )
         if symbols:
             self.route = route
         return symbols
-
-    @property
-    def engines(self) -> tuple[Engine, Engine]:
-        return self.tools.zxing, self.tools.zbar
 
 
 def read_direct(climb: Climb) -> list[Symbol]:
@@ -193,7 +196,7 @@ def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
 
 def read_rectified(climb: Climb) -> list[Symbol]:
     """Regions straightened but not restored."""
-    return climb.read_each(lambda region: region.read(region.crop, climb.engines, restored=False))
+    return climb.read_each(lambda region: region.read(region.crop, climb.tools.engines, restored=False))
 
 
 def read_light(climb: Climb) -> list[Symbol]:
@@ -218,7 +221,7 @@ def read_flattened(climb: Climb) -> list[Symbol]:
 
     def read(region: Region) -> list[Symbol]:
         rounds = flatten(climb.image, region.registration, light)
-        reads = (region.read(restored, climb.engines, restored=True) for restored in rounds)
+        reads = (region.read(restored, climb.tools.engines, restored=True) for restored in rounds)
         return next(filter(None, reads), [])
 
     return climb.read_each(read, most=climb.effort.flattened)
@@ -233,7 +236,7 @@ def read_upscaled(climb: Climb) -> list[Symbol]:
             return []
         patch, offset = region.cut_out(climb.image)
         enlarged = upscaler.restore([patch])[0]
-        symbols = _merged(*(engine.read(enlarged) for engine in climb.engines))
+        symbols = _merged(*(engine.read(enlarged) for engine in climb.tools.engines))
         return [_moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols]
 
     return climb.read_each(read)
@@ -337,9 +340,11 @@ class Ladder:
 def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list[Symbol]:
     """What reads from a restored picture, at its place in the original."""
     if region:
-        return region.read(restored, climb.engines, restored=True)
+        return region.read(restored, climb.tools.engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
-    return _merged(*([_moved(symbol, factor, (0, 0)) for symbol in engine.read(restored)] for engine in climb.engines))
+    return _merged(
+        *([_moved(symbol, factor, (0, 0)) for symbol in engine.read(restored)] for engine in climb.tools.engines)
+    )
 
 
 def _thresholded(image: GreyImage) -> GreyImage:

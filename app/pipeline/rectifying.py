@@ -31,6 +31,18 @@ def side_length(corners: ArrayLike) -> float:
     return float(np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1).mean())
 
 
+def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[GreyImage, NDArray[np.int_]]:
+    """The upright box around a quad with ``reach`` pixels to spare, cut to the picture, and its offset (x, y) there.
+
+    It holds at least one pixel, wherever the quad lies.
+    """
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    height, width = image.shape
+    low = np.clip(np.floor(quad.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(quad.max(axis=0) + reach), low + 1, (width, height)).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], low
+
+
 def rectify(
     image: GreyImage,
     corners: ArrayLike,
@@ -48,12 +60,8 @@ def rectify(
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     step = side_length(quad) / modules
-    reach = (margin + 1) * step
-    height, width = image.shape
-    left, top = np.clip(np.floor(quad.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(quad.max(axis=0) + reach), (left + 1, top + 1), (width, height)).astype(int)
-    region = image[top:bottom, left:right]
-    quad = quad - (left, top)
+    region, offset = surroundings(image, quad, (margin + 1) * step)
+    quad = quad - offset
 
     shrink = pixels / step
     if shrink < 0.7:

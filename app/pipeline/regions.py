@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from app.pipeline.gridding import clean_symbol, with_quiet_zone
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Locator
 from app.pipeline.reading import Corners, Engine, Symbol
-from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify, side_length
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings
 from app.pipeline.registering import Registration, register
 from app.pipeline.symbology import dimension
 
@@ -63,13 +61,7 @@ class Region:
 
     def cut_out(self, image: GreyImage) -> tuple[GreyImage, tuple[int, int]]:
         """The upright box around the region with four modules to spare, and its offset (x, y) in the picture."""
-        reach = 4 * self.module
-        height, width = image.shape
-        left, top = np.clip(np.floor(self.registration.corners.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(
-            int
-        )
-        right, bottom = np.ceil(self.registration.corners.max(axis=0) + reach).astype(int)
-        patch = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+        patch, (left, top) = surroundings(image, self.registration.corners, 4 * self.module)
         return (~patch if self.registration.inverted else patch), (int(left), int(top))
 
 

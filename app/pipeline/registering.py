@@ -1,7 +1,7 @@
 """Decides which symbol a quad holds, and where exactly: the known function patterns must agree with the picture.
 
 A quad from a locator is roughly placed, may start at any corner, and says little of the version. Each hypothesis
-(version, turn, handedness) predicts where finder, timing and alignment modules lie; its agreement is the correlation of
+(version, turn, polarity) predicts where finder, timing and alignment modules lie; its agreement is the correlation of
 the grey values found there with the values the standard fixes. The best hypotheses are refined corner by corner.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.rectifying import homography, side_length
+from app.pipeline.rectifying import homography, side_length, surroundings
 from app.pipeline.symbology import VERSIONS, dimension, function_patterns
 
 _WORKING_STEP = 4.0  # pixels a module at which patterns are compared
@@ -74,11 +74,7 @@ class _Field:
 
     def __init__(self, image: GreyImage, quad: NDArray[np.float64], modules: int) -> None:
         step = side_length(quad) / modules
-        reach = 5 * step
-        height, width = image.shape
-        low = np.clip(np.floor(quad.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
-        high = np.clip(np.ceil(quad.max(axis=0) + reach), low + 1, (width, height)).astype(int)
-        region = image[low[1] : high[1], low[0] : high[0]]
+        region, offset = surroundings(image, quad, 5 * step)
         scale = _WORKING_STEP / step
         size = (max(1, round(region.shape[1] * scale)), max(1, round(region.shape[0] * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -86,7 +82,7 @@ class _Field:
         window = (round(16 * _WORKING_STEP) | 1,) * 2
         values -= cv2.blur(values, window)
         self._layers = [self._layer(values, blur * _WORKING_STEP) for blur in _BLURS]
-        self._offset = low.astype(np.float64)
+        self._offset = offset.astype(np.float64)
         self._ratio = np.array([size[0] / region.shape[1], size[1] / region.shape[0]])
 
     @staticmethod
