@@ -15,8 +15,11 @@ from app.admission import Slots
 from app.errors import QrestoreError
 from app.limits import RequestContext, UploadLimit
 from app.metrics import Metrics
-from app.pipeline.ladder import Ladder, Tools
-from app.pipeline.restoring import TorchRestorer, load_restorers, pick_device
+from app.models.checkpoint import Checkpoint
+from app.pipeline.climbing import Tools
+from app.pipeline.ladder import Ladder
+from app.pipeline.loading import load_networks
+from app.pipeline.restoring import pick_device
 from app.routers import decode, health, metrics, restore
 from app.schemas import ModelCard
 from app.service import Pipeline, Service
@@ -37,20 +40,20 @@ def load_pipeline(settings: Settings) -> Pipeline:
     """
     torch.set_num_threads(settings.torch_threads)
     device = pick_device(settings.device)
-    restorers = load_restorers(settings.weights, device)
-    for restorer in restorers.values():
-        restorer.warm_up()
+    networks = load_networks(settings.weights, device)
     tools = Tools.standard(
-        restorers,
+        networks,
         light=settings.light_network,
         heavy=settings.heavy_network,
         upscaler=settings.upscale_network,
+        reader=settings.reader_network,
+        locator=settings.locator_network,
     )
     return Pipeline(
         ladder=Ladder(tools=tools, max_codes=settings.max_codes),
         max_pixels=settings.max_pixels,
         device=device,
-        models=tuple(_card(restorer) for restorer in restorers.values()),
+        models=tuple(_card(card) for card in networks.cards),
     )
 
 
@@ -130,13 +133,12 @@ def serve(settings: Settings) -> None:
     )
 
 
-def _card(restorer: TorchRestorer) -> ModelCard:
-    card = restorer.card
+def _card(card: Checkpoint) -> ModelCard:
     return ModelCard(
-        name=restorer.name,
+        name=card.name,
         architecture=card.architecture,
         parameters=card.parameters,
-        scale=restorer.scale,
+        scale=int(getattr(card.network, "scale", 1)),
         config=dict(card.config),
         provenance=dict(card.provenance),
         measured=dict(card.measured),

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
-from app.pipeline.ladder import Outcome
+from app.pipeline.climbing import Outcome
 
 M = TypeVar("M", bound=MetricWrapperBase)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.errors import QrestoreError, UploadTooLarge
 from app.main import load_pipeline
-from app.pipeline.ladder import Effort
+from app.pipeline.climbing import Effort
 from app.schemas import FileAnswer
 from app.service import Pipeline
 from app.settings import Settings

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.pipeline import severity
+from app.pipeline.climbing import Effort, Found, Outcome, Stage
 from app.pipeline.imaging import GreyImage, encode_png
-from app.pipeline.ladder import Effort, Found, Outcome, Restoration, Stage
+from app.pipeline.ladder import Restoration
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 from app.admission import Slots
 from app.errors import NotReady
 from app.metrics import Metrics
+from app.pipeline.climbing import Effort, Outcome, Stage
 from app.pipeline.imaging import GreyImage, decode_image
-from app.pipeline.ladder import Effort, Outcome, Restoration, Stage
+from app.pipeline.ladder import Restoration
 from app.schemas import ModelCard
 from app.settings import Settings
 

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.ladder import Effort
+from app.pipeline.climbing import Effort
 
 _SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     light_network: str = Field(default="lenet", description="network for crops above the blur threshold")
     heavy_network: str = Field(default="eg-restormer-small", description="network for crops at or below it")
     upscale_network: str = Field(default="srresnet-x4", description="network that enlarges four times")
+
+    reader_network: str = Field(default="module-reader", description="network that reads modules")
+    locator_network: str = Field(default="quad-locator", description="network that finds codes")
 
     workers: PositiveInt = Field(default_factory=_slots, description="images worked on at once; others wait")
     torch_threads: PositiveInt = Field(default_factory=_threads, description="CPU threads of one network inference")

@@ -19,8 +19,8 @@ import numpy as np
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from app.pipeline.ladder import Tools
-from app.pipeline.regions import Region, find_regions
+from app.pipeline.climbing import Climb, Effort, Tools
+from app.pipeline.regions import Region
 from app.pipeline.restoring import Restorer
 from app.pipeline.severity import THRESHOLD_KEY, laplacian_variance
 from training.quality import Rate
@@ -74,8 +74,8 @@ def judge_all(tools: Tools, *, count: int) -> list[Judged]:
     judged = []
     for name in _SETS:
         for sample in samples(name, start=VALIDATION, count=count):
-            regions = find_regions(sample.image, tools.locator, limit=1)
-            judged += [_judge(region, sample.symbol.payload, tools) for region in regions]
+            region = Climb(sample.image, Effort.BALANCED, tools).best_region()
+            judged += [_judge(region, sample.symbol.payload, tools)] if region else []
     return judged
 
 

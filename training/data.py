@@ -1,6 +1,7 @@
 """Endless training samples: each a degraded crop as the served path would cut it, and the clean symbol behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.pipeline import rectifying, restoring
-from app.pipeline.symbology import QUIET_ZONE, dimension, render
+from app.pipeline.modules import planes
+from app.pipeline.symbology import QUIET_ZONE, VERSIONS, dimension, render
 from training import degrade
 from training.symbols import random_symbol
 
@@ -18,14 +20,33 @@ _SHARP = 6  # pixels a module at which a symbol is drawn before anything happens
 _SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
+class Batch(Protocol):
+    """What a network is given, ``inputs``, with whatever its loss needs, on one device."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+
 @dataclass(frozen=True)
-class Batch:
+class CropBatch:
     """``degraded``: (N, 1, H, W) in [0, 1]; ``clean``: (N, 1, sH, sW) in {0, 1} with s the network's scale;
-    ``dark``: (N, 1, M, M) in {0, 1}, the modules of ``clean`` where these lie on a grid, else None."""
+    ``dark``: (N, 1, M, M) in {0, 1}, the modules of ``clean`` where these lie on a grid, else None; ``planes``:
+    (N, 4, M, M), what a module reader is told beside the picture, see `app.pipeline.modules`."""
 
     degraded: Tensor
     clean: Tensor
     dark: Tensor | None
+    planes: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (self.degraded,) if self.planes is None else (self.degraded, self.planes)
+
+    def to(self, device: torch.device) -> Self:
+        dark, planes = (None if part is None else part.to(device) for part in (self.dark, self.planes))
+        return replace(self, degraded=self.degraded.to(device), clean=self.clean.to(device), dark=dark, planes=planes)
 
 
 def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
@@ -50,16 +71,32 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
     return np.asarray(field, dtype=np.float32)
 
 
-def draw_label(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
-    """A symbol with a quiet zone of 1 to 4 modules on clutter, 4 + ``_SURROUND`` modules around it, (S, S)."""
+def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = _SHARP) -> degrade.Image:
+    """A symbol, drawn without quiet zone at ``pixels`` a module, with a quiet zone of 1 to 4 modules on clutter,
+    4 + ``_SURROUND`` modules around it, (S, S)."""
     margin = (QUIET_ZONE + _SURROUND) * pixels
-    clean = render(modules, pixels=pixels, quiet_zone=0).astype(np.float32) / np.float32(255)
     size = clean.shape[0] + 2 * margin
     label = _clutter(rng, size, pixels)
     quiet = round(pixels * (rng.uniform(1, QUIET_ZONE) if rng.random() < 0.4 else QUIET_ZONE))
     label[margin - quiet : size - margin + quiet, margin - quiet : size - margin + quiet] = 1
     label[margin : size - margin, margin : size - margin] = clean
     return label
+
+
+def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
+    """Square modules without quiet zone, (S, S) in {0, 1}."""
+    return render(modules, pixels=pixels, quiet_zone=0).astype(np.float32) / np.float32(255)
+
+
+def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
+    """As ``draw_symbol``, with discs for dark modules outside the finder patterns."""
+    centre = (np.arange(pixels) + 0.5) / pixels - 0.5
+    inside = np.hypot(centre[:, None], centre) - rng.uniform(0.33, 0.5)
+    disc = np.clip(0.5 - inside * pixels, 0, 1).astype(np.float32)
+    square = np.zeros_like(modules)
+    square[:7, :7] = square[:7, -7:] = square[-7:, :7] = True
+    ones = np.ones((pixels, pixels), dtype=np.float32)
+    return np.asarray(1 - np.kron(modules & square, ones) - np.kron(modules & ~square, disc), dtype=np.float32)
 
 
 def _photograph(
@@ -100,8 +137,19 @@ def aligned_sample(
     ``corner_error`` modules, so alignment is as imperfect as in service.
     """
     modules = random_symbol(rng, version)
-    size = dimension(version)
-    label = draw_label(rng, modules)
+    label = _worn(draw_label(rng, draw_symbol(modules)), rng)
+    coarse = rng.random() < 0.35
+    module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
+    # A picture that is coarse, blurred and noisy all at once holds nothing to learn from.
+    label = degrade.blur(label, rng, module=_SHARP, reach=0.4 if coarse else 1.0)
+    picture, corners, _ = _photograph(label, rng, modules=dimension(version), module=module)
+    picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
+    crop = _cut(picture, corners + _off(rng, corner_error) * module, dimension(version), margin=QUIET_ZONE)
+    return crop, modules
+
+
+def _worn(label: degrade.Image, rng: Generator) -> degrade.Image:
+    """Ink, bends, occlusion and light."""
     label = degrade.ink(label, rng, module=_SHARP)
     if rng.random() < 0.4:
         label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * _SHARP)
@@ -111,19 +159,72 @@ def aligned_sample(
         label = degrade.shade(label, rng)
     if rng.random() < 0.2:
         label = degrade.glare(label, rng)
-    coarse = rng.random() < 0.35
-    module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
-    # A picture that is coarse, blurred and noisy all at once holds nothing to learn from.
-    label = degrade.blur(label, rng, module=_SHARP, reach=0.4 if coarse else 1.0)
-    picture, corners, _ = _photograph(label, rng, modules=size, module=module)
-    picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
-    error = np.clip(rng.normal(0, corner_error / 2, (4, 2)), -corner_error, corner_error) * module
+    return label
+
+
+def _off(rng: Generator, most: float) -> NDArray[np.float64]:
+    """Corner errors, (4, 2)."""
+    return np.clip(rng.normal(0, most / 2, (4, 2)), -most, most)
+
+
+def _cut(picture: degrade.Image, corners: NDArray[np.float64], modules: int, *, margin: int) -> NDArray[np.float32]:
     grey = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    crop = rectifying.rectify(grey, corners + error, size)
-    return restoring.normalise(crop), modules
+    return restoring.normalise(rectifying.rectify(grey, corners, modules, margin=margin))
 
 
-def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple: int) -> Batch:
+@dataclass(frozen=True)
+class ReadingSample:
+    """A window of M modules a side of a canonical crop: ``crop`` (4 M, 4 M) in [0, 1], ``dark`` (M, M) and ``planes``
+    (4, M, M) as `app.pipeline.modules` makes them."""
+
+    crop: NDArray[np.float32]
+    dark: NDArray[np.bool_]
+    planes: NDArray[np.float32]
+
+
+def reading_sample(rng: Generator, version: int, *, window: int, corner_error: float = 0.5) -> ReadingSample:
+    """A crop for the module reader; a part of symbols with more than ``window`` modules a side, quiet zone included."""
+    modules = random_symbol(rng, version)
+    drawn = draw_dots(rng, modules) if rng.random() < 0.07 else draw_symbol(modules)
+    label = draw_label(rng, drawn)
+    whole = dimension(version) + 2 * QUIET_ZONE
+    side = min(window, whole)
+    row, column = rng.integers(0, whole - side + 1, 2)
+    reach = (side + 2 * _SURROUND) * _SHARP
+    label = label[row * _SHARP : row * _SHARP + reach, column * _SHARP : column * _SHARP + reach]
+    label = _worn(np.ascontiguousarray(label), rng)
+    kind = rng.random()
+    coarse, grainy = kind < 0.35, 0.2 < kind < 0.42
+    module = rng.uniform(0.95, 2.6) if coarse else rng.uniform(2.2 if grainy else 2.6, 8.0)
+    # In a part without finder patterns and quiet zone nothing tells what a long motion did.
+    far = 1.0 if side == whole else 0.5
+    label = degrade.blur(label, rng, module=_SHARP, reach=0.15 if grainy else 0.35 if coarse else far)
+    margin = QUIET_ZONE if side == whole else 0
+    picture, corners, _ = _photograph(label, rng, modules=side - 2 * margin, module=module)
+    if grainy:
+        contrast = float(np.ptp(picture))
+        picture = degrade.noise(picture, rng, sigma=contrast * rng.uniform(0.05, 0.32))
+    picture = degrade.sensor(picture, rng, worst_noise=0.0 if grainy else 0.1)
+    crop = _cut(picture, corners + _off(rng, corner_error) * module, side - 2 * margin, margin=margin)
+    part = np.s_[row : row + side, column : column + side]
+    return ReadingSample(crop, np.pad(modules, QUIET_ZONE)[part], planes(version)[:, part[0], part[1]])
+
+
+def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
+    """A batch of ``size`` samples of one version for the module reader, all versions, small ones more often."""
+    weights = (np.array(VERSIONS) + 2.0) ** -1.6
+    version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
+    made = [reading_sample(rng, version, window=window) for _ in range(size)]
+    dark = torch.from_numpy(np.stack([sample.dark for sample in made]).astype(np.float32))[:, None]
+    return CropBatch(
+        degraded=torch.from_numpy(np.stack([sample.crop for sample in made]))[:, None],
+        clean=1 - dark,
+        dark=dark,
+        planes=torch.from_numpy(np.stack([sample.planes for sample in made])),
+    )
+
+
+def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple: int) -> CropBatch:
     """A batch of ``size`` aligned samples of one version, small versions more often; padded as the restorer pads."""
     versions = np.arange(1, max_version + 1)
     weights = 1 / (versions + 4.0)
@@ -135,24 +236,24 @@ def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple:
         sharp = render(modules, pixels=rectifying.PIXELS_PER_MODULE).astype(np.float32) / np.float32(255)
         clean.append(restoring.pad(sharp, size_multiple))
         dark.append(np.pad(modules, QUIET_ZONE))
-    return Batch(
+    return CropBatch(
         degraded=torch.from_numpy(np.stack(degraded))[:, None],
         clean=torch.from_numpy(np.stack(clean))[:, None],
         dark=torch.from_numpy(np.stack(dark).astype(np.float32))[:, None],
     )
 
 
-def upscaling_batch(rng: Generator, *, size: int, patch: int) -> Batch:
+def upscaling_batch(rng: Generator, *, size: int, patch: int) -> CropBatch:
     """Low-resolution patches (``patch`` pixels a side, 1-3.2 pixels a module) with the four times larger clean ones."""
     pairs = [_upscaling_pair(rng, patch) for _ in range(size)]
     degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
-    return Batch(degraded=degraded, clean=clean, dark=None)
+    return CropBatch(degraded=degraded, clean=clean, dark=None)
 
 
 def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.Image]:
     module = float(rng.uniform(1.0, 3.2))
     version = int(rng.integers(1, 9))
-    label = draw_label(rng, random_symbol(rng, version))
+    label = draw_label(rng, draw_symbol(random_symbol(rng, version)))
     fine = 4 * module / _SHARP
     side = 4 * patch
     angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)

@@ -16,7 +16,8 @@ import numpy as np
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from app.pipeline.ladder import Climb, Effort, Ladder, Tools, read_direct, read_upscaled
+from app.pipeline.climbing import Climb, Effort, Tools
+from app.pipeline.ladder import Ladder, read_direct, read_upscaled
 from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.regions import Region, find_regions

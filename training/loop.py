@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -19,17 +20,20 @@ from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, save
 from training.data import Batch
 from training.losses import module_error
+from training.pictures import restoration_picture
 from training.progress import Progress
 
-Loss = Callable[[Tensor, Batch], Tensor]
+Loss = Callable[[Tensor, Any], Tensor]
 MakeBatch = Callable[[Generator], Batch]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run. ``data`` and ``description`` go into the checkpoint's provenance as they are.
+    """Everything that decides a run. ``data`` goes into the checkpoint's provenance as it is.
 
-    The learning rate warms up over ``warmup_steps`` and falls to zero on a cosine over ``minutes`` of training time.
+    ``loss`` takes the network's output and the batch; so do ``error``, the figure that the log follows, and
+    ``picture``, which draws samples as an 8-bit image. The learning rate warms up over ``warmup_steps`` and falls to
+    zero on a cosine over ``minutes`` of training time.
     """
 
     name: str
@@ -37,6 +41,8 @@ class TrainConfig:
     network: dict[str, Any]
     make_batch: MakeBatch
     loss: Loss
+    error: Callable[[Tensor, Any], float] = module_error
+    picture: Callable[[Tensor, Any], NDArray[np.uint8]] = restoration_picture
     data: dict[str, object]
     minutes: float
     batch_size: int
@@ -121,9 +127,7 @@ class Run:
 
     def _batch(self, step: int) -> Batch:
         """The batch of a step depends on the seed and the step alone, so a resumed run sees what it would have seen."""
-        batch = self.config.make_batch(np.random.default_rng((self.config.seed, step)))
-        dark = None if batch.dark is None else batch.dark.to(self.device)
-        return Batch(degraded=batch.degraded.to(self.device), clean=batch.clean.to(self.device), dark=dark)
+        return self.config.make_batch(np.random.default_rng((self.config.seed, step))).to(self.device)
 
     def _rate(self) -> float:
         config, clock = self.config, self.clock
@@ -132,7 +136,7 @@ class Run:
 
     def _forward(self, batch: Batch, *, bfloat16: bool) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-            restored = self.network(batch.degraded)
+            restored = self.network(*batch.inputs)
         restored = restored.float()
         return restored, self.config.loss(restored, batch)
 
@@ -145,7 +149,7 @@ class Run:
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
         self.optimizer.step()
         self._follow()
-        return float(loss.detach()), module_error(restored.detach(), batch), float(norm)
+        return float(loss.detach()), self.config.error(restored.detach(), batch), float(norm)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -175,17 +179,7 @@ class Run:
 
     @torch.inference_mode()
     def _picture(self, batch: Batch) -> None:
-        """Degraded, restored and clean, one column a sample."""
-        restored = self.average.eval()(batch.degraded).clamp(0, 1)
-        side = batch.clean.shape[-1]
-        rows = []
-        for images in (batch.degraded, restored, batch.clean):
-            columns = [
-                cv2.resize(image[0].cpu().numpy(), (side, side), interpolation=cv2.INTER_NEAREST)
-                for image in images[:8]
-            ]
-            rows.append(np.hstack(columns))
-        picture = np.rint(np.vstack(rows) * 255).astype(np.uint8)
+        picture = self.config.picture(self.average.eval()(*batch.inputs), batch)
         cv2.imwrite(str(self.directory / "samples" / f"{self.clock.step:07d}.png"), picture)
 
     def save(self) -> None:

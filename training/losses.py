@@ -5,12 +5,12 @@ from torch.nn import functional
 
 from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.symbology import QUIET_ZONE
-from training.data import Batch
+from training.data import CropBatch
 
 _SHARPNESS = 8.0  # log-odds between a module restored to full black and one restored to full white
 
 
-def pixel_loss(restored: Tensor, batch: Batch) -> Tensor:
+def pixel_loss(restored: Tensor, batch: CropBatch) -> Tensor:
     """Mean absolute error of the pixels (the loss of Restormer and of LENet), scalar."""
     return functional.l1_loss(restored, batch.clean)
 
@@ -25,7 +25,7 @@ def module_logits(restored: Tensor, modules: int) -> Tensor:
     return _SHARPNESS * (0.5 - light)
 
 
-def decoding_loss(restored: Tensor, batch: Batch) -> Tensor:
+def decoding_loss(restored: Tensor, batch: CropBatch) -> Tensor:
     """``pixel_loss`` plus half the binary cross-entropy of the symbol's modules: decoders count modules, not pixels."""
     if batch.dark is None:
         raise ValueError("this loss needs crops that lie on the module grid")
@@ -36,10 +36,29 @@ def decoding_loss(restored: Tensor, batch: Batch) -> Tensor:
     )
 
 
-def module_error(restored: Tensor, batch: Batch) -> float:
+def module_error(restored: Tensor, batch: CropBatch) -> float:
     """Share of the symbol's modules whose mean is on the wrong side of mid-grey; NaN where there is no grid."""
     if batch.dark is None:
         return float("nan")
     inner = slice(QUIET_ZONE, -QUIET_ZONE)
     logits = module_logits(restored, batch.dark.shape[-1])[..., inner, inner]
     return float(((logits > 0).float() != batch.dark[..., inner, inner]).float().mean())
+
+
+def reading_loss(log_odds: Tensor, batch: CropBatch) -> Tensor:
+    """Binary cross-entropy of the modules that no standard fixes; takes the module reader's (N, 1, M, M) log-odds."""
+    dark, unknown = _to_read(batch)
+    loss = functional.binary_cross_entropy_with_logits(log_odds, dark, reduction="none")
+    return (loss * unknown).sum() / unknown.sum()
+
+
+def reading_error(log_odds: Tensor, batch: CropBatch) -> float:
+    """Share of the modules that no standard fixes which the module reader has on the wrong side."""
+    dark, unknown = _to_read(batch)
+    return float((((log_odds > 0).float() != dark) * unknown).sum() / unknown.sum())
+
+
+def _to_read(batch: CropBatch) -> tuple[Tensor, Tensor]:
+    if batch.dark is None or batch.planes is None:
+        raise ValueError("this loss needs crops that lie on the module grid, with what is known of it")
+    return batch.dark, 1 - batch.planes[:, :1]

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from app.pipeline.climbing import Effort, Outcome, Tools
 from app.pipeline.imaging import decode_image
-from app.pipeline.ladder import Effort, Ladder, Outcome, Tools
+from app.pipeline.ladder import Ladder
 from app.pipeline.reading import Symbol
 from training.quality import Rate
 from training.served import add_options, load_tools

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from training.data import aligned_batch, upscaling_batch
+from training.data import aligned_batch, reading_batch, upscaling_batch
 from training.loop import TrainConfig
-from training.losses import decoding_loss, pixel_loss
+from training.losses import decoding_loss, pixel_loss, reading_error, reading_loss
+from training.pictures import reading_picture
+from training.quads import quad_error, quad_loss, quad_picture, scene_batch
 
 _STEM = 4  # one position of the networks' first level is one module of the canonical crop
 _ALIGNED = {
@@ -116,9 +118,71 @@ def srresnet() -> TrainConfig:
     )
 
 
+def module_reader() -> TrainConfig:
+    """The module reader, on windows of aligned crops of all versions.
+
+    ``python -m training module-reader --threads 1``.
+    """
+    batch_size = 16
+    return TrainConfig(
+        name="module-reader",
+        architecture="ModuleReader",
+        network={"pixels": 4, "width": 64, "blocks": 10, "residual_init": 0.1},
+        make_batch=partial(reading_batch, size=batch_size, window=41),
+        loss=reading_loss,
+        error=reading_error,
+        picture=reading_picture,
+        data={
+            **_ALIGNED,
+            "sample": "windows of 41 modules of canonical crops at 4 px a module, corners off by up to 0.5 module",
+            "symbols": "function patterns of versions 1-40 (weight (version + 2) ** -1.6), fair random bits; 7 % dots",
+            "sensor": "noise 0.1 u^2.5 for 75 %, or (22 %) 0.05-0.32 of the contrast; JPEG 10-95 for 67 %",
+            "resolution": "0.95-2.6 px a module (35 %, coarse), else 2.6-8",
+            "blur": _ALIGNED["blur"] + "; parts without quiet zone 0.5x",
+        },
+        minutes=105,
+        batch_size=batch_size,
+        learning_rate=1.5e-3,
+        warmup_steps=200,
+        seed=21,
+    )
+
+
+def quad_locator() -> TrainConfig:
+    """The quad locator, on windows of synthetic scenes.
+
+    ``python -m training quad-locator --threads 1``.
+    """
+    batch_size = 16
+    return TrainConfig(
+        name="quad-locator",
+        architecture="QuadLocator",
+        network={"widths": (32, 64, 96, 160), "blocks": (1, 1, 2, 3), "residual_init": 0.1},
+        make_batch=partial(scene_batch, size=batch_size, side=256),
+        loss=quad_loss,
+        error=quad_error,
+        picture=quad_picture,
+        data={
+            "sample": "windows of 256 px, 12 % without a code, 35 % with one code of 0.55-0.95 of the side",
+            "symbols": "versions 1-40 (weight 1 / (version + 2)) of 28-205 px, fair random bits; 8 % dots",
+            "clutter": "plain, octave noise or dead leaves; bar codes, other matrices, lone finders, text, grids",
+            "print": "quiet zone 0.5-6 modules, ink spread, logos 10 %, frames 10 %, inverted 6 %, see-through 10 %",
+            "geometry": "any turn, tilt to 69 degrees (30 % steep), waves of up to 5 % of the side 30 %",
+            "light": "gradients, shadows, glare 25 %, motion, shake, defocus, low resolution, noise, JPEG 10-95",
+        },
+        minutes=105,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        warmup_steps=200,
+        seed=22,
+    )
+
+
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "lenet": lenet,
     "eg-restormer-small": eg_restormer_small,
     "eg-restormer": eg_restormer,
     "srresnet-x4": srresnet,
+    "module-reader": module_reader,
+    "quad-locator": quad_locator,
 }

@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from app.pipeline.ladder import Tools
-from app.pipeline.restoring import load_restorers, pick_device
+from app.pipeline.climbing import Tools
+from app.pipeline.loading import load_networks
+from app.pipeline.restoring import pick_device
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--light", default="lenet", help="light network (default: lenet)")
     parser.add_argument("--heavy", default="eg-restormer-small", help="heavy network (default: eg-restormer-small)")
     parser.add_argument("--upscaler", default="srresnet-x4", help="upscaler (default: srresnet-x4)")
+    parser.add_argument("--reader", default="module-reader", help="module reader (default: module-reader)")
+    parser.add_argument("--locator", default="quad-locator", help="quad locator (default: quad-locator)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and OpenCV (default: 1)")
 
 
@@ -25,7 +28,11 @@ def load_tools(options: argparse.Namespace) -> Tools:
     """The ladder's tools with the chosen networks loaded and warm. Raises InvalidCheckpoint."""
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    restorers = load_restorers(options.weights, pick_device("auto"))
-    for restorer in restorers.values():
-        restorer.warm_up()
-    return Tools.standard(restorers, light=options.light, heavy=options.heavy, upscaler=options.upscaler)
+    return Tools.standard(
+        load_networks(options.weights, pick_device("auto")),
+        light=options.light,
+        heavy=options.heavy,
+        upscaler=options.upscaler,
+        reader=options.reader,
+        locator=options.locator,
+    )

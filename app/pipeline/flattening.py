@@ -1,5 +1,5 @@
-"""Straightens bent and crumpled codes by reading them: what a network restored says what the crop should look like, the
-optical flow from that to the crop says where the paper bends, and the picture is sampled anew along a smooth fit of it.
+"""Straightens bent and crumpled codes by reading them: what was read says what the crop should look like, the optical
+flow from that to the crop says where the paper bends, and the picture is sampled anew along a smooth fit of it.
 """
 
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.gridding import module_means
 from app.pipeline.imaging import GreyImage
+from app.pipeline.modules import LogOdds, ModuleReader, probability
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.registering import Registration
-from app.pipeline.restoring import Restorer, normalise
+from app.pipeline.restoring import normalise
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
 
 _DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later
@@ -21,27 +21,27 @@ _LONGEST = 3.0  # pixels of flow believed in one round
 _DAMPING = 0.8
 
 
-def flatten(image: GreyImage, registration: Registration, restorer: Restorer) -> Iterator[GreyImage]:
-    """Restored canonical crops of a region, straighter from round to round; stop taking them when one reads."""
+def flatten(
+    image: GreyImage, registration: Registration, crop: GreyImage, log_odds: LogOdds, reader: ModuleReader
+) -> Iterator[tuple[GreyImage, LogOdds]]:
+    """Crops of a code, straighter from round to round, and what is read from them; stop taking them when one decodes.
+
+    ``crop`` and ``log_odds`` are what is known before: the canonical crop, dark on light, and its reading.
+    """
     size = dimension(registration.version)
-    side = (size + 2 * QUIET_ZONE) * PIXELS_PER_MODULE
-    displacement = np.zeros((side, side, 2), dtype=np.float32)
-    picture = ~image if registration.inverted else image
-    crop = rectify(picture, registration.corners, size)
-    restored = restorer.restore([crop])[0]
+    displacement = np.zeros((*crop.shape, 2), dtype=np.float32)
     for degree in _DEGREES:
-        displacement += _DAMPING * _bend(crop, restored, registration.version, degree)
-        crop = rectify(picture, registration.corners, size, displacement=displacement)
-        restored = restorer.restore([crop])[0]
-        yield restored
+        displacement += _DAMPING * _bend(crop, probability(log_odds), registration.version, degree)
+        crop = rectify(image, registration.corners, size, displacement=displacement)
+        crop = ~crop if registration.inverted else crop
+        log_odds = reader.read([crop], registration.version)[0]
+        yield crop, log_odds
 
 
-def _bend(crop: GreyImage, restored: GreyImage, version: int, degree: int) -> NDArray[np.float32]:
+def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int) -> NDArray[np.float32]:
     """Smooth displacement (S, S, 2) from where the expected picture has its edges to where the crop has them."""
-    dark = 1 - module_means(restored, version) / np.float32(255)
     patterns = function_patterns(version)
-    known = np.pad(patterns.known, QUIET_ZONE)
-    dark[known] = np.pad(patterns.dark, QUIET_ZONE)[known]
+    dark = np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
     cells = np.ones((PIXELS_PER_MODULE, PIXELS_PER_MODULE), dtype=np.float32)
     expected = cv2.GaussianBlur(np.kron(1 - dark, cells), (0, 0), _SOFTNESS)
     confidence = np.kron(np.abs(2 * dark - 1), cells)

@@ -32,8 +32,8 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how well the picture agrees
-    with the known function patterns, 0 to 1 whichever the polarity; 0 for the whole picture."""
+    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how sure the locator is, 0 to
+    1; for those that compare with the known function patterns their correlation, whichever the polarity."""
 
     corners: Corners
     dimension: int | None
@@ -41,28 +41,55 @@ class Candidate:
 
 
 class Locator(Protocol):
-    """Proposes places of codes, best first; the last is always the whole picture, unless that is empty."""
+    """Proposes places of codes, best first; may find none."""
 
     def locate(self, image: GreyImage) -> list[Candidate]: ...
 
 
-class ClassicalLocator:
-    """Positions from zxing-cpp and from a search for finder patterns; at most `limit` quads, then the whole picture."""
+class SightingLocator:
+    """Codes that zxing-cpp sees without being able to read them, at several picture sizes; at most `limit`."""
 
-    def __init__(self, *, limit: int = 12) -> None:
+    def __init__(self, *, limit: int = 8) -> None:
+        self._limit = limit
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        found = _from_zxing(image, Pyramid(image)) if image.size else ()
+        return best_of_overlapping(found, limit=self._limit, least=_LEAST_AGREEMENT)
+
+
+class FinderLocator:
+    """Triples of finder patterns found by correlation, completed to quads; at most `limit`."""
+
+    def __init__(self, *, limit: int = 8) -> None:
+        self._limit = limit
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        found = _from_finders(Pyramid(image)) if image.size else ()
+        return best_of_overlapping(found, limit=self._limit, least=_LEAST_AGREEMENT)
+
+
+class WholePicture:
+    """The picture as one code, with and without quiet zone: the `limit` versions that agree best, then any version."""
+
+    def __init__(self, *, limit: int = 3) -> None:
         self._limit = limit
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         if image.size == 0:
             return []
         pyramid = Pyramid(image)
-        found = [*_from_zxing(image, pyramid), *_from_finders(pyramid)]
-        return [*_best_of_overlapping(found, limit=self._limit, least=_LEAST_AGREEMENT), whole_picture(image)]
-
-
-def whole_picture(image: GreyImage) -> Candidate:
-    height, width = (float(side) for side in image.shape)
-    return Candidate(((0.0, 0.0), (width, 0.0), (width, height), (0.0, height)), None, 0.0)
+        height, width = (float(side) for side in image.shape)
+        frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (width, height)
+        fits = []
+        for version in VERSIONS:
+            size = dimension(version)
+            for margin in _MARGINS:
+                quad = frame.mean(axis=0) + (frame - frame.mean(axis=0)) * (size / (size + 2 * margin))
+                if is_sound(quad) and min(height, width) >= _FINEST_MODULE * (size + 2 * margin):
+                    turns = (agreement(pyramid, np.roll(quad, turn, axis=0), version) for turn in range(4))
+                    fits.append(candidate_of(quad, size, max(abs(turn) for turn in turns)))
+        fits.sort(key=lambda candidate: -candidate.score)
+        return [*fits[: self._limit], candidate_of(frame, None, 0.0)]
 
 
 # --- sizes of the picture -------------------------------------------------------------------------------------------
@@ -71,6 +98,8 @@ _TOP_PIXELS = 1_000_000
 _ENLARGED_BELOW = 300_000
 _STEP = 2 ** (-1 / 3)
 _SMALLEST_SIDE = 48
+_FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
+_MARGINS = (4, 2, 1, 0)  # widths of quiet zone, in modules, that a whole picture may have
 
 
 class Pyramid:
@@ -78,7 +107,7 @@ class Pyramid:
 
     def __init__(self, image: GreyImage) -> None:
         top = min(2.0 if image.size < _ENLARGED_BELOW else 1.0, (_TOP_PIXELS / image.size) ** 0.5)
-        largest = _reduced(image, top)
+        largest = shrunk(image, top)
         steps = max(1, int(np.log(_SMALLEST_SIDE / max(largest.shape)) / np.log(_STEP)) + 1)
         self.factors = [top * _STEP**i for i in range(steps)]
         self.pictures = [resize(largest, _STEP**i) for i in range(steps)]
@@ -93,7 +122,7 @@ class Pyramid:
         return np.asarray(values, dtype=np.float32).ravel()
 
 
-def _reduced(image: GreyImage, factor: float) -> GreyImage:
+def shrunk(image: GreyImage, factor: float) -> GreyImage:
     """`resize` that halves first where it can, which is several times faster."""
     while factor <= 0.5:
         height, width = (side // 2 * 2 for side in image.shape)
@@ -147,8 +176,8 @@ def _from_zxing(image: GreyImage, pyramid: Pyramid) -> Iterator[Candidate]:
             known += [(seen.corners, version_of(seen.dimension or 0)) for seen in sightings]
             for corners, version in known:
                 quad = np.array(corners) / factor
-                if version is not None and _sound(quad):
-                    yield _candidate(quad, version, abs(agreement(pyramid, quad, version)))
+                if version is not None and is_sound(quad):
+                    yield candidate_of(quad, dimension(version), abs(agreement(pyramid, quad, version)))
 
 
 def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
@@ -159,7 +188,7 @@ def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
     factors = dict.fromkeys(min(most, (pixels / image.size) ** 0.5) for pixels in _SIGHTING_PIXELS)
     picture, scale = image, 1.0
     for factor in factors:
-        picture, scale = _reduced(picture, factor / scale), factor
+        picture, scale = shrunk(picture, factor / scale), factor
         yield factor, picture
         yield factor, np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), dtype=np.uint8)
 
@@ -249,9 +278,9 @@ def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
     for polarity in (1, -1):
         for triple in _triples(finders[np.sign(finders[:, 3]) == polarity]):
             quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
-            fits = [_candidate(quad, v, polarity * agreement(pyramid, quad, v)) for quad, v in quads]
+            fits = [candidate_of(quad, dimension(v), polarity * agreement(pyramid, quad, v)) for quad, v in quads]
             rough.append(max(fits, key=lambda fit: fit.score))
-    for candidate in _best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+    for candidate in best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
         yield _refined(pyramid, candidate)
 
 
@@ -311,14 +340,14 @@ def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
             for shift in _SHIFTS:
                 moved = quad.copy()
                 moved[corner] += shift * (step * module)
-                if _sound(moved):
+                if is_sound(moved):
                     score = sign * agreement(pyramid, moved, version)
                     if score > best:
                         quad, best = moved, score
         for other in (version - 2, version - 1, version + 1, version + 2):
             if other in VERSIONS and (score := sign * agreement(pyramid, quad, other)) > best:
                 best, version = score, other
-    return _candidate(quad, version, best)
+    return candidate_of(quad, dimension(version), best)
 
 
 # --- quads ----------------------------------------------------------------------------------------------------------
@@ -327,12 +356,13 @@ def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
 _NEXT = [1, 2, 3, 0]
 
 
-def _candidate(quad: Points, version: int, score: float) -> Candidate:
+def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
+    """A candidate from its corners as an array, (4, 2)."""
     first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return Candidate((first, second, third, fourth), dimension(version), score)
+    return Candidate((first, second, third, fourth), modules, score)
 
 
-def _sound(quad: Points) -> bool:
+def is_sound(quad: Points) -> bool:
     """Whether the quad is convex, clockwise as seen, and large enough to hold a code."""
     edges = quad[_NEXT] - quad
     turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
@@ -347,7 +377,7 @@ def _overlap(one: Candidate, other: Candidate) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
-def _best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
+def best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
     """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.score):

@@ -1,15 +1,12 @@
 """Runs networks on crops. The only place that normalises, pads, picks number formats, clamps and crops."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.errors import InvalidCheckpoint
-from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
 from app.pipeline.imaging import GreyImage
 
@@ -104,13 +101,3 @@ def pick_device(wanted: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def load_restorers(directory: Path, device: str) -> dict[str, TorchRestorer]:
-    """Every checkpoint of a directory by name. Raises InvalidCheckpoint for a bad one and where there is none."""
-    paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
-    if not paths:
-        raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
-    return {
-        path.name.removesuffix(checkpoint.SUFFIX): TorchRestorer(checkpoint.load(path), device=device) for path in paths
-    }

@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.data import Batch
+from training.data import CropBatch
 from training.losses import decoding_loss, module_error, module_logits, pixel_loss
 
 SIDE = 9  # modules of a made-up symbol of 1 x 1 module in its quiet zone
 
 
-def batch(clean: Tensor, dark: Tensor | None = None) -> Batch:
-    return Batch(degraded=torch.zeros_like(clean), clean=clean, dark=dark)
+def batch(clean: Tensor, dark: Tensor | None = None) -> CropBatch:
+    return CropBatch(degraded=torch.zeros_like(clean), clean=clean, dark=dark)
 
 
-def single_module(*, dark: bool) -> Batch:
+def single_module(*, dark: bool) -> CropBatch:
     """One module amid a quiet zone of four, padded by four pixels."""
     modules = torch.zeros(1, 1, SIDE, SIDE)
     modules[..., 4, 4] = float(dark)

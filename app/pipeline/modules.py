@@ -1,0 +1,76 @@
+"""Reads a code module by module: canonical crop and supposed version -> log-odds that each module is dark."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.models.checkpoint import Checkpoint
+from app.pipeline.imaging import GreyImage
+from app.pipeline.rectifying import PIXELS_PER_MODULE
+from app.pipeline.restoring import normalise
+from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
+
+LogOdds = NDArray[np.float32]
+"""(M, M) natural log-odds that a module is dark, M the symbol's modules a side."""
+
+
+@cache
+def planes(version: int) -> NDArray[np.float32]:
+    """What the standard says of each module of a canonical crop, (4, M, M), quiet zone included.
+
+    1 where it is known (function patterns, quiet zone), its value there (1 dark, -1 light, 0 unknown), and its place
+    along x and y from -1 to 1.
+    """
+    patterns = function_patterns(version)
+    known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
+    dark = np.pad(patterns.dark, QUIET_ZONE)
+    value = np.where(known, np.where(dark, 1, -1), 0)
+    along = np.linspace(-1, 1, dimension(version) + 2 * QUIET_ZONE)
+    y, x = np.meshgrid(along, along, indexing="ij")
+    stacked = np.stack([known, value, x, y]).astype(np.float32)
+    stacked.setflags(write=False)
+    return stacked
+
+
+def probability(log_odds: LogOdds) -> NDArray[np.float32]:
+    """Probability that each module is dark."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)
+
+
+def rebuilt(log_odds: LogOdds, version: int) -> NDArray[np.bool_]:
+    """The modules (True is dark) as read, function patterns as the standard says, (M, M)."""
+    patterns = function_patterns(version)
+    return np.where(patterns.known, patterns.dark, log_odds > 0)
+
+
+class ModuleReader(Protocol):
+    """Reads canonical crops of one version, each (S, S) uint8, dark on light."""
+
+    def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
+
+
+class TorchModuleReader:
+    """A module reader that runs a checkpoint's network with torch on one device."""
+
+    def __init__(self, card: Checkpoint, *, device: str = "cpu") -> None:
+        self.card = card
+        self._device = torch.device(device)
+        self._network = card.network.to(self._device).eval()
+
+    @torch.inference_mode()
+    def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
+        """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
+        pictures = torch.from_numpy(np.stack([normalise(crop) for crop in crops]))[:, None].to(self._device)
+        told = torch.from_numpy(planes(version).copy())[None].expand(len(crops), -1, -1, -1).to(self._device)
+        log_odds = self._network(pictures, told).float().cpu().numpy()[:, 0]
+        inner = slice(QUIET_ZONE, -QUIET_ZONE)
+        return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
+
+    def warm_up(self) -> None:
+        """Runs one inference, so that the first request does not pay for lazy initialisation."""
+        side = PIXELS_PER_MODULE * (dimension(1) + 2 * QUIET_ZONE)
+        self.read([np.zeros((side, side), dtype=np.uint8)], 1)

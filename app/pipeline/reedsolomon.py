@@ -1,0 +1,248 @@
+"""Reed-Solomon codes over GF(2^8) as QR codes use them (ISO/IEC 18004:2015, 7.5 and annex B), many words at once.
+
+The field's polynomial is 0x11D and its primitive element 2; the generator polynomial of a code with ``ec`` check
+symbols has the roots 2^0 .. 2^(ec - 1). A word is (n,) uint8 with its check symbols last, n at most 255.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+_ORDER = 255
+_NEVER = 1e6
+_TILE = 64
+
+
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Powers of 2 with exponents 0 .. 509, products (256, 256), inverses (256,); the inverse of 0 reads 0."""
+    powers, value = [], 1
+    for _ in range(_ORDER):
+        powers.append(value)
+        value = value << 1 ^ (0x11D if value & 0x80 else 0)
+    exp = np.array(powers * 2, dtype=np.uint8)
+    log = np.zeros(256, dtype=np.intp)
+    log[exp[:_ORDER]] = np.arange(_ORDER)
+    products = exp[log[:, None] + log]
+    products[0] = products[:, 0] = 0
+    inverses = exp[(_ORDER - log) % _ORDER]
+    inverses[0] = 0
+    return exp, products, inverses
+
+
+_EXP, _MUL, _INV = _tables()
+
+
+def _power(exponents: NDArray[np.intp]) -> Words:
+    return _EXP[exponents % _ORDER]
+
+
+@cache
+def _generator(ec: int) -> Words:
+    """(ec,) coefficients below the leading one, highest power first."""
+    polynomial = np.array([1], dtype=np.uint8)
+    for root in range(ec):
+        polynomial = np.append(polynomial, np.uint8(0)) ^ np.append(np.uint8(0), _MUL[_EXP[root], polynomial])
+    return polynomial[1:]
+
+
+def encode(data: Words, ec: int) -> Words:
+    """Data symbols (B, k) -> check symbols (B, ec)."""
+    generator = _generator(ec)
+    rest = np.zeros((len(data), ec), dtype=np.uint8)
+    for column in data.T:
+        feedback = column ^ rest[:, 0]
+        rest[:, :-1], rest[:, -1] = rest[:, 1:], 0
+        rest ^= _MUL[feedback[:, None], generator]
+    return rest
+
+
+@cache
+def _locators(n: int) -> NDArray[np.intp]:
+    """(n,) exponents of the positions: the last symbol's is 0."""
+    return np.arange(n - 1, -1, -1)
+
+
+def syndromes(words: Words, ec: int) -> Words:
+    """(B, n) -> (B, ec): the words as polynomials at the generator's roots; all zero for a codeword."""
+    at = _locators(words.shape[1])
+    columns = [np.bitwise_xor.reduce(_MUL[words, _power(at * root)], axis=1) for root in range(ec)]
+    return np.stack(columns, axis=1)
+
+
+def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[Words, Flags, NDArray[np.intp]]:
+    """Corrects ``e`` errors beside ``f`` erasures where 2 e + f <= ec - reserved.
+
+    ``words`` and ``erasures`` are (B, n); what stands at an erased symbol does not matter. Returns the corrected words
+    (B, n), whether each is corrected (B,) (the others are returned as they came) and the number of errors outside the
+    erasures (B,), 0 where not corrected. A word beyond the limit may be corrected to a wrong codeword.
+    """
+    erased = erasures.sum(axis=1)
+    power_sums = syndromes(words, ec)
+    locator, length = _error_locator(power_sums, erasures)
+    found = length - erased
+    possible = (2 * found + erased <= ec - reserved) & (found >= 0)
+
+    at = _locators(words.shape[1])
+    value, slope = np.zeros_like(words), np.zeros_like(words)
+    evaluator = np.zeros_like(words)
+    for power in range(ec + 1):
+        term = _MUL[locator[:, power, None], _power(-at * power)]
+        value ^= term
+        if power % 2:
+            slope ^= term
+    for power in range(ec):
+        coefficient = np.bitwise_xor.reduce(_MUL[locator[:, : power + 1], power_sums[:, power::-1]], axis=1)
+        evaluator ^= _MUL[coefficient[:, None], _power(-at * power)]
+    roots = value == 0
+    possible &= roots.sum(axis=1) == length
+    # Forney's formula; `slope` is the locator's derivative times the inverse position, which cancels.
+    change = np.where(roots & possible[:, None], _MUL[evaluator, _INV[slope]], 0).astype(np.uint8)
+    corrected = words ^ change
+    ok = possible.copy()
+    ok[possible] = ~syndromes(corrected[possible], ec).any(axis=1)
+    return np.where(ok[:, None], corrected, words), ok, np.where(ok, found, 0)
+
+
+def _error_locator(power_sums: Words, erasures: Flags) -> tuple[Words, NDArray[np.intp]]:
+    """Berlekamp and Massey's algorithm begun with the erasures' locator (Blahut, Algebraic Codes for Data
+    Transmission, chapter 7).
+
+    Returns coefficients (B, ec + 1), lowest power first, and the lengths of the shift registers (B,).
+    """
+    batch, ec = power_sums.shape
+    erased = np.minimum(erasures.sum(axis=1), ec)
+    locator = np.zeros((batch, ec + 1), dtype=np.uint8)
+    locator[:, 0] = 1
+    at = _locators(erasures.shape[1])
+    for column in np.flatnonzero(erasures.any(axis=0)):
+        factor = np.where(erasures[:, column], _EXP[at[column]], 0).astype(np.uint8)
+        locator[:, 1:] ^= _MUL[locator[:, :-1], factor[:, None]]
+    previous, length = locator.copy(), erased.copy()
+    for step in range(1, ec + 1):
+        active = step > erased
+        if not active.any():
+            continue
+        gap = np.bitwise_xor.reduce(_MUL[locator[:, :step], power_sums[:, step - 1 :: -1][:, :step]], axis=1)
+        shifted = np.zeros_like(previous)
+        shifted[:, 1:] = previous[:, :-1]
+        updated = locator ^ _MUL[gap[:, None], shifted]
+        grows = active & (gap != 0) & (2 * length <= step + erased - 1)
+        kept = np.where(grows[:, None], _MUL[_INV[gap][:, None], locator], shifted)
+        previous = np.where(active[:, None], kept, previous)
+        locator = np.where(active[:, None], updated, locator)
+        length = np.where(grows, step + erased - length, length)
+    return locator, length
+
+
+@cache
+def parity_check(n: int, ec: int) -> NDArray[np.uint8]:
+    """(8 ec, 8 n) binary parity-check matrix of the code's words as bits, each symbol's most significant bit first."""
+    values = np.uint8(1) << np.arange(7, -1, -1, dtype=np.uint8)
+    roots = _power(np.arange(ec)[:, None] * _locators(n))
+    columns = np.unpackbits(_MUL[values, roots[:, :, None]], axis=-1).reshape(ec, n, 8, 8)
+    matrix = np.ascontiguousarray(columns.transpose(0, 3, 1, 2).reshape(8 * ec, 8 * n))
+    matrix.setflags(write=False)
+    return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Error patterns of one received word (Fossorier and Lin, IEEE Trans. IT 41(5), 1995), in terms of its bits.
+
+    The least reliable bits that determine the rest, ``dependent`` (R,), are wrong by ``gap`` (R,) if no other bit is,
+    and one more wrong bit among the others, ``free`` (F,), the least reliable first, changes that by its column of
+    ``effect`` (R, F). ``cost`` (8 n,) is what an error in each bit costs.
+    """
+
+    dependent: NDArray[np.intp]
+    free: NDArray[np.intp]
+    gap: NDArray[np.uint8]
+    effect: NDArray[np.uint8]
+    cost: NDArray[np.float32]
+
+
+def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
+    """The basis for hard bits (8 n,) whose errors cost ``cost`` (8 n,) >= 0; infinite where a bit is known.
+
+    Known bits are never free; where one is dependent, no error pattern exists unless it turns out right.
+    """
+    order = np.argsort(cost, kind="stable")
+    check = parity_check(len(hard) // 8, ec)
+    gap = (check @ hard.astype(np.uint8)) & 1
+    rows = len(check)
+    packed = np.packbits(np.concatenate([check[:, order], gap[:, None]], axis=1), axis=1)
+    packed = np.ascontiguousarray(np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))).view(np.uint64)
+    as_bytes = packed.view(np.uint8)
+    pivots: list[int] = []
+    for column in range(len(order)):
+        bits = as_bytes[:, column >> 3] & (0x80 >> (column & 7))
+        rank = len(pivots)
+        candidates = bits[rank:].nonzero()[0]
+        if not len(candidates):
+            continue
+        if candidates[0]:
+            found = rank + int(candidates[0])
+            packed[[rank, found]] = packed[[found, rank]]
+            bits[found] = bits[rank]
+        bits[rank] = 0
+        packed[bits.nonzero()[0]] ^= packed[rank]
+        pivots.append(column)
+        if len(pivots) == rows:
+            break
+    reduced = np.unpackbits(as_bytes, axis=1, count=len(order) + 1)
+    is_free = np.isfinite(cost[order])
+    is_free[pivots] = False
+    return Basis(order[pivots], order[is_free], reduced[:, -1], reduced[:, :-1][:, is_free], cost)
+
+
+def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, float]:
+    """The cheapest error pattern (8 n,) among those with few errors in free bits, and its cost (infinite: none).
+
+    Tried are no error, every single one of the ``pairs`` least reliable free bits and every two of them, and each of
+    the ``triples`` least reliable ones together with those. Time is saved in steps of 64 bits, "no error" being one.
+    """
+    cost = np.where(np.isfinite(basis.cost), basis.cost, _NEVER).astype(np.float32)
+    weight = cost[basis.dependent]
+    reach = min(pairs, len(basis.free))
+    # Column 0 is "no error", so that pairs hold single errors and none as well.
+    signs = np.ones((len(weight), reach + 1), dtype=np.float32)
+    signs[:, 1:] -= 2 * basis.effect[:, :reach].astype(np.float32)
+    tiles = _tiles(signs)
+    single = np.full(tiles.shape[0] * _TILE, _NEVER, dtype=np.float32)
+    single[0], single[1 : reach + 1] = 0, cost[basis.free[:reach]]
+    double = 2 * (single.reshape(-1, 1, _TILE, 1) + single.reshape(1, -1, 1, _TILE))
+    right = weight * (1 - 2 * basis.gap.astype(np.float32))
+    least, chosen = np.inf, (0, 0, 0)
+    for third in range(min(triples, reach) + 1):
+        weighted = tiles * _tiles((right * signs[:, third])[:, None])[..., :1]
+        costs = double - (tiles.swapaxes(2, 3)[:, None] @ weighted).sum(axis=2)
+        place = np.unravel_index(costs.argmin(), costs.shape)
+        total = float(costs[place] + 2 * single[third])
+        if total < least:
+            row, column, a, b = (int(i) for i in place)
+            least, chosen = total, (third, _TILE * row + a, _TILE * column + b)
+    wrong = np.zeros(len(cost), dtype=np.bool_)
+    pattern = basis.gap.copy()
+    for place_of in chosen:
+        if place_of:
+            wrong[basis.free[place_of - 1]] ^= True
+            pattern ^= basis.effect[:, place_of - 1]
+    wrong[basis.dependent] = pattern.astype(np.bool_)
+    total = float(cost[wrong].sum())
+    return wrong, total if total < _NEVER else np.inf
+
+
+def _tiles(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(R, C) -> (tiles of columns, tiles of rows, 64, 64), zeros around.
+
+    Products of tiles are small enough for OpenBLAS to leave them to one thread; with more, short products wait for
+    threads that other work keeps from running, which takes a hundred times as long on a busy machine.
+    """
+    rows, columns = (-(-side // _TILE) for side in matrix.shape)
+    whole = np.zeros((rows * _TILE, columns * _TILE), dtype=np.float32)
+    whole[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return np.ascontiguousarray(whole.reshape(rows, _TILE, columns, _TILE).transpose(2, 0, 1, 3))

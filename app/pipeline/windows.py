@@ -1,0 +1,168 @@
+"""Finds codes with a network: a coarse pass over the picture in windows, then closer looks at what it found.
+
+The network votes for the corners of a code from every position inside it. The coarse pass sees the picture at a few
+sizes; each code it finds is looked at again, straightened by the quad it has so far, so that the closer look sees it
+large and upright whatever the perspective was.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.models.checkpoint import Checkpoint
+from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
+from app.pipeline.rectifying import homography, rectify
+from app.pipeline.symbology import VERSIONS, dimension
+
+_WINDOW = 256  # pixels a side: what the network was trained on
+_STEP = 176  # pixels between windows, at most: a code of 80 px is whole in one of them
+_SIZES = (256, 400, 640)  # longest sides of the picture in the first pass
+_MORE_SIZES = (1000, 1500)  # and in the second, where small codes may be found
+_LEAST_CHANCE = 0.4  # that a code is at a position
+_LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
+_CLOSER = 205  # pixels a side of the code in a closer look
+_LOOKS = 2
+_BATCH = 16
+_LARGEST = dimension(VERSIONS[-1])
+
+
+def standardise(picture: GreyImage) -> NDArray[np.float32]:
+    """Zero mean and unit deviation; a flat picture becomes 0."""
+    values = picture.astype(np.float32)
+    values -= values.mean()
+    return np.asarray(values / max(float(values.std()), 1.0), dtype=np.float32)
+
+
+class WindowLocator:
+    """Finds at most ``limit`` codes with a checkpoint's network, best first; scores are the network's own, 0 to 1.
+
+    ``sizes`` are the longest sides at which a picture is looked at; larger than the picture itself count as its own.
+    """
+
+    def __init__(self, card: Checkpoint, *, device: str = "cpu", sizes: Sequence[int] = _SIZES, limit: int = 8) -> None:
+        self.card = card
+        self._device = torch.device(device)
+        self._network = card.network.to(self._device).eval()
+        self._sizes = tuple(sizes)
+        self._limit = limit
+
+    def finer(self) -> "WindowLocator":
+        """The same network at the sizes that show small codes."""
+        return WindowLocator(self.card, device=str(self._device), sizes=_MORE_SIZES, limit=self._limit)
+
+    def warm_up(self) -> None:
+        """Runs one inference, so that the first request does not pay for lazy initialisation."""
+        self._run([np.zeros((_WINDOW, _WINDOW), dtype=np.float32)])
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        """Quads with the network's guess of the modules a side. Too small a picture has none."""
+        if min(image.shape) < dimension(1):
+            return []
+        rough = best_of_overlapping(self._coarse(image), limit=self._limit, least=_LEAST_CHANCE)
+        closer = rough
+        for _ in range(_LOOKS):
+            closer = self._look_closer(image, closer)
+        return best_of_overlapping(closer, limit=self._limit, least=_LEAST_CHANCE)
+
+    def _coarse(self, image: GreyImage) -> Iterable[Candidate]:
+        windows: list[NDArray[np.float32]] = []
+        places: list[tuple[float, int, int]] = []
+        picture, scale = image, 1.0
+        for size in sorted({min(size, max(image.shape)) for size in self._sizes}, reverse=True):
+            factor = size / max(image.shape)
+            picture, scale = shrunk(picture, factor / scale), factor
+            for top, left in product(*(_starts(side) for side in picture.shape)):
+                part = picture[top : top + _WINDOW, left : left + _WINDOW]
+                windows.append(_padded(standardise(part)))
+                places.append((factor, top, left))
+        for (factor, top, left), maps in zip(places, self._run(windows), strict=True):
+            for candidate in _votes(maps):
+                corners = (np.array(candidate.corners) + np.array([left, top])) / factor
+                yield candidate_of(corners, candidate.dimension, candidate.score)
+
+    def _look_closer(self, image: GreyImage, candidates: list[Candidate]) -> list[Candidate]:
+        """Each candidate as its own straightened window shows it, less those that no longer look like a code."""
+        margin = (_WINDOW / _CLOSER - 1) / 2
+        quads = [np.array(candidate.corners) for candidate in candidates]
+        windows = [rectify(image, quad, 1, pixels=_CLOSER, margin=margin) for quad in quads]
+        found = []
+        for quad, maps in zip(quads, self._run([standardise(window) for window in windows]), strict=True):
+            middle = _vote_of_middle(maps)
+            if middle is None:
+                continue
+            back = homography(quad, 1.0)
+            inside = (np.array(middle.corners) / _CLOSER - margin).reshape(1, 4, 2)
+            corners = cv2.perspectiveTransform(inside, back)[0]
+            if is_sound(corners):
+                found.append(candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score))
+        return found
+
+    @torch.inference_mode()
+    def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """(N, ``MAPS``, 32, 32)."""
+        answers = [np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)]
+        for start in range(0, len(windows), _BATCH):
+            batch = torch.from_numpy(np.stack(windows[start : start + _BATCH]))[:, None].to(self._device)
+            answers.append(self._network(batch).float().cpu().numpy())
+        return np.concatenate(answers)
+
+
+def _starts(length: int) -> list[int]:
+    """Where windows begin along a side: evenly spread, at most ``_STEP`` apart, the last ending with the side."""
+    last = max(0, length - _WINDOW)
+    return [round(start) for start in np.linspace(0, last, 1 + -(-last // _STEP))]
+
+
+def _padded(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = window.shape
+    return np.pad(window, ((0, _WINDOW - height), (0, _WINDOW - width)))
+
+
+def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
+    """One candidate for each connected set of positions that see a code, in window pixels."""
+    chance = 1 / (1 + np.exp(-maps[0]))
+    count, labels = cv2.connectedComponents((chance > _LEAST_CHANCE).astype(np.uint8), connectivity=4)
+    for label in range(1, count):
+        candidate = _vote(maps, chance, labels == label)
+        if candidate:
+            yield candidate
+
+
+def _vote_of_middle(maps: NDArray[np.float32]) -> Candidate | None:
+    """What the positions around the window's middle vote for."""
+    chance = 1 / (1 + np.exp(-maps[0]))
+    at = np.abs(np.arange(_WINDOW // STRIDE) + 0.5 - _WINDOW / STRIDE / 2) < 0.3 * _WINDOW / STRIDE
+    return _vote(maps, chance, np.outer(at, at) & (chance > _LEAST_CHANCE))
+
+
+def _vote(maps: NDArray[np.float32], chance: NDArray[np.float32], where: NDArray[np.bool_]) -> Candidate | None:
+    """The weighted median of what the positions say; the score falls with their chance and with their disagreement."""
+    rows, columns = np.nonzero(where)
+    if len(rows) < _LEAST_POSITIONS:
+        return None
+    weights = chance[rows, columns]
+    at = np.stack([columns, rows], axis=1) * STRIDE + STRIDE / 2
+    quads = maps[1:9, rows, columns].T.reshape(-1, 4, 2) * CORNER_UNIT + at[:, None]
+    quads = _aligned(quads, quads[int(weights.argmax())])
+    kept = weights >= 0.7 * weights.max()
+    quad = np.median(quads[kept], axis=0)
+    side = max(1.0, float(cv2.contourArea(quad.astype(np.float32))) ** 0.5)
+    spread = float(np.abs(quads[kept] - quad).mean()) / side
+    if not is_sound(quad):
+        return None
+    modules = 32 * 2 ** float(np.median(maps[9, rows, columns][kept]))
+    size = int(np.clip(round((modules - 17) / 4), VERSIONS[0], VERSIONS[-1])) * 4 + 17
+    return candidate_of(quad, size, float(weights[kept].mean()) * float(np.exp(-4 * spread)))
+
+
+def _aligned(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quads (N, 4, 2) with their corners turned into the order that comes closest to the reference's."""
+    turned = np.stack([np.roll(quads, -start, axis=1) for start in range(4)])
+    apart = np.linalg.norm(turned - reference, axis=3).sum(axis=2)
+    return np.asarray(turned[apart.argmin(axis=0), np.arange(len(quads))], dtype=np.float64)
