@@ -1,17 +1,17 @@
 """A ladder on real engines and networks of a few lines, and pictures that only a network's answer makes readable."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.climbing import Effort, Outcome, Tools
 from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import Effort, Ladder, Outcome, Tools
-from app.pipeline.locating import Candidate, whole_picture
-from app.pipeline.reading import Corners, ZBar, ZXing
+from app.pipeline.ladder import Ladder
+from app.pipeline.modules import LogOdds
+from app.pipeline.reading import ZBar, ZXing
 from app.pipeline.symbology import render
-from tests.helpers import FakeRestorer, encode, photograph, scrambled, square_at
+from tests.helpers import FakeLocator, FakeReader, FakeRestorer, Modules, encode, photograph, scrambled, square_at
 
 FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
 BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}
@@ -31,32 +31,30 @@ def broken_pair() -> GreyImage:
 
 def truth(crop: GreyImage) -> GreyImage:
     """What a perfect network makes of a canonical crop of a broken symbol."""
+    return render(_repaired(crop), pixels=4)
+
+
+def true_reading(crop: GreyImage, version: int) -> LogOdds:
+    """What a perfect module reader makes of a canonical crop of a broken symbol."""
+    return np.where(_repaired(crop), np.float32(9), np.float32(-9))
+
+
+def _repaired(crop: GreyImage) -> Modules:
     likeness = [np.abs(crop.astype(int) - render(modules, pixels=4)).mean() for modules in BROKEN.values()]
-    return render((FIRST, SECOND)[int(np.argmin(likeness))], pixels=4)
-
-
-@dataclass
-class FakeLocator:
-    """Knows its quads, and counts how often it is asked."""
-
-    quads: Sequence[NDArray[np.float64]] = ()
-    asked: int = 0
-
-    def locate(self, image: GreyImage) -> list[Candidate]:
-        self.asked += 1
-        return [*(Candidate(as_corners(quad), 25, 1.0) for quad in self.quads), whole_picture(image)]
-
-
-def as_corners(quad: NDArray[np.float64]) -> Corners:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return first, second, third, fourth
+    return (FIRST, SECOND)[int(np.argmin(likeness))]
 
 
 @dataclass
 class Bench:
-    """A ladder on networks that leave everything as it is unless told otherwise."""
+    """A ladder on networks that leave everything as it is, and read it as it is, unless told otherwise.
+
+    ``spare`` is the second locator that is asked; it knows nothing.
+    """
 
     tools: Tools
+    locator: FakeLocator
+    spare: FakeLocator
+    reader: FakeReader
     light: FakeRestorer
     heavy: FakeRestorer
     upscaler: FakeRestorer
@@ -75,17 +73,19 @@ def enlarge(crop: GreyImage) -> GreyImage:
 def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
     light, heavy = FakeRestorer("quick"), FakeRestorer("slow")
     upscaler = FakeRestorer("large", enlarge, scale=4)
+    locator, spare, reader = FakeLocator(quads or (PLACE + 1.5,)), FakeLocator(), FakeReader()
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
-        locator=FakeLocator(quads or (PLACE + 1.5,)),
+        locators=(locator, spare),
+        reader=reader,
         restorers={restorer.name: restorer for restorer in (light, heavy, upscaler)},
         light="quick",
         heavy="slow",
         upscaler="large",
         threshold=threshold,
     )
-    return Bench(tools, light, heavy, upscaler)
+    return Bench(tools, locator, spare, reader, light, heavy, upscaler)
 
 
 def texts(outcome: Outcome) -> list[str]:

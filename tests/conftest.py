@@ -18,6 +18,7 @@ from app.models.checkpoint import SUFFIX, Checkpoint, save
 from app.pipeline.imaging import GreyImage, encode_png
 from app.service import LadderLike, Pipeline
 from app.settings import Settings
+from tests.helpers import TINY
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,11 +75,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     settings = Settings()
     torch.manual_seed(0)
-    for name, architecture, config in (
-        (settings.light_network, "LENet", {"channels": 1, "base": 4}),
-        (settings.heavy_network, "EGRestormer", {"channels": 1, "width": 8, "blocks": (1, 1, 1, 1), "refinement": 1}),
-        (settings.upscale_network, "SRResNet", {"channels": 1, "width": 4, "blocks": 1}),
+    for name, architecture in (
+        (settings.light_network, "LENet"),
+        (settings.heavy_network, "EGRestormer"),
+        (settings.upscale_network, "SRResNet"),
+        (settings.reader_network, "ModuleReader"),
+        (settings.locator_network, "QuadLocator"),
     ):
+        config = TINY[architecture]
         network = NETWORKS[architecture](**config)
         made = Checkpoint(name, architecture, network, config, {"recipe": "none"}, {"decode_rate": 0.0})
         save(made, folder / f"{name}{SUFFIX}")

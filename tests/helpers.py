@@ -1,4 +1,4 @@
-"""Pictures of symbols whose place is known exactly, and networks of a few lines."""
+"""Pictures of symbols whose place is known exactly, networks of a few lines, and tiny ones of the real kinds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,41 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import segno
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
+from app.models.module_reader import PLANES
+from app.pipeline.gridding import module_means
 from app.pipeline.imaging import GreyImage
+from app.pipeline.locating import Candidate
+from app.pipeline.modules import LogOdds
+from app.pipeline.reading import Corners
 from app.pipeline.symbology import QUIET_ZONE, function_patterns
 
 Modules = NDArray[np.bool_]
 _SUBSAMPLES = 4
+
+RESTORERS: dict[str, dict[str, object]] = {
+    "LENet": {"channels": 1, "base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
+    "EGRestormer": {"channels": 1, "width": 8, "blocks": (1, 1, 1, 1), "refinement": 1},
+    "SRResNet": {"channels": 1, "width": 4, "blocks": 1},
+}
+"""Networks that turn a picture (N, C, H, W) into one (N, C, sH, sW), in tiny configurations."""
+TINY: dict[str, dict[str, object]] = {
+    **RESTORERS,
+    "ModuleReader": {"pixels": 4, "width": 8, "blocks": 1},
+    "QuadLocator": {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1)},
+}
+"""Every network in a tiny configuration."""
+
+
+def random_inputs(architecture: str, *, count: int = 1) -> tuple[Tensor, ...]:
+    """What a network of ``TINY`` takes, at random: ``count`` samples, the same ones for the same torch seed."""
+    if architecture == "ModuleReader":
+        return torch.rand(count, 1, 24, 24), torch.rand(count, PLANES, 6, 6)
+    side = 64 if architecture == "QuadLocator" else 16
+    return (torch.rand(count, 1, side, side),)
 
 
 def encode(content: str, *, version: int | None = None, error: str = "m", mask: int | None = None) -> Modules:
@@ -29,6 +57,11 @@ def scrambled(modules: Modules, *, seed: int = 0) -> Modules:
 
 def square_at(left: float, top: float, side: float) -> NDArray[np.float64]:
     return np.array([[left, top], [left + side, top], [left + side, top + side], [left, top + side]])
+
+
+def as_corners(quad: NDArray[np.float64]) -> Corners:
+    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
+    return first, second, third, fourth
 
 
 def photograph(
@@ -75,3 +108,34 @@ class FakeRestorer:
     def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]:
         self.calls += [crop.shape for crop in crops]
         return [self.answer(crop) for crop in crops]
+
+
+def mean_reading(crop: GreyImage, version: int) -> LogOdds:
+    """What a reader of a few lines makes of a crop: each module's mean against mid-grey, -10 to 10."""
+    means = module_means(crop, version)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE]
+    return np.asarray(10 - means / np.float32(12.75), dtype=np.float32)
+
+
+@dataclass
+class FakeReader:
+    """Reads modules by ``answer``; ``calls`` remembers the version and the shape of every crop."""
+
+    answer: Callable[[GreyImage, int], LogOdds] = mean_reading
+    calls: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+
+    def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
+        self.calls += [(version, crop.shape) for crop in crops]
+        return [self.answer(crop, version) for crop in crops]
+
+
+@dataclass
+class FakeLocator:
+    """Knows its quads, each of ``modules`` a side, and counts how often it is asked."""
+
+    quads: Sequence[NDArray[np.float64]] = ()
+    modules: int | None = 25
+    asked: int = 0
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        self.asked += 1
+        return [Candidate(as_corners(quad), self.modules, 1.0) for quad in self.quads]

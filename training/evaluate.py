@@ -17,10 +17,18 @@ import numpy as np
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
 from app.pipeline.climbing import Climb, Effort, Tools
-from app.pipeline.ladder import Ladder, read_direct, read_upscaled
+from app.pipeline.ladder import (
+    QUICK_WAVES,
+    Ladder,
+    read_direct,
+    read_flattened,
+    read_modules,
+    read_softly,
+    read_upscaled,
+)
 from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.regions import Region, find_regions
+from app.pipeline.regions import Region
 from app.pipeline.restoring import Restorer
 from app.pipeline.symbology import dimension, render
 from training.quality import Rate, psnr, ssim
@@ -104,10 +112,10 @@ class Evaluation:
         self._engine(sample, "zxing", lambda: tools.zxing.read(image))
         self._engine(sample, "direct rung", lambda: read_direct(Climb(image, Effort.FAST, tools)))
 
+        climb = Climb(image, Effort.BALANCED, tools)
         began = perf_counter()
-        regions = find_regions(image, tools.locator, limit=Effort.BALANCED.regions)
+        regions = [region for index in range(QUICK_WAVES) for region in climb.wave(index)]
         located = perf_counter() - began
-        climb = Climb(image, Effort.BALANCED, tools, located=regions)
 
         def routed(region: Region) -> Iterable[Restorer]:
             return (light, heavy) if climb.route_of(region).network == tools.light else (heavy,)
@@ -123,6 +131,7 @@ class Evaluation:
         ):
             self._network(sample, name, regions, located, order)
         self._engine(sample, tools.upscaler, lambda: read_upscaled(climb), located)
+        self._cumulative(sample, climb, located)
         for restorer in (light, heavy):
             self._fidelity(sample, restorer)
         self._engine(
@@ -137,6 +146,17 @@ class Evaluation:
         symbols = read()
         seconds = located + perf_counter() - began
         self._tally(name).count(sample.symbol.payload, [s for s in symbols if s.engine == ZBar.name], symbols, seconds)
+
+    def _cumulative(self, sample: Sample, climb: Climb, located: float) -> None:
+        """The module reader, with flattening where it does not read, with soft decoding where neither does."""
+        symbols: list[Symbol] = []
+        seconds = located
+        for name, rung in (("modules", read_modules), ("+ flattened", read_flattened), ("+ soft", read_softly)):
+            began = perf_counter()
+            symbols = symbols or rung(climb)
+            seconds += perf_counter() - began
+            by_zbar = [symbol for symbol in symbols if symbol.engine == ZBar.name]
+            self._tally(name).count(sample.symbol.payload, by_zbar, symbols, seconds)
 
     def _network(
         self,

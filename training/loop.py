@@ -33,7 +33,8 @@ class TrainConfig:
 
     ``loss`` takes the network's output and the batch; so do ``error``, the figure that the log follows, and
     ``picture``, which draws samples as an 8-bit image. The learning rate warms up over ``warmup_steps`` and falls to
-    zero on a cosine over ``minutes`` of training time.
+    zero on a cosine over ``minutes`` of training time. Gradients are clipped to ``gradient_norm``; a step whose
+    gradient is longer than ``spike`` says nothing but that something overflowed, and moves no weight.
     """
 
     name: str
@@ -51,6 +52,7 @@ class TrainConfig:
     weight_decay: float = 1e-4
     warmup_steps: int = 100
     gradient_norm: float = 1.0
+    spike: float = 10.0
     ema_decay: float = 0.999
     seed: int = 0
     save_every: float = 180.0
@@ -147,8 +149,9 @@ class Run:
         restored, loss = self._forward(batch, bfloat16=self.clock.bfloat16)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
-        self.optimizer.step()
-        self._follow()
+        if float(norm) <= self.config.spike or self.clock.step < self.config.warmup_steps:
+            self.optimizer.step()
+            self._follow()
         return float(loss.detach()), self.config.error(restored.detach(), batch), float(norm)
 
     @torch.no_grad()

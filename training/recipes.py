@@ -142,7 +142,7 @@ def module_reader() -> TrainConfig:
         },
         minutes=105,
         batch_size=batch_size,
-        learning_rate=1.5e-3,
+        learning_rate=1e-3,
         warmup_steps=200,
         seed=21,
     )

@@ -44,7 +44,7 @@ _BOUNDED_DISTANCE = {
     "5-H": (3.9, 5.0, 5.4, 6.2),
 }
 _TITLES = ("hard RS", "+ erasures", "+ ordered statistics", "+ known padding")
-_COLOURS = ((130, 130, 130), (60, 160, 230), (200, 110, 30), (60, 140, 40))
+COLOURS = ((130, 130, 130), (60, 160, 230), (200, 110, 30), (60, 140, 40))
 
 
 def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
@@ -128,7 +128,7 @@ def picture(curves: Sequence[Curve]) -> NDArray[np.uint8]:
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)
     rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
     legend = np.full((40, rows[0].shape[1], 3), 255, dtype=np.uint8)
-    for i, (title, colour) in enumerate(zip(_TITLES, _COLOURS, strict=True)):
+    for i, (title, colour) in enumerate(zip(_TITLES, COLOURS, strict=True)):
         x = 20 + i * (legend.shape[1] - 20) // len(_TITLES)
         cv2.line(legend, (x, 20), (x + 24, 20), colour, 2, cv2.LINE_AA)
         _write(legend, title, (x + 32, 24))
@@ -150,7 +150,7 @@ def _panel(curve: Curve) -> NDArray[np.uint8]:
         _write(panel, str(share), (at(share, 0)[0] - 6, bottom + 16))
     _write(panel, f"{curve.symbol}: % read", (14, 18))
     _write(panel, "% of modules wrong", (130, bottom + 34))
-    for rates, colour in zip(curve.rates, _COLOURS, strict=True):
+    for rates, colour in zip(curve.rates, COLOURS, strict=True):
         points = [at(0, 1), *(at(share, float(rate)) for share, rate in zip(SHARES, rates, strict=True))]
         cv2.polylines(panel, [np.array(points, dtype=np.int32)], False, colour, 2, cv2.LINE_AA)
     return panel

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 from app.pipeline.loading import Networks
@@ -16,6 +17,10 @@ from app.pipeline.reading import Corners, Engine, Symbol, ZBar, ZXing
 from app.pipeline.regions import Region, find_regions
 from app.pipeline.restoring import Restorer
 from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY, Route, choose, laplacian_variance
+from app.pipeline.soft import decode_soft
+
+SOFT = "soft"
+"""Engine of symbols that soft decoding read."""
 
 
 class Effort(StrEnum):
@@ -53,10 +58,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A symbol and the rung that read it; its corners are in pixels of the picture handed in."""
+    """A symbol and the rung that read it; its corners are in pixels of the picture handed in: of several, ``frame``."""
 
     symbol: Symbol
     rung: str
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +80,14 @@ class Outcome:
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """What the rungs work with. ``locators`` are asked in turn, each only when what the ones before it found did not
-    read. ``restorers`` holds every network by name; ``light``, ``heavy`` and ``upscaler`` name the ones of the ladder,
-    and ``threshold`` is the Laplacian variance above which the light one goes first."""
+    read; ``slow_locators`` after them, where thoroughness was asked for. ``restorers`` holds every network by name;
+    ``light``, ``heavy`` and ``upscaler`` name the ones of the ladder, and ``threshold`` is the Laplacian variance above
+    which the light one goes first."""
 
     zxing: ZXing
     zbar: Engine
     locators: Sequence[Locator]
+    slow_locators: Sequence[Locator] = ()
     reader: ModuleReader
     restorers: Mapping[str, Restorer]
     light: str
@@ -107,6 +115,7 @@ class Tools:
             zxing=ZXing(),
             zbar=ZBar(),
             locators=(SightingLocator(), windows, WholePicture(), windows.finer(), FinderLocator()),
+            slow_locators=(windows.finest(),),
             reader=networks.reader(reader),
             restorers=networks.restorers,
             light=light,
@@ -129,6 +138,21 @@ class Reading:
         """How far the modules are from even odds, on average, 0 to 1, times how well the known patterns agree."""
         return float(np.tanh(np.abs(self.log_odds) / 2).mean()) * self.region.registration.agreement
 
+    def decoded(self) -> NDArray[np.bool_] | None:
+        """The symbol (True is dark) that soft decoding makes of it, mirrored too."""
+        for mirrored in (False, True):
+            soft = decode_soft(
+                np.ascontiguousarray(self.log_odds.T if mirrored else self.log_odds), self.region.version
+            )
+            if soft:
+                return soft.modules.T if mirrored else soft.modules
+        return None
+
+    def read_decoded(self, modules: NDArray[np.bool_], engines: Sequence[Engine]) -> list[Symbol]:
+        """What the engines read in the symbol that soft decoding made; ``engine`` is "soft", whichever parsed it."""
+        symbols = self.region.read_symbol(modules, engines, self.crop)
+        return [replace(symbol, engine=SOFT) for symbol in symbols]
+
 
 @dataclass
 class Climb:
@@ -149,10 +173,16 @@ class Climb:
             if not covered(symbol.corners, (found.symbol for found in self.found)):
                 self.found.append(Found(symbol=symbol, rung=rung))
 
+    @property
+    def locators(self) -> Sequence[Locator]:
+        """Those that this effort may ask."""
+        slow = self.tools.slow_locators if self.effort is Effort.THOROUGH else ()
+        return (*self.tools.locators, *slow)
+
     def wave(self, index: int) -> list[Region]:
         """Where the locator of this place in turn sees unread codes that none before it saw, best first."""
         while len(self.waves) <= index:
-            self.waves.append(self._locate(self.tools.locators[len(self.waves)]))
+            self.waves.append(self._locate(self.locators[len(self.waves)]))
         symbols = [found.symbol for found in self.found]
         return [region for region in self.waves[index] if not covered(region.corners, symbols)]
 
@@ -165,7 +195,7 @@ class Climb:
 
     def best_region(self) -> Region | None:
         """The most credible region of the first wave that has one."""
-        waves = (self.wave(index) for index in range(len(self.tools.locators)))
+        waves = (self.wave(index) for index in range(len(self.locators)))
         return next((wave[0] for wave in waves if wave), None)
 
     def best_readings(self, most: int) -> list[Reading]:
@@ -192,7 +222,7 @@ class Climb:
         """
         symbols: list[Symbol] = []
         seen = 0
-        for index in range(len(self.tools.locators) if waves is None else waves):
+        for index in range(len(self.locators))[:waves]:
             for region in self.wave(index):
                 if seen == most:
                     return symbols

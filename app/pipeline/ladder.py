@@ -1,7 +1,8 @@
 """The ladder: ways to read a picture, cheapest first. It stops at the first that reads, unless told to be thorough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from time import perf_counter
 
@@ -9,18 +10,19 @@ import cv2
 import numpy as np
 
 from app.errors import UnknownNetwork
-from app.pipeline.climbing import Climb, Effort, Outcome, Reading, Stage, Tools, covered, merged, moved
+from app.pipeline.climbing import Climb, Effort, Found, Outcome, Reading, Stage, Tools, covered, merged, moved
 from app.pipeline.flattening import flatten
+from app.pipeline.fusing import FUSED, View, fusions
 from app.pipeline.imaging import GreyImage
+from app.pipeline.modules import rebuilt
+from app.pipeline.painting import paint
 from app.pipeline.reading import Symbol, read_variants, resize
 from app.pipeline.regions import Region
 from app.pipeline.severity import choose, laplacian_variance
-from app.pipeline.soft import decode_soft
+from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-SOFT = "soft"
-"""Engine of symbols that soft decoding read."""
-_QUICK_WAVES = 2  # locators asked before the first network reads
+QUICK_WAVES = 2  # locators asked before the first network reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
 def read_rectified(climb: Climb) -> list[Symbol]:
     """Regions that the quick locators see, straightened but not restored."""
     return climb.read_each(
-        lambda region: region.read(region.crop, climb.tools.engines, restored=False), waves=_QUICK_WAVES
+        lambda region: region.read(region.crop, climb.tools.engines, restored=False), waves=QUICK_WAVES
     )
 
 
@@ -86,21 +88,11 @@ def read_softly(climb: Climb) -> list[Symbol]:
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.decoded_softly):
         if not covered(reading.region.corners, symbols):
-            symbols = merged(symbols, decode_reading(reading, climb.tools))
+            modules = reading.decoded()
+            symbols = merged(symbols, [] if modules is None else reading.read_decoded(modules, climb.tools.engines))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols
-
-
-def decode_reading(reading: Reading, tools: Tools) -> list[Symbol]:
-    """What soft decoding makes of a reading, mirrored too; ``engine`` is "soft", whichever engine parsed the result."""
-    for log_odds in (reading.log_odds, reading.log_odds.T):
-        soft = decode_soft(np.ascontiguousarray(log_odds), reading.region.version)
-        if soft:
-            modules = soft.modules if log_odds is reading.log_odds else soft.modules.T
-            symbols = reading.region.read_symbol(modules, tools.engines, reading.crop)
-            return [replace(symbol, engine=SOFT) for symbol in symbols]
-    return []
 
 
 def read_light(climb: Climb) -> list[Symbol]:
@@ -111,15 +103,13 @@ def read_light(climb: Climb) -> list[Symbol]:
         route = climb.route_of(region)
         return climb.read_restored(region, route, light) if route.network == light else []
 
-    return climb.read_each(read, waves=_QUICK_WAVES)
+    return climb.read_each(read, waves=QUICK_WAVES)
 
 
 def read_heavy(climb: Climb) -> list[Symbol]:
     """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
     heavy = climb.tools.heavy
-    return climb.read_each(
-        lambda region: climb.read_restored(region, climb.route_of(region), heavy), waves=_QUICK_WAVES
-    )
+    return climb.read_each(lambda region: climb.read_restored(region, climb.route_of(region), heavy), waves=QUICK_WAVES)
 
 
 def read_upscaled(climb: Climb) -> list[Symbol]:
@@ -134,7 +124,7 @@ def read_upscaled(climb: Climb) -> list[Symbol]:
         symbols = merged(*(engine.read(enlarged) for engine in climb.tools.engines))
         return [moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols]
 
-    return climb.read_each(read, waves=_QUICK_WAVES)
+    return climb.read_each(read, waves=QUICK_WAVES)
 
 
 @dataclass(frozen=True, slots=True)

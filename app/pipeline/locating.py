@@ -69,13 +69,13 @@ class FinderLocator:
 
 
 class WholePicture:
-    """The picture as one code, with and without quiet zone: the `limit` versions that agree best, then any version."""
+    """A small picture as one code, with and without quiet zone: the `limit` versions that agree best, then any."""
 
     def __init__(self, *, limit: int = 3) -> None:
         self._limit = limit
 
     def locate(self, image: GreyImage) -> list[Candidate]:
-        if image.size == 0:
+        if image.size == 0 or max(image.shape) > _LARGEST_CROP:
             return []
         pyramid = Pyramid(image)
         height, width = (float(side) for side in image.shape)
@@ -86,8 +86,7 @@ class WholePicture:
             for margin in _MARGINS:
                 quad = frame.mean(axis=0) + (frame - frame.mean(axis=0)) * (size / (size + 2 * margin))
                 if is_sound(quad) and min(height, width) >= _FINEST_MODULE * (size + 2 * margin):
-                    turns = (agreement(pyramid, np.roll(quad, turn, axis=0), version) for turn in range(4))
-                    fits.append(candidate_of(quad, size, max(abs(turn) for turn in turns)))
+                    fits.append(candidate_of(quad, size, abs(agreement(pyramid, quad, version))))
         fits.sort(key=lambda candidate: -candidate.score)
         return [*fits[: self._limit], candidate_of(frame, None, 0.0)]
 
@@ -99,6 +98,7 @@ _ENLARGED_BELOW = 300_000
 _STEP = 2 ** (-1 / 3)
 _SMALLEST_SIDE = 48
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
+_LARGEST_CROP = 640  # pixels a side up to which a picture may be a crop that shows a code and nothing else
 _MARGINS = (4, 2, 1, 0)  # widths of quiet zone, in modules, that a whole picture may have
 
 

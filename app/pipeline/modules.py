@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.models.checkpoint import Checkpoint
 from app.pipeline.imaging import GreyImage
 from app.pipeline.rectifying import PIXELS_PER_MODULE
-from app.pipeline.restoring import normalise
+from app.pipeline.restoring import dense_autocast, normalise
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
 
 LogOdds = NDArray[np.float32]
@@ -66,7 +66,8 @@ class TorchModuleReader:
         """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
         pictures = torch.from_numpy(np.stack([normalise(crop) for crop in crops]))[:, None].to(self._device)
         told = torch.from_numpy(planes(version).copy())[None].expand(len(crops), -1, -1, -1).to(self._device)
-        log_odds = self._network(pictures, told).float().cpu().numpy()[:, 0]
+        with dense_autocast(self._device):
+            log_odds = self._network(pictures, told).float().cpu().numpy()[:, 0]
         inner = slice(QUIET_ZONE, -QUIET_ZONE)
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
 

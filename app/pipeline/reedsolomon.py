@@ -214,17 +214,20 @@ def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, 
     tiles = _tiles(signs)
     single = np.full(tiles.shape[0] * _TILE, _NEVER, dtype=np.float32)
     single[0], single[1 : reach + 1] = 0, cost[basis.free[:reach]]
-    double = 2 * (single.reshape(-1, 1, _TILE, 1) + single.reshape(1, -1, 1, _TILE))
+    # Pairs are symmetric: half of the tiles will do.
+    above, beside = np.triu_indices(len(tiles))
+    double = 2 * (single.reshape(-1, _TILE, 1)[above] + single.reshape(-1, 1, _TILE)[beside])
+    left = tiles.swapaxes(2, 3)[above]
     right = weight * (1 - 2 * basis.gap.astype(np.float32))
     least, chosen = np.inf, (0, 0, 0)
     for third in range(min(triples, reach) + 1):
         weighted = tiles * _tiles((right * signs[:, third])[:, None])[..., :1]
-        costs = double - (tiles.swapaxes(2, 3)[:, None] @ weighted).sum(axis=2)
+        costs = double - (left @ weighted[beside]).sum(axis=1)
         place = np.unravel_index(costs.argmin(), costs.shape)
         total = float(costs[place] + 2 * single[third])
         if total < least:
-            row, column, a, b = (int(i) for i in place)
-            least, chosen = total, (third, _TILE * row + a, _TILE * column + b)
+            pair, row, column = (int(i) for i in place)
+            least, chosen = total, (third, _TILE * int(above[pair]) + row, _TILE * int(beside[pair]) + column)
     wrong = np.zeros(len(cost), dtype=np.bool_)
     pattern = basis.gap.copy()
     for place_of in chosen:

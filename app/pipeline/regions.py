@@ -1,5 +1,6 @@
 """A region: one registered hypothesis of a code in a picture, its canonical crop, and the ways to read from it."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -105,14 +106,15 @@ class Region:
 
 
 def find_regions(image: GreyImage, candidates: Iterable[Candidate], *, limit: int) -> list[Region]:
-    """The ``limit`` most credible regions at the candidates' places, by how well the known patterns agree; may be none.
+    """The ``limit`` most credible regions at the first ``limit`` candidates' places, by how well the known patterns
+    agree; may be none.
 
     Pictures longer than OpenCV resamples, or narrower than the smallest symbol, have none.
     """
     if max(image.shape) > _LONGEST_SIDE or min(image.shape) < dimension(1):
         return []
     registrations: list[Registration] = []
-    for candidate in candidates:
+    for candidate in itertools.islice(candidates, limit):
         registrations += register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES)
     hopeful = [registration for registration in registrations if registration.agreement >= _HOPELESS]
     hopeful.sort(key=lambda registration: -registration.agreement)

@@ -45,16 +45,16 @@ STAGES = ("hard", "erasures", "statistics", "padding")
 MARGIN = 20.0
 """Bits of evidence that a block must have beyond those of its message."""
 
-_AGREEMENT = 0.3  # of the function patterns' log-odds with what they must be; noise stays below 0.25
+_AGREEMENT = 0.3  # of the function patterns' log-odds with what they must be; noise has 0.09 in version 1, mostly
 _FAINT = 0.05  # mean magnitude of log-odds that says nothing
 _FORMAT_DISTANCE = 3
 _CLOSE_FORMAT = 12.0  # difference of scores below which the second best format is tried, too
 _SUPPOSITIONS = 4
 _HINT = 12.0  # bits of evidence below which a supposition is not tried; of some thousand, chance brings one near it
+_RIVAL = 10.0  # bits of evidence by which the best supposition outdoes those that are not tried beside it
 _CERTAIN = 5.0  # greatest log-odds of a bit in suppositions: a few wrong ones must not outweigh the rest
 _ROWS = 6000  # of parity checks reduced in one read, at some 40 microseconds each
-_PAIRS, _TRIPLES = 383, 40  # of the least reliable free bits
-_NEAR, _LONG = (127, 63), 18  # pairs beside each triple, fewer in codes with more check codewords
+_PAIRS, _NEAR_PAIRS, _TRIPLES = 383, 127, 32  # of the least reliable free bits
 _WORTH_TRIPLES = 60.0  # bits short of the margin up to which triple errors are tried
 
 # Bit channels whose evidence is looked at: what the log-odds are multiplied by, and then cut off at.
@@ -168,7 +168,8 @@ def _suppositions(soft: LogOdds, version: int) -> list[_Supposition]:
                 for i in np.argsort(-scores)[:_SUPPOSITIONS]
             ]
     found.sort(key=lambda one: -one[0])
-    return [_supposition(version, codewords, *rest) for score, *rest in found[:_SUPPOSITIONS] if score > _HINT]
+    enough = max(_HINT, found[0][0] - _RIVAL)
+    return [_supposition(version, codewords, *rest) for score, *rest in found[:_SUPPOSITIONS] if score > enough]
 
 
 def _padding_evidence(for_one: LogOdds, for_zero: LogOdds) -> NDArray[np.float64]:
@@ -304,8 +305,7 @@ class _Attempt:
         basis = reduced_basis(hard, np.where(known, np.inf, np.abs(soft)).astype(np.float32), self._blocks.ec)
         unknown = int((~known[: -8 * self._blocks.ec]).sum())
         surplus, bits = -np.inf, hard
-        near = _NEAR[self._blocks.ec > _LONG]
-        for pairs, triples in ((_PAIRS, 0), (near, _TRIPLES)):
+        for pairs, triples in ((_PAIRS, 0), (_NEAR_PAIRS, _TRIPLES)):
             wrong, cost = least_errors(basis, pairs=pairs, triples=triples)
             if np.isfinite(cost):
                 bits = hard ^ wrong

@@ -6,6 +6,7 @@ large and upright whatever the perspective was.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import cv2
@@ -17,19 +18,29 @@ from app.models.checkpoint import Checkpoint
 from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
-from app.pipeline.rectifying import homography, rectify
+from app.pipeline.rectifying import homography, rectify, side_length
+from app.pipeline.restoring import dense_autocast
 from app.pipeline.symbology import VERSIONS, dimension
 
 _WINDOW = 256  # pixels a side: what the network was trained on
-_STEP = 176  # pixels between windows, at most: a code of 80 px is whole in one of them
-_SIZES = (256, 400, 640)  # longest sides of the picture in the first pass
-_MORE_SIZES = (1000, 1500)  # and in the second, where small codes may be found
+_STEP = 192  # pixels between windows, at most: a code of 64 px is whole in one of them
+_SIZES = (256, 640)  # longest sides at which a picture is looked at first: codes from 1/23 of it
+_FINER_SIZES = (1500,)  # codes from 1/53
+_FINEST_SIZES = (3600,)
 _LEAST_CHANCE = 0.4  # that a code is at a position
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSER = 205  # pixels a side of the code in a closer look
 _LOOKS = 2
 _BATCH = 16
 _LARGEST = dimension(VERSIONS[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A picture scaled by ``factor``."""
+
+    factor: float
+    picture: GreyImage
 
 
 def standardise(picture: GreyImage) -> NDArray[np.float32]:
@@ -42,7 +53,7 @@ def standardise(picture: GreyImage) -> NDArray[np.float32]:
 class WindowLocator:
     """Finds at most ``limit`` codes with a checkpoint's network, best first; scores are the network's own, 0 to 1.
 
-    ``sizes`` are the longest sides at which a picture is looked at; larger than the picture itself count as its own.
+    ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
     """
 
     def __init__(self, card: Checkpoint, *, device: str = "cpu", sizes: Sequence[int] = _SIZES, limit: int = 8) -> None:
@@ -53,8 +64,12 @@ class WindowLocator:
         self._limit = limit
 
     def finer(self) -> "WindowLocator":
-        """The same network at the sizes that show small codes."""
-        return WindowLocator(self.card, device=str(self._device), sizes=_MORE_SIZES, limit=self._limit)
+        """The same network at a size that shows smaller codes."""
+        return WindowLocator(self.card, device=str(self._device), sizes=_FINER_SIZES, limit=self._limit)
+
+    def finest(self) -> "WindowLocator":
+        """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
+        return WindowLocator(self.card, device=str(self._device), sizes=_FINEST_SIZES, limit=2 * self._limit)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""
@@ -64,41 +79,55 @@ class WindowLocator:
         """Quads with the network's guess of the modules a side. Too small a picture has none."""
         if min(image.shape) < dimension(1):
             return []
-        rough = best_of_overlapping(self._coarse(image), limit=self._limit, least=_LEAST_CHANCE)
-        closer = rough
+        levels = self._levels(image)
+        found = best_of_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
         for _ in range(_LOOKS):
-            closer = self._look_closer(image, closer)
-        return best_of_overlapping(closer, limit=self._limit, least=_LEAST_CHANCE)
+            found = self._look_closer(levels, found)
+        return best_of_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
 
-    def _coarse(self, image: GreyImage) -> Iterable[Candidate]:
-        windows: list[NDArray[np.float32]] = []
-        places: list[tuple[float, int, int]] = []
-        picture, scale = image, 1.0
-        for size in sorted({min(size, max(image.shape)) for size in self._sizes}, reverse=True):
-            factor = size / max(image.shape)
-            picture, scale = shrunk(picture, factor / scale), factor
-            for top, left in product(*(_starts(side) for side in picture.shape)):
-                part = picture[top : top + _WINDOW, left : left + _WINDOW]
-                windows.append(_padded(standardise(part)))
-                places.append((factor, top, left))
-        for (factor, top, left), maps in zip(places, self._run(windows), strict=True):
+    def _levels(self, image: GreyImage) -> list[_Level]:
+        """The picture at the sizes to look at, largest first, behind the picture itself."""
+        longest = max(image.shape)
+        levels = [_Level(1.0, image)]
+        for size in sorted({max(_WINDOW, min(size, longest)) for size in self._sizes}, reverse=True):
+            factor = size / longest
+            levels.append(_Level(factor, shrunk(levels[-1].picture, factor / levels[-1].factor)))
+        return levels
+
+    def _coarse(self, levels: list[_Level]) -> Iterable[Candidate]:
+        places = [
+            (level, top, left)
+            for level in levels[1:]
+            for top, left in product(*(_starts(side) for side in level.picture.shape))
+        ]
+        windows = [
+            _padded(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW]))
+            for level, top, left in places
+        ]
+        for (level, top, left), maps in zip(places, self._run(windows), strict=True):
             for candidate in _votes(maps):
-                corners = (np.array(candidate.corners) + np.array([left, top])) / factor
+                corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 yield candidate_of(corners, candidate.dimension, candidate.score)
 
-    def _look_closer(self, image: GreyImage, candidates: list[Candidate]) -> list[Candidate]:
-        """Each candidate as its own straightened window shows it, less those that no longer look like a code."""
+    def _look_closer(self, levels: list[_Level], candidates: list[Candidate]) -> list[Candidate]:
+        """Each candidate as its own straightened window shows it, less those that no longer look like a code.
+
+        The window is cut from the smallest level that is not coarser than the window.
+        """
         margin = (_WINDOW / _CLOSER - 1) / 2
         quads = [np.array(candidate.corners) for candidate in candidates]
-        windows = [rectify(image, quad, 1, pixels=_CLOSER, margin=margin) for quad in quads]
+        windows = []
+        for quad in quads:
+            level = next((one for one in reversed(levels) if one.factor * side_length(quad) >= _CLOSER), levels[0])
+            window = rectify(level.picture, quad * level.factor, 1, pixels=_CLOSER, margin=margin)
+            windows.append(standardise(window))
         found = []
-        for quad, maps in zip(quads, self._run([standardise(window) for window in windows]), strict=True):
+        for quad, maps in zip(quads, self._run(windows), strict=True):
             middle = _vote_of_middle(maps)
             if middle is None:
                 continue
-            back = homography(quad, 1.0)
             inside = (np.array(middle.corners) / _CLOSER - margin).reshape(1, 4, 2)
-            corners = cv2.perspectiveTransform(inside, back)[0]
+            corners = cv2.perspectiveTransform(inside, homography(quad, 1.0))[0]
             if is_sound(corners):
                 found.append(candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score))
         return found
@@ -109,7 +138,8 @@ class WindowLocator:
         answers = [np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)]
         for start in range(0, len(windows), _BATCH):
             batch = torch.from_numpy(np.stack(windows[start : start + _BATCH]))[:, None].to(self._device)
-            answers.append(self._network(batch).float().cpu().numpy())
+            with dense_autocast(self._device):
+                answers.append(self._network(batch).float().cpu().numpy())
         return np.concatenate(answers)
 
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.pipeline.ladder import Tools
-from app.pipeline.locating import ClassicalLocator
+from app.pipeline.climbing import Tools
+from app.pipeline.locating import FinderLocator, SightingLocator
 from app.pipeline.reading import ZBar, ZXing
-from tests.helpers import FakeRestorer
+from tests.helpers import FakeReader, FakeRestorer
 from training import calibrate
 from training.calibrate import Judged, best_threshold, expected_seconds, judge_all
 
@@ -68,7 +68,8 @@ def test_judging_runs_both_networks_on_validation_samples(monkeypatch: pytest.Mo
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
-        locator=ClassicalLocator(),
+        locators=(SightingLocator(), FinderLocator()),
+        reader=FakeReader(),
         restorers={"quick": light, "slow": heavy},
         light="quick",
         heavy="slow",

@@ -6,16 +6,19 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from app.errors import InvalidCheckpoint
 from app.models import NETWORKS
 from app.models.checkpoint import FORMAT, Checkpoint, load, save, with_measured
+from tests.helpers import TINY, random_inputs
 
 CONFIGS: dict[str, dict[str, object]] = {
     "LENet": {"base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
     "EGRestormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1, "edge_guidance": False},
     "SRResNet": {"width": 4, "blocks": 1, "batch_norm": True},
+    "ModuleReader": TINY["ModuleReader"],
+    "QuadLocator": TINY["QuadLocator"],
 }
 
 
@@ -45,10 +48,10 @@ def rewrite(path: Path, *, tensors: dict[str, Tensor] | None = None, **header: s
     save_file(load_file(path) if tensors is None else tensors, path, metadata=kept)
 
 
-def answer(network: nn.Module) -> Tensor:
+def answer(made: Checkpoint) -> Tensor:
     torch.manual_seed(2)
     with torch.inference_mode():
-        output: Tensor = network.eval()(torch.rand(1, 1, 16, 16))
+        output: Tensor = made.network.eval()(*random_inputs(made.architecture))
     return output
 
 
@@ -58,7 +61,7 @@ def test_what_was_saved_is_loaded(architecture: str, tmp_path: Path) -> None:
     path = tmp_path / "renamed.safetensors"
     save(before, path)
     after = load(path)
-    assert torch.equal(answer(after.network), answer(before.network))
+    assert torch.equal(answer(after), answer(before))
     assert after.name == "renamed"
     assert (after.architecture, after.config) == (architecture, before.config)
     assert (after.provenance, after.measured) == (before.provenance, before.measured)
@@ -78,9 +81,9 @@ def test_half_precision_halves_the_file_and_keeps_the_answer(architecture: str, 
     save(before, path, half=True)
     stored = load_file(path)
     assert {tensor.dtype for tensor in stored.values() if tensor.is_floating_point()} == {torch.float16}
-    after = load(path).network
-    assert {p.dtype for p in after.parameters()} == {torch.float32}
-    assert 0 < (answer(after) - answer(before.network)).abs().max() < 2e-3
+    after = load(path)
+    assert {p.dtype for p in after.network.parameters()} == {torch.float32}
+    assert 0 < (answer(after) - answer(before)).abs().max() < 2e-3
 
 
 def test_header_says_everything(file: Path) -> None:
@@ -196,7 +199,7 @@ def key_unexpected(path: Path) -> None:
         (text, "not a complete safetensors file"),
         (remove, "not a complete safetensors file"),
         (foreign, f"does not say format '{FORMAT}'"),
-        (unknown_architecture, "'UNet' is none of LENet, EGRestormer, SRResNet"),
+        (unknown_architecture, "'UNet' is none of LENet, EGRestormer, SRResNet, ModuleReader, QuadLocator"),
         (other_architecture, "missing ['decoders.0.0.attention.project.weight'"),
         (config_missing, "does not describe a network that can be built"),
         (config_no_json, "does not describe a network that can be built"),

@@ -10,7 +10,7 @@ import pytest
 
 from app import cli, doctor
 from app.offline import decode_file
-from app.pipeline.ladder import Effort
+from app.pipeline.climbing import Effort
 from app.service import Pipeline
 from tests.api.fakes import FakeLadder, symbol
 

@@ -4,16 +4,28 @@ import pytest
 import torch
 
 from app.pipeline.gridding import module_means
-from app.pipeline.symbology import function_patterns, render
-from training.data import Batch, aligned_batch, aligned_sample, draw_label, upscaling_batch
+from app.pipeline.modules import planes
+from app.pipeline.symbology import VERSIONS, function_patterns, render
+from training.data import (
+    CropBatch,
+    ReadingSample,
+    aligned_batch,
+    aligned_sample,
+    draw_dots,
+    draw_label,
+    draw_symbol,
+    reading_batch,
+    reading_sample,
+    upscaling_batch,
+)
 from training.symbols import random_symbol
 
 
-def aligned(seed: int, *, size: int = 3, max_version: int = 4, size_multiple: int = 8) -> Batch:
+def aligned(seed: int, *, size: int = 3, max_version: int = 4, size_multiple: int = 8) -> CropBatch:
     return aligned_batch(np.random.default_rng(seed), size=size, max_version=max_version, size_multiple=size_multiple)
 
 
-def equal(first: Batch, second: Batch) -> bool:
+def equal(first: CropBatch, second: CropBatch) -> bool:
     return first.degraded.shape == second.degraded.shape and all(
         torch.equal(getattr(first, part), getattr(second, part)) for part in ("degraded", "clean")
     )
@@ -97,7 +109,7 @@ def test_corner_error_moves_the_crop() -> None:
 def test_labels_hold_the_symbol_amid_a_quiet_zone() -> None:
     for seed in range(6):
         modules = random_symbol(np.random.default_rng(seed), 2)
-        label = draw_label(np.random.default_rng(seed), modules, pixels=6)
+        label = draw_label(np.random.default_rng(seed), draw_symbol(modules, pixels=6), pixels=6)
         assert label.shape == ((25 + 16) * 6,) * 2
         middle = label[48:-48, 48:-48]
         assert np.array_equal(middle * 255, render(modules, pixels=6, quiet_zone=0))

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from app.models.checkpoint import load
-from app.pipeline.ladder import Tools
-from app.pipeline.locating import ClassicalLocator
+from app.pipeline.climbing import Tools
+from app.pipeline.loading import load_networks
+from app.pipeline.locating import FinderLocator, SightingLocator
 from app.pipeline.reading import Symbol, ZBar, ZXing
-from app.pipeline.restoring import load_restorers
 from app.settings import Settings
-from tests.helpers import FakeRestorer
+from tests.helpers import FakeReader, FakeRestorer
 from training.evaluate import Tally, evaluate, main
 from training.sets import samples
 
@@ -56,7 +56,8 @@ def fake_tools(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> To
     return Tools(
         zxing=ZXing(),
         zbar=ZBar(),
-        locator=ClassicalLocator(),
+        locators=(SightingLocator(), FinderLocator()),
+        reader=FakeReader(),
         restorers={restorer.name: restorer for restorer in (light, heavy, large)},
         light="quick",
         heavy="slow",
@@ -111,6 +112,7 @@ def test_the_command_prints_keeps_and_records(
     for file in weights.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     names = ["--light", light, "--heavy", settings.heavy_network, "--upscaler", settings.upscale_network]
+    names += ["--reader", settings.reader_network, "--locator", settings.locator_network]
     options = ["--sets", "blur64", "--count", "2", "--json", str(tmp_path / "figures.json"), "--record"]
     monkeypatch.setattr("sys.argv", ["evaluate", "--weights", str(folder), *names, *options])
     main()
@@ -124,4 +126,4 @@ def test_the_command_prints_keeps_and_records(
     recorded = load(folder / f"{light}.safetensors").measured
     assert recorded["decode_rate"] == 0.0  # what was measured before stays
     assert recorded["decode"] == {"blur64": figures["blur64"][light]}
-    assert set(load_restorers(folder, "cpu")) == {light, settings.heavy_network, settings.upscale_network}
+    assert len(load_networks(folder, "cpu").cards) == 5

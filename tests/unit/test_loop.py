@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.models.checkpoint import load
-from training.data import Batch, aligned_batch
+from training.data import CropBatch, aligned_batch
 from training.loop import Run, TrainConfig, read_log
 from training.losses import decoding_loss, pixel_loss
 from training.progress import Progress
@@ -67,7 +67,7 @@ def test_another_seed_is_another_run(tmp_path: Path) -> None:
 def test_each_step_has_a_batch_of_its_own(tmp_path: Path) -> None:
     drawn: list[int] = []
 
-    def watched(rng: Generator) -> Batch:
+    def watched(rng: Generator) -> CropBatch:
         drawn.append(int(rng.integers(1 << 40)))
         return fixed_batch(rng)
 
@@ -79,7 +79,7 @@ def test_each_step_has_a_batch_of_its_own(tmp_path: Path) -> None:
     assert len(drawn) == len(set(drawn)) == 6
 
 
-def fixed_batch(_: Generator) -> Batch:
+def fixed_batch(_: Generator) -> CropBatch:
     return aligned_batch(np.random.default_rng(1), size=2, max_version=1, size_multiple=32)
 
 
@@ -151,9 +151,9 @@ def test_averaged_weights_follow_faster_in_the_first_steps(tmp_path: Path, decay
         assert torch.allclose(value, kept * start[key] + (1 - kept) * now[key], atol=1e-7)
 
 
-def upscaling(rng: Generator) -> Batch:
+def upscaling(rng: Generator) -> CropBatch:
     degraded = torch.from_numpy(rng.random((2, 1, 8, 8), dtype=np.float32))
-    return Batch(degraded=degraded, clean=torch.zeros(2, 1, 32, 32), dark=None)
+    return CropBatch(degraded=degraded, clean=torch.zeros(2, 1, 32, 32), dark=None)
 
 
 def test_averages_take_counters_as_they_are(tmp_path: Path) -> None:
@@ -229,6 +229,6 @@ def test_samples_are_pictured_every_so_many_steps(tmp_path: Path) -> None:
     assert [picture.name for picture in pictures] == ["0000002.png", "0000004.png"]
     picture = cv2.imread(str(pictures[0]), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
-    assert picture.shape == (3 * 128, 2 * 128)  # degraded, restored and clean of two samples
-    clean = picture[256:]
+    assert picture.shape == (3 * 192, 2 * 192)  # degraded, restored and clean of two samples
+    clean = picture[384:]
     assert set(np.unique(clean)) == {0, 255}

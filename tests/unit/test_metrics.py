@@ -7,7 +7,7 @@ from prometheus_client import Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import TABLE, Metrics, Spec
-from app.pipeline.ladder import Found, Outcome, Stage
+from app.pipeline.climbing import Found, Outcome, Stage
 from app.pipeline.severity import Route
 from tests.api.fakes import symbol
 

@@ -8,13 +8,7 @@ from app.models import NETWORKS
 from app.models.eg_restormer import MDTA, EdgeMap, EGRestormer
 from app.models.lenet import SGDB, EdgeSharpening, LENet
 from app.models.srresnet import SRResNet
-
-TINY_RESTORMER = {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1}
-TINY: dict[str, dict[str, object]] = {
-    "LENet": {"base": 4, "residual_init": 0.1},
-    "EGRestormer": TINY_RESTORMER,
-    "SRResNet": {"width": 4, "blocks": 2},
-}
+from tests.helpers import RESTORERS, TINY, random_inputs
 
 
 def tiny(architecture: str, **more: object) -> nn.Module:
@@ -54,7 +48,7 @@ def test_size_of_the_paper(build: type[nn.Module], config: dict[str, object], mi
 
 
 @pytest.mark.parametrize("stem", [1, 2, 4])
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", RESTORERS)
 def test_shape_is_kept_or_scaled(architecture: str, stem: int) -> None:
     for channels in (1, 3):
         network = tiny(architecture, channels=channels, stem=stem)
@@ -64,32 +58,43 @@ def test_shape_is_kept_or_scaled(architecture: str, stem: int) -> None:
             assert network(image).shape == (2, channels, scale * rows * step, scale * columns * step)
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", RESTORERS)
 def test_no_smaller_size_multiple_would_do(architecture: str) -> None:
     network = tiny(architecture, stem=2)
     with pytest.raises(RuntimeError):
         network(torch.rand(1, 1, network.size_multiple + network.size_multiple // 2, network.size_multiple))
 
 
-@pytest.mark.parametrize("stem", [1, 4])
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_gradient_reaches_every_parameter(architecture: str, stem: int) -> None:
-    network = tiny(architecture, stem=stem)
-    image = torch.rand(2, 1, 16 * stem, 16 * stem)  # two positions a side on the last level, or there are no edges
-    network(image).square().mean().backward()
-    idle = [
+def idle(network: nn.Module) -> list[str]:
+    """Parameters that no gradient has reached."""
+    return [
         name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]
-    assert idle == []
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_gradient_reaches_every_parameter(architecture: str) -> None:
+    network = tiny(architecture)
+    network(*random_inputs(architecture, count=2)).square().mean().backward()
+    assert idle(network) == []
+
+
+@pytest.mark.parametrize("architecture", RESTORERS)
+def test_gradient_reaches_every_parameter_behind_a_stem(architecture: str) -> None:
+    network = tiny(architecture, stem=4)
+    image = torch.rand(2, 1, 64, 64)  # two positions a side on the last level, or there are no edges
+    network(image).square().mean().backward()
+    assert idle(network) == []
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_samples_of_a_batch_do_not_mix(architecture: str) -> None:
     network = tiny(architecture).eval()
-    images = torch.rand(3, 1, 16, 24)
+    inputs = random_inputs(architecture, count=3)
     with torch.inference_mode():
-        together = network(images)
-        alone = torch.cat([network(image[None]) for image in images])
+        together = network(*inputs)
+        alone = torch.cat([network(*(part[i : i + 1] for part in inputs)) for i in range(3)])
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
     assert torch.allclose(together, alone, atol=1e-5)
 
 

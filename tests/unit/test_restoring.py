@@ -1,22 +1,15 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from app.errors import InvalidCheckpoint
 from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint, save
+from app.models.checkpoint import Checkpoint
 from app.pipeline.imaging import GreyImage
-from app.pipeline.restoring import TorchRestorer, load_restorers, normalise, pad, pick_device
-
-CONFIGS: dict[str, dict[str, object]] = {
-    "LENet": {"base": 4, "residual_init": 0.1, "stem": 2},
-    "EGRestormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1},
-    "SRResNet": {"width": 4, "blocks": 1},
-}
+from app.pipeline.restoring import TorchRestorer, normalise, pad, pick_device
+from tests.helpers import RESTORERS
 
 
 class Made(nn.Module):
@@ -38,7 +31,7 @@ def restorer(network: nn.Module) -> TorchRestorer:
 
 def real(architecture: str) -> TorchRestorer:
     torch.manual_seed(3)
-    return restorer(NETWORKS[architecture](**CONFIGS[architecture]))
+    return restorer(NETWORKS[architecture](**RESTORERS[architecture]))
 
 
 def stretched(shape: tuple[int, int], seed: int = 0) -> GreyImage:
@@ -94,7 +87,7 @@ def test_padding_goes_in_and_comes_off(shape: tuple[int, int], scale: int) -> No
 @pytest.mark.parametrize("shape", [(260, 192), (430, 250)])
 def test_large_crops_are_enlarged_in_tiles_without_seams(shape: tuple[int, int]) -> None:
     torch.manual_seed(4)
-    network = NETWORKS["SRResNet"](**CONFIGS["SRResNet"]).eval()
+    network = NETWORKS["SRResNet"](**RESTORERS["SRResNet"]).eval()
     crop = stretched(shape)
     with torch.inference_mode():
         whole = network(torch.from_numpy(crop)[None, None] / 255)[0, 0].clamp(0, 1).numpy() * 255
@@ -116,7 +109,7 @@ def test_half_precision_answers_are_widened_first() -> None:
     assert np.array_equal(restored, stretched((5, 5)))
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("architecture", RESTORERS)
 def test_a_batch_gives_what_singles_give(architecture: str) -> None:
     runner = real(architecture)
     crops = [np.random.default_rng(seed).integers(0, 256, (13, 21), dtype=np.uint8) for seed in range(3)]
@@ -148,24 +141,7 @@ def test_warm_up_runs_the_network_once() -> None:
     assert len(network.seen) == 1
 
 
-# --- loading --------------------------------------------------------------------------------------------------------
-
-
-def test_every_checkpoint_of_a_folder_is_loaded_by_name(tmp_path: Path) -> None:
-    for name, architecture in (("b", "SRResNet"), ("a.2", "LENet")):
-        config = CONFIGS[architecture]
-        save(Checkpoint("", architecture, NETWORKS[architecture](**config), config), tmp_path / f"{name}.safetensors")
-    (tmp_path / "README.md").write_text("not weights")
-    loaded = load_restorers(tmp_path, "cpu")
-    assert {name: (runner.name, runner.scale) for name, runner in loaded.items()} == {"a.2": ("a.2", 1), "b": ("b", 4)}
-
-
-def test_folders_without_weights_or_with_bad_ones_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCheckpoint, match="holds no"):
-        load_restorers(tmp_path, "cpu")
-    (tmp_path / "bad.safetensors").write_bytes(b"1234")
-    with pytest.raises(InvalidCheckpoint, match=r"bad\.safetensors"):
-        load_restorers(tmp_path, "cpu")
+# --- device ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

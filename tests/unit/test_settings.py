@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.ladder import Effort
+from app.pipeline.climbing import Effort
 from app.settings import Settings
 
 
@@ -17,6 +17,8 @@ def test_defaults() -> None:
     assert settings.max_pixels == 50_000_000
     assert settings.default_effort is Effort.BALANCED
     assert settings.weights == Path(__file__).resolve().parents[2] / "weights"
+    assert settings.reader_network == "module-reader"
+    assert settings.locator_network == "quad-locator"
     assert settings.workers >= 1
     assert settings.torch_threads >= 1
 

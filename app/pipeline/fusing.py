@@ -1,0 +1,156 @@
+"""Adds up readings of one code in several frames: log-odds of independent pictures add, and errors of one are outvoted.
+
+Which readings show the same code, the readings themselves tell: of the modules that carry codewords, two readings of
+one code agree on more than chance would have it. Registration may have turned a code the wrong way, and a label may be
+mirrored in one frame, so that a reading is laid onto the others in each of the eight ways a square falls on itself.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.climbing import Reading, Tools
+from app.pipeline.modules import LogOdds
+from app.pipeline.reading import Symbol
+from app.pipeline.symbology import function_patterns
+
+Value = TypeVar("Value", np.float32, np.bool_)
+
+FUSED = "fused"
+"""Rung of codes that only several frames together give. It is no rung of the ladder, which climbs with one picture."""
+
+_SUREST = 8.0  # log-odds that a frame may put in: none has a veto
+_CHANCE = 3.0  # deviations above chance from which readings that lie alike are of one code; one pair in 700 by accident
+_CHANCE_TURNED = 4.5  # the same where one must be turned or mirrored: seven such ways, and all of them unlikely
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """How a reading falls on another: transposed where ``mirrored``, then turned by quarters, anticlockwise."""
+
+    mirrored: bool = False
+    turns: int = 0
+
+    def onto(self, modules: NDArray[Value]) -> NDArray[Value]:
+        """(M, M) of the reading as the other has it."""
+        return np.ascontiguousarray(np.rot90(modules.T if self.mirrored else modules, self.turns))
+
+    def back(self, modules: NDArray[Value]) -> NDArray[Value]:
+        """(M, M) of the other as the reading has it."""
+        turned = np.rot90(modules, -self.turns)
+        return np.ascontiguousarray(turned.T if self.mirrored else turned)
+
+
+AS_IT_IS = Pose()
+POSES = tuple(Pose(mirrored, turns) for mirrored in (False, True) for turns in range(4))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A reading of frame number ``frame``, counted from 0."""
+
+    frame: int
+    reading: Reading
+
+    @property
+    def version(self) -> int:
+        return self.reading.region.version
+
+
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """Views of one code, each of another frame, the surest first; each with its pose on the first.
+
+    ``log_odds`` (M, M) is the sum as the first has it.
+    """
+
+    members: tuple[tuple[View, Pose], ...]
+    log_odds: LogOdds
+
+    @property
+    def readings(self) -> Iterator[tuple[Pose, View]]:
+        """Each member with the sum, as it has it itself, in place of its own log-odds."""
+        for view, pose in self.members:
+            yield pose, replace(view, reading=replace(view.reading, log_odds=pose.back(self.log_odds)))
+
+    def read(self, tools: Tools) -> tuple[int, Symbol] | None:
+        """What the sum reads, and the frame in which the symbol lies where it says.
+
+        As with single pictures the symbol must explain what is seen; here it is enough that it does so in one frame.
+        """
+        for _, view in self.readings:
+            reading = view.reading
+            if symbols := reading.region.read_modules(reading.crop, reading.log_odds, tools.engines):
+                return view.frame, symbols[0]
+        decoded = {pose: view.reading.decoded() for pose, view in reversed(list(self.readings))}
+        for pose, view in self.readings:
+            modules = decoded[pose]
+            if modules is not None and (symbols := view.reading.read_decoded(modules, tools.engines)):
+                return view.frame, symbols[0]
+        return None
+
+
+def fusions(views: Iterable[View], *, most: int) -> Iterator[Fusion]:
+    """Sums over views that show the same code, each begun with the surest view left, at ``most`` so many.
+
+    A fusion grows by the view that agrees best with the sum so far, one of each frame, until none agrees.
+    """
+    left = sorted(views, key=lambda view: -view.reading.surety)
+    for _ in range(most):
+        if not left:
+            return
+        fusion = _grown(left[0], left[1:])
+        used = [view for view, _ in fusion.members]
+        left = [view for view in left if view not in used]
+        if len(used) > 1:
+            yield fusion
+
+
+def _grown(first: View, others: Sequence[View]) -> Fusion:
+    members = [(first, AS_IT_IS)]
+    total = _evidence(first, AS_IT_IS)
+    rivals = [view for view in others if view.version == first.version and view.frame != first.frame]
+    while rivals:
+        excess, view, pose = max(
+            ((excess, view, pose) for view in rivals for excess, pose in [best_pose(total, view)]),
+            key=lambda rival: rival[0],
+        )
+        if excess < 1:
+            break
+        members.append((view, pose))
+        total = total + _evidence(view, pose)
+        rivals = [rival for rival in rivals if rival.frame != view.frame]
+    return Fusion(tuple(members), total)
+
+
+def best_pose(total: LogOdds, view: View) -> tuple[float, Pose]:
+    """The pose in which a view agrees best with log-odds (M, M), and how well: at 1 and above not by chance."""
+    return max(((_agreement(total, view, pose), pose) for pose in POSES), key=lambda trial: trial[0])
+
+
+def _agreement(total: LogOdds, view: View, pose: Pose) -> float:
+    """Correlation of the modules that carry codewords in both, in units of what chance may give.
+
+    Of N modules that have nothing to do with one another the correlation deviates by 1 / sqrt(N).
+    """
+    both = _carries_codewords(view.version, pose)
+    one, other = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.onto(view.reading.log_odds)))
+    one, other = one - one.mean(), other - other.mean()
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    deviations = float(one @ other) / norm * both.sum() ** 0.5 if norm > 1e-6 else 0.0
+    return deviations / (_CHANCE if pose == AS_IT_IS else _CHANCE_TURNED)
+
+
+def _evidence(view: View, pose: Pose) -> LogOdds:
+    """What a view adds: bounded, and nothing where turned function patterns were taken for granted."""
+    log_odds = pose.onto(np.clip(view.reading.log_odds, -_SUREST, _SUREST))
+    return log_odds if pose == AS_IT_IS else np.where(_carries_codewords(view.version, pose), log_odds, np.float32(0))
+
+
+def _carries_codewords(version: int, pose: Pose) -> NDArray[np.bool_]:
+    """(M, M), where both a symbol and the same one in a pose have codewords."""
+    data = function_patterns(version).data
+    return data & pose.onto(data)
