@@ -62,6 +62,8 @@ def _fit(field: NDArray[np.float32], weight: NDArray[np.float32], degree: int) -
     x, y = np.meshgrid(axis, axis)
     terms = np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
     used = weight > 0.05 * weight.max()
-    root = np.sqrt(weight[used])[:, None]
-    coefficients = np.linalg.lstsq(terms[used] * root, field[used] * root, rcond=None)[0]
+    rows, weights = terms[used].astype(np.float64), weight[used].astype(np.float64)[:, None]
+    normal = rows.T @ (rows * weights)
+    normal[np.diag_indices(len(normal))] += 1e-6 * np.trace(normal)
+    coefficients = np.linalg.solve(normal, rows.T @ (field[used] * weights))
     return np.asarray(np.clip(terms @ coefficients, -_LONGEST, _LONGEST), dtype=np.float32)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.climbing import Reading, Tools
+from app.pipeline.climbing import Reading, Tools, covered
 from app.pipeline.modules import LogOdds
 from app.pipeline.reading import Symbol
 from app.pipeline.symbology import function_patterns
@@ -49,7 +49,7 @@ POSES = tuple(Pose(mirrored, turns) for mirrored in (False, True) for turns in r
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Sight:
     """A reading of frame number ``frame``, counted from 0."""
 
     frame: int
@@ -62,92 +62,98 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """Views of one code, each of another frame, the surest first; each with its pose on the first.
+    """Sights of one code, each of another frame, the surest first; each with its pose on the first.
 
     ``log_odds`` (M, M) is the sum as the first has it.
     """
 
-    members: tuple[tuple[View, Pose], ...]
+    members: tuple[tuple[Sight, Pose], ...]
     log_odds: LogOdds
 
     @property
-    def readings(self) -> Iterator[tuple[Pose, View]]:
+    def readings(self) -> Iterator[tuple[Pose, Sight]]:
         """Each member with the sum, as it has it itself, in place of its own log-odds."""
-        for view, pose in self.members:
-            yield pose, replace(view, reading=replace(view.reading, log_odds=pose.back(self.log_odds)))
+        for sight, pose in self.members:
+            yield pose, replace(sight, reading=replace(sight.reading, log_odds=pose.back(self.log_odds)))
 
-    def read(self, tools: Tools) -> tuple[int, Symbol] | None:
-        """What the sum reads, and the frame in which the symbol lies where it says.
+    def is_at(self, frame: int, symbol: Symbol) -> bool:
+        """Whether it is of the place in a frame where a symbol lies."""
+        return any(
+            sight.frame == frame and covered(sight.reading.region.corners, [symbol]) for sight, _ in self.members
+        )
+
+    def read(self, tools: Tools) -> list[tuple[int, Symbol]]:
+        """What the sum reads, with the frame in which the symbol lies where it says; nothing, or one.
 
         As with single pictures the symbol must explain what is seen; here it is enough that it does so in one frame.
         """
-        for _, view in self.readings:
-            reading = view.reading
+        for _, sight in self.readings:
+            reading = sight.reading
             if symbols := reading.region.read_modules(reading.crop, reading.log_odds, tools.engines):
-                return view.frame, symbols[0]
-        decoded = {pose: view.reading.decoded() for pose, view in reversed(list(self.readings))}
-        for pose, view in self.readings:
+                return [(sight.frame, symbols[0])]
+        decoded = {pose: sight.reading.decoded() for pose, sight in reversed(list(self.readings))}
+        for pose, sight in self.readings:
             modules = decoded[pose]
-            if modules is not None and (symbols := view.reading.read_decoded(modules, tools.engines)):
-                return view.frame, symbols[0]
-        return None
+            if modules is not None and (symbols := sight.reading.read_decoded(modules, tools.engines)):
+                return [(sight.frame, symbols[0])]
+        return []
 
 
-def fusions(views: Iterable[View], *, most: int) -> Iterator[Fusion]:
-    """Sums over views that show the same code, each begun with the surest view left, at ``most`` so many.
+def fusions(sights: Iterable[Sight], *, most: int) -> Iterator[Fusion]:
+    """Sums over sights that show the same code, each begun with the surest sight left, at ``most`` so many.
 
-    A fusion grows by the view that agrees best with the sum so far, one of each frame, until none agrees.
+    A fusion grows by the sight that agrees best with the sum so far, one of each frame, until none agrees.
     """
-    left = sorted(views, key=lambda view: -view.reading.surety)
+    left = sorted(sights, key=lambda sight: -sight.reading.surety)
     for _ in range(most):
         if not left:
             return
         fusion = _grown(left[0], left[1:])
-        used = [view for view, _ in fusion.members]
-        left = [view for view in left if view not in used]
+        used = [sight for sight, _ in fusion.members]
+        left = [sight for sight in left if sight not in used]
         if len(used) > 1:
             yield fusion
 
 
-def _grown(first: View, others: Sequence[View]) -> Fusion:
+def _grown(first: Sight, others: Sequence[Sight]) -> Fusion:
     members = [(first, AS_IT_IS)]
     total = _evidence(first, AS_IT_IS)
-    rivals = [view for view in others if view.version == first.version and view.frame != first.frame]
+    rivals = [sight for sight in others if sight.version == first.version and sight.frame != first.frame]
     while rivals:
-        excess, view, pose = max(
-            ((excess, view, pose) for view in rivals for excess, pose in [best_pose(total, view)]),
+        excess, sight, pose = max(
+            ((excess, sight, pose) for sight in rivals for excess, pose in [best_pose(total, sight)]),
             key=lambda rival: rival[0],
         )
         if excess < 1:
             break
-        members.append((view, pose))
-        total = total + _evidence(view, pose)
-        rivals = [rival for rival in rivals if rival.frame != view.frame]
+        members.append((sight, pose))
+        total = total + _evidence(sight, pose)
+        rivals = [rival for rival in rivals if rival.frame != sight.frame]
     return Fusion(tuple(members), total)
 
 
-def best_pose(total: LogOdds, view: View) -> tuple[float, Pose]:
-    """The pose in which a view agrees best with log-odds (M, M), and how well: at 1 and above not by chance."""
-    return max(((_agreement(total, view, pose), pose) for pose in POSES), key=lambda trial: trial[0])
+def best_pose(total: LogOdds, sight: Sight) -> tuple[float, Pose]:
+    """The pose in which a sight agrees best with log-odds (M, M), and how well: at 1 and above not by chance."""
+    return max(((_agreement(total, sight, pose), pose) for pose in POSES), key=lambda trial: trial[0])
 
 
-def _agreement(total: LogOdds, view: View, pose: Pose) -> float:
+def _agreement(total: LogOdds, sight: Sight, pose: Pose) -> float:
     """Correlation of the modules that carry codewords in both, in units of what chance may give.
 
     Of N modules that have nothing to do with one another the correlation deviates by 1 / sqrt(N).
     """
-    both = _carries_codewords(view.version, pose)
-    one, other = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.onto(view.reading.log_odds)))
+    both = _carries_codewords(sight.version, pose)
+    one, other = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.onto(sight.reading.log_odds)))
     one, other = one - one.mean(), other - other.mean()
     norm = float(np.linalg.norm(one) * np.linalg.norm(other))
     deviations = float(one @ other) / norm * both.sum() ** 0.5 if norm > 1e-6 else 0.0
     return deviations / (_CHANCE if pose == AS_IT_IS else _CHANCE_TURNED)
 
 
-def _evidence(view: View, pose: Pose) -> LogOdds:
-    """What a view adds: bounded, and nothing where turned function patterns were taken for granted."""
-    log_odds = pose.onto(np.clip(view.reading.log_odds, -_SUREST, _SUREST))
-    return log_odds if pose == AS_IT_IS else np.where(_carries_codewords(view.version, pose), log_odds, np.float32(0))
+def _evidence(sight: Sight, pose: Pose) -> LogOdds:
+    """What a sight adds: bounded, and nothing where turned function patterns were taken for granted."""
+    log_odds = pose.onto(np.clip(sight.reading.log_odds, -_SUREST, _SUREST))
+    return log_odds if pose == AS_IT_IS else np.where(_carries_codewords(sight.version, pose), log_odds, np.float32(0))
 
 
 def _carries_codewords(version: int, pose: Pose) -> NDArray[np.bool_]:

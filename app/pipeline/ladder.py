@@ -4,25 +4,39 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from math import ceil
 from time import perf_counter
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
 from app.pipeline.climbing import Climb, Effort, Found, Outcome, Reading, Stage, Tools, covered, merged, moved
 from app.pipeline.flattening import flatten
-from app.pipeline.fusing import FUSED, View, fusions
+from app.pipeline.fusing import FUSED, Sight, fusions
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import rebuilt
 from app.pipeline.painting import paint
 from app.pipeline.reading import Symbol, read_variants, resize
+from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.regions import Region
 from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
 QUICK_WAVES = 2  # locators asked before the first network reads
+
+
+AUTO, MODULES = "auto", "modules"
+"""Ways to restore that are no network's name."""
+
+
+class View(StrEnum):
+    """How a restored code is shown: "straightened", cut out and upright, or in its place in the "original"."""
+
+    STRAIGHTENED = "straightened"
+    ORIGINAL = "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,45 @@ LADDER: tuple[Rung, ...] = (
     Rung("soft", read_softly),
 )
 RUNGS = tuple(rung.name for rung in LADDER)
+_REDRAWING = ("modules", "flattened", "soft")  # rungs that tell every module
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A region and the ``modules`` (M, M) of its symbol, True is dark."""
+
+    region: Region
+    modules: NDArray[np.bool_]
+
+    def picture(self, scale: int | None) -> GreyImage:
+        """The clean symbol at so many times ``PIXELS_PER_MODULE``; at None no coarser than in the picture."""
+        pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, ceil(self.region.module))
+        return render(self.modules, pixels=pixels)
+
+
+def _redrawn(climb: Climb) -> _Drawn | None:
+    """The best symbol that reads module by module, without its errors; the climb has found it then."""
+    for rung in (rung for rung in LADDER if rung.name in _REDRAWING):
+        if symbols := climb.timed(rung.name, partial(rung.read, climb)):
+            climb.add(symbols[:1], rung.name)
+            return _drawn(climb, symbols[0])
+    return None
+
+
+def _drawn(climb: Climb, symbol: Symbol) -> _Drawn:
+    """The whole symbol of a code that was just read module by module."""
+    readings = [reading for reading in reversed(climb.readings) if reading.region.corners == symbol.corners]
+    for reading in readings:
+        modules = reading.decoded()
+        if modules is not None:
+            again = reading.read_decoded(modules, climb.tools.engines)
+            if [one.payload for one in again] == [symbol.payload]:
+                return _Drawn(reading.region, modules)
+    return _as_read(readings[0])
+
+
+def _as_read(reading: Reading) -> _Drawn:
+    return _Drawn(reading.region, rebuilt(reading.log_odds, reading.region.version))
 
 
 class Ladder:
@@ -164,30 +217,86 @@ class Ladder:
 
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
         """Every code that the first successful rung reads in a picture; when thorough, that any rung reads."""
+        return self._outcome(self._climbed(image, effort))
+
+    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
+        """Every payload that pictures of one thing give, once: from the frame that read it on the lowest rung.
+
+        Every frame climbs alone; then, where none read or thoroughness was asked for, their readings are added up. The
+        outcome's size is the first frame's, its route that of a frame that read, if any did.
+        """
+        climbs = [self._climbed(frame, effort) for frame in frames]
+        found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
+        trace = [stage for climb in climbs for stage in climb.trace]
+        if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
+            began = perf_counter()
+            fused = _fused(climbs)
+            trace.append(Stage(FUSED, perf_counter() - began, len(fused)))
+            found += fused
+        routes = [climb.route for climb in sorted(climbs, key=lambda climb: not climb.found) if climb.route]
+        together = Climb(climbs[0].image, effort, self._tools, route=next(iter(routes), None), trace=trace)
+        together.found = _each_once(found)
+        return self._outcome(together)
+
+    def restore(
+        self,
+        image: GreyImage,
+        *,
+        network: str = AUTO,
+        scale: int = 1,
+        binary: bool = False,
+        view: View = View.STRAIGHTENED,
+    ) -> Restoration:
+        """A code of a picture, restored by ``network``, or by "modules": drawn anew as it was read module by module.
+
+        "auto" takes the modules where they decode, and otherwise, in the best region, what the routing unit chooses,
+        as the ladder does. "modules" takes them as they are where they do not decode.
+
+        Straightened, the answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet
+        zone included; where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is
+        1 or 4: at 4, networks that do not enlarge are followed by the upscaler. As in the original, the answer is the
+        picture with the code painted over by the restored one, at ``scale`` 1; without a region, the picture as it is.
+        ``binary`` redraws the symbol dark and light from its modules; without a region it thresholds. Raises
+        UnknownNetwork, and ValueError where ``scale`` and ``view`` do not go together.
+        """
+        if view is View.ORIGINAL and scale != 1:
+            raise ValueError("the original has a size of its own")
+        restorers = self._tools.restorers
+        if network not in (AUTO, MODULES, *restorers):
+            names = ", ".join(sorted((MODULES, *restorers)))
+            raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
+        climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools)
+        drawn = _redrawn(climb) if network in (AUTO, MODULES) else None
+        if drawn is None and network == MODULES:
+            drawn = next((_as_read(reading) for reading in climb.best_readings(1)), None)
+        region = drawn.region if drawn else climb.best_region()
+        made: str | None = None
+        if drawn:
+            made, restored = MODULES, drawn.picture(scale if view is View.STRAIGHTENED else None)
+        elif network == MODULES or (region is None and view is View.ORIGINAL):
+            restored = image if view is View.ORIGINAL else resize(image, scale * _whole(image))
+        else:
+            made, restored = self._by_network(climb, region, network, scale)
+        if binary and not drawn and (region or view is View.STRAIGHTENED):
+            restored = region.binarised(restored) if region else _thresholded(restored)
+        if region and view is View.ORIGINAL:
+            restored = paint(image, region, restored)
+        return Restoration(image=restored, network=made, outcome=self._outcome(climb))
+
+    def _climbed(self, image: GreyImage, effort: Effort) -> Climb:
         climb = Climb(image=image, effort=effort, tools=self._tools)
         for rung in LADDER[:1] if effort is Effort.FAST else LADDER:
             climb.add(climb.timed(rung.name, partial(rung.read, climb)), rung.name)
             if climb.found and effort is not Effort.THOROUGH:
                 break
-        return self._outcome(climb)
+        return climb
 
-    def restore(self, image: GreyImage, *, network: str = "auto", scale: int = 1, binary: bool = False) -> Restoration:
-        """The best region of a picture, restored by ``network``; "auto" asks the routing unit, as the ladder does.
-
-        The answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone included;
-        where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4: at 4,
-        networks that do not enlarge are followed by the upscaler. ``binary`` redraws the symbol dark and light from its
-        modules; without a region it thresholds. Raises UnknownNetwork.
-        """
+    def _by_network(self, climb: Climb, region: Region | None, network: str, scale: int) -> tuple[str, GreyImage]:
+        """The network's name, and what it made of a region or else of the whole picture."""
         tools = self._tools
-        if network != "auto" and network not in tools.restorers:
-            raise UnknownNetwork(f"No network of this name is loaded; there are {', '.join(sorted(tools.restorers))}.")
-        climb = Climb(image=image, effort=Effort.BALANCED, tools=tools)
-        region = climb.best_region()
-        crop = region.crop if region else resize(image, min(1.0, _WHOLE_SIDE / max(image.shape)))
+        crop = region.crop if region else resize(climb.image, _whole(climb.image))
         route = choose(laplacian_variance(crop), tools.threshold, light=tools.light, heavy=tools.heavy)
-        order = (network,) if network != "auto" else dict.fromkeys((route.network, tools.heavy))
-        for name in order:
+        for name in (network,) if network != AUTO else dict.fromkeys((route.network, tools.heavy)):
             began = perf_counter()
             restored = self._enlarged(crop, name, scale)
             symbols = _read_back(climb, region, restored)
@@ -196,9 +305,7 @@ class Ladder:
                 climb.add(symbols, self._role(name))
                 break
         climb.route = replace(route, network=name)
-        if binary:
-            restored = region.binarised(restored) if region else _thresholded(restored)
-        return Restoration(image=restored, network=name, outcome=self._outcome(climb))
+        return name, restored
 
     def _enlarged(self, crop: GreyImage, name: str, scale: int) -> GreyImage:
         """A crop through the named network, brought to ``scale``."""
@@ -232,6 +339,31 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
     return merged(
         *([moved(symbol, factor, (0, 0)) for symbol in engine.read(restored)] for engine in climb.tools.engines)
     )
+
+
+def _whole(image: GreyImage) -> float:
+    """What a picture without a region is resized by."""
+    return min(1.0, _WHOLE_SIDE / int(max(image.shape)))
+
+
+def _fused(climbs: Sequence[Climb]) -> list[Found]:
+    """What reads from the best readings of all frames added up, one for each place."""
+    tools, most = climbs[0].tools, climbs[0].effort.decoded_softly
+    sights = [Sight(frame, reading) for frame, climb in enumerate(climbs) for reading in climb.best_readings(most)]
+    found: list[Found] = []
+    for fusion in fusions(sights, most=most):
+        if not any(fusion.is_at(one.frame, one.symbol) for one in found):
+            found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
+    return found
+
+
+def _each_once(found: Iterable[Found]) -> list[Found]:
+    """Codes of several frames, each payload once, as the lowest rung and then the first frame read it."""
+    order = (*RUNGS, FUSED)
+    first: dict[tuple[str, bytes], Found] = {}
+    for one in sorted(found, key=lambda one: order.index(one.rung)):
+        first.setdefault((one.symbol.symbology, one.symbol.payload), one)
+    return list(first.values())
 
 
 def _thresholded(image: GreyImage) -> GreyImage:

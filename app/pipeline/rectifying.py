@@ -43,6 +43,16 @@ def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[Gr
     return image[low[1] : high[1], low[0] : high[0]], low
 
 
+def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: float) -> NDArray[np.float64]:
+    """The 3 x 3 matrix from the pixels of a crop, by number, to those of the picture.
+
+    Both count pixel centres, half a pixel from the outer edge.
+    """
+    to_modules = np.array([[1 / pixels, 0, 0.5 / pixels - margin], [0, 1 / pixels, 0.5 / pixels - margin], [0, 0, 1]])
+    to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    return np.asarray(to_centres @ homography(corners, modules) @ to_modules, dtype=np.float64)
+
+
 def rectify(
     image: GreyImage,
     corners: ArrayLike,
@@ -70,10 +80,7 @@ def rectify(
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         quad = quad * ratio
 
-    # Sampling points are pixel centres, half a pixel from the outer edge, in the crop as in the picture.
-    to_modules = np.array([[1 / pixels, 0, 0.5 / pixels - margin], [0, 1 / pixels, 0.5 / pixels - margin], [0, 0, 1]])
-    to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    matrix = to_centres @ homography(quad, modules) @ to_modules
+    matrix = crop_to_picture(quad, modules, pixels=pixels, margin=margin)
     side = round((modules + 2 * margin) * pixels)
     if displacement is None:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
