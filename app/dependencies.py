@@ -1,18 +1,18 @@
-"""What a route may ask for, as annotated aliases: the pipeline, the uploaded image, the request's id."""
+"""What a route may ask for, as annotated aliases: the pipeline, the options, the uploaded images, the request's id."""
 
 import binascii
 import sys
 from base64 import b64decode
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBody
-from app.schemas import Base64Upload
+from app.errors import InvalidImage, MalformedBody, MissingInput, TooManyFiles, UnsupportedBody
+from app.schemas import Base64Upload, DecodeOptions
 from app.service import Pipeline, Service
 
 
@@ -35,58 +35,78 @@ async def _request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
+async def _decode_options(options: Annotated[DecodeOptions, Query()]) -> DecodeOptions:
+    return options
+
+
 CurrentService = Annotated[Service, Depends(_service)]
 ReadyPipeline = Annotated[Pipeline, Depends(_pipeline)]
 RequestId = Annotated[str, Depends(_request_id)]
+DecodeQuery = Annotated[DecodeOptions, Depends(_decode_options)]
 
 FILE_FIELD: Final = "file"
-UPLOAD_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FILE_FIELD],
-                    "properties": {
-                        FILE_FIELD: {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "PNG, JPEG, WebP, BMP or GIF; of an animation the first frame is taken",
-                        }
-                    },
-                }
-            },
-            "application/json": {"schema": Base64Upload.model_json_schema()},
-        },
+_FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; of an animation the first frame is taken"
+_ONE_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+
+
+def _body(file: dict[str, Any]) -> dict[str, Any]:
+    form = {"type": "object", "required": [FILE_FIELD], "properties": {FILE_FIELD: file}}
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": Base64Upload.model_json_schema()},
     }
-}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+UPLOAD_BODY: Final = _body(_ONE_FILE | {"description": _FORMATS})
 """OpenAPI's view of an upload, which the framework cannot see: the body is parsed below, not by it."""
+FRAMES_BODY: Final = _body(
+    {
+        "type": "array",
+        "items": _ONE_FILE,
+        "minItems": 1,
+        "description": f"{_FORMATS}. One file; with `fuse=true` several parts of this name, each a frame",
+    }
+)
+"""The same of a call that takes several files."""
 
 
 class _InMemoryParser(MultiPartParser):
-    """Keeps parts in memory: the body is bounded already, and spooling would write photographs to disk."""
+    """Keeps parts in memory: the body is bounded already, and spooling would write photographs to disk.
+
+    Raises TooManyFiles with `refusal` where a form has more than `most` files, whatever their fields.
+    """
 
     spool_max_size = sys.maxsize
     complete = False
+
+    def __init__(self, request: Request, *, most: int, refusal: str) -> None:
+        super().__init__(request.headers, request.stream(), max_files=most + 1, max_fields=16)
+        self._most = most
+        self._refusal = refusal
+
+    def on_part_end(self) -> None:
+        super().on_part_end()
+        if sum(isinstance(item, UploadFile) for _, item in self.items) > self._most:
+            raise TooManyFiles(self._refusal)
 
     def on_end(self) -> None:
         self.complete = True
 
 
-async def _multipart_image(request: Request) -> bytes:
-    parser = _InMemoryParser(request.headers, request.stream(), max_files=1, max_fields=16)
+async def _multipart_images(request: Request, *, most: int, refusal: str) -> list[bytes]:
+    parser = _InMemoryParser(request, most=most, refusal=refusal)
     try:
         form = await parser.parse()
     except MultiPartException as exc:
         raise MalformedBody from exc
-    upload = form.get(FILE_FIELD)
     try:
         if not parser.complete:
             raise MalformedBody("The form ends before its closing boundary.")
-        if not isinstance(upload, UploadFile):
+        uploads = [upload for upload in form.getlist(FILE_FIELD) if isinstance(upload, UploadFile)]
+        if not uploads:
             raise MissingInput(f"The form needs a file in a field named {FILE_FIELD}.")
-        return await upload.read()
+        return [await upload.read() for upload in uploads]
     finally:
         await form.close()
 
@@ -104,22 +124,40 @@ async def _base64_image(request: Request) -> bytes:
         raise InvalidImage("image_base64 is not valid base64.") from exc
 
 
-async def _uploaded_image(request: Request, service: CurrentService, _: ReadyPipeline) -> bytes:
+async def _images(request: Request, service: Service, *, most: int, refusal: str) -> list[bytes]:
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
-            data = await _multipart_image(request)
+            images = await _multipart_images(request, most=most, refusal=refusal)
         elif kind == "application/json":
-            data = await _base64_image(request)
+            images = [await _base64_image(request)]
         elif kind:
             raise UnsupportedBody
         else:
             raise MissingInput(UnsupportedBody.default_detail)
     except ClientDisconnect as exc:
         raise MalformedBody("The request ended before its body did.") from exc
-    service.metrics.uploaded(len(data))
-    return data
+    for data in images:
+        service.metrics.uploaded(len(data))
+    return images
+
+
+async def _uploaded_image(request: Request, service: CurrentService, _: ReadyPipeline) -> bytes:
+    (image,) = await _images(request, service, most=1, refusal="One file at a time is restored.")
+    return image
+
+
+async def _uploaded_frames(
+    request: Request, service: CurrentService, _: ReadyPipeline, options: DecodeQuery
+) -> list[bytes]:
+    most = service.settings.max_frames
+    if options.fuse:
+        return await _images(request, service, most=most, refusal=f"At most {most} frames are fused in a request.")
+    refusal = f"One file at a time is read; with fuse=true up to {most} frames of one label are read together."
+    return await _images(request, service, most=1, refusal=refusal)
 
 
 UploadedImage = Annotated[bytes, Depends(_uploaded_image)]
 """Encoded bytes of the uploaded file, at most `max_upload_bytes`, nothing else checked."""
+UploadedFrames = Annotated[list[bytes], Depends(_uploaded_frames)]
+"""The same of each uploaded file: one, or with `fuse` at most `max_frames`."""

@@ -7,6 +7,7 @@
     │   ├── UnsupportedBody    415   neither multipart nor JSON
     │   ├── UnsupportedImage   415   bytes in a format that is not on the allow-list
     │   ├── MissingInput       422   no image in the request
+    │   ├── TooManyFiles       422   more files than the request may hold
     │   ├── InvalidImage       422   an allowed format whose content does not decode
     │   │   └── ImageTooLarge  422   more pixels than the service takes
     │   └── UnknownNetwork     422   a network that is not loaded
@@ -79,6 +80,13 @@ class MissingInput(RequestError):
     default_detail = "The request holds no image."
 
 
+class TooManyFiles(RequestError):
+    status = 422
+    title = "Too many files"
+    category = "too_many_files"
+    default_detail = "The request holds more files than the service accepts."
+
+
 class InvalidImage(RequestError):
     status = 422
     title = "Invalid image"
@@ -132,6 +140,7 @@ UPLOAD_ERRORS: Final = (
     UnsupportedBody,
     UnsupportedImage,
     MissingInput,
+    TooManyFiles,
     InvalidImage,
     ImageTooLarge,
     InternalError,

@@ -3,12 +3,12 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.pipeline import severity
 from app.pipeline.climbing import Effort, Found, Outcome, Stage
 from app.pipeline.imaging import GreyImage, encode_png
-from app.pipeline.ladder import Restoration
+from app.pipeline.ladder import AUTO, Restoration, View
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
@@ -30,7 +30,8 @@ class Code(Wire):
     version: int | None
     ec_level: str | None
     engine: str = Field(description="decoder that read it")
-    rung: str = Field(description="step of the ladder that made it readable")
+    rung: str = Field(description="step of the ladder that made it readable, or `fused`: only several frames together")
+    frame: int = Field(description="which of the files it lies in, counted from 0", examples=[0])
     position: Annotated[
         tuple[Point, Point, Point, Point],
         Field(
@@ -51,6 +52,7 @@ class Code(Wire):
             ec_level=symbol.ec_level,
             engine=symbol.engine,
             rung=found.rung,
+            frame=found.frame,
             position=symbol.corners,
         )
 
@@ -94,6 +96,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "ec_level": "M",
     "engine": "zxing",
     "rung": "light",
+    "frame": 0,
     "position": [[142.7, 245.5], [340.72, 224.38], [340.66, 445.04], [130.24, 453.0]],
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
@@ -134,8 +137,8 @@ class DecodeAnswer(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
-    image: ImageSize = Field(description="size of the image as stored")
-    route: Route | None = Field(description="null when no network ran")
+    image: ImageSize = Field(description="size of the image as stored, of several frames the first one's")
+    route: Route | None = Field(description="null when no region was routed to a network")
     trace: list[TraceEntry]
     truncated: bool = Field(description="true when there were more codes than an answer may hold")
     request_id: str
@@ -156,13 +159,16 @@ class FileAnswer(DecodeAnswer):
 
 
 class RestoreAnswer(Wire):
-    """The restored code as a PNG, beside what was read in it."""
+    """The restored code as a PNG, cut out or in its place in the picture, beside what was read in it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
     png_base64: str = Field(description="grey PNG of the restored code")
     restored: ImageSize = Field(description="size of that PNG")
-    network: str | None = Field(description="network that made it; null when none was needed")
+    network: str | None = Field(
+        description="network that made it; `modules` where it was drawn anew from its modules; null where none did",
+        examples=["modules", "lenet"],
+    )
     codes: list[Code]
     image: ImageSize = Field(description="size of the uploaded image as stored")
     route: Route | None
@@ -204,6 +210,12 @@ class DecodeOptions(BaseModel):
     effort: Effort | None = Field(
         default=None, description="how far up the ladder to go; the service's own default when left out"
     )
+    fuse: bool = Field(
+        default=False,
+        description="take several files as frames of one label, and read together what none shows well enough alone; "
+        "a payload is then answered once",
+        examples=[True],
+    )
 
 
 class RestoreOptions(BaseModel):
@@ -212,10 +224,29 @@ class RestoreOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: str = Field(
-        default="auto", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="`auto`, or a name that /models lists"
+        default=AUTO,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="`modules` draws the symbol anew from what was read module by module; a restoring network that "
+        "/models names takes that one; `auto` takes the modules where they decode, else the network that suits "
+        "the blur",
+        examples=["modules", "lenet"],
     )
-    scale: Literal["1", "4"] = Field(default="1", description="1 keeps the size, 4 enlarges by the x4 network")
-    binary: bool = Field(default=False, description="black and white instead of grey")
+    scale: Literal["1", "4"] = Field(
+        default="1", description="1 is 4 pixels a module, 4 is 16 by the x4 network; only 1 goes with `view=original`"
+    )
+    binary: bool = Field(default=False, description="the symbol redrawn dark and light instead of grey")
+    view: View = Field(
+        default=View.STRAIGHTENED,
+        description="`straightened`: the code cut out and upright; `original`: the whole picture, in grey and at its "
+        "own size, with the restored code painted over the damaged one in the greys of its paper and ink",
+        examples=[View.ORIGINAL],
+    )
+
+    @model_validator(mode="after")
+    def _original_has_its_own_size(self) -> Self:
+        if self.view is View.ORIGINAL and self.scale != "1":
+            raise ValueError("view=original keeps the size of the picture: scale must be 1")
+        return self
 
 
 class Base64Upload(BaseModel):

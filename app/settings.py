@@ -49,7 +49,8 @@ class Settings(BaseSettings):
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
     max_pixels: Annotated[int, Field(ge=1, le=PIXEL_CEILING)] = Field(
-        default=50_000_000, description="most pixels in an image, read from its header"
+        default=50_000_000, description="most pixels in all images of a request together, read from their headers"
     )
+    max_frames: PositiveInt = Field(default=8, description="most images that one request may have fused")
     max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import torch
 
+from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
 from training.loop import Run
 from training.recipes import RECIPES
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="training time, instead of the recipe's")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")
     parser.add_argument("--weights", type=Path, help="copy the finished checkpoint into this folder")
     arguments = parser.parse_args()
     if arguments.list or arguments.recipe is None:
@@ -34,7 +36,8 @@ def main() -> None:
     if arguments.minutes:
         config = dataclasses.replace(config, minutes=arguments.minutes)
     directory = arguments.out / arguments.recipe
-    Run(config, directory, device=arguments.device).train()
+    start = checkpoint.load(arguments.start) if arguments.start else None
+    Run(config, directory, device=arguments.device, start=start).train()
     if arguments.weights:
         shutil.copy2(directory / f"{config.name}{SUFFIX}", arguments.weights)
 

@@ -17,6 +17,7 @@ from training import degrade
 from training.symbols import random_symbol
 
 _SHARP = 6  # pixels a module at which a symbol is drawn before anything happens to it
+_READING_ODDS = (0.45, 0.08, 0.22, 0.08, 0.07, 0.1)  # of the kinds of blur, for the module reader
 _SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
@@ -198,7 +199,8 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
     module = rng.uniform(0.95, 2.6) if coarse else rng.uniform(2.2 if grainy else 2.6, 8.0)
     # In a part without finder patterns and quiet zone nothing tells what a long motion did.
     far = 1.0 if side == whole else 0.5
-    label = degrade.blur(label, rng, module=_SHARP, reach=0.15 if grainy else 0.35 if coarse else far)
+    reach_of_blur = 0.15 if grainy else 0.35 if coarse else far
+    label = degrade.blur(label, rng, module=_SHARP, reach=reach_of_blur, odds=_READING_ODDS)
     margin = QUIET_ZONE if side == whole else 0
     picture, corners, _ = _photograph(label, rng, modules=side - 2 * margin, module=module)
     if grainy:

@@ -144,12 +144,18 @@ def gaussian(image: Image, *, sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.05)), dtype=np.float32)
 
 
-def blur(image: Image, rng: Generator, *, module: float, reach: float = 1.0) -> Image:
+BLUR_ODDS = (0.55, 0.1, 0.11, 0.08, 0.06, 0.1)
+
+
+def blur(
+    image: Image, rng: Generator, *, module: float, reach: float = 1.0, odds: tuple[float, ...] = BLUR_ODDS
+) -> Image:
     """One of straight motion, shake, defocus, gaussian, motion with defocus, or none; ``module`` in pixels.
 
-    ``reach`` scales how far each goes: 1 is motion of up to 6.5 modules and defocus of up to 2.
+    ``reach`` scales how far each goes: 1 is motion of up to 6.5 modules and defocus of up to 2; ``odds`` are the six
+    kinds' chances, in that order.
     """
-    kind = rng.choice(6, p=(0.55, 0.1, 0.11, 0.08, 0.06, 0.1))
+    kind = rng.choice(6, p=odds)
     if kind in (0, 4):
         image = convolve(image, motion_kernel(rng, length=(0.5 + (6.5 * reach - 0.5) * rng.random() ** 0.6) * module))
     if kind == 1:

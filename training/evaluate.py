@@ -148,10 +148,10 @@ class Evaluation:
         self._tally(name).count(sample.symbol.payload, [s for s in symbols if s.engine == ZBar.name], symbols, seconds)
 
     def _cumulative(self, sample: Sample, climb: Climb, located: float) -> None:
-        """The module reader, with flattening where it does not read, with soft decoding where neither does."""
+        """The module reader, with soft decoding where it does not read, with flattening where neither does."""
         symbols: list[Symbol] = []
         seconds = located
-        for name, rung in (("modules", read_modules), ("+ flattened", read_flattened), ("+ soft", read_softly)):
+        for name, rung in (("modules", read_modules), ("+ soft", read_softly), ("+ flattened", read_flattened)):
             began = perf_counter()
             symbols = symbols or rung(climb)
             seconds += perf_counter() - began

@@ -41,7 +41,7 @@ def report(results: Iterable[Outcome]) -> Iterator[str]:
     totals: list[float] = []
     stages: dict[str, list[float]] = collections.defaultdict(list)
     for outcome in results:
-        sums: collections.Counter[str] = collections.Counter()
+        sums: dict[str, float] = collections.defaultdict(float)
         for stage in outcome.trace:
             if stage.stage not in _PLAIN:
                 sums[stage.stage] += 1000 * stage.seconds

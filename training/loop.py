@@ -74,7 +74,10 @@ class Run:
     """A run in ``directory``: ``state.safetensors`` to resume from, ``log.csv``, ``samples/*.png``, TensorBoard events,
     and ``NAME.safetensors``, the served form of the averaged weights, renewed at each save."""
 
-    def __init__(self, config: TrainConfig, directory: Path, *, device: str = "cpu") -> None:
+    def __init__(
+        self, config: TrainConfig, directory: Path, *, device: str = "cpu", start: Checkpoint | None = None
+    ) -> None:
+        """A run that is to resume ignores ``start``, the weights that a new one begins with instead of random ones."""
         torch.manual_seed(config.seed)
         self.config = config
         self.directory = directory
@@ -82,7 +85,10 @@ class Run:
         (directory / "samples").mkdir(parents=True, exist_ok=True)
         self.network = NETWORKS[config.architecture](**config.network).to(self.device)
         self.average = NETWORKS[config.architecture](**config.network).to(self.device).requires_grad_(False)
+        if start is not None:
+            self.network.load_state_dict(start.network.state_dict())
         self.average.load_state_dict(self.network.state_dict())
+        self.origin = {} if start is None else {"continues": dict(start.provenance)}
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
@@ -239,6 +245,7 @@ class Run:
                 "loss": getattr(config.loss, "__name__", type(config.loss).__name__),
                 "optimizer": f"AdamW lr {config.learning_rate:g} betas {config.betas} decay {config.weight_decay:g}",
                 "data": config.data,
+                **self.origin,
             },
         )
 

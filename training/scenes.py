@@ -247,7 +247,9 @@ def _with_code(
     label, cover, quiet = _label(rng, random_symbol(rng, version), pixels)
     far = quiet + size
     inner = np.array([[quiet, quiet], [far, quiet], [far, far], [quiet, far]], dtype=np.float64)
-    matrix = np.asarray(cv2.getPerspectiveTransform(inner.astype(np.float32), corners.astype(np.float32)))
+    matrix = np.asarray(
+        cv2.getPerspectiveTransform(inner.astype(np.float32), corners.astype(np.float32)), dtype=np.float64
+    )
     if rng.random() < 0.3:
         label, cover, corners = _bent(label, cover, rng, np.asarray(inner * pixels, dtype=np.float64), matrix, pixels)
     if rng.random() < 0.2:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.pipeline.imaging import GreyImage
 from app.pipeline.loading import Networks
 from app.pipeline.locating import FinderLocator, Locator, SightingLocator, WholePicture
-from app.pipeline.modules import LogOdds, ModuleReader
+from app.pipeline.modules import LogOdds, ModuleReader, surety
 from app.pipeline.reading import Corners, Engine, Symbol, ZBar, ZXing
 from app.pipeline.regions import Region, find_regions
 from app.pipeline.restoring import Restorer
@@ -45,6 +45,11 @@ class Effort(StrEnum):
     def decoded_softly(self) -> int:
         """Most readings that soft decoding is tried on."""
         return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 24}[self]
+
+    @property
+    def fused(self) -> int:
+        """Most readings of a frame that are compared with those of other frames."""
+        return {Effort.FAST: 0, Effort.BALANCED: 16, Effort.THOROUGH: 64}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class Reading:
     @property
     def surety(self) -> float:
         """How far the modules are from even odds, on average, 0 to 1, times how well the known patterns agree."""
-        return float(np.tanh(np.abs(self.log_odds) / 2).mean()) * self.region.registration.agreement
+        return surety(self.log_odds) * self.region.registration.agreement
 
     def decoded(self) -> NDArray[np.bool_] | None:
         """The symbol (True is dark) that soft decoding makes of it, mirrored too."""

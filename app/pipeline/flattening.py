@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.modules import LogOdds, ModuleReader, probability
+from app.pipeline.modules import LogOdds, ModuleReader, probability, surety
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import normalise
@@ -19,6 +19,7 @@ _DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpl
 _SOFTNESS = 1.2  # pixels of blur that make the expected picture comparable to a photograph
 _LONGEST = 3.0  # pixels of flow believed in one round
 _DAMPING = 0.8
+_PATIENCE = 2  # rounds in a row that make no module surer before it is given up
 
 
 def flatten(
@@ -26,16 +27,23 @@ def flatten(
 ) -> Iterator[tuple[GreyImage, LogOdds]]:
     """Crops of a code, straighter from round to round, and what is read from them; stop taking them when one decodes.
 
+    Ends by itself when the reading has not become surer for ``_PATIENCE`` rounds.
+
     ``crop`` and ``log_odds`` are what is known before: the canonical crop, dark on light, and its reading.
     """
     size = dimension(registration.version)
     displacement = np.zeros((*crop.shape, 2), dtype=np.float32)
+    surest, without_gain = surety(log_odds), 0
     for degree in _DEGREES:
         displacement += _DAMPING * _bend(crop, probability(log_odds), registration.version, degree)
         crop = rectify(image, registration.corners, size, displacement=displacement)
         crop = ~crop if registration.inverted else crop
         log_odds = reader.read([crop], registration.version)[0]
         yield crop, log_odds
+        without_gain = 0 if surety(log_odds) > surest else without_gain + 1
+        surest = max(surest, surety(log_odds))
+        if without_gain == _PATIENCE:
+            return
 
 
 def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int) -> NDArray[np.float32]:

@@ -144,9 +144,11 @@ _FORMATS: Final[tuple[tuple[bytes, Callable[[bytes], Header]], ...]] = (
 def read_header(data: bytes) -> Header:
     """Declared size and transparency, without decoding a pixel.
 
-    Raises UnsupportedImage unless the magic bytes are on the allow-list, InvalidImage when the header is cut short or
-    declares no area.
+    Raises UnsupportedImage unless the magic bytes are on the allow-list, InvalidImage when the file is empty or the
+    header is cut short or declares no area.
     """
+    if not data:
+        raise InvalidImage("The file is empty.")
     parser = next((parser for magic, parser in _FORMATS if data.startswith(magic)), None)
     if parser is None or (parser is _webp and data[8:12] != b"WEBP"):
         raise UnsupportedImage
@@ -164,8 +166,6 @@ def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
 
     Raises UnsupportedImage, ImageTooLarge (before any pixel is decoded) or InvalidImage.
     """
-    if not data:
-        raise InvalidImage("The file is empty.")
     header = read_header(data)
     if header.width * header.height > max_pixels:
         raise ImageTooLarge(

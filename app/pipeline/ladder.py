@@ -80,7 +80,7 @@ def read_modules(climb: Climb) -> list[Symbol]:
 
 
 def read_flattened(climb: Climb) -> list[Symbol]:
-    """The best readings, straightened along what was read."""
+    """The best readings, straightened along what was read; the straightest is decoded softly where none reads."""
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.flattened):
         region = reading.region
@@ -92,21 +92,28 @@ def read_flattened(climb: Climb) -> list[Symbol]:
             if read := region.read_modules(crop, log_odds, climb.tools.engines):
                 symbols = merged(symbols, read)
                 break
+        else:
+            straightest = max((one for one in climb.readings if one.region is region), key=lambda one: one.surety)
+            symbols = merged(symbols, _softly(straightest, climb.tools))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols
 
 
 def read_softly(climb: Climb) -> list[Symbol]:
-    """The best readings, flattened ones among them, with error correction that knows how sure each module is."""
+    """The best readings, with error correction that knows how sure each module is."""
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.decoded_softly):
         if not covered(reading.region.corners, symbols):
-            modules = reading.decoded()
-            symbols = merged(symbols, [] if modules is None else reading.read_decoded(modules, climb.tools.engines))
+            symbols = merged(symbols, _softly(reading, climb.tools))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols
+
+
+def _softly(reading: Reading, tools: Tools) -> list[Symbol]:
+    modules = reading.decoded()
+    return [] if modules is None else reading.read_decoded(modules, tools.engines)
 
 
 def read_light(climb: Climb) -> list[Symbol]:
@@ -154,11 +161,11 @@ LADDER: tuple[Rung, ...] = (
     Rung("variants", read_scaled_and_filtered),
     Rung("rectified", read_rectified),
     Rung("modules", read_modules),
+    Rung("soft", read_softly),
     Rung("flattened", read_flattened),
     Rung("light", read_light),
     Rung("heavy", read_heavy),
     Rung("upscale", read_upscaled),
-    Rung("soft", read_softly),
 )
 RUNGS = tuple(rung.name for rung in LADDER)
 _REDRAWING = ("modules", "flattened", "soft")  # rungs that tell every module
@@ -196,6 +203,14 @@ def _drawn(climb: Climb, symbol: Symbol) -> _Drawn:
             if [one.payload for one in again] == [symbol.payload]:
                 return _Drawn(reading.region, modules)
     return _as_read(readings[0])
+
+
+def _surest_region(climb: Climb) -> Region | None:
+    """The region that reads module by module, else the one that is read most surely; the climb finds nothing by it."""
+    if not climb.readings:
+        climb.timed("modules", partial(read_modules, climb))
+    readings = climb.best_readings(1)
+    return readings[0].region if readings else None
 
 
 def _as_read(reading: Reading) -> _Drawn:
@@ -249,8 +264,8 @@ class Ladder:
     ) -> Restoration:
         """A code of a picture, restored by ``network``, or by "modules": drawn anew as it was read module by module.
 
-        "auto" takes the modules where they decode, and otherwise, in the best region, what the routing unit chooses,
-        as the ladder does. "modules" takes them as they are where they do not decode.
+        "auto" takes the modules where they decode; otherwise the region whose modules are read most surely goes to the
+        network that the routing unit chooses. "modules" takes them as they are where they do not decode.
 
         Straightened, the answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet
         zone included; where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is
@@ -269,7 +284,7 @@ class Ladder:
         drawn = _redrawn(climb) if network in (AUTO, MODULES) else None
         if drawn is None and network == MODULES:
             drawn = next((_as_read(reading) for reading in climb.best_readings(1)), None)
-        region = drawn.region if drawn else climb.best_region()
+        region = drawn.region if drawn else _surest_region(climb)
         made: str | None = None
         if drawn:
             made, restored = MODULES, drawn.picture(scale if view is View.STRAIGHTENED else None)
@@ -348,10 +363,11 @@ def _whole(image: GreyImage) -> float:
 
 def _fused(climbs: Sequence[Climb]) -> list[Found]:
     """What reads from the best readings of all frames added up, one for each place."""
-    tools, most = climbs[0].tools, climbs[0].effort.decoded_softly
-    sights = [Sight(frame, reading) for frame, climb in enumerate(climbs) for reading in climb.best_readings(most)]
+    tools, effort = climbs[0].tools, climbs[0].effort
+    readings = [climb.best_readings(effort.fused) for climb in climbs]
+    sights = [Sight(frame, reading) for frame, best in enumerate(readings) for reading in best]
     found: list[Found] = []
-    for fusion in fusions(sights, most=most):
+    for fusion in fusions(sights, most=effort.decoded_softly):
         if not any(fusion.is_at(one.frame, one.symbol) for one in found):
             found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
     return found

@@ -11,6 +11,7 @@ from app.pipeline.regions import Region
 from app.pipeline.symbology import QUIET_ZONE, dimension
 
 _RIM = 1  # modules of quiet zone that are painted, too
+_SHADING = 4.0  # modules over which the light is averaged that the painted code is given
 _INK, _PAPER = 10, 90  # percentiles of a code's module means that are taken for its dark and its light
 
 
@@ -18,7 +19,7 @@ def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
     """A picture (H, W) with a region's code, and one module around it, painted over.
 
     ``symbol`` (S, S) shows the code dark on light with its quiet zone, at any whole number of pixels a module; its 0
-    becomes the ink of the code in the picture, its 255 the paper. It is laid on by the region's homography alone: bends
+    becomes the ink of the code in the picture, its 255 the paper, both lit as the code is there. It is laid on by the region's homography alone: bends
     of the paper that flattening took out are not put in again.
     """
     size = dimension(region.version)
@@ -32,8 +33,7 @@ def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
         warped = cv2.warpPerspective(picture, matrix, box.shape[::-1], flags=flags, borderMode=border)
         return np.asarray(warped, dtype=np.float32)
 
-    ink, paper = _levels(region)
-    painted = ink + (paper - ink) / 255 * laid(symbol.astype(np.float32))
+    painted = laid(_in_greys(symbol, region))
     whole = image.copy()
     covered = laid(_cover(symbol.shape[0], pixels))
     blended = covered * painted + (1 - covered) * box
@@ -57,8 +57,20 @@ def _cover(side: int, pixels: float) -> NDArray[np.float32]:
     return cover
 
 
-def _levels(region: Region) -> tuple[float, float]:
-    """Grey of the code's dark and of its light as it lies in the picture."""
-    inner = slice(QUIET_ZONE - _RIM, _RIM - QUIET_ZONE)
-    ink, paper = np.percentile(module_means(region.crop, region.version)[inner, inner], (_INK, _PAPER))
-    return (255 - ink, 255 - paper) if region.registration.inverted else (float(ink), float(paper))
+def _in_greys(symbol: GreyImage, region: Region) -> NDArray[np.float32]:
+    """A symbol (S, S) in the ink and paper of the code in the picture, lit as that is: brighter where it is brighter."""
+    rim = slice(QUIET_ZONE - _RIM, _RIM - QUIET_ZONE)
+    seen = module_means(region.crop, region.version)[rim, rim]
+    ink, paper = np.percentile(seen, (_INK, _PAPER))
+    if region.registration.inverted:
+        seen, ink, paper = 255 - seen, 255 - ink, 255 - paper
+    drawn = ink + (paper - ink) / np.float32(255) * symbol
+    light, evenly = (cv2.GaussianBlur(values, (0, 0), _SHADING) for values in (seen, _means(drawn, region)[rim, rim]))
+    shade = np.pad(light / np.maximum(evenly, 1), QUIET_ZONE - _RIM, mode="edge").astype(np.float32)
+    return np.asarray(np.clip(drawn * cv2.resize(shade, symbol.shape[::-1]), 0, 255), dtype=np.float32)
+
+
+def _means(drawn: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
+    """Mean of each module of a symbol with its quiet zone."""
+    size = dimension(region.version) + 2 * QUIET_ZONE
+    return np.asarray(cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA), dtype=np.float32)

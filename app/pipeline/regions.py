@@ -19,7 +19,7 @@ from app.pipeline.symbology import QUIET_ZONE, dimension, render
 
 _CREDIBLE = 0.5  # agreement from which a read is believed as it is
 _EXPLAINED = 0.6  # correlation that a read must reach where the agreement is lower
-_HOPELESS = 0.15  # agreement below which nothing is tried
+_HOPELESS = 0.3  # agreement below which nothing is tried
 _SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
 _LONGEST_SIDE = 32_766  # pixels that OpenCV can resample
 _HYPOTHESES = 2  # registrations kept of each candidate

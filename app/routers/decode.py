@@ -1,14 +1,13 @@
-"""POST /decode: every code in a picture."""
+"""POST /decode: every code in a picture, or in several pictures of one thing."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from app import errors
-from app.dependencies import UPLOAD_BODY, CurrentService, ReadyPipeline, RequestId, UploadedImage
+from app.dependencies import FRAMES_BODY, CurrentService, DecodeQuery, ReadyPipeline, RequestId, UploadedFrames
 from app.problems import described
-from app.schemas import DecodeAnswer, DecodeOptions
+from app.schemas import DecodeAnswer
 
 router = APIRouter(tags=["codes"])
 
@@ -16,12 +15,12 @@ router = APIRouter(tags=["codes"])
 @router.post(
     "/decode",
     summary="Read every QR code in a picture",
-    openapi_extra=UPLOAD_BODY,
+    openapi_extra=FRAMES_BODY,
     responses=described(*errors.UPLOAD_ERRORS),
 )
 async def decode(
-    data: UploadedImage,
-    options: Annotated[DecodeOptions, Query()],
+    frames: UploadedFrames,
+    options: DecodeQuery,
     pipeline: ReadyPipeline,
     service: CurrentService,
     request_id: RequestId,
@@ -29,8 +28,12 @@ async def decode(
     """A picture without a readable code is a result, not an error: 200 with an empty list of codes.
 
     Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
+
+    With `fuse=true` several parts named `file` are frames of one label. Each is read alone; where none gives a code (or
+    with `effort=thorough`) what was seen in them is added up, which reads codes that no single frame shows well enough.
     """
     effort = options.effort or service.settings.default_effort
-    outcome = await service.slots.run(partial(pipeline.read, data, effort=effort))
+    work = partial(pipeline.read_together, frames) if options.fuse else partial(pipeline.read, frames[0])
+    outcome = await service.slots.run(partial(work, effort=effort))
     service.metrics.record(outcome)
     return DecodeAnswer.of(outcome, request_id=request_id)

@@ -27,9 +27,12 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "model": RestoreAnswer,
         "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
-            "X-Qrestore-Network": {"description": "network that made it, or none", "schema": {"type": "string"}},
+            "X-Qrestore-Network": {
+                "description": "`modules`, the network that made it, or `none`",
+                "schema": {"type": "string"},
+            },
             "X-Qrestore-Route": {
-                "description": "laplacian_variance=..., threshold=...; absent when no network ran",
+                "description": "laplacian_variance=..., threshold=...; absent when the routing unit was not asked",
                 "schema": {"type": "string"},
             },
             "X-Qrestore-Codes": {"description": "number of codes read", "schema": {"type": "integer"}},
@@ -58,8 +61,12 @@ async def restore(
     request_id: RequestId,
     accept: Annotated[str, Header()] = PNG,
 ) -> Response:
-    """PNG by default; with `Accept: application/json` the PNG as base64, beside route, trace and codes."""
-    work = partial(pipeline.restore, data, network=options.network, scale=int(options.scale), binary=options.binary)
+    """PNG by default; with `Accept: application/json` the PNG as base64, beside route, trace and codes.
+
+    `view=straightened` cuts the code out and sets it upright; `view=original` paints it back into the whole picture.
+    """
+    scale, binary = int(options.scale), options.binary
+    work = partial(pipeline.restore, data, network=options.network, scale=scale, binary=binary, view=options.view)
     restoration = await service.slots.run(work)
     service.metrics.record(restoration.outcome)
     if prefers_json(accept):

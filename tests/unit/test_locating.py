@@ -150,18 +150,10 @@ def test_pictures_without_a_code_have_no_places(locator: Locator, shape: tuple[i
 
 def crop_of(version: int, margin: int, *, pixels: int = 4) -> GreyImage:
     """A code that fills the picture but for ``margin`` modules on each side."""
-    spare = 8 * (4 - margin)
     whole = code(version)
-    return np.asarray(
-        cv2.resize(
-            whole[spare:-spare][:, spare:-spare] if spare else whole,
-            None,
-            fx=pixels / 8,
-            fy=pixels / 8,
-            interpolation=cv2.INTER_AREA,
-        ),
-        np.uint8,
-    )
+    spare = 8 * (4 - margin)
+    inner = whole[spare : whole.shape[0] - spare, spare : whole.shape[0] - spare]
+    return np.asarray(cv2.resize(inner, None, fx=pixels / 8, fy=pixels / 8, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.mark.parametrize("margin", [0, 1, 2, 4])
@@ -218,13 +210,9 @@ def at(left: float, side: float, score: float) -> Candidate:
 
 
 def test_of_overlapping_candidates_the_best_is_kept() -> None:
-    apart, best, over, beside = at(200, 100, 0.5), at(0, 100, 0.9), at(30, 100, 0.8), at(40, 100, 0.7)
-    found = [
-        apart,
-        beside,
-        over,
-        best,
-    ]  # of ``best`` these two share 70 % and 60 % of a side: 0.54 and 0.43 of the union
+    best, apart = at(0, 100, 0.9), at(200, 100, 0.5)
+    over, beside = at(30, 100, 0.8), at(40, 100, 0.7)  # 0.54 and 0.43 of their union with the best is shared
+    found = [apart, beside, over, best]
     assert best_of_overlapping(found, limit=9, least=0.3) == [best, beside, apart]
     assert best_of_overlapping(found, limit=2, least=0.3) == [best, beside]
     assert best_of_overlapping(found, limit=9, least=0.6) == [best, beside]
