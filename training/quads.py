@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from app.models.quad_locator import CORNER_UNIT, STRIDE
-from app.pipeline.windows import standardise
+from app.pipeline.restoring import standardise
 from training.scenes import SceneCode, scene
 
 _MOST_CODES = 4

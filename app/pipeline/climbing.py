@@ -161,7 +161,8 @@ class Reading:
 
 @dataclass
 class Climb:
-    """What later rungs learn from earlier ones."""
+    """What later rungs learn from earlier ones: regions wave by wave, readings, and which of these were decoded softly
+    or flattened."""
 
     image: GreyImage
     effort: Effort
@@ -171,6 +172,8 @@ class Climb:
     found: list[Found] = field(default_factory=list)
     waves: list[list[Region]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    decoded: set[Reading] = field(default_factory=set)
+    flattened: set[Region] = field(default_factory=set)
 
     def add(self, symbols: Iterable[Symbol], rung: str) -> None:
         """Takes what a rung read, less what lies where a code was found before."""

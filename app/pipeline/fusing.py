@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.climbing import Reading, Tools, covered
+from app.pipeline.climbing import Climb, Found, Reading, Tools, covered
 from app.pipeline.modules import LogOdds
 from app.pipeline.reading import Symbol
 from app.pipeline.symbology import function_patterns
@@ -97,6 +97,18 @@ class Fusion:
             if modules is not None and (symbols := sight.reading.read_decoded(modules, tools.engines)):
                 return [(sight.frame, symbols[0])]
         return []
+
+
+def read_fused(climbs: Sequence[Climb]) -> list[Found]:
+    """What reads from the readings of all frames added up, of places that no frame read; one for each place."""
+    tools, effort = climbs[0].tools, climbs[0].effort
+    readings = [climb.best_readings(effort.fused) for climb in climbs]
+    sights = [Sight(frame, reading) for frame, best in enumerate(readings) for reading in best]
+    found: list[Found] = []
+    for fusion in fusions(sights, most=effort.decoded_softly):
+        if not any(fusion.is_at(one.frame, one.symbol) for one in found):
+            found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
+    return found
 
 
 def fusions(sights: Iterable[Sight], *, most: int) -> Iterator[Fusion]:

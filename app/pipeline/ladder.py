@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from math import ceil
 from time import perf_counter
 
 import cv2
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from app.errors import UnknownNetwork
 from app.pipeline.climbing import Climb, Effort, Found, Outcome, Reading, Stage, Tools, covered, merged, moved
 from app.pipeline.flattening import flatten
-from app.pipeline.fusing import FUSED, Sight, fusions
+from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import rebuilt
 from app.pipeline.painting import paint
@@ -25,7 +24,7 @@ from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-QUICK_WAVES = 2  # locators asked before the first network reads
+QUICK_WAVES = 3  # locators asked before what they found was tried in every way
 
 
 AUTO, MODULES = "auto", "modules"
@@ -68,15 +67,18 @@ def read_rectified(climb: Climb) -> list[Symbol]:
     )
 
 
-def read_modules(climb: Climb) -> list[Symbol]:
-    """Regions read module by module."""
+def read_modules(climb: Climb, *, waves: int | None = None) -> list[Symbol]:
+    """Regions read module by module, as ``waves`` locators see them or all of them do."""
+    read_before = {reading.region for reading in climb.readings}
 
     def read(region: Region) -> list[Symbol]:
+        if region in read_before:
+            return []
         log_odds = climb.tools.reader.read([region.crop], region.version)[0]
         climb.readings.append(Reading(region, region.crop, log_odds))
         return region.read_modules(region.crop, log_odds, climb.tools.engines)
 
-    return climb.read_each(read)
+    return climb.read_each(read, waves=waves)
 
 
 def read_flattened(climb: Climb) -> list[Symbol]:
@@ -84,8 +86,9 @@ def read_flattened(climb: Climb) -> list[Symbol]:
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.flattened):
         region = reading.region
-        if covered(region.corners, symbols):
+        if covered(region.corners, symbols) or region in climb.flattened:
             continue
+        climb.flattened.add(region)
         rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
         for crop, log_odds in rounds:
             climb.readings.append(Reading(region, crop, log_odds))
@@ -104,7 +107,8 @@ def read_softly(climb: Climb) -> list[Symbol]:
     """The best readings, with error correction that knows how sure each module is."""
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.decoded_softly):
-        if not covered(reading.region.corners, symbols):
+        if not covered(reading.region.corners, symbols) and reading not in climb.decoded:
+            climb.decoded.add(reading)
             symbols = merged(symbols, _softly(reading, climb.tools))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
@@ -160,6 +164,10 @@ LADDER: tuple[Rung, ...] = (
     Rung("direct", read_direct),
     Rung("variants", read_scaled_and_filtered),
     Rung("rectified", read_rectified),
+    Rung("modules", partial(read_modules, waves=QUICK_WAVES)),
+    Rung("soft", read_softly),
+    Rung("flattened", read_flattened),
+    # The same again where slower locators see more.
     Rung("modules", read_modules),
     Rung("soft", read_softly),
     Rung("flattened", read_flattened),
@@ -167,7 +175,7 @@ LADDER: tuple[Rung, ...] = (
     Rung("heavy", read_heavy),
     Rung("upscale", read_upscaled),
 )
-RUNGS = tuple(rung.name for rung in LADDER)
+RUNGS = tuple(dict.fromkeys(rung.name for rung in LADDER))
 _REDRAWING = ("modules", "flattened", "soft")  # rungs that tell every module
 
 
@@ -179,8 +187,8 @@ class _Drawn:
     modules: NDArray[np.bool_]
 
     def picture(self, scale: int | None) -> GreyImage:
-        """The clean symbol at so many times ``PIXELS_PER_MODULE``; at None no coarser than in the picture."""
-        pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, ceil(self.region.module))
+        """The clean symbol at so many times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""
+        pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, round(self.region.module))
         return render(self.modules, pixels=pixels)
 
 
@@ -203,14 +211,6 @@ def _drawn(climb: Climb, symbol: Symbol) -> _Drawn:
             if [one.payload for one in again] == [symbol.payload]:
                 return _Drawn(reading.region, modules)
     return _as_read(readings[0])
-
-
-def _surest_region(climb: Climb) -> Region | None:
-    """The region that reads module by module, else the one that is read most surely; the climb finds nothing by it."""
-    if not climb.readings:
-        climb.timed("modules", partial(read_modules, climb))
-    readings = climb.best_readings(1)
-    return readings[0].region if readings else None
 
 
 def _as_read(reading: Reading) -> _Drawn:
@@ -245,7 +245,7 @@ class Ladder:
         trace = [stage for climb in climbs for stage in climb.trace]
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
             began = perf_counter()
-            fused = _fused(climbs)
+            fused = read_fused(climbs)
             trace.append(Stage(FUSED, perf_counter() - began, len(fused)))
             found += fused
         routes = [climb.route for climb in sorted(climbs, key=lambda climb: not climb.found) if climb.route]
@@ -264,8 +264,8 @@ class Ladder:
     ) -> Restoration:
         """A code of a picture, restored by ``network``, or by "modules": drawn anew as it was read module by module.
 
-        "auto" takes the modules where they decode; otherwise the region whose modules are read most surely goes to the
-        network that the routing unit chooses. "modules" takes them as they are where they do not decode.
+        Networks get the region whose modules are read most surely. "auto" takes the modules where they decode, and else
+        the network that the routing unit chooses; "modules" takes them as they are where they do not decode.
 
         Straightened, the answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet
         zone included; where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is
@@ -282,9 +282,12 @@ class Ladder:
             raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
         climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools)
         drawn = _redrawn(climb) if network in (AUTO, MODULES) else None
-        if drawn is None and network == MODULES:
-            drawn = next((_as_read(reading) for reading in climb.best_readings(1)), None)
-        region = drawn.region if drawn else _surest_region(climb)
+        if network not in (AUTO, MODULES):
+            climb.timed("modules", partial(read_modules, climb))  # which region is the code
+        surest = next(iter(climb.best_readings(1)), None)
+        if drawn is None and surest and network == MODULES:
+            drawn = _as_read(surest)
+        region = drawn.region if drawn else surest.region if surest else None
         made: str | None = None
         if drawn:
             made, restored = MODULES, drawn.picture(scale if view is View.STRAIGHTENED else None)
@@ -359,18 +362,6 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
 def _whole(image: GreyImage) -> float:
     """What a picture without a region is resized by."""
     return min(1.0, _WHOLE_SIDE / int(max(image.shape)))
-
-
-def _fused(climbs: Sequence[Climb]) -> list[Found]:
-    """What reads from the best readings of all frames added up, one for each place."""
-    tools, effort = climbs[0].tools, climbs[0].effort
-    readings = [climb.best_readings(effort.fused) for climb in climbs]
-    sights = [Sight(frame, reading) for frame, best in enumerate(readings) for reading in best]
-    found: list[Found] = []
-    for fusion in fusions(sights, most=effort.decoded_softly):
-        if not any(fusion.is_at(one.frame, one.symbol) for one in found):
-            found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
-    return found
 
 
 def _each_once(found: Iterable[Found]) -> list[Found]:

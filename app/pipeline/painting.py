@@ -19,8 +19,8 @@ def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
     """A picture (H, W) with a region's code, and one module around it, painted over.
 
     ``symbol`` (S, S) shows the code dark on light with its quiet zone, at any whole number of pixels a module; its 0
-    becomes the ink of the code in the picture, its 255 the paper, both lit as the code is there. It is laid on by the region's homography alone: bends
-    of the paper that flattening took out are not put in again.
+    becomes the ink of the code in the picture, its 255 the paper, both lit as the code is there. It is laid on by the
+    region's homography alone: bends of the paper that flattening took out are not put in again.
     """
     size = dimension(region.version)
     symbol = _shrunk(symbol, size, region.module)
@@ -58,7 +58,7 @@ def _cover(side: int, pixels: float) -> NDArray[np.float32]:
 
 
 def _in_greys(symbol: GreyImage, region: Region) -> NDArray[np.float32]:
-    """A symbol (S, S) in the ink and paper of the code in the picture, lit as that is: brighter where it is brighter."""
+    """A symbol (S, S) in the ink and paper of the code in the picture, brighter where that is brighter."""
     rim = slice(QUIET_ZONE - _RIM, _RIM - QUIET_ZONE)
     seen = module_means(region.crop, region.version)[rim, rim]
     ink, paper = np.percentile(seen, (_INK, _PAPER))

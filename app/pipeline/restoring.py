@@ -23,6 +23,13 @@ def normalise(crop: GreyImage) -> NDArray[np.float32]:
     return np.asarray(np.clip(stretched, 0, 1), dtype=np.float32)
 
 
+def standardise(picture: GreyImage) -> NDArray[np.float32]:
+    """Zero mean and unit deviation; a flat picture becomes 0."""
+    values = picture.astype(np.float32)
+    values -= values.mean()
+    return np.asarray(values / max(float(values.std()), 1.0), dtype=np.float32)
+
+
 def pad(crop: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
     """Repeats the right and bottom border until both sides are multiples of ``multiple``."""
     height, width = crop.shape

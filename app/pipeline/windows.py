@@ -19,7 +19,7 @@ from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
 from app.pipeline.rectifying import homography, rectify, side_length
-from app.pipeline.restoring import dense_autocast
+from app.pipeline.restoring import dense_autocast, standardise
 from app.pipeline.symbology import VERSIONS, dimension
 
 _WINDOW = 256  # pixels a side: what the network was trained on
@@ -41,13 +41,6 @@ class _Level:
 
     factor: float
     picture: GreyImage
-
-
-def standardise(picture: GreyImage) -> NDArray[np.float32]:
-    """Zero mean and unit deviation; a flat picture becomes 0."""
-    values = picture.astype(np.float32)
-    values -= values.mean()
-    return np.asarray(values / max(float(values.std()), 1.0), dtype=np.float32)
 
 
 class WindowLocator:

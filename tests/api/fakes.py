@@ -1,12 +1,14 @@
 """A ladder that answers what it is told to, so that HTTP is tested apart from reading."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from app.errors import UnknownNetwork
+from app.pipeline.climbing import Effort, Found, Outcome, Stage
 from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import Effort, Found, Outcome, Restoration, Stage
+from app.pipeline.ladder import Restoration, View
 from app.pipeline.reading import Symbol
 from app.pipeline.severity import Route
 
@@ -38,8 +40,22 @@ class FakeLadder:
         self.calls.append({"effort": effort, "shape": image.shape})
         return self._outcome(image)
 
-    def restore(self, image: GreyImage, *, network: str = "auto", scale: int = 1, binary: bool = False) -> Restoration:
-        self.calls.append({"network": network, "scale": scale, "binary": binary})
+    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
+        """Finds the symbols in the last frame."""
+        self.calls.append({"effort": effort, "shapes": [frame.shape for frame in frames]})
+        outcome = self._outcome(frames[0])
+        return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
+
+    def restore(
+        self,
+        image: GreyImage,
+        *,
+        network: str = "auto",
+        scale: int = 1,
+        binary: bool = False,
+        view: View = View.STRAIGHTENED,
+    ) -> Restoration:
+        self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view})
         if network not in {"auto", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.ladder import Effort
+from app.pipeline.climbing import Effort
 from app.pipeline.severity import Route
 from tests.api.fakes import FakeLadder, symbol
 

@@ -14,7 +14,8 @@ from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline import windows
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate
-from app.pipeline.windows import WindowLocator, standardise
+from app.pipeline.restoring import standardise
+from app.pipeline.windows import WindowLocator
 from tests.helpers import square_at
 
 Quad = NDArray[np.float64]
