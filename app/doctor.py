@@ -93,17 +93,15 @@ def _zbar() -> Check:
 def _weights(folder: Path) -> Check:
     name = "weights"
     fix = f"git checkout -- {folder}"
-    restoring = _import("app.pipeline.restoring")
+    loading = _import("app.pipeline.loading")
     errors = _import("app.errors")
-    if isinstance(restoring, str) or isinstance(errors, str):
+    if isinstance(loading, str) or isinstance(errors, str):
         return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
     try:
-        networks = restoring.load_restorers(folder, "cpu")
+        networks = loading.load_networks(folder, "cpu")
     except errors.InvalidCheckpoint as exc:
         return Check(name, good=False, found=str(exc), fix=fix)
-    if not networks:
-        return Check(name, good=False, found=f"no checkpoint in {folder}", fix=fix)
-    return Check(name, good=True, found=", ".join(networks))
+    return Check(name, good=True, found=", ".join(card.name for card in networks.cards))
 
 
 def _port(host: str, port: int) -> Check:

@@ -41,6 +41,7 @@ class TestAnswer:
                     "ec_level": "M",
                     "engine": "zxing",
                     "rung": "direct",
+                    "frame": 0,
                     "position": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
                 }
             ],
@@ -142,7 +143,7 @@ class TestRefusals:
             ({"content": b"--x\r\nfoo", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
             ({"files": {"other": b"x"}}, 422),
             ({"data": {"file": "text"}, "files": {"other": b"x"}}, 422),
-            ({"files": [("file", b"x"), ("file", b"y")]}, 400),
+            ({"files": [("file", b"x"), ("file", b"y")]}, 422),
             ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
             ({"json": {}}, 422),
             ({"json": {"image_base64": 7}}, 422),

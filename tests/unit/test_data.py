@@ -139,3 +139,125 @@ def test_patches_show_what_their_clean_counterparts_show() -> None:
         assert at_place > moved
         correlations.append(at_place)
     assert np.median(correlations) > 0.7
+
+
+# --- for the module reader ------------------------------------------------------------------------------------------
+
+
+def reading(seed: int, version: int, *, window: int = 41) -> ReadingSample:
+    return reading_sample(np.random.default_rng(seed), version, window=window)
+
+
+@pytest.mark.parametrize(("version", "side"), [(1, 29), (4, 41), (5, 41), (20, 41)])
+def test_reading_samples_are_windows_of_the_module_grid(version: int, side: int) -> None:
+    for seed in range(4):
+        sample = reading(seed, version)
+        assert sample.crop.shape == (4 * side, 4 * side)
+        assert sample.dark.shape == (side, side)
+        assert sample.planes.shape == (4, side, side)
+        assert sample.crop.dtype == sample.planes.dtype == np.float32
+        assert 0 <= sample.crop.min() < sample.crop.max() <= 1
+
+
+@pytest.mark.parametrize("version", [1, 3, 7, 20])
+def test_what_is_known_of_a_window_is_true_of_it(version: int) -> None:
+    for seed in range(6):
+        sample = reading(seed, version)
+        known, value = sample.planes[0] == 1, sample.planes[1]
+        assert np.array_equal(value[known] == 1, sample.dark[known])
+        assert (value[~known] == 0).all()
+        assert 0.3 < sample.dark[~known].mean() < 0.7
+
+
+def test_windows_of_large_symbols_are_parts_that_lie_where_their_planes_say() -> None:
+    corners = set()
+    for seed in range(12):
+        sample = reading(seed, 20)
+        whole = planes(20)
+        steps = (np.unique(sample.planes[axis]) for axis in (2, 3))
+        column, row = (int(np.argmin(np.abs(whole[2, 0] - along[0]))) for along in steps)
+        assert np.array_equal(sample.planes, whole[:, row : row + 41, column : column + 41])
+        corners.add((row, column))
+    assert len(corners) > 9
+    assert max(row for row, _ in corners) > 45
+    assert max(column for _, column in corners) > 45
+
+
+def test_most_reading_samples_still_show_their_modules() -> None:
+    """Degraded as they are: parts of large symbols as well as whole small ones."""
+    for version, window in ((3, 41), (12, 41), (12, 73)):
+        agreements = []
+        for seed in range(16):
+            sample = reading(seed, version, window=window)
+            size = sample.dark.shape[0]
+            means = sample.crop.reshape(size, 4, size, 4).mean(axis=(1, 3))
+            unknown = sample.planes[0] == 0
+            agreements.append(-np.corrcoef(means[unknown], sample.dark[unknown])[0, 1])
+        assert np.median(agreements) > 0.4
+        assert np.mean(np.array(agreements) > 0.1) > 0.7
+
+
+def test_corner_error_moves_the_reading() -> None:
+    exact, off = (reading_sample(np.random.default_rng(7), 2, window=41, corner_error=error) for error in (1e-9, 2.0))
+    assert np.array_equal(exact.dark, off.dark)
+    assert not np.array_equal(exact.crop, off.crop)
+
+
+def test_reading_batches_are_samples_of_one_version() -> None:
+    batch, same, other = (reading_batch(np.random.default_rng(seed), size=3, window=41) for seed in (1, 1, 2))
+    assert batch.dark is not None
+    assert batch.planes is not None
+    side = batch.dark.shape[-1]
+    assert batch.degraded.shape == (3, 1, 4 * side, 4 * side)
+    assert batch.clean.shape == batch.dark.shape == (3, 1, side, side)
+    assert batch.planes.shape == (3, 4, side, side)
+    assert torch.equal(batch.clean, 1 - batch.dark)
+    assert set(batch.dark.unique().tolist()) == {0, 1}
+    assert batch.inputs == (batch.degraded, batch.planes)
+    known = batch.planes[:, :1] == 1
+    assert torch.equal((batch.planes[:, 1:2] == 1)[known], batch.dark.bool()[known])
+    assert equal(batch, same)
+    assert not equal(batch, other)
+
+
+def test_all_versions_are_read_small_ones_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def watched(rng: np.random.Generator, version: int, *, window: int) -> ReadingSample:
+        drawn.append(version)
+        return ReadingSample(np.zeros((4, 4), np.float32), np.zeros((1, 1), np.bool_), np.zeros((4, 1, 1), np.float32))
+
+    monkeypatch.setattr("training.data.reading_sample", watched)
+    for seed in range(2000):
+        reading_batch(np.random.default_rng(seed), size=1, window=41)
+    assert set(drawn) == set(VERSIONS)
+    assert drawn.count(1) > 3 * drawn.count(5) > 3 * drawn.count(12)
+
+
+def test_batches_move_whole() -> None:
+    batch = reading_batch(np.random.default_rng(3), size=2, window=29)
+    moved = batch.to(torch.device("meta"))
+    assert all(part is not None and part.is_meta for part in vars(moved).values())
+    assert [part.shape for part in moved.inputs] == [part.shape for part in batch.inputs]
+    assert aligned(0).to(torch.device("meta")).planes is None
+    assert aligned(0).inputs[0].shape == aligned(0).degraded.shape
+
+
+# --- symbols as they are printed ------------------------------------------------------------------------------------
+
+
+def test_dots_stand_for_dark_modules_outside_the_finder_patterns() -> None:
+    modules = random_symbol(np.random.default_rng(4), 2)
+    squares, dots = draw_symbol(modules, pixels=8), draw_dots(np.random.default_rng(4), modules, pixels=8)
+    assert dots.shape == squares.shape == (200, 200)
+    assert dots.dtype == squares.dtype == np.float32
+    for corner in (np.s_[:56, :56], np.s_[:56, -56:], np.s_[-56:, :56]):
+        assert np.array_equal(dots[corner], squares[corner])
+    cells = dots.reshape(25, 8, 25, 8)
+    assert np.array_equal(cells[:, 3:5, :, 3:5].mean(axis=(1, 3)) < 0.5, modules)
+    outside = modules.copy()
+    outside[:7, :7] = outside[:7, -7:] = outside[-7:, :7] = False
+    assert (cells[:, 0, :, 0][outside] == 1).all()
+    ink = 1 - cells.mean(axis=(1, 3))[outside]
+    assert np.ptp(ink) < 1e-6
+    assert 0.3 < ink[0] < 0.85

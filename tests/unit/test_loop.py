@@ -11,10 +11,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.models.checkpoint import load
+from tests.helpers import TINY
 from training.data import CropBatch, aligned_batch
 from training.loop import Run, TrainConfig, read_log
 from training.losses import decoding_loss, pixel_loss
 from training.progress import Progress
+from training.recipes import RECIPES
 
 _FOREVER = 1e9
 """Minutes so many that the learning rate, which falls with the clock, does not fall within a test."""
@@ -57,6 +59,31 @@ def test_a_resumed_run_is_the_undisturbed_run(tmp_path: Path) -> None:
     assert loss == expected
     assert resumed.clock.step == 6
     assert all(torch.equal(one, other) for one, other in zip(weights(resumed), weights(undisturbed), strict=True))
+
+
+def small(recipe: str) -> TrainConfig:
+    """A recipe with a tiny network and two samples a batch; all else is its own."""
+    whole = RECIPES[recipe]()
+    return replace(
+        whole, network=TINY[whole.architecture], make_batch=partial(whole.make_batch, size=2), picture_every=2
+    )
+
+
+@pytest.mark.parametrize("recipe", ["module-reader", "quad-locator"])
+def test_recipes_of_every_kind_run_and_resume(recipe: str, tmp_path: Path) -> None:
+    chosen = replace(small(recipe), minutes=_FOREVER)
+    undisturbed = started(tmp_path / "whole", chosen)
+    expected = undisturbed.train(stop_after=4)
+    started(tmp_path / "parts", chosen).train(stop_after=3)
+    resumed = Run(chosen, tmp_path / "parts")
+    assert resumed.train(stop_after=1) == expected
+    assert np.isfinite(expected)
+    assert all(torch.equal(one, other) for one, other in zip(weights(resumed), weights(undisturbed), strict=True))
+    served = load(tmp_path / "whole" / f"{recipe}.safetensors")
+    assert served.architecture == chosen.architecture
+    assert served.provenance["loss"] == {"module-reader": "reading_loss", "quad-locator": "quad_loss"}[recipe]
+    for name in ("0000002", "0000004"):
+        assert (tmp_path / "whole" / "samples" / f"{name}.png").stat().st_size > 1000
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
@@ -134,6 +161,37 @@ def test_the_log_bears_a_last_step_beyond_the_planned_time(tmp_path: Path) -> No
     log.update(step=20, seconds=4.0, loss=1.0, module_error=0.5, gradient_norm=1.0, rate=0.0)
     log.close()
     assert [row["seconds"] for row in read_log(tmp_path)] == [4.0]
+
+
+# --- spikes ---------------------------------------------------------------------------------------------------------
+
+
+def moved_in(directory: Path, steps: int, **changes: object) -> bool:
+    """Whether the weights move in the step after so many."""
+    run = started(directory, config(**changes))
+    if steps:
+        run.train(stop_after=steps)
+    before = [value.clone() for value in weights(run)]
+    run.train(stop_after=1)
+    return not all(torch.equal(one, other) for one, other in zip(before, weights(run), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("steps", "spike", "moves"), [(0, 1e-9, True), (1, 1e-9, True), (2, 1e-9, False), (2, 1e9, True)]
+)
+def test_after_the_warmup_a_gradient_that_is_too_long_moves_nothing(
+    tmp_path: Path, steps: int, spike: float, moves: bool
+) -> None:
+    assert moved_in(tmp_path, steps, spike=spike, warmup_steps=2) is moves
+
+
+def test_after_the_warmup_a_gradient_that_is_not_finite_moves_nothing(tmp_path: Path) -> None:
+    factors = iter([1.0] * 9 + [float("nan")])  # eight passes are for timing
+
+    def breaking(restored: Tensor, batch: CropBatch) -> Tensor:
+        return decoding_loss(restored, batch) * next(factors)
+
+    assert not moved_in(tmp_path, 1, loss=breaking, warmup_steps=1)
 
 
 # --- averaged weights -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from training.data import CropBatch
-from training.losses import decoding_loss, module_error, module_logits, pixel_loss
+from training.losses import decoding_loss, module_error, module_logits, pixel_loss, reading_error, reading_loss
 
 SIDE = 9  # modules of a made-up symbol of 1 x 1 module in its quiet zone
 
@@ -84,3 +84,61 @@ def test_module_error_is_the_share_of_wrong_modules() -> None:
     one_wrong[0, :, 16:20, 16:20] = 0.51
     one_wrong[:, :, :16] = 0  # the quiet zone does not count
     assert module_error(one_wrong, truth) == 1 / 8
+
+
+# --- of the module reader -------------------------------------------------------------------------------------------
+
+
+def window() -> CropBatch:
+    """Two windows of 2 x 3 modules; the standard fixes the first row of the first and all but one of the second."""
+    dark = torch.tensor([[[[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]], [[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]])
+    planes = torch.zeros(2, 4, 2, 3)
+    planes[0, 0, 0] = 1
+    planes[1, 0] = 1
+    planes[1, 0, 1, 2] = 0
+    return CropBatch(degraded=torch.zeros(2, 1, 8, 12), clean=1 - dark, dark=dark, planes=planes)
+
+
+def test_reading_loss_by_hand() -> None:
+    """The mean over the four modules that nobody knows, whichever window they are in."""
+    truth = window()
+    assert truth.dark is not None
+    assert float(reading_loss(torch.zeros(2, 1, 2, 3), truth)) == pytest.approx(math.log(2))
+    sure = torch.where(truth.dark == 1, 3.0, -3.0)
+    assert float(reading_loss(sure, truth)) == pytest.approx(math.log1p(math.exp(-3)), rel=1e-5)
+    sure[1, 0, 1, 2] = -3.0
+    expected = (3 * math.log1p(math.exp(-3)) + math.log1p(math.exp(3))) / 4
+    assert float(reading_loss(sure, truth)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_known_modules_do_not_count_in_readings() -> None:
+    truth = window()
+    assert truth.dark is not None
+    assert truth.planes is not None
+    log_odds = torch.where(truth.dark == 1, 3.0, -3.0)
+    wrong = torch.where(truth.planes[:, :1] == 1, -9 * log_odds, log_odds).requires_grad_()
+    loss = reading_loss(wrong, truth)
+    assert float(loss) == pytest.approx(math.log1p(math.exp(-3)), rel=1e-5)
+    assert reading_error(wrong, truth) == 0
+    loss.backward()
+    assert wrong.grad is not None
+    assert (wrong.grad[truth.planes[:, :1] == 1] == 0).all()
+    assert (wrong.grad[truth.planes[:, :1] == 0] != 0).all()
+
+
+def test_reading_error_is_the_share_of_unknown_modules_that_are_wrong() -> None:
+    truth = window()
+    assert truth.dark is not None
+    log_odds = torch.where(truth.dark == 1, 0.1, -0.1)
+    assert reading_error(log_odds, truth) == 0
+    assert reading_error(-log_odds, truth) == 1
+    log_odds[0, 0, 1, 0] *= -1
+    assert reading_error(log_odds, truth) == 0.25
+
+
+def test_readings_need_a_grid_and_what_is_known_of_it() -> None:
+    clean = torch.ones(1, 1, 2, 2)
+    for unfit in (batch(clean), batch(clean, torch.zeros_like(clean))):
+        for judge in (reading_loss, reading_error):
+            with pytest.raises(ValueError, match="grid"):
+                judge(clean, unfit)

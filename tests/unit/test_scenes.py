@@ -127,7 +127,7 @@ def test_corners_are_truly_at_the_symbol(monkeypatch: pytest.MonkeyPatch) -> Non
     assert np.median(there) > 0.95
     assert (there > beside).all()
     assert np.mean(there > turned) > 0.95  # a few are hidden behind logos and strokes
-    assert np.mean(there > 0.8) > 0.9
+    assert np.mean(there > 0.7) > 0.85
 
 
 def test_corners_of_bent_labels_are_where_the_bend_moved_them() -> None:
