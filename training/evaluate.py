@@ -7,7 +7,7 @@ bytes equal the truth.
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
 from app.pipeline.climbing import Climb, Effort, Tools
 from app.pipeline.ladder import (
+    MODULES,
     QUICK_WAVES,
     Ladder,
     read_direct,
@@ -151,7 +152,7 @@ class Evaluation:
         """The module reader, with soft decoding where it does not read, with flattening where neither does."""
         symbols: list[Symbol] = []
         seconds = located
-        for name, rung in (("modules", read_modules), ("+ soft", read_softly), ("+ flattened", read_flattened)):
+        for name, rung in ((MODULES, read_modules), ("+ soft", read_softly), ("+ flattened", read_flattened)):
             began = perf_counter()
             symbols = symbols or rung(climb)
             seconds += perf_counter() - began
@@ -189,11 +190,15 @@ def evaluate(tools: Tools, name: str, count: int) -> dict[str, Tally]:
     return evaluation.tallies
 
 
-def _record(weights: Path, results: dict[str, dict[str, Tally]]) -> None:
-    """Writes each network's own rates into its checkpoint's header; sets measured before and not now are kept."""
+def _record(weights: Path, results: dict[str, dict[str, Tally]], rows: Mapping[str, str]) -> None:
+    """Writes each network's own rates into its checkpoint's header; sets measured before and not now are kept.
+
+    ``rows`` says which row is a network's where that is not called by its name.
+    """
     for path in sorted(weights.glob(f"*{SUFFIX}")):
         card = checkpoint.load(path)
-        rates = {name: tallies[card.name].figures() for name, tallies in results.items() if card.name in tallies}
+        row = rows.get(card.name, card.name)
+        rates = {name: tallies[row].figures() for name, tallies in results.items() if row in tallies}
         if rates:
             before = card.measured.get("decode")
             known = before if isinstance(before, dict) else {}
@@ -225,7 +230,7 @@ def main() -> None:
         }
         arguments.json.write_text(json.dumps(figures, indent=1))
     if arguments.record:
-        _record(arguments.weights, results)
+        _record(arguments.weights, results, {arguments.reader: MODULES, arguments.locator: MODULES})
 
 
 if __name__ == "__main__":

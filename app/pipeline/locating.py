@@ -98,7 +98,7 @@ _ENLARGED_BELOW = 300_000
 _STEP = 2 ** (-1 / 3)
 _SMALLEST_SIDE = 48
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
-_LARGEST_CROP = 256  # pixels a side up to which a picture may be a crop that shows a code and nothing else
+_LARGEST_CROP = 320  # pixels a side up to which a picture may be a crop that shows a code and nothing else
 _MARGINS = (4, 2, 1, 0)  # widths of quiet zone, in modules, that a whole picture may have
 
 

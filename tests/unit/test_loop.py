@@ -125,6 +125,29 @@ def test_state_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_a_run_may_begin_with_given_weights(tmp_path: Path) -> None:
+    first = started(tmp_path / "first")
+    first.train(stop_after=2)
+    given = load(tmp_path / "first" / "tiny.safetensors")
+    second = Run(config(seed=6), tmp_path / "second", start=given)
+    for key, value in given.network.state_dict().items():
+        assert torch.equal(second.network.state_dict()[key], value)
+        assert torch.equal(second.average.state_dict()[key], value)
+    assert second.clock.step == 0
+    second.clock.bfloat16 = False
+    second.train(stop_after=1)
+    assert load(tmp_path / "second" / "tiny.safetensors").provenance["continues"] == given.provenance
+    assert "continues" not in given.provenance
+
+
+def test_a_run_that_resumes_ignores_given_weights(tmp_path: Path) -> None:
+    started(tmp_path / "first", config(seed=6)).train(stop_after=1)
+    given = load(tmp_path / "first" / "tiny.safetensors")
+    expected = started(tmp_path / "whole").train(stop_after=3)
+    started(tmp_path / "parts").train(stop_after=2)
+    assert Run(config(), tmp_path / "parts", start=given).train(stop_after=1) == expected
+
+
 # --- time and rate --------------------------------------------------------------------------------------------------
 
 

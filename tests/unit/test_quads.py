@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
-from app.pipeline.windows import standardise
+from app.pipeline.restoring import standardise
 from tests.helpers import square_at
 from training import quads
 from training.degrade import Image

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
 from app.pipeline.imaging import GreyImage
-from app.pipeline.restoring import TorchRestorer, normalise, pad, pick_device
+from app.pipeline.restoring import TorchRestorer, normalise, pad, pick_device, standardise
 from tests.helpers import RESTORERS
 
 
@@ -60,6 +60,19 @@ def test_normalise_does_not_depend_on_contrast() -> None:
 @pytest.mark.parametrize("grey", [0, 77, 255])
 def test_flat_crops_become_middle_grey(grey: int) -> None:
     assert (normalise(np.full((3, 4), grey, np.uint8)) == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("greys", "expected"), [([10, 30], [-1, 1]), ([0, 0, 255], [-0.7071, -0.7071, 1.4142]), ([7, 7], [0, 0])]
+)
+def test_standardise_gives_zero_mean_and_unit_deviation(greys: list[int], expected: list[float]) -> None:
+    standard = standardise(np.array([greys], np.uint8))
+    assert standard.dtype == np.float32
+    assert standard[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_is_nearly_flat_is_not_amplified() -> None:
+    assert standardise(np.array([[7, 8]], np.uint8)).tolist() == [[-0.5, 0.5]]
 
 
 def test_pad_repeats_the_border_right_and_below() -> None:
