@@ -155,7 +155,7 @@ class Run:
         restored, loss = self._forward(batch, bfloat16=self.clock.bfloat16)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
-        if float(norm) <= self.config.spike or self.clock.step < self.config.warmup_steps:
+        if float(norm) <= self.config.spike or (norm.isfinite() and self.clock.step < self.config.warmup_steps):
             self.optimizer.step()
             self._follow()
         return float(loss.detach()), self.config.error(restored.detach(), batch), float(norm)

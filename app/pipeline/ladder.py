@@ -86,7 +86,7 @@ def read_flattened(climb: Climb) -> list[Symbol]:
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.flattened):
         region = reading.region
-        if covered(region.corners, symbols) or region in climb.flattened:
+        if covered(region.corners, symbols) or region in climb.flattened or not region.is_hopeful:
             continue
         climb.flattened.add(region)
         rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
@@ -126,7 +126,7 @@ def read_light(climb: Climb) -> list[Symbol]:
 
     def read(region: Region) -> list[Symbol]:
         route = climb.route_of(region)
-        return climb.read_restored(region, route, light) if route.network == light else []
+        return climb.read_restored(region, route, light) if region.is_hopeful and route.network == light else []
 
     return climb.read_each(read, waves=QUICK_WAVES)
 
@@ -134,7 +134,11 @@ def read_light(climb: Climb) -> list[Symbol]:
 def read_heavy(climb: Climb) -> list[Symbol]:
     """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
     heavy = climb.tools.heavy
-    return climb.read_each(lambda region: climb.read_restored(region, climb.route_of(region), heavy), waves=QUICK_WAVES)
+
+    def read(region: Region) -> list[Symbol]:
+        return climb.read_restored(region, climb.route_of(region), heavy) if region.is_hopeful else []
+
+    return climb.read_each(read, waves=QUICK_WAVES)
 
 
 def read_upscaled(climb: Climb) -> list[Symbol]:
@@ -142,7 +146,7 @@ def read_upscaled(climb: Climb) -> list[Symbol]:
     upscaler = climb.tools.restorers[climb.tools.upscaler]
 
     def read(region: Region) -> list[Symbol]:
-        if not region.is_small:
+        if not (region.is_small and region.is_hopeful):
             return []
         patch, offset = region.cut_out(climb.image)
         enlarged = upscaler.restore([patch])[0]
@@ -292,7 +296,7 @@ class Ladder:
         if drawn:
             made, restored = MODULES, drawn.picture(scale if view is View.STRAIGHTENED else None)
         elif network == MODULES or (region is None and view is View.ORIGINAL):
-            restored = image if view is View.ORIGINAL else resize(image, scale * _whole(image))
+            restored = image if view is View.ORIGINAL else resize(_whole(image), scale)
         else:
             made, restored = self._by_network(climb, region, network, scale)
         if binary and not drawn and (region or view is View.STRAIGHTENED):
@@ -312,7 +316,7 @@ class Ladder:
     def _by_network(self, climb: Climb, region: Region | None, network: str, scale: int) -> tuple[str, GreyImage]:
         """The network's name, and what it made of a region or else of the whole picture."""
         tools = self._tools
-        crop = region.crop if region else resize(climb.image, _whole(climb.image))
+        crop = region.crop if region else _whole(climb.image)
         route = choose(laplacian_variance(crop), tools.threshold, light=tools.light, heavy=tools.heavy)
         for name in (network,) if network != AUTO else dict.fromkeys((route.network, tools.heavy)):
             began = perf_counter()
@@ -359,9 +363,9 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
     )
 
 
-def _whole(image: GreyImage) -> float:
-    """What a picture without a region is resized by."""
-    return min(1.0, _WHOLE_SIDE / int(max(image.shape)))
+def _whole(image: GreyImage) -> GreyImage:
+    """What is restored of a picture without a region: all of it, no larger than ``_WHOLE_SIDE``."""
+    return resize(image, min(1.0, _WHOLE_SIDE / max(image.shape)))
 
 
 def _each_once(found: Iterable[Found]) -> list[Found]:

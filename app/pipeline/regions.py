@@ -18,7 +18,8 @@ from app.pipeline.registering import Registration, register
 from app.pipeline.symbology import QUIET_ZONE, dimension, render
 
 _CREDIBLE = 0.5  # agreement from which a read is believed as it is
-_EXPLAINED = 0.6  # correlation that a read must reach where the agreement is lower
+_HOPEFUL = 0.4  # agreement from which a region is worth several inferences
+_EXPLAINED = 0.7  # correlation that a read must reach where the agreement is lower
 _HOPELESS = 0.3  # agreement below which nothing is tried
 _SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
 _LONGEST_SIDE = 32_766  # pixels that OpenCV can resample
@@ -47,6 +48,11 @@ class Region:
         """Outer corners in picture pixels, clockwise from the symbol's top-left."""
         first, second, third, fourth = ((float(x), float(y)) for x, y in self.registration.corners)
         return first, second, third, fourth
+
+    @property
+    def is_hopeful(self) -> bool:
+        """Whether what takes long is worth trying on it."""
+        return self.registration.agreement >= _HOPEFUL
 
     @property
     def is_small(self) -> bool:

@@ -47,6 +47,7 @@ class WindowLocator:
     """Finds at most ``limit`` codes with a checkpoint's network, best first; scores are the network's own, 0 to 1.
 
     ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
+    Pictures whose longest side is not ``above`` so many pixels have been seen as large before: nothing is found in them.
     """
 
     def __init__(self, card: Checkpoint, *, device: str = "cpu", sizes: Sequence[int] = _SIZES, limit: int = 8) -> None:
@@ -55,14 +56,19 @@ class WindowLocator:
         self._network = card.network.to(self._device).eval()
         self._sizes = tuple(sizes)
         self._limit = limit
+        self._above = above
 
     def finer(self) -> "WindowLocator":
         """The same network at a size that shows smaller codes."""
-        return WindowLocator(self.card, device=str(self._device), sizes=_FINER_SIZES, limit=self._limit)
+        return WindowLocator(
+            self.card, device=str(self._device), sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1]
+        )
 
     def finest(self) -> "WindowLocator":
         """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
-        return WindowLocator(self.card, device=str(self._device), sizes=_FINEST_SIZES, limit=2 * self._limit)
+        return WindowLocator(
+            self.card, device=str(self._device), sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
+        )
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""
@@ -70,7 +76,7 @@ class WindowLocator:
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         """Quads with the network's guess of the modules a side. Too small a picture has none."""
-        if min(image.shape) < dimension(1):
+        if min(image.shape) < dimension(1) or max(image.shape) <= self._above:
             return []
         levels = self._levels(image)
         found = best_of_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)

@@ -56,7 +56,7 @@ class FakeLadder:
         view: View = View.STRAIGHTENED,
     ) -> Restoration:
         self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view})
-        if network not in {"auto", "lenet"}:
+        if network not in {"auto", "modules", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)
         return Restoration(image=restored, network=self.route and self.route.network, outcome=self._outcome(image))

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.imaging import decode_image
+from app.pipeline.ladder import View
 from app.pipeline.severity import Route
 from app.routers.restore import prefers_json
 from tests.api.fakes import FakeLadder, symbol
@@ -60,8 +61,15 @@ def test_json_on_request(start: Callable[..., TestClient], blank_png: bytes) -> 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", {"network": "auto", "scale": 1, "binary": False}),
-        ("?network=lenet&scale=4&binary=true", {"network": "lenet", "scale": 4, "binary": True}),
+        ("", {"network": "auto", "scale": 1, "binary": False, "view": View.STRAIGHTENED}),
+        (
+            "?network=lenet&scale=4&binary=true&view=straightened",
+            {"network": "lenet", "scale": 4, "binary": True, "view": View.STRAIGHTENED},
+        ),
+        (
+            "?network=modules&view=original",
+            {"network": "modules", "scale": 1, "binary": False, "view": View.ORIGINAL},
+        ),
     ],
 )
 def test_options_reach_the_ladder(
@@ -72,12 +80,29 @@ def test_options_reach_the_ladder(
 
 
 @pytest.mark.parametrize(
-    "query", ["scale=2", "scale=-1", "scale=NaN", "binary=perhaps", "network=", "network=no", "x=1"]
+    "query", ["scale=2", "scale=-1", "scale=NaN", "binary=perhaps", "network=", "network=no", "view=aslant", "x=1"]
 )
 def test_invalid_options(client: TestClient, blank_png: bytes, query: str) -> None:
     response = client.post(f"/restore?{query}", files={"file": blank_png})
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_the_original_has_its_own_size(client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
+    response = client.post("/restore?view=original&scale=4", files={"file": blank_png})
+    assert response.status_code == 422
+    problem = response.json()
+    assert problem["type"] == "urn:qrestore:problem:invalid_request"
+    assert [error["location"] for error in problem["errors"]] == ["query"]
+    assert "scale must be 1" in problem["errors"][0]["message"]
+    assert ladder.calls == []
+
+
+def test_one_file_at_a_time(client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
+    response = client.post("/restore", files=[("file", blank_png), ("file", blank_png)])
+    assert response.status_code == 422
+    assert response.json()["type"] == "urn:qrestore:problem:too_many_files"
+    assert ladder.calls == []
 
 
 @pytest.mark.parametrize(

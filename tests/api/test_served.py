@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
+from app.models import NETWORKS
 from app.pipeline.imaging import GreyImage, decode_image, encode_png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def test_ready_with_every_network(http_client: httpx.Client) -> None:
     assert http_client.get("/readyz").status_code == 200
     models = http_client.get("/models").json()
     assert models["device"] == "cpu"
-    assert {model["architecture"] for model in models["models"]} == {"LENet", "EGRestormer", "SRResNet"}
+    assert {model["architecture"] for model in models["models"]} == set(NETWORKS)
     assert all(model["parameters"] > 0 and model["provenance"] == {"recipe": "none"} for model in models["models"])
     assert 'qrestore_model_info{architecture="LENet"' in http_client.get("/metrics").text
 

@@ -105,3 +105,15 @@ def test_each_round_is_read_as_it_is_asked_for() -> None:
         assert crop.shape == region.crop.shape
         assert np.array_equal(log_odds, local_reading(crop, symbol.version))
         assert reader.calls == [(symbol.version, region.crop.shape)] * asked
+
+
+@pytest.mark.parametrize(
+    ("gains", "rounds"), [((0, 0, 0, 0, 0, 0), 2), ((1, 0, 0, 1, 1, 1), 3), ((0, 1, 0, 1, 0, 1), 6), ((1,) * 6, 6)]
+)
+def test_flattening_is_given_up_when_readings_grow_no_surer(gains: tuple[int, ...], rounds: int) -> None:
+    symbol = chosen("h")
+    picture, region = bent_region(symbol, inverted=False)
+    first = local_reading(region.crop, symbol.version)
+    left = iter(np.cumsum(gains))
+    reader = FakeReader(lambda crop, version: first * np.float32(1 + 0.2 * next(left)))
+    assert len(list(flatten(picture, region.registration, region.crop, first, reader))) == rounds

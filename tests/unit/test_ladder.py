@@ -1,20 +1,18 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from app.errors import UnknownNetwork
-from app.models.checkpoint import Checkpoint
-from app.models.srresnet import SRResNet
+from app.pipeline.climbing import SOFT, Effort
 from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import LADDER, RUNGS, Effort, Ladder, Tools
-from app.pipeline.locating import ClassicalLocator
+from app.pipeline.ladder import LADDER, QUICK_WAVES, RUNGS, Ladder
+from app.pipeline.locating import FinderLocator
+from app.pipeline.modules import LogOdds
 from app.pipeline.reading import ZBar, ZXing
-from app.pipeline.restoring import TorchRestorer
-from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY
-from app.pipeline.symbology import render
+from app.pipeline.symbology import function_patterns, render
 from tests.bench import (
     ALWAYS,
     BROKEN,
@@ -23,22 +21,25 @@ from tests.bench import (
     OTHER_PLACE,
     PLACE,
     SECOND,
+    Bench,
     bench,
     broken_pair,
     broken_picture,
     rungs,
     stages,
     texts,
+    true_reading,
     truth,
 )
-from tests.helpers import photograph, square_at
+from tests.helpers import FakeLocator, mean_reading, photograph, square_at
+
+EVERY_STAGE = [rung.name for rung in LADDER]
 
 # --- order ----------------------------------------------------------------------------------------------------------
 
 
 def test_rungs_are_cheapest_first() -> None:
-    assert RUNGS == ("direct", "variants", "rectified", "light", "heavy", "flattened", "upscale")
-    assert tuple(rung.name for rung in LADDER) == RUNGS
+    assert RUNGS == ("direct", "variants", "rectified", "modules", "soft", "flattened", "light", "heavy", "upscale")
 
 
 def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
@@ -49,23 +50,40 @@ def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
     assert stages(outcome) == ["direct"]
     assert outcome.route is None
     assert (outcome.width, outcome.height) == (270, 240)
-    assert made.tools.locator.asked == 0
+    assert made.locator.asked == 0
+    assert made.reader.calls == []
     assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
 
 
 def test_what_never_reads_has_climbed_every_rung() -> None:
     outcome = bench().run(broken_picture())
     assert outcome.codes == ()
-    assert [stage for stage in stages(outcome) if stage != "locate"] == list(RUNGS)
+    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
     assert stages(outcome).index("locate") == RUNGS.index("rectified")
     assert all(stage.codes == 0 and stage.seconds >= 0 for stage in outcome.trace)
     assert not outcome.truncated
 
 
-def test_locating_is_done_once() -> None:
+def test_each_locator_is_asked_once() -> None:
     made = bench()
     made.run(broken_picture())
-    assert made.tools.locator.asked == 1
+    assert (made.locator.asked, made.spare.asked) == (1, 1)
+
+
+def test_a_region_is_read_module_by_module_once() -> None:
+    """Whichever rungs come by again; flattening reads it anew because it straightens it."""
+    made = bench()
+    read: list[GreyImage] = []
+
+    def remember(crop: GreyImage, version: int) -> LogOdds:
+        read.append(crop)
+        return np.zeros((17 + 4 * version,) * 2, np.float32)
+
+    made.reader.answer = remember
+    outcome = made.run(broken_picture())
+    regions = {crop.tobytes() for crop in read}
+    assert stages(outcome).count("modules") == 2
+    assert len(regions) == len(read)
 
 
 def test_a_region_that_reads_straightened_needs_no_network() -> None:
@@ -120,7 +138,7 @@ def test_thorough_climbs_on_for_codes_that_lower_rungs_left_unread() -> None:
     ]
     assert made.light.calls == [(132, 132)]  # not on what was read before
     assert made.heavy.calls == []
-    assert [stage for stage in stages(outcome) if stage != "locate"] == list(RUNGS)
+    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
 
 
 # --- routing --------------------------------------------------------------------------------------------------------
@@ -179,22 +197,79 @@ def test_positions_are_in_pixels_of_the_picture() -> None:
     assert np.abs(np.array(found.symbol.corners) - PLACE).max() < 1.0
 
 
-def test_the_classical_locator_finds_what_networks_then_read() -> None:
+def test_the_finder_locator_finds_what_networks_then_read() -> None:
     made = bench(ALWAYS)
-    made.light.answer = truth
-    tools = replace(made.tools, locator=ClassicalLocator())
+    made.light.answer = lambda crop: truth(crop) if crop.shape == (132, 132) else crop
+    tools = replace(made.tools, locators=(FinderLocator(),))
     outcome = Ladder(tools=tools, max_codes=16).run(broken_pair(), effort=Effort.BALANCED)
     assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
 
 
-def test_what_both_networks_leave_unread_is_flattened_along_what_the_light_one_makes_of_it() -> None:
-    made = bench(ALWAYS)
-    made.light.answer = lambda crop: truth(crop) if len(made.light.calls) > 1 else crop
+# --- module by module -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_module_by_module_needs_no_network_that_restores() -> None:
+    made = bench()
+    made.reader.answer = true_reading
     outcome = made.run(broken_picture())
     assert texts(outcome) == ["the first truth"]
-    assert rungs(outcome) == {"flattened"}
+    assert rungs(outcome) == {"modules"}
+    assert outcome.codes[0].symbol.engine == "zxing"
     assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
-    assert len(made.heavy.calls) == 1
+    assert outcome.route is None
+    assert made.light.calls == made.heavy.calls == []
+    assert made.spare.asked == 1  # the quick locators are asked together
+
+
+def unsure(crop: GreyImage, version: int) -> LogOdds:
+    """Too many modules read wrong for error correction, but the wrong ones are the least sure."""
+    log_odds = true_reading(crop, version)
+    wrong = function_patterns(version).data & (np.random.default_rng(5).random(log_odds.shape) < 0.12)
+    return np.where(wrong, -0.2 * np.sign(log_odds), log_odds).astype(np.float32)
+
+
+def test_what_is_read_with_doubts_is_decoded_softly() -> None:
+    made = bench()
+    made.reader.answer = unsure
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"soft"}
+    assert outcome.codes[0].symbol.engine == SOFT
+    assert stages(outcome)[-2:] == ["modules", "soft"]
+
+
+def first_then(made: Bench, later: Callable[[GreyImage, int], LogOdds]) -> Callable[[GreyImage, int], LogOdds]:
+    """A faint reading of what is really there, at the first call; another after that."""
+
+    def read(crop: GreyImage, version: int) -> LogOdds:
+        return mean_reading(crop, version) / 20 if len(made.reader.calls) == 1 else later(crop, version)
+
+    return read
+
+
+@pytest.mark.parametrize(("later", "engine"), [(true_reading, "zxing"), (unsure, SOFT)])
+def test_what_does_not_decode_is_flattened_and_read_again(
+    later: Callable[[GreyImage, int], LogOdds], engine: str
+) -> None:
+    made = bench()
+    made.reader.answer = first_then(made, later)
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert [(found.rung, found.symbol.engine) for found in outcome.codes] == [("flattened", engine)]
+    assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
+
+
+def test_slow_locators_are_asked_when_every_way_failed_on_what_the_quick_ones_saw() -> None:
+    made = bench(ALWAYS)
+    made.reader.answer = true_reading
+    slow, never = FakeLocator([PLACE]), FakeLocator()
+    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK_WAVES, slow, never))
+    outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
+    assert texts(outcome) == ["the first truth"]
+    assert (slow.asked, never.asked) == (1, 0)
+    told = [stage for stage in stages(outcome) if stage != "locate"]
+    assert told == [rung.name for rung in LADDER[: len(told)]]
+    assert told[-4:] == ["modules", "soft", "flattened", "modules"]
 
 
 # --- several codes --------------------------------------------------------------------------------------------------
@@ -270,17 +345,6 @@ def test_a_ladder_without_its_networks_is_refused() -> None:
     tools = replace(bench().tools, heavy="absent")
     with pytest.raises(UnknownNetwork, match="absent"):
         Ladder(tools=tools, max_codes=1)
-
-
-@pytest.mark.parametrize(
-    ("measured", "threshold"), [({THRESHOLD_KEY: 42.5}, 42.5), ({}, PAPER_THRESHOLD), ({THRESHOLD_KEY: "x"}, 100.0)]
-)
-def test_standard_tools_take_the_calibrated_threshold(measured: dict[str, object], threshold: float) -> None:
-    torch.manual_seed(0)
-    card = Checkpoint("quick", "SRResNet", SRResNet(width=2, blocks=1), {}, {}, measured)
-    tools = Tools.standard({"quick": TorchRestorer(card)}, light="quick", heavy="slow", upscaler="large")
-    assert tools.threshold == threshold
-    assert (tools.light, tools.heavy, tools.upscaler) == ("quick", "slow", "large")
 
 
 def test_the_broken_symbols_are_broken() -> None:

@@ -2,9 +2,31 @@ import numpy as np
 import pytest
 
 from app.errors import UnknownNetwork
+from app.pipeline.climbing import SOFT
 from app.pipeline.imaging import GreyImage
-from app.pipeline.symbology import render
-from tests.bench import ALWAYS, FIRST, NEVER, PLACE, bench, broken_picture, enlarge, rungs, stages, texts, truth
+from app.pipeline.ladder import View
+from app.pipeline.modules import LogOdds
+from app.pipeline.reading import ZXing
+from app.pipeline.symbology import function_patterns, render
+from tests.bench import (
+    ALWAYS,
+    BROKEN,
+    FIRST,
+    NEVER,
+    OTHER_PLACE,
+    PLACE,
+    SECOND,
+    Bench,
+    bench,
+    broken_pair,
+    broken_picture,
+    enlarge,
+    rungs,
+    stages,
+    texts,
+    true_reading,
+    truth,
+)
 from tests.helpers import photograph, square_at
 
 
@@ -39,11 +61,26 @@ def test_a_named_network_runs_whatever_the_route(network: str, rung: str) -> Non
         assert restoration.network == network
         assert rungs(restoration.outcome) == {rung}
         assert len(made.light.calls) + len(made.heavy.calls) == 1
-        assert stages(restoration.outcome) == ["locate", network]
+        assert stages(restoration.outcome) == ["locate", "locate", "modules", network]
+
+
+@pytest.mark.parametrize("clear", [0, 1])
+def test_networks_get_the_region_that_is_read_most_surely(clear: int) -> None:
+    """Nothing that was read to find it is in the answer."""
+
+    def reading(crop: GreyImage, version: int) -> LogOdds:
+        right = np.array_equal(truth(crop), render((FIRST, SECOND)[clear], pixels=4))
+        return true_reading(crop, version) / (1 if right else 20)
+
+    made = bench(ALWAYS, PLACE, OTHER_PLACE)
+    made.reader.answer = reading
+    restoration = made.ladder().restore(broken_pair(), network="quick")
+    assert np.array_equal(truth(restoration.image), render((FIRST, SECOND)[clear], pixels=4))
+    assert restoration.outcome.codes == ()
 
 
 def test_unknown_networks_are_refused() -> None:
-    with pytest.raises(UnknownNetwork, match="large, quick, slow"):
+    with pytest.raises(UnknownNetwork, match="large, modules, quick, slow"):
         bench().ladder().restore(broken_picture(), network="medium")
 
 
@@ -81,13 +118,20 @@ def test_binary_redraws_the_symbol(scale: int) -> None:
 
 
 def flat_scene() -> GreyImage:
-    """Nothing that registers as a code."""
+    """Nothing in it."""
     return np.tile(np.linspace(20, 230, 900).astype(np.uint8), (600, 1))
+
+
+def blind() -> Bench:
+    """Sees no code anywhere; the slow network goes first."""
+    made = bench(NEVER)
+    made.locator.quads = ()
+    return made
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(1, (341, 512)), (4, (1364, 2048))])
 def test_without_a_region_the_whole_picture_is_restored(scale: int, shape: tuple[int, int]) -> None:
-    made = bench(NEVER)
+    made = blind()
     restoration = made.ladder().restore(flat_scene(), scale=scale)
     assert restoration.image.shape == shape
     assert made.heavy.calls == [(341, 512)]
@@ -96,7 +140,7 @@ def test_without_a_region_the_whole_picture_is_restored(scale: int, shape: tuple
 
 
 def test_without_a_region_small_pictures_keep_their_size_and_binary_thresholds() -> None:
-    made = bench(NEVER)
+    made = blind()
     picture = flat_scene()[:90, ::9]
     restored = made.ladder().restore(picture)
     assert np.array_equal(restored.image, picture)
@@ -107,9 +151,125 @@ def test_without_a_region_small_pictures_keep_their_size_and_binary_thresholds()
 
 def test_what_reads_in_a_whole_picture_is_at_its_place_in_the_original() -> None:
     truth_at = square_at(300.0, 150.0, 250.0)
-    made = bench(NEVER)
+    made = blind()
     made.heavy.answer = lambda _: photograph(FIRST, truth_at * 512 / 900, (341, 512))
     restoration = made.ladder().restore(flat_scene())
     (found,) = restoration.outcome.codes
     assert found.symbol.text == "the first truth"
     assert np.abs(np.array(found.symbol.corners) - truth_at).max() < 4.0
+
+
+# --- modules --------------------------------------------------------------------------------------------------------
+
+
+def with_errors(crop: GreyImage, version: int) -> LogOdds:
+    """A reading with as many wrong modules as error correction mends."""
+    log_odds = true_reading(crop, version)
+    rows, columns = np.nonzero(function_patterns(version).data)
+    log_odds[rows[100:104], columns[100:104]] *= -1
+    return log_odds
+
+
+@pytest.mark.parametrize("network", ["auto", "modules"])
+@pytest.mark.parametrize(("scale", "binary"), [(1, False), (4, False), (1, True)])
+def test_modules_that_decode_are_drawn_without_their_errors(network: str, scale: int, binary: bool) -> None:
+    made = bench(ALWAYS)
+    made.reader.answer = with_errors
+    restoration = made.ladder().restore(broken_picture(), network=network, scale=scale, binary=binary)
+    assert restoration.network == "modules"
+    assert np.array_equal(restoration.image, render(FIRST, pixels=4 * scale))
+    assert texts(restoration.outcome) == ["the first truth"]
+    assert rungs(restoration.outcome) == {"modules"}
+    assert restoration.outcome.route is None
+    assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
+
+
+def test_modules_that_decode_softly_are_drawn_whole() -> None:
+    def unsure(crop: GreyImage, version: int) -> LogOdds:
+        log_odds = true_reading(crop, version)
+        wrong = function_patterns(version).data & (np.random.default_rng(5).random(log_odds.shape) < 0.12)
+        return np.where(wrong, -0.2 * np.sign(log_odds), log_odds).astype(np.float32)
+
+    made = bench()
+    made.reader.answer = unsure
+    restoration = made.ladder().restore(broken_picture())
+    assert np.array_equal(restoration.image, render(FIRST, pixels=4))
+    (found,) = restoration.outcome.codes
+    assert (found.symbol.text, found.symbol.engine, found.rung) == ("the first truth", SOFT, "soft")
+
+
+def test_a_mirrored_code_is_drawn_as_it_lies() -> None:
+    made = bench()
+    made.reader.answer = lambda crop, version: np.ascontiguousarray(true_reading(crop, version).T)
+    restoration = made.ladder().restore(broken_picture())
+    assert np.array_equal(restoration.image, render(FIRST.T, pixels=4))
+    assert texts(restoration.outcome) == ["the first truth"]
+
+
+def test_of_several_codes_one_is_restored() -> None:
+    made = bench(ALWAYS, PLACE, OTHER_PLACE)
+    made.reader.answer = true_reading
+    restoration = made.ladder().restore(broken_pair())
+    (text,) = texts(restoration.outcome)
+    assert np.array_equal(
+        restoration.image, render({"the first truth": FIRST, "the other truth": SECOND}[text], pixels=4)
+    )
+
+
+def test_modules_that_do_not_decode_are_drawn_as_read_where_they_were_asked_for() -> None:
+    restoration = bench().ladder().restore(broken_picture(), network="modules")
+    assert restoration.network == "modules"
+    assert np.array_equal(restoration.image, render(BROKEN[0], pixels=4))
+    assert restoration.outcome.codes == ()
+
+
+@pytest.mark.parametrize(("scale", "shape"), [(1, (341, 512)), (4, (1364, 2048))])
+def test_modules_of_nothing_leave_the_picture_to_no_network(scale: int, shape: tuple[int, int]) -> None:
+    made = blind()
+    restoration = made.ladder().restore(flat_scene(), network="modules", scale=scale)
+    assert restoration.network is None
+    assert restoration.image.shape == shape
+    assert made.heavy.calls == []
+
+
+# --- in the original ------------------------------------------------------------------------------------------------
+
+
+def test_in_the_original_everything_but_the_code_stays() -> None:
+    made = bench()
+    made.reader.answer = true_reading
+    picture = broken_pair()
+    restoration = made.ladder().restore(picture, view=View.ORIGINAL)
+    assert restoration.image.shape == picture.shape
+    assert [symbol.text for symbol in ZXing().read(restoration.image)] == ["the first truth"]
+    outside = np.ones(picture.shape, bool)
+    outside[48:188, 63:203] = False  # one module of 5 pixels around the code, and the edges of pixels cut through
+    assert np.array_equal(restoration.image[outside], picture[outside])
+    (found,) = restoration.outcome.codes
+    assert np.abs(np.array(found.symbol.corners) - PLACE).max() < 1.0
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_what_a_network_made_is_painted_too(binary: bool) -> None:
+    made = bench(ALWAYS)
+    made.light.answer = lambda crop: (truth(crop) // 2 + 60).astype(np.uint8)
+    restoration = made.ladder().restore(broken_picture(), binary=binary, view=View.ORIGINAL)
+    assert restoration.network == "quick"
+    assert [symbol.text for symbol in ZXing().read(restoration.image)] == ["the first truth"]
+    middle = restoration.image[60:170, 75:185]
+    assert (np.ptp(middle) > 150) == binary
+
+
+def test_in_the_original_nothing_is_painted_where_no_code_is() -> None:
+    made = blind()
+    for network in ("auto", "modules", "slow"):
+        restoration = made.ladder().restore(flat_scene(), network=network, binary=True, view=View.ORIGINAL)
+        assert np.array_equal(restoration.image, flat_scene())
+        assert restoration.network is None
+        assert restoration.outcome.codes == ()
+    assert made.heavy.calls == []
+
+
+def test_the_original_has_its_own_size() -> None:
+    with pytest.raises(ValueError, match="size of its own"):
+        bench().ladder().restore(broken_picture(), scale=4, view=View.ORIGINAL)
