@@ -47,10 +47,18 @@ class WindowLocator:
     """Finds at most ``limit`` codes with a checkpoint's network, best first; scores are the network's own, 0 to 1.
 
     ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
-    Pictures whose longest side is not ``above`` so many pixels have been seen as large before: nothing is found in them.
+    Pictures whose longest side is not ``above`` so many pixels have been seen as large before and are left alone.
     """
 
-    def __init__(self, card: Checkpoint, *, device: str = "cpu", sizes: Sequence[int] = _SIZES, limit: int = 8) -> None:
+    def __init__(
+        self,
+        card: Checkpoint,
+        *,
+        device: str = "cpu",
+        sizes: Sequence[int] = _SIZES,
+        limit: int = 8,
+        above: int = 0,
+    ) -> None:
         self.card = card
         self._device = torch.device(device)
         self._network = card.network.to(self._device).eval()
@@ -69,6 +77,9 @@ class WindowLocator:
         return WindowLocator(
             self.card, device=str(self._device), sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
         )
+
+    def _at(self, sizes: Sequence[int], *, above: int) -> "WindowLocator":
+        return WindowLocator(self.card, device=str(self._device), sizes=sizes, limit=self._limit, above=above)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""
