@@ -121,7 +121,11 @@ def srresnet() -> TrainConfig:
 def module_reader() -> TrainConfig:
     """The module reader, on windows of aligned crops of all versions.
 
-    ``python -m training module-reader --threads 1``.
+    ``python -m training module-reader --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) that
+    the locator's run shared, 4,414 steps, then 27 more begun with those weights (``--start``), 1,332 steps, still
+    improving. Module error on the mixture 19 % after 500 steps, 12.7 % at the end of the first run, 11 % at the end.
+    Of the shipped run's steps the first 970 drew versions by 1 / (version + 2), after which they diverged at a rate of
+    1.5e-3 and were taken up again at 1e-3; the first 4,414 saw half the defocus. A new run sees one mixture.
     """
     batch_size = 16
     return TrainConfig(
@@ -152,7 +156,9 @@ def module_reader() -> TrainConfig:
 def quad_locator() -> TrainConfig:
     """The quad locator, on windows of synthetic scenes.
 
-    ``python -m training quad-locator --threads 1``.
+    ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) that
+    the module reader's run shared, 8,437 steps. Corner loss over a code's side 0.44 after 40 steps, 0.19 after 1,740,
+    0.063 at the end.
     """
     batch_size = 16
     return TrainConfig(

@@ -23,6 +23,7 @@ FUSED = "fused"
 """Rung of codes that only several frames together give. It is no rung of the ladder, which climbs with one picture."""
 
 _SUREST = 8.0  # log-odds that a frame may put in: none has a veto
+_LONELY = 12  # of the surest sights that may be of nothing
 _CHANCE = 3.0  # deviations above chance from which readings that lie alike are of one code; one pair in 700 by accident
 _CHANCE_TURNED = 4.5  # the same where one must be turned or mirrored: seven such ways, and all of them unlikely
 
@@ -114,17 +115,21 @@ def read_fused(climbs: Sequence[Climb]) -> list[Found]:
 def fusions(sights: Iterable[Sight], *, most: int) -> Iterator[Fusion]:
     """Sums over sights that show the same code, each begun with the surest sight left, at ``most`` so many.
 
+    The sights that nothing agrees with are skipped, at ``_LONELY`` so many.
+
     A fusion grows by the sight that agrees best with the sum so far, one of each frame, until none agrees.
     """
     left = sorted(sights, key=lambda sight: -sight.reading.surety)
-    for _ in range(most):
-        if not left:
-            return
+    lonely = 0
+    while left and most and lonely <= _LONELY:
         fusion = _grown(left[0], left[1:])
         used = [sight for sight, _ in fusion.members]
         left = [sight for sight in left if sight not in used]
         if len(used) > 1:
+            most -= 1
             yield fusion
+        else:
+            lonely += 1
 
 
 def _grown(first: Sight, others: Sequence[Sight]) -> Fusion:

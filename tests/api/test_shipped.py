@@ -10,9 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.pipeline.imaging import decode_image
+from app.pipeline.imaging import decode_image, encode_png
 from app.pipeline.reading import ZBar, ZXing
 from app.settings import Settings
+from tests.helpers import encode, photograph, square_at
 from training.sample import PAYLOAD
 
 LABEL = Path(__file__).resolve().parents[2] / "docs" / "label.jpg"
@@ -38,7 +39,7 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     assert code["rung"] == "modules"
     stages = [entry["stage"] for entry in answer["trace"]]
     assert stages[:4] == ["imaging", "direct", "variants", "locate"]
-    assert stages[-2:] == ["rectified", "modules"]
+    assert stages[-1] == "modules"
     # The drawn label's code lies in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
 
@@ -66,6 +67,50 @@ def test_restored_sample_reads(client: TestClient, query: str) -> None:
         assert set(np.unique(restored)) == {0, 255}
 
 
+def test_the_restored_sample_reads_in_its_place(client: TestClient) -> None:
+    original = decode_image(LABEL.read_bytes(), max_pixels=10_000_000)
+    response = client.post("/restore?view=original", files={"file": LABEL.read_bytes()})
+    assert response.headers["x-qrestore-network"] == "modules"
+    painted = decode_image(response.content, max_pixels=10_000_000)
+    assert painted.shape == original.shape
+    (symbol,) = ZXing().read(painted)
+    assert symbol.text == PAYLOAD
+    assert all(120 < x < 360 and 220 < y < 470 for x, y in symbol.corners)
+    assert np.array_equal(painted[:, 400:], original[:, 400:])
+
+
+def test_a_named_network_restores_the_sample(client: TestClient) -> None:
+    response = client.post("/restore?network=lenet", files={"file": LABEL.read_bytes()})
+    assert response.headers["x-qrestore-network"] == "lenet"
+    assert "x-qrestore-route" in response.headers
+    assert [symbol.text for symbol in ZXing().read(decode_image(response.content, max_pixels=10_000_000))] == [PAYLOAD]
+
+
+def grainy_frames(count: int) -> list[bytes]:
+    """A label by hand in very little light: each frame moved a little, its noise stronger than its contrast."""
+    rng = np.random.default_rng(0)
+    modules = encode("https://example.org/fused/9021", version=2, error="l")
+    frames = []
+    for _ in range(count):
+        corners = square_at(28.0, 28.0, 100.0) + rng.uniform(-4, 4, (4, 2))
+        clean = photograph(modules, corners, (156, 156), dark=60, light=190)
+        frames.append(encode_png(np.clip(np.rint(clean + rng.normal(0, 165, clean.shape)), 0, 255).astype(np.uint8)))
+    return frames
+
+
+def test_frames_read_together_what_none_of_them_gives(client: TestClient) -> None:
+    frames = grainy_frames(6)
+    assert client.post("/decode", files={"file": frames[0]}).json()["codes"] == []
+    answer = client.post("/decode?fuse=true", files=[("file", frame) for frame in frames]).json()
+    (code,) = answer["codes"]
+    assert (code["text"], code["rung"]) == ("https://example.org/fused/9021", "fused")
+    assert np.abs(np.array(code["position"]) - square_at(28.0, 28.0, 100.0)).max() < 8
+    *alone, fused = answer["trace"]
+    assert [entry["stage"] for entry in alone].count("direct") == len(frames)
+    assert sum(entry["codes"] for entry in alone) == 0
+    assert (fused["stage"], fused["codes"]) == ("fused", 1)
+
+
 def test_models_tell_where_they_come_from_and_what_they_read(client: TestClient) -> None:
     models = client.get("/models").json()["models"]
     assert [model["name"] for model in models] == [
@@ -78,7 +123,8 @@ def test_models_tell_where_they_come_from_and_what_they_read(client: TestClient)
     for model in models:
         assert model["provenance"]["samples"] > 0
         assert model["provenance"]["training_minutes"] > 20
-        assert model["measured"]["decode"]["qrdata"]["n"] >= 100
+        if model["architecture"] not in {"ModuleReader", "QuadLocator"}:
+            assert model["measured"]["decode"]["qrdata"]["n"] >= 100
 
 
 def test_a_rotated_sample_reads(client: TestClient) -> None:

@@ -126,6 +126,12 @@ def test_no_frame_has_a_veto() -> None:
     assert np.array_equal(fusion.log_odds[9:12, 9:12] > 0, FULL[9:12, 9:12])
 
 
+@pytest.mark.parametrize(("lonely", "found"), [(12, 1), (13, 0)])
+def test_some_sights_of_nothing_may_be_surer(lonely: int, found: int) -> None:
+    nothing = [sight(seed % 4, 3 * evidence(scrambled(FULL, seed=seed), 1.3, seed=50 + seed)) for seed in range(lonely)]
+    assert len(list(fusions([*noisy(2, 1.3), *nothing], most=1))) == found
+
+
 def test_the_number_of_fusions_is_bounded() -> None:
     sights = [
         sight(frame, evidence(scrambled(FULL, seed=code), 1.3, seed=frame)) for code in range(5) for frame in range(2)
