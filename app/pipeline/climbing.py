@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from time import perf_counter
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
 from app.pipeline.loading import Networks
 from app.pipeline.locating import FinderLocator, Locator, SightingLocator, WholePicture
-from app.pipeline.modules import LogOdds, ModuleReader, surety
+from app.pipeline.modules import ModuleReader, surety
 from app.pipeline.reading import Corners, Engine, Symbol, ZBar, ZXing
 from app.pipeline.regions import Region, find_regions
 from app.pipeline.restoring import Restorer
@@ -138,7 +140,7 @@ class Reading:
     crop: GreyImage
     log_odds: LogOdds
 
-    @property
+    @cached_property
     def surety(self) -> float:
         """How far the modules are from even odds, on average, 0 to 1, times how well the known patterns agree."""
         return surety(self.log_odds) * self.region.registration.agreement
@@ -221,22 +223,16 @@ class Climb:
         score = laplacian_variance(region.crop)
         return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
 
-    def read_each(
-        self, read: Callable[[Region], list[Symbol]], *, waves: int | None = None, most: int | None = None
-    ) -> list[Symbol]:
-        """Reads the regions one by one, at ``most`` so many; rival regions of a place that was read are left out.
+    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: int | None = None) -> list[Symbol]:
+        """Reads the regions one by one; rival regions of a place that was read are left out.
 
         Wave after wave, at most ``waves``, until one gives a read; all of them when thorough.
         """
         symbols: list[Symbol] = []
-        seen = 0
         for index in range(len(self.locators))[:waves]:
             for region in self.wave(index):
-                if seen == most:
-                    return symbols
                 if not covered(region.corners, symbols):
                     symbols = merged(symbols, read(region))
-                    seen += 1
             if symbols and self.effort is not Effort.THOROUGH:
                 break
         return symbols

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
-from app.pipeline.modules import LogOdds, ModuleReader, probability, surety
+from app.pipeline.modules import ModuleReader, probability, surety
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import normalise
@@ -40,8 +41,9 @@ def flatten(
         crop = ~crop if registration.inverted else crop
         log_odds = reader.read([crop], registration.version)[0]
         yield crop, log_odds
-        without_gain = 0 if surety(log_odds) > surest else without_gain + 1
-        surest = max(surest, surety(log_odds))
+        sure = surety(log_odds)
+        without_gain = 0 if sure > surest else without_gain + 1
+        surest = max(surest, sure)
         if without_gain == _PATIENCE:
             return
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.climbing import Climb, Found, Reading, Tools, covered
-from app.pipeline.modules import LogOdds
+from app.pipeline.codewords import LogOdds
+from app.pipeline.plausibility import correlation
 from app.pipeline.reading import Symbol
 from app.pipeline.symbology import function_patterns
 
@@ -161,10 +162,8 @@ def _agreement(total: LogOdds, sight: Sight, pose: Pose) -> float:
     """
     both = _carries_codewords(sight.version, pose)
     one, other = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.onto(sight.reading.log_odds)))
-    one, other = one - one.mean(), other - other.mean()
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-    deviations = float(one @ other) / norm * both.sum() ** 0.5 if norm > 1e-6 else 0.0
-    return deviations / (_CHANCE if pose == AS_IT_IS else _CHANCE_TURNED)
+    deviations = correlation(one, other) * float(both.sum()) ** 0.5
+    return float(deviations / (_CHANCE if pose == AS_IT_IS else _CHANCE_TURNED))
 
 
 def _evidence(sight: Sight, pose: Pose) -> LogOdds:

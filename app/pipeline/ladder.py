@@ -97,7 +97,7 @@ def read_flattened(climb: Climb) -> list[Symbol]:
                 break
         else:
             straightest = max((one for one in climb.readings if one.region is region), key=lambda one: one.surety)
-            symbols = merged(symbols, _softly(straightest, climb.tools))
+            symbols = merged(symbols, _softly(climb, straightest))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols
@@ -107,17 +107,20 @@ def read_softly(climb: Climb) -> list[Symbol]:
     """The best readings, with error correction that knows how sure each module is."""
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.decoded_softly):
-        if not covered(reading.region.corners, symbols) and reading not in climb.decoded:
-            climb.decoded.add(reading)
-            symbols = merged(symbols, _softly(reading, climb.tools))
+        if not covered(reading.region.corners, symbols):
+            symbols = merged(symbols, _softly(climb, reading))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols
 
 
-def _softly(reading: Reading, tools: Tools) -> list[Symbol]:
+def _softly(climb: Climb, reading: Reading) -> list[Symbol]:
+    """What soft decoding reads in a reading, which it is shown once."""
+    if reading in climb.decoded:
+        return []
+    climb.decoded.add(reading)
     modules = reading.decoded()
-    return [] if modules is None else reading.read_decoded(modules, tools.engines)
+    return [] if modules is None else reading.read_decoded(modules, climb.tools.engines)
 
 
 def read_light(climb: Climb) -> list[Symbol]:

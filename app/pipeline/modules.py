@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
+from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
 from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.restoring import dense_autocast, normalise
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
-
-LogOdds = NDArray[np.float32]
-"""(M, M) natural log-odds that a module is dark, M the symbol's modules a side."""
 
 
 @cache

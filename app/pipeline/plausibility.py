@@ -19,6 +19,7 @@ from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
 _SAMPLES = 2  # a module and side
 _REACH = 7  # samples that the kernel spans to each side: 3.5 modules
 _RIDGE = 0.02  # of the mean variance, against kernels that fit noise
+_MOST_FITTED = 6000  # samples, roughly, that the kernel is fitted on
 _SHADING = 12  # modules over which light may vary
 
 
@@ -34,11 +35,12 @@ def explained(crop: GreyImage, dark: NDArray[np.float32], version: int) -> float
     side = (size + 2 * QUIET_ZONE) * _SAMPLES
     seen = _evened(cv2.resize(crop.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA))
     shifted = np.lib.stride_tricks.sliding_window_view(np.pad(drawn, _REACH, constant_values=1), (2 * _REACH + 1,) * 2)
-    rows = shifted.reshape(side, side, -1)
-    fitted, judged = _masks(version)
-    kernel = _fit(rows[fitted], seen[fitted])
-    predicted, actual = rows[judged] @ kernel, seen[judged]
-    return _correlation(predicted, actual)
+    # The view is thinned out before it is copied: whole, it would take 225 times the picture's memory.
+    fitted, judged = (np.nonzero(mask) for mask in _masks(version))
+    step = max(1, len(fitted[0]) // _MOST_FITTED)
+    fitted = fitted[0][::step], fitted[1][::step]
+    kernel = _fit(shifted[fitted].reshape(len(fitted[0]), -1), seen[fitted])
+    return correlation(shifted[judged].reshape(len(judged[0]), -1) @ kernel, seen[judged])
 
 
 @cache
@@ -60,14 +62,13 @@ def _evened(values: cv2.typing.MatLike) -> NDArray[np.float32]:
 
 def _fit(rows: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The kernel that makes ``values`` (N,) of ``rows`` (N, K) with the least square error, ridge-regularised."""
-    step = max(1, len(rows) // 6000)
-    rows, values = rows[::step], values[::step]
     normal = rows.T @ rows
     normal[np.diag_indices(len(normal))] += _RIDGE * len(rows)
     return np.asarray(np.linalg.solve(normal, rows.T @ values), dtype=np.float32)
 
 
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Of two vectors (N,), -1 to 1; 0 where one of them does not vary."""
     one, other = one - one.mean(), other - other.mean()
     norm = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other) / norm if norm > 1e-6 else 0.0

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.codewords import LogOdds
 from app.pipeline.gridding import clean_symbol, module_means, with_quiet_zone
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate
-from app.pipeline.modules import LogOdds, probability, rebuilt
+from app.pipeline.modules import probability, rebuilt
 from app.pipeline.plausibility import explained
 from app.pipeline.reading import Corners, Engine, Symbol
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings

@@ -18,6 +18,7 @@ from app.models.checkpoint import Checkpoint
 from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
+from app.pipeline.modules import probability
 from app.pipeline.rectifying import homography, rectify, side_length
 from app.pipeline.restoring import dense_autocast, standardise
 from app.pipeline.symbology import VERSIONS, dimension
@@ -32,7 +33,6 @@ _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSER = 205  # pixels a side of the code in a closer look
 _LOOKS = 2
 _BATCH = 16
-_LARGEST = dimension(VERSIONS[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _padded(window: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
     """One candidate for each connected set of positions that see a code, in window pixels."""
-    chance = 1 / (1 + np.exp(-maps[0]))
+    chance = probability(maps[0])
     count, labels = cv2.connectedComponents((chance > _LEAST_CHANCE).astype(np.uint8), connectivity=4)
     for label in range(1, count):
         candidate = _vote(maps, chance, labels == label)
@@ -176,7 +176,7 @@ def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
 
 def _vote_of_middle(maps: NDArray[np.float32]) -> Candidate | None:
     """What the positions around the window's middle vote for."""
-    chance = 1 / (1 + np.exp(-maps[0]))
+    chance = probability(maps[0])
     at = np.abs(np.arange(_WINDOW // STRIDE) + 0.5 - _WINDOW / STRIDE / 2) < 0.3 * _WINDOW / STRIDE
     return _vote(maps, chance, np.outer(at, at) & (chance > _LEAST_CHANCE))
 
@@ -197,7 +197,7 @@ def _vote(maps: NDArray[np.float32], chance: NDArray[np.float32], where: NDArray
     if not is_sound(quad):
         return None
     modules = 32 * 2 ** float(np.median(maps[9, rows, columns][kept]))
-    size = int(np.clip(round((modules - 17) / 4), VERSIONS[0], VERSIONS[-1])) * 4 + 17
+    size = dimension(int(np.clip(round((modules - 17) / 4), VERSIONS[0], VERSIONS[-1])))
     return candidate_of(quad, size, float(weights[kept].mean()) * float(np.exp(-4 * spread)))
 
 
