@@ -19,7 +19,7 @@ from app.models.checkpoint import SUFFIX
 from app.pipeline.climbing import Climb, Effort, Tools
 from app.pipeline.ladder import (
     MODULES,
-    QUICK_WAVES,
+    QUICK,
     Ladder,
     read_direct,
     read_flattened,
@@ -115,7 +115,7 @@ class Evaluation:
 
         climb = Climb(image, Effort.BALANCED, tools)
         began = perf_counter()
-        regions = [region for index in range(len(climb.locators))[:QUICK_WAVES] for region in climb.wave(index)]
+        regions = [region for index in QUICK for region in climb.wave(index)]
         located = perf_counter() - began
 
         def routed(region: Region) -> Iterable[Restorer]:

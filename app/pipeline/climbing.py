@@ -174,6 +174,7 @@ class Climb:
     found: list[Found] = field(default_factory=list)
     waves: list[list[Region]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    straightened: set[Region] = field(default_factory=set)
     decoded: set[Reading] = field(default_factory=set)
     flattened: set[Region] = field(default_factory=set)
 
@@ -223,13 +224,14 @@ class Climb:
         score = laplacian_variance(region.crop)
         return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
 
-    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: int | None = None) -> list[Symbol]:
+    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: range | None = None) -> list[Symbol]:
         """Reads the regions one by one; rival regions of a place that was read are left out.
 
-        Wave after wave, at most ``waves``, until one gives a read; all of them when thorough.
+        Wave after wave, of those in ``waves`` or of all, until one gives a read; every one when thorough.
         """
         symbols: list[Symbol] = []
-        for index in range(len(self.locators))[:waves]:
+        everyone = range(len(self.locators))
+        for index in everyone if waves is None else everyone[waves.start : waves.stop]:
             for region in self.wave(index):
                 if not covered(region.corners, symbols):
                     symbols = merged(symbols, read(region))

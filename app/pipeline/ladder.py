@@ -24,7 +24,8 @@ from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-QUICK_WAVES = 3  # locators asked before what they found was tried in every way
+FIRST, QUICK = range(1), range(3)
+"""Locators, by their turn: the one asked first, and those asked before what they found was tried in every way."""
 
 
 AUTO, MODULES = "auto", "modules"
@@ -60,15 +61,20 @@ def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
     return merged(*readings) if climb.effort is Effort.THOROUGH else next(readings, [])
 
 
-def read_rectified(climb: Climb) -> list[Symbol]:
-    """Regions that the quick locators see, straightened but not restored."""
-    return climb.read_each(
-        lambda region: region.read(region.crop, climb.tools.engines, restored=False), waves=QUICK_WAVES
-    )
+def read_rectified(climb: Climb, *, waves: range) -> list[Symbol]:
+    """Regions as these locators see them, straightened but not restored."""
+
+    def read(region: Region) -> list[Symbol]:
+        if region in climb.straightened:
+            return []
+        climb.straightened.add(region)
+        return region.read(region.crop, climb.tools.engines, restored=False)
+
+    return climb.read_each(read, waves=waves)
 
 
-def read_modules(climb: Climb, *, waves: int | None = None) -> list[Symbol]:
-    """Regions read module by module, as ``waves`` locators see them or all of them do."""
+def read_modules(climb: Climb, *, waves: range | None = None) -> list[Symbol]:
+    """Regions read module by module, as these locators see them or all of them do."""
     read_before = {reading.region for reading in climb.readings}
 
     def read(region: Region) -> list[Symbol]:
@@ -131,7 +137,7 @@ def read_light(climb: Climb) -> list[Symbol]:
         route = climb.route_of(region)
         return climb.read_restored(region, route, light) if region.is_hopeful and route.network == light else []
 
-    return climb.read_each(read, waves=QUICK_WAVES)
+    return climb.read_each(read, waves=QUICK)
 
 
 def read_heavy(climb: Climb) -> list[Symbol]:
@@ -141,7 +147,7 @@ def read_heavy(climb: Climb) -> list[Symbol]:
     def read(region: Region) -> list[Symbol]:
         return climb.read_restored(region, climb.route_of(region), heavy) if region.is_hopeful else []
 
-    return climb.read_each(read, waves=QUICK_WAVES)
+    return climb.read_each(read, waves=QUICK)
 
 
 def read_upscaled(climb: Climb) -> list[Symbol]:
@@ -156,7 +162,7 @@ def read_upscaled(climb: Climb) -> list[Symbol]:
         symbols = merged(*(engine.read(enlarged) for engine in climb.tools.engines))
         return [moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols]
 
-    return climb.read_each(read, waves=QUICK_WAVES)
+    return climb.read_each(read, waves=QUICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +176,15 @@ class Rung:
 LADDER: tuple[Rung, ...] = (
     Rung("direct", read_direct),
     Rung("variants", read_scaled_and_filtered),
-    Rung("rectified", read_rectified),
-    Rung("modules", partial(read_modules, waves=QUICK_WAVES)),
+    Rung("rectified", partial(read_rectified, waves=FIRST)),
+    Rung("modules", partial(read_modules, waves=FIRST)),
+    Rung("soft", read_softly),
+    # The same again where slower locators see more.
+    Rung("rectified", partial(read_rectified, waves=QUICK)),
+    Rung("modules", partial(read_modules, waves=QUICK)),
     Rung("soft", read_softly),
     Rung("flattened", read_flattened),
-    # The same again where slower locators see more.
+    # And again where the slowest do.
     Rung("modules", read_modules),
     Rung("soft", read_softly),
     Rung("flattened", read_flattened),
