@@ -5,7 +5,19 @@ import torch
 from torch import Tensor
 
 from training.data import CropBatch
-from training.losses import decoding_loss, module_error, module_logits, pixel_loss, reading_error, reading_loss
+from training.losses import (
+    Loss,
+    WeightedSum,
+    binary_pattern_loss,
+    decoding_loss,
+    mean_squared_loss,
+    module_error,
+    module_logits,
+    name_of,
+    pixel_loss,
+    reading_error,
+    reading_loss,
+)
 
 SIDE = 9  # modules of a made-up symbol of 1 x 1 module in its quiet zone
 
@@ -26,6 +38,99 @@ def single_module(*, dark: bool) -> CropBatch:
 def test_pixel_loss_is_the_mean_absolute_error() -> None:
     restored = torch.tensor([[[[0.0, 0.5], [1.0, 2.0]]]])
     assert float(pixel_loss(restored, batch(torch.tensor([[[[1.0, 0.5], [0.5, 0.0]]]])))) == pytest.approx(3.5 / 4)
+
+
+def test_mean_squared_loss_is_the_mean_squared_error() -> None:
+    restored = torch.tensor([[[[0.0, 0.5], [1.0, 2.0]]]])
+    assert float(mean_squared_loss(restored, batch(torch.tensor([[[[1.0, 0.5], [0.5, 0.0]]]])))) == pytest.approx(
+        (1 + 0.25 + 4) / 4
+    )
+
+
+# --- binary pattern -------------------------------------------------------------------------------------------------
+
+
+def pattern(value: float, truth: float) -> float:
+    return float(binary_pattern_loss(torch.full((1, 1, 2, 3), value), batch(torch.full((1, 1, 2, 3), truth))))
+
+
+def test_binary_pattern_loss_by_hand() -> None:
+    side = 1 / (1 + math.exp(-2))
+    assert pattern(0.7, 1.0) == pytest.approx(4 * side * (1 - side) * 0.09)
+    assert pattern(0.5, 1.0) == pytest.approx(0.25)
+    assert pattern(0.5, 0.0) == pytest.approx(0.25)
+
+
+def test_binary_pattern_loss_is_of_grey_pixels() -> None:
+    """A right pixel costs nothing, grey or not; one as far from the truth costs more, the greyer it is."""
+    assert pattern(0.5, 0.5) == 0
+    assert pattern(0.0, 0.0) == 0
+    assert pattern(0.5, 0.0) > 5 * pattern(1.0, 0.5) > 0
+    assert pattern(1.0, 0.0) < 0.03
+
+
+def test_binary_pattern_loss_is_a_mean_over_pixels() -> None:
+    restored = torch.tensor([[[[0.5, 1.0], [1.0, 1.0]]]])
+    assert float(binary_pattern_loss(restored, batch(torch.ones(1, 1, 2, 2)))) == pytest.approx(0.25 / 4)
+
+
+@pytest.mark.parametrize("truth", [0.0, 1.0])
+def test_binary_pattern_loss_always_pulls_towards_the_truth(truth: float) -> None:
+    """Also from the wrong side, where a weight that is not constant would push away from it."""
+    restored = torch.linspace(-0.2, 1.2, 29).view(1, 1, 1, -1).requires_grad_()
+    binary_pattern_loss(restored, batch(torch.full((1, 1, 1, 29), truth))).backward()
+    assert restored.grad is not None
+    wrong = (restored.detach() - truth).abs() > 1e-6
+    assert (restored.grad.sign() == (restored.detach() - truth).sign())[wrong].all()
+
+
+# --- weighted sums --------------------------------------------------------------------------------------------------
+
+
+def test_a_weighted_sum_adds_its_terms() -> None:
+    torch.manual_seed(0)
+    truth, restored = batch(torch.rand(2, 1, 4, 4)), torch.rand(2, 1, 4, 4)
+    both = WeightedSum((("squares", 2.0, mean_squared_loss), ("pattern", 0.5, binary_pattern_loss)))
+    squares, grey = float(mean_squared_loss(restored, truth)), float(binary_pattern_loss(restored, truth))
+    parts = both.parts(restored, truth)
+    assert list(parts) == ["squares", "pattern"]
+    assert [float(part) for part in parts.values()] == pytest.approx([2 * squares, 0.5 * grey])
+    assert float(both(restored, truth)) == pytest.approx(2 * squares + 0.5 * grey)
+
+
+def test_the_gradient_of_a_weighted_sum_is_the_weighted_sum_of_gradients() -> None:
+    truth = batch(torch.ones(1, 1, 2, 2))
+    restored = torch.full((1, 1, 2, 2), 0.25, requires_grad=True)
+    WeightedSum((("squares", 3.0, mean_squared_loss), ("pixels", 5.0, pixel_loss)))(restored, truth).backward()
+    assert restored.grad is not None
+    assert restored.grad.flatten().tolist() == pytest.approx([(3 * 2 * -0.75 - 5) / 4] * 4)
+
+
+def test_a_weighted_sum_of_one_term() -> None:
+    truth, restored = batch(torch.ones(1, 1, 2, 2)), torch.zeros(1, 1, 2, 2)
+    assert float(WeightedSum((("pixels", 0.25, pixel_loss),))(restored, truth)) == 0.25
+
+
+def test_provenance_can_name_every_loss() -> None:
+    alone: Loss = WeightedSum((("grey", 0.1, binary_pattern_loss),))
+    both = WeightedSum((("pixels", 1.0, mean_squared_loss), ("rest", 1e-3, alone)))
+    assert name_of(pixel_loss) == "pixel_loss"
+    assert name_of(both) == "1 pixels (mean_squared_loss) + 0.001 rest (0.1 grey (binary_pattern_loss))"
+
+    class Nameless:
+        def __call__(self, restored: Tensor, truth: CropBatch) -> Tensor:
+            return restored.sum()
+
+    assert name_of(Nameless()) == "Nameless"
+
+
+@pytest.mark.parametrize("names", [(), ("pixels", "pixels")])
+def test_terms_need_names_of_their_own(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="names of their own"):
+        WeightedSum(tuple((name, 1.0, pixel_loss) for name in names))
+
+
+# --- of modules -----------------------------------------------------------------------------------------------------
 
 
 def test_module_logits_are_of_each_modules_mean() -> None:
