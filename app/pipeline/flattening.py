@@ -1,5 +1,6 @@
-"""Straightens bent and crumpled codes by reading them: what was read says what the crop should look like, the optical
-flow from that to the crop says where the paper bends, and the picture is sampled anew along a smooth fit of it.
+"""Straightens codes by reading them: what was read says what the crop should look like. First the corners are moved to
+where it does; then the optical flow from what is expected to the crop says where the paper bends, and the picture is
+sampled anew along a smooth fit of it.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import ModuleReader, probability, surety
+from app.pipeline.realigning import realigned
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import normalise
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
 
+_REALIGNED = 2  # rounds in which the code is still taken for flat
 _DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later
 _SOFTNESS = 1.2  # pixels of blur that make the expected picture comparable to a photograph
 _LONGEST = 3.0  # pixels of flow believed in one round
@@ -32,14 +35,26 @@ def flatten(
 
     ``crop`` and ``log_odds`` are what is known before: the canonical crop, dark on light, and its reading.
     """
-    size = dimension(registration.version)
+    size, corners = dimension(registration.version), registration.corners
+
+    def look(displacement: NDArray[np.float32] | None = None) -> tuple[GreyImage, LogOdds]:
+        cut = rectify(image, corners, size, displacement=displacement)
+        cut = ~cut if registration.inverted else cut
+        return cut, reader.read([cut], registration.version)[0]
+
+    for _ in range(_REALIGNED):
+        moved = realigned(corners, crop, probability(log_odds), registration.version)
+        if moved is None:
+            break
+        corners = moved
+        crop, log_odds = look()
+        yield crop, log_odds
+
     displacement = np.zeros((*crop.shape, 2), dtype=np.float32)
     surest, without_gain = surety(log_odds), 0
     for degree in _DEGREES:
         displacement += _DAMPING * _bend(crop, probability(log_odds), registration.version, degree)
-        crop = rectify(image, registration.corners, size, displacement=displacement)
-        crop = ~crop if registration.inverted else crop
-        log_odds = reader.read([crop], registration.version)[0]
+        crop, log_odds = look(displacement)
         yield crop, log_odds
         sure = surety(log_odds)
         without_gain = 0 if sure > surest else without_gain + 1

@@ -12,9 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.blurring import correlation
 from app.pipeline.climbing import Climb, Found, Reading, Tools, covered
 from app.pipeline.codewords import LogOdds
-from app.pipeline.plausibility import correlation
 from app.pipeline.reading import Symbol
 from app.pipeline.symbology import function_patterns
 

@@ -88,7 +88,7 @@ def read_modules(climb: Climb, *, waves: range | None = None) -> list[Symbol]:
 
 
 def read_flattened(climb: Climb) -> list[Symbol]:
-    """The best readings, straightened along what was read; the straightest is decoded softly where none reads."""
+    """The best readings, straightened along what was read; each round is decoded hard, then softly."""
     symbols: list[Symbol] = []
     for reading in climb.best_readings(climb.effort.flattened):
         region = reading.region
@@ -97,13 +97,12 @@ def read_flattened(climb: Climb) -> list[Symbol]:
         climb.flattened.add(region)
         rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
         for crop, log_odds in rounds:
-            climb.readings.append(Reading(region, crop, log_odds))
-            if read := region.read_modules(crop, log_odds, climb.tools.engines):
+            straighter = Reading(region, crop, log_odds)
+            climb.readings.append(straighter)
+            read = region.read_modules(crop, log_odds, climb.tools.engines) or _softly(climb, straighter)
+            if read:
                 symbols = merged(symbols, read)
                 break
-        else:
-            straightest = max((one for one in climb.readings if one.region is region), key=lambda one: one.surety)
-            symbols = merged(symbols, _softly(climb, straightest))
         if symbols and climb.effort is not Effort.THOROUGH:
             break
     return symbols

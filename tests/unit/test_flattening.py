@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.flattening import _bend, flatten
+from app.pipeline.flattening import _REALIGNED, _bend, flatten
 from app.pipeline.gridding import module_means
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import LogOdds
@@ -114,6 +114,6 @@ def test_flattening_is_given_up_when_readings_grow_no_surer(gains: tuple[int, ..
     symbol = chosen("h")
     picture, region = bent_region(symbol, inverted=False)
     first = local_reading(region.crop, symbol.version)
-    left = iter(np.cumsum(gains))
+    left = iter((*[0] * _REALIGNED, *np.cumsum(gains)))
     reader = FakeReader(lambda crop, version: first * np.float32(1 + 0.2 * next(left)))
-    assert len(list(flatten(picture, region.registration, region.crop, first, reader))) == rounds
+    assert len(list(flatten(picture, region.registration, region.crop, first, reader))) == _REALIGNED + rounds
