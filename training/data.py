@@ -17,7 +17,7 @@ from training import degrade
 from training.symbols import random_symbol
 
 _SHARP = 6  # pixels a module at which a symbol is drawn before anything happens to it
-_READING_ODDS = (0.45, 0.08, 0.22, 0.08, 0.07, 0.1)  # of the kinds of blur, for the module reader
+_READING_ODDS = (0.33, 0.06, 0.42, 0.05, 0.07, 0.07)  # of the kinds of blur, for the module reader
 _SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 

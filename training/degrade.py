@@ -161,7 +161,8 @@ def blur(
     if kind == 1:
         image = convolve(image, shake_kernel(rng, length=rng.uniform(0.5, 4.5 * reach) * module))
     if kind in (2, 4):
-        image = convolve(image, disc_kernel(radius=reach * rng.uniform(0.3, 2.0 if kind == 2 else 0.9) * module))
+        farthest = 2.0 if kind == 2 else 0.9
+        image = convolve(image, disc_kernel(radius=reach * (0.3 + (farthest - 0.3) * rng.random() ** 0.6) * module))
     if kind == 3:
         image = gaussian(image, sigma=reach * rng.uniform(0.2, 1.15) * module)
     return image
