@@ -5,14 +5,13 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
 from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
 from app.pipeline.rectifying import PIXELS_PER_MODULE
-from app.pipeline.restoring import dense_autocast, normalise
+from app.pipeline.restoring import Runner, TorchRunner, normalise
 from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
 
 
@@ -57,20 +56,17 @@ class ModuleReader(Protocol):
 
 
 class TorchModuleReader:
-    """A module reader that runs a checkpoint's network with torch on one device."""
+    """A module reader that runs a checkpoint's network with torch on one device, or with the ``runner`` given."""
 
-    def __init__(self, card: Checkpoint, *, device: str = "cpu") -> None:
+    def __init__(self, card: Checkpoint, *, device: str = "cpu", runner: Runner | None = None) -> None:
         self.card = card
-        self._device = torch.device(device)
-        self._network = card.network.to(self._device).eval()
+        self._runner = runner or TorchRunner(card.network, device=device, dense=True)
 
-    @torch.inference_mode()
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
-        pictures = torch.from_numpy(np.stack([normalise(crop) for crop in crops]))[:, None].to(self._device)
-        told = torch.from_numpy(planes(version).copy())[None].expand(len(crops), -1, -1, -1).to(self._device)
-        with dense_autocast(self._device):
-            log_odds = self._network(pictures, told).float().cpu().numpy()[:, 0]
+        pictures = np.stack([normalise(crop) for crop in crops])[:, None]
+        told = np.repeat(planes(version)[None], len(crops), axis=0)
+        log_odds = self._runner(pictures, told)[:, 0]
         inner = slice(QUIET_ZONE, -QUIET_ZONE)
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
 

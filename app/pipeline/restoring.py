@@ -1,6 +1,7 @@
 """Runs networks on crops. The only place that normalises, pads, picks number formats, clamps and crops."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from time import perf_counter
 from typing import Protocol
@@ -71,6 +72,31 @@ def _bfloat16_pays() -> bool:
     return min(pair[0] for pair in pairs) < 0.9 * min(pair[1] for pair in pairs)
 
 
+class Runner(Protocol):
+    """Runs a network: its inputs in the order of its ``forward``, float32 with the batch first -> its output, float32.
+
+    May be called by several threads at once.
+    """
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class TorchRunner:
+    """Runs a network with torch on one device; ``dense`` ones in the number format of ``dense_autocast``."""
+
+    def __init__(self, network: nn.Module, *, device: str = "cpu", dense: bool = False) -> None:
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
+        self._dense = dense
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensors = [torch.from_numpy(values).to(self._device) for values in inputs]
+        with dense_autocast(self._device) if self._dense else nullcontext():
+            output = self._network(*tensors)
+        return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
+
+
 class Restorer(Protocol):
     """Turns degraded crops into restored ones ``scale`` times as large, both (H, W) uint8."""
 
@@ -84,12 +110,11 @@ class Restorer(Protocol):
 
 
 class TorchRestorer:
-    """A restorer that runs a checkpoint's network with torch on one device."""
+    """A restorer that runs a checkpoint's network with torch on one device, or with the ``runner`` given."""
 
-    def __init__(self, card: Checkpoint, *, device: str = "cpu") -> None:
+    def __init__(self, card: Checkpoint, *, device: str = "cpu", runner: Runner | None = None) -> None:
         self.card = card
-        self._device = torch.device(device)
-        self._network = card.network.to(self._device).eval()
+        self._runner = runner or TorchRunner(card.network, device=device)
         self._multiple = int(getattr(card.network, "size_multiple"))  # noqa: B009 - an attribute of every network
         self._scale = int(getattr(card.network, "scale"))  # noqa: B009
 
@@ -122,14 +147,12 @@ class TorchRestorer:
                 target[:] = tile[:, : target.shape[1], : target.shape[2]]
         return list(whole)
 
-    @torch.inference_mode()
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.uint8]:
         """(N, H, W) in [0, 1] -> (N, scale H, scale W) as 8 bits."""
         height, width = inputs.shape[1:]
         stack = np.stack([pad(picture, self._multiple) for picture in inputs])[:, None]
-        restored = self._network(torch.from_numpy(stack).to(self._device)).float().clamp(0, 1).cpu().numpy()
-        whole = restored[:, 0, : height * self._scale, : width * self._scale]
-        return np.asarray(np.rint(whole * 255), dtype=np.uint8)
+        whole = self._runner(stack)[:, 0, : height * self._scale, : width * self._scale]
+        return np.asarray(np.rint(np.clip(whole, 0, 1) * 255), dtype=np.uint8)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""

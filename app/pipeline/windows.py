@@ -11,7 +11,6 @@ from itertools import product
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
@@ -20,7 +19,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
 from app.pipeline.modules import probability
 from app.pipeline.rectifying import homography, rectify, side_length
-from app.pipeline.restoring import dense_autocast, standardise
+from app.pipeline.restoring import Runner, TorchRunner, standardise
 from app.pipeline.symbology import VERSIONS, dimension
 
 _WINDOW = 256  # pixels a side: what the network was trained on
@@ -48,6 +47,7 @@ class WindowLocator:
 
     ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
     Pictures whose longest side is not ``above`` so many pixels have been seen as large before and are left alone.
+    The network runs with torch on one device, or with the ``runner`` given.
     """
 
     def __init__(
@@ -55,31 +55,26 @@ class WindowLocator:
         card: Checkpoint,
         *,
         device: str = "cpu",
+        runner: Runner | None = None,
         sizes: Sequence[int] = _SIZES,
         limit: int = 8,
         above: int = 0,
     ) -> None:
         self.card = card
-        self._device = torch.device(device)
-        self._network = card.network.to(self._device).eval()
+        self._runner = runner or TorchRunner(card.network, device=device, dense=True)
         self._sizes = tuple(sizes)
         self._limit = limit
         self._above = above
 
     def finer(self) -> "WindowLocator":
         """The same network at a size that shows smaller codes."""
-        return WindowLocator(
-            self.card, device=str(self._device), sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1]
-        )
+        return WindowLocator(self.card, runner=self._runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
 
     def finest(self) -> "WindowLocator":
         """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
         return WindowLocator(
-            self.card, device=str(self._device), sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
+            self.card, runner=self._runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
         )
-
-    def _at(self, sizes: Sequence[int], *, above: int) -> "WindowLocator":
-        return WindowLocator(self.card, device=str(self._device), sizes=sizes, limit=self._limit, above=above)
 
     def warm_up(self) -> None:
         """Runs one inference, so that the first request does not pay for lazy initialisation."""
@@ -142,15 +137,11 @@ class WindowLocator:
                 found.append(candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score))
         return found
 
-    @torch.inference_mode()
     def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """(N, ``MAPS``, 32, 32)."""
-        answers = [np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)]
-        for start in range(0, len(windows), _BATCH):
-            batch = torch.from_numpy(np.stack(windows[start : start + _BATCH]))[:, None].to(self._device)
-            with dense_autocast(self._device):
-                answers.append(self._network(batch).float().cpu().numpy())
-        return np.concatenate(answers)
+        none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
+        batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
+        return np.concatenate([none, *(self._runner(np.stack(batch)[:, None]) for batch in batches)])
 
 
 def _starts(length: int) -> list[int]:
