@@ -5,17 +5,18 @@ A quad from a locator is roughly placed, may start at any corner, and says littl
 the grey values found there with the values the standard fixes. The best hypotheses are refined corner by corner.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.rectifying import homography, side_length, surroundings
+from app.pipeline.rectifying import homography, rectify, side_length
 from app.pipeline.symbology import VERSIONS, dimension, function_patterns
 
-_WORKING_STEP = 4.0  # pixels a module at which patterns are compared
+_WORKING_STEP = 4  # pixels a module at which patterns are compared
+_AROUND = 5  # modules around a quad in which its corners may be
 _BLURS = (1.4, 0.8, 0.35)  # in modules: a coarser picture draws corners in from farther away
 _ITERATIONS = 6  # at most, at each blur
 _REFINED = 5  # hypotheses refined
@@ -70,20 +71,20 @@ _TEMPLATES = {version: _template(version) for version in VERSIONS}
 
 
 class _Field:
-    """A picture's surroundings of a quad, brought to about ``_WORKING_STEP`` pixels a module and freed of shading."""
+    """A picture's surroundings of a quad, straightened by it at ``_WORKING_STEP`` pixels a module, freed of shading.
+
+    Straightened, because in steep perspective a module is several times as high as wide, and blurs and steps are round.
+    """
 
     def __init__(self, image: GreyImage, quad: NDArray[np.float64], modules: int) -> None:
-        step = side_length(quad) / modules
-        region, offset = surroundings(image, quad, 5 * step)
-        scale = _WORKING_STEP / step
-        size = (max(1, round(region.shape[1] * scale)), max(1, round(region.shape[0] * scale)))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        values = cv2.resize(region, size, interpolation=method).astype(np.float32)
-        window = (round(16 * _WORKING_STEP) | 1,) * 2
+        straight = rectify(image, quad, modules, pixels=_WORKING_STEP, margin=_AROUND)
+        values = straight.astype(np.float32)
+        window = (16 * _WORKING_STEP | 1,) * 2
         values -= cv2.blur(values, window)
         self._layers = [self._layer(values, blur * _WORKING_STEP) for blur in _BLURS]
-        self._offset = offset.astype(np.float64)
-        self._ratio = np.array([size[0] / region.shape[1], size[1] / region.shape[0]])
+        origin = _AROUND * _WORKING_STEP
+        from_modules = np.array([[_WORKING_STEP, 0, origin], [0, _WORKING_STEP, origin], [0, 0, 1]])
+        self._to_field = from_modules @ np.linalg.inv(homography(quad, modules))
 
     @staticmethod
     def _layer(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -124,10 +125,11 @@ class _Field:
                     break
             else:
                 damping *= 16
-        return np.asarray(quad / self._ratio + self._offset, dtype=np.float64)
+        return np.asarray(cv2.perspectiveTransform(quad[None], np.linalg.inv(self._to_field))[0], dtype=np.float64)
 
     def inside(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((corners - self._offset) * self._ratio, dtype=np.float64)
+        """Corners in picture pixels as they lie in the field."""
+        return np.asarray(cv2.perspectiveTransform(corners[None], self._to_field)[0], dtype=np.float64)
 
 
 def _correlation(values: NDArray[np.float32], template: _Template) -> float:
@@ -181,7 +183,17 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
         for t in trials
     ]
     found = _distinct(sorted(found, key=lambda registration: -registration.agreement))
-    return [one for one in found if one.agreement >= _RIVAL * found[0].agreement][:keep]
+    found = [one for one in found if one.agreement >= _RIVAL * found[0].agreement][:keep]
+    return sorted((_polished(image, one) for one in found), key=lambda registration: -registration.agreement)
+
+
+def _polished(image: GreyImage, rough: Registration) -> Registration:
+    """Refined once more as the picture looks when it is straightened by the registration itself."""
+    field = _Field(image, rough.corners, dimension(rough.version))
+    sign, finest = -1.0 if rough.inverted else 1.0, len(_BLURS) - 1
+    corners = field.refine(rough.corners, _TEMPLATES[rough.version], finest, sign)
+    agreement = sign * field.agreement(corners, _TEMPLATES[rough.version], finest)
+    return replace(rough, corners=corners, agreement=max(0.0, agreement))
 
 
 @dataclass(frozen=True, slots=True)
