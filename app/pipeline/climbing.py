@@ -20,6 +20,7 @@ from app.pipeline.regions import Region, find_regions
 from app.pipeline.restoring import Restorer
 from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY, Route, choose, laplacian_variance
 from app.pipeline.soft import decode_soft
+from app.pipeline.windows import StretchedLocator
 
 SOFT = "soft"
 """Engine of symbols that soft decoding read."""
@@ -121,7 +122,14 @@ class Tools:
         return cls(
             zxing=ZXing(),
             zbar=ZBar(),
-            locators=(SightingLocator(), windows, WholePicture(), windows.finer(), FinderLocator()),
+            locators=(
+                SightingLocator(),
+                windows,
+                WholePicture(),
+                windows.finer(),
+                StretchedLocator(windows),
+                FinderLocator(),
+            ),
             slow_locators=(windows.finest(),),
             reader=networks.reader(reader),
             restorers=networks.restorers,

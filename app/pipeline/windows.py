@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.models.checkpoint import Checkpoint
 from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating import Candidate, best_of_overlapping, candidate_of, is_sound, shrunk
+from app.pipeline.locating import Candidate, Locator, best_of_overlapping, candidate_of, is_sound, shrunk
 from app.pipeline.modules import probability
 from app.pipeline.rectifying import homography, rectify, side_length
 from app.pipeline.restoring import Runner, TorchRunner, standardise
@@ -27,6 +27,8 @@ _STEP = 192  # pixels between windows, at most: a code of 64 px is whole in one 
 _SIZES = (256, 640)  # longest sides at which a picture is looked at first: codes from 1/23 of it
 _FINER_SIZES = (1500,)  # codes from 1/53
 _FINEST_SIZES = (3600,)
+_STRETCHED_FROM = 1500  # pixels of the longest side of what is stretched
+_STRETCHES = ((2, 1), (1, 2))
 _LEAST_CHANCE = 0.4  # that a code is at a position
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSER = 205  # pixels a side of the code in a closer look
@@ -142,6 +144,30 @@ class WindowLocator:
         none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
         batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
         return np.concatenate([none, *(self._runner(np.stack(batch)[:, None]) for batch in batches)])
+
+
+class StretchedLocator:
+    """Shows a locator the picture at twice its width and at twice its height: codes in steep perspective, several times
+    as high as wide, are nearly square in one of the two. At most ``limit`` codes, best first."""
+
+    def __init__(self, locator: Locator, *, limit: int = 8) -> None:
+        self._locator = locator
+        self._limit = limit
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        if image.size == 0:
+            return []
+        factor = min(1.0, _STRETCHED_FROM / max(image.shape))
+        picture = shrunk(image, factor)
+        found = []
+        for stretch in _STRETCHES:
+            size = picture.shape[1] * stretch[0], picture.shape[0] * stretch[1]
+            stretched = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+            for candidate in self._locator.locate(stretched):
+                corners = np.array(candidate.corners) / np.array(stretch) / factor
+                if is_sound(corners):
+                    found.append(candidate_of(corners, candidate.dimension, candidate.score))
+        return best_of_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
 
 
 def _starts(length: int) -> list[int]:
