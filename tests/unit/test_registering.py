@@ -64,6 +64,20 @@ def test_inverted_symbols_are_told(version: int) -> None:
     assert best.agreement > 0.8
 
 
+@pytest.mark.parametrize("shape", [(1.0, 0.25), (0.25, 1.0)], ids=["flat", "narrow"])
+def test_symbols_seen_from_far_aside_agree_as_well_as_from_the_front(shape: tuple[float, float]) -> None:
+    """A module four times as long as wide: the patterns are compared as they look when straightened."""
+    front = tilted(3)
+    aside = (front - front.mean(axis=0)) * np.array(shape) * 1.5 + front.mean(axis=0)
+    guess = aside + (shaken(front, seed=6) - front) * np.array(shape)
+    best, seen_in_front = (
+        register(picture_of(3, quad), rough, dimension(3))[0] for quad, rough in ((aside, guess), (front, front))
+    )
+    assert best.version == 3
+    assert best.agreement > seen_in_front.agreement - 0.08
+    assert np.abs((best.corners - aside) / np.array(shape)).max() < 0.5 * 1.5 * MODULE
+
+
 @pytest.mark.parametrize("version", [1, 4, 8, 15])
 def test_unknown_versions_are_found_out(version: int) -> None:
     corners = tilted(version)

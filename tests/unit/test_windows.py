@@ -12,7 +12,7 @@ from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline import windows
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate
-from app.pipeline.windows import WindowLocator
+from app.pipeline.windows import StretchedLocator, WindowLocator
 from tests.helpers import square_at
 
 Quad = NDArray[np.float64]
@@ -168,6 +168,47 @@ def test_several_codes_are_all_found_once_best_first() -> None:
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
     assert len(locator(Seeing(), limit=2).locate(drawn((620, 840), *quads))) == 2
+
+
+# --- stretched ------------------------------------------------------------------------------------------------------
+
+
+class Remembering:
+    """A locator that answers with one quad, a share of the picture, and keeps what it was shown."""
+
+    def __init__(self, *places: Quad) -> None:
+        self.places, self.shown = list(places), list[tuple[int, ...]]()
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        self.shown.append(image.shape)
+        if not self.places:
+            return []
+        quad = self.places.pop(0) * image.shape[::-1]
+        first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
+        return [Candidate((first, second, third, fourth), 25, 0.9)]
+
+
+SHARE = np.array([[0.2, 0.3], [0.4, 0.3], [0.4, 0.5], [0.2, 0.5]])
+
+
+@pytest.mark.parametrize(("shape", "reduced"), [((400, 600), 1.0), ((3000, 2000), 0.5)])
+def test_a_picture_is_shown_stretched_either_way_and_places_come_back_unstretched(
+    shape: tuple[int, int], reduced: float
+) -> None:
+    """Large pictures are reduced first; what both views see is one code."""
+    inner = Remembering(SHARE, SHARE)
+    (found,) = StretchedLocator(inner).locate(np.zeros(shape, np.uint8))
+    height, width = (round(reduced * side) for side in shape)
+    assert inner.shown == [(height, 2 * width), (2 * height, width)]
+    assert farthest(found, SHARE * shape[::-1]) < 1e-6
+
+
+def test_of_what_stretched_views_see_the_best_is_kept() -> None:
+    far = SHARE + 0.4
+    assert len(StretchedLocator(Remembering(SHARE, far)).locate(np.zeros((400, 600), np.uint8))) == 2
+    assert len(StretchedLocator(Remembering(SHARE, far), limit=1).locate(np.zeros((400, 600), np.uint8))) == 1
+    assert StretchedLocator(Remembering()).locate(np.zeros((400, 600), np.uint8)) == []
+    assert StretchedLocator(Remembering(SHARE)).locate(np.zeros((0, 0), np.uint8)) == []
 
 
 # --- closer looks ---------------------------------------------------------------------------------------------------
