@@ -1,7 +1,10 @@
-"""Trains one network: python -m training RECIPE; --help lists the options, --list the recipes."""
+"""Trains one network: python -m training RECIPE; --help lists the options, --list the recipes.
+
+On several processes: python -m torch.distributed.run --standalone --nproc-per-node N -m training RECIPE.
+"""
 
 import argparse
-import dataclasses
+import importlib
 import shutil
 from pathlib import Path
 
@@ -10,35 +13,55 @@ import torch
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from training.loop import Run
+from training.listing import describe
+from training.loop import Run, TrainConfig
+from training.parallel import gather
 from training.recipes import RECIPES
+
+
+def chosen(name: str) -> TrainConfig:
+    """The recipe of that name, or of one's own as MODULE:FUNCTION. Raises ValueError if there is none."""
+    if name in RECIPES:
+        return RECIPES[name]()
+    module, _, function = name.partition(":")
+    if not function:
+        raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+    config: TrainConfig = getattr(importlib.import_module(module), function)()
+    return config
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description="Train one network; a killed run resumes.")
-    parser.add_argument("recipe", nargs="?", choices=sorted(RECIPES))
-    parser.add_argument("--list", action="store_true", help="print the recipes and leave")
+    parser.add_argument("recipe", nargs="?", help="one of --list, or MODULE:FUNCTION that returns a TrainConfig")
+    parser.add_argument(
+        "--list", action="store_true", help="print the recipes, their cost and their results, and leave"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where runs keep their state (default: runs)")
-    parser.add_argument("--minutes", type=float, help="training time, instead of the recipe's")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--budget", type=float, metavar="MINUTES", help="fit the schedule to this training time")
+    length.add_argument("--steps", type=int, help="fit it to so many steps: two such runs are alike to the last bit")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")
     parser.add_argument("--weights", type=Path, help="copy the finished checkpoint into this folder")
     arguments = parser.parse_args()
     if arguments.list or arguments.recipe is None:
-        for name, make in RECIPES.items():
-            print(f"{name:20s} {(make.__doc__ or '').splitlines()[0]} ({make().minutes:g} minutes)")
+        print(*(describe(name, make, arguments.weights or Path("weights")) for name, make in RECIPES.items()), sep="\n")
         return
+    if any(length is not None and length <= 0 for length in (arguments.budget, arguments.steps)):
+        parser.error("--budget and --steps must be more than 0")
+    try:
+        config = chosen(arguments.recipe).fitted(minutes=arguments.budget, steps=arguments.steps)
+    except (ValueError, ImportError, AttributeError) as error:
+        parser.error(str(error))
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    config = RECIPES[arguments.recipe]()
-    if arguments.minutes:
-        config = dataclasses.replace(config, minutes=arguments.minutes)
-    directory = arguments.out / arguments.recipe
     start = checkpoint.load(arguments.start) if arguments.start else None
-    Run(config, directory, device=arguments.device, start=start).train()
-    if arguments.weights:
+    directory = arguments.out / config.name
+    with gather(arguments.device) as team:
+        Run(config, directory, start=start, team=team).train()
+    if arguments.weights and team.leads:
         shutil.copy2(directory / f"{config.name}{SUFFIX}", arguments.weights)
 
 

@@ -1,164 +1,201 @@
-"""One training run: resumable, seeded, measured in minutes of training, with a log that plots."""
+"""One training run: resumable, seeded, as long as the time or the steps that it is given, with a log that plots.
 
-import csv
+Killed at any moment and started again, a run goes on from its last save and shows the losses that it would have shown
+undisturbed: a step's batch and random numbers come from the seed and the step, the state holds all that steps change,
+and the steps between the save and the kill are given the times that were measured when they were taken first (see
+`training.progress.Journal`), because the learning rate follows the clock. That holds to the last bit on one kind of
+CPU with one number of threads, on a GPU as far as its kernels repeat themselves. Two runs that each measure their own
+time are never quite alike, killed or not; two that count ``steps`` are.
+"""
+
+import copy
+import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.random import Generator
-from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from app.models import NETWORKS
-from app.models.checkpoint import SUFFIX, Checkpoint, save
+from app.models.checkpoint import SUFFIX, Checkpoint, load, save
+from training.config import MakeBatch, Scheduled, TrainConfig
+from training.curves import draw_curves
 from training.data import Batch
-from training.losses import module_error
-from training.pictures import restoration_picture
-from training.progress import Progress
+from training.losses import Loss, WeightedSum
+from training.opponent import Opponent
+from training.parallel import Team
+from training.progress import Progress, Window, read_log
+from training.provenance import provenance
+from training.state import Clock, moments, read_state, restore_moments, write_state
 
-Loss = Callable[[Tensor, Any], Tensor]
-MakeBatch = Callable[[Generator], Batch]
+__all__ = ["Loss", "MakeBatch", "Run", "TrainConfig", "read_log"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Everything that decides a run. ``data`` goes into the checkpoint's provenance as it is.
-
-    ``loss`` takes the network's output and the batch; so do ``error``, the figure that the log follows, and
-    ``picture``, which draws samples as an 8-bit image. The learning rate warms up over ``warmup_steps`` and falls to
-    zero on a cosine over ``minutes`` of training time. Gradients are clipped to ``gradient_norm``; a step whose
-    gradient is longer than ``spike`` says nothing but that something overflowed, and moves no weight.
-    """
-
-    name: str
-    architecture: str
-    network: dict[str, Any]
-    make_batch: MakeBatch
-    loss: Loss
-    error: Callable[[Tensor, Any], float] = module_error
-    picture: Callable[[Tensor, Any], NDArray[np.uint8]] = restoration_picture
-    data: dict[str, object]
-    minutes: float
-    batch_size: int
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 1e-4
-    warmup_steps: int = 100
-    gradient_norm: float = 1.0
-    spike: float = 10.0
-    ema_decay: float = 0.999
-    seed: int = 0
-    save_every: float = 180.0
-    picture_every: int = 500
-
-
-@dataclass
-class _Clock:
-    """Where a run stands; saved and restored as it is."""
-
-    step: int = 0
-    seconds: float = 0.0
-    bfloat16: bool = False
-    threads: int = 0
-    device: str = "cpu"
+_FIXED = 1  # marks the seeds of validation batches; those of training batches have 0 in its place
 
 
 class Run:
-    """A run in ``directory``: ``state.safetensors`` to resume from, ``log.csv``, ``samples/*.png``, TensorBoard events,
-    and ``NAME.safetensors``, the served form of the averaged weights, renewed at each save."""
+    """A run in ``directory``: ``state.safetensors`` to resume from, ``log.csv``, ``clock.csv``, ``samples/*.png``,
+    ``curves.png``, TensorBoard events, and ``NAME.safetensors``, the served form of the averaged weights, renewed at
+    each save."""
 
     def __init__(
-        self, config: TrainConfig, directory: Path, *, device: str = "cpu", start: Checkpoint | None = None
+        self,
+        config: TrainConfig,
+        directory: Path,
+        *,
+        device: str = "cpu",
+        start: Checkpoint | None = None,
+        team: Team | None = None,
     ) -> None:
-        """A run that is to resume ignores ``start``, the weights that a new one begins with instead of random ones."""
+        """A run that is to resume ignores ``start``, the weights that a new one begins with instead of random ones.
+
+        With a ``team``, whose device then counts, each of its ranks makes its own Run of the same directory.
+        """
         torch.manual_seed(config.seed)
         self.config = config
         self.directory = directory
-        self.device = torch.device(device)
+        self.team = team or Team(device=device)
+        self.device = torch.device(self.team.device)
         (directory / "samples").mkdir(parents=True, exist_ok=True)
-        self.network = NETWORKS[config.architecture](**config.network).to(self.device)
-        self.average = NETWORKS[config.architecture](**config.network).to(self.device).requires_grad_(False)
+        self.network = self._build()
+        self.average = self._build().requires_grad_(False)
         if start is not None:
             self.network.load_state_dict(start.network.state_dict())
         self.average.load_state_dict(self.network.state_dict())
-        self.origin = {} if start is None else {"continues": dict(start.provenance)}
+        self.origin: dict[str, object] = {} if start is None else {"continues": dict(start.provenance)}
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
-        self.clock = _Clock(threads=torch.get_num_threads(), device=device)
-        if self._state.exists():
+        self.opponent = Opponent(config.adversary, betas=config.betas, team=self.team) if config.adversary else None
+        _move(config.loss, self.device)
+        self.clock = Clock(threads=torch.get_num_threads(), device=self.device.type)
+        self._best: dict[str, Tensor] = {}
+        self._window: Window = {}
+        self._validation: list[Batch] = []
+        resumes = self._state.exists()
+        self.team.wait()  # nobody writes before all have looked
+        if resumes:
             self._resume()
         else:
-            self.clock.bfloat16 = self._bfloat16_is_faster()
+            (directory / "clock.csv").unlink(missing_ok=True)
+            self.clock.bfloat16 = bool(self.team.first(self._bfloat16_is_faster()))
+        self._together = self.team.wrap(self.network)
+
+    def _build(self) -> nn.Module:
+        return NETWORKS[self.config.architecture](**self.config.network).to(self.device)
 
     @property
     def _state(self) -> Path:
         return self.directory / "state.safetensors"
 
-    def train(self, *, stop_after: int | None = None) -> float:
-        """Trains until the minutes are used up, or for ``stop_after`` more steps; returns the last step's loss."""
+    @property
+    def share(self) -> float:
+        """How much of the run is over, by its steps or its time; the last step may lead beyond 1."""
         config, clock = self.config, self.clock
-        budget = config.minutes * 60
-        log = Progress(self.directory, total_seconds=budget)
-        saved = clock.seconds
+        return clock.seconds / (60 * config.minutes) if config.steps is None else clock.step / config.steps
+
+    def finished(self) -> bool:
+        """Whether the time is used up or the patience at an end."""
+        patience = self.config.patience
+        return self.share >= 1 or (patience is not None and self.clock.stale >= patience)
+
+    def train(self, *, stop_after: int | None = None) -> float:
+        """Trains to the end, or for ``stop_after`` more steps; returns the last step's loss."""
+        config, clock, team = self.config, self.clock, self.team
+        log = self._open_log() if team.leads else None
+        begun, saved = clock.step, clock.seconds
         last = clock.step + stop_after if stop_after is not None else None
-        loss = float("nan")
-        while clock.seconds < budget and clock.step != last:
-            started = time.perf_counter()
+        figures = {"loss": float("nan")}
+        mark = time.perf_counter()
+        while not self.finished() and clock.step != last:
             batch = self._batch(clock.step)
-            loss, error, norm = self._step(batch)
+            figures = self._step(batch)
             clock.step += 1
-            clock.seconds += time.perf_counter() - started
-            log.update(
-                step=clock.step,
-                seconds=clock.seconds,
-                loss=loss,
-                module_error=error,
-                gradient_norm=norm,
-                rate=self._rate(),
-            )
-            if clock.step % config.picture_every == 0:
-                self._picture(batch)
+            clock.samples += batch.inputs[0].shape[0] * team.size
+            if config.patience is not None and clock.step % config.validate_every == 0:
+                figures["validation_loss"] = self._validate()
+            now = time.perf_counter()
+            seconds, mark = clock.seconds + now - mark, now
+            clock.seconds = team.first(log.clock(clock.step, seconds) if log else seconds)
+            figures = team.mean(figures)
+            if log:
+                log.update(step=clock.step, seconds=clock.seconds, samples=clock.samples, **figures)
+                if clock.step % config.picture_every == 0:
+                    self._picture(batch, log)
             if clock.seconds - saved > config.save_every:
                 self.save()
                 saved = clock.seconds
+        unseen = config.patience is not None and clock.step != begun and clock.step % config.validate_every
+        if unseen and self.finished():  # the last weights may be the best
+            self._validate()
         self.save()
-        log.close()
-        return loss
+        if log:
+            log.close()
+            self._draw()
+        return figures["loss"]
+
+    def _open_log(self) -> Progress:
+        config, clock = self.config, self.clock
+        if not self._state.exists():  # a run that is killed before its first save begins again as it began
+            self._save_state()
+        columns = ["adversarial_loss", "discriminator_loss"] if config.adversary else []
+        columns += ["validation_loss"] if config.patience is not None else []
+        return Progress(
+            self.directory,
+            total_seconds=60 * config.minutes,
+            total_steps=config.steps,
+            columns=columns,
+            step=clock.step,
+            seconds=clock.seconds,
+            samples=clock.samples,
+            window=self._window,
+        )
 
     def _batch(self, step: int) -> Batch:
-        """The batch of a step depends on the seed and the step alone, so a resumed run sees what it would have seen."""
-        return self.config.make_batch(np.random.default_rng((self.config.seed, step))).to(self.device)
+        """The batch of a step depends on the seed, the rank, the step, and where batches are scheduled the share alone,
+        so a resumed run sees what it would have seen. Torch's random numbers in the step depend on the same."""
+        make = self.config.make_batch
+        if isinstance(make, Scheduled):
+            make = make.at(self.share)
+        seed = (self.config.seed, step, 0, self.team.rank)
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        return make(np.random.default_rng(seed)).to(self.device)
 
     def _rate(self) -> float:
-        config, clock = self.config, self.clock
-        cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, clock.seconds / (config.minutes * 60))))
-        return float(config.learning_rate * min(1.0, (clock.step + 1) / config.warmup_steps) * cosine)
+        config, step = self.config, self.clock.step
+        cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.share)))
+        rate = config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine
+        return float(rate * min(1.0, (step + 1) / max(1, config.warmup_steps)))
 
-    def _forward(self, batch: Batch, *, bfloat16: bool) -> tuple[Tensor, Tensor]:
+    def _forward(self, network: nn.Module, batch: Batch, *, bfloat16: bool) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-            restored = self.network(*batch.inputs)
+            restored = network(*batch.inputs)
         restored = restored.float()
         return restored, self.config.loss(restored, batch)
 
-    def _step(self, batch: Batch) -> tuple[float, float, float]:
+    def _step(self, batch: Any) -> dict[str, float]:
+        config, clock, rate = self.config, self.clock, self._rate()
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        restored, loss = self._forward(batch, bfloat16=self.clock.bfloat16)
+        restored, loss = self._forward(self._together, batch, bfloat16=clock.bfloat16)
+        figures = {"loss": float(loss.detach()), "module_error": config.error(restored.detach(), batch), "rate": rate}
+        if self.opponent and self.share >= self.opponent.adversary.after_minutes_share:
+            added, seen = self.opponent.meet(
+                batch.clean, restored, factor=rate / config.learning_rate, bfloat16=clock.bfloat16
+            )
+            loss = loss + added
+            figures |= seen
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
-        if float(norm) <= self.config.spike or (norm.isfinite() and self.clock.step < self.config.warmup_steps):
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_norm)
+        self.team.share_buffers(self.network)
+        if float(norm) <= config.spike or (norm.isfinite() and clock.step < config.warmup_steps):
             self.optimizer.step()
             self._follow()
-        return float(loss.detach()), self.config.error(restored.detach(), batch), float(norm)
+        return figures | {"gradient_norm": float(norm)}
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -171,86 +208,105 @@ class Run:
             else:
                 value.copy_(current[key])
 
+    @torch.no_grad()
+    def _validate(self) -> float:
+        """The averaged network's loss on batches that no step trains on; keeps its weights if none were better."""
+        config, clock = self.config, self.clock
+        if not self._validation:
+            for index in range(config.validation_batches):
+                rng = np.random.default_rng((config.seed, index, _FIXED))
+                self._validation.append(config.make_batch(rng).to(self.device))
+        network = self.average.eval()
+        losses = [float(self._forward(network, batch, bfloat16=False)[1]) for batch in self._validation]
+        loss = self.team.first(float(np.mean(losses)))
+        clock.stale += 1
+        if loss < clock.best:
+            clock.best, clock.best_step, clock.stale = loss, clock.step, 0
+            self._best = copy.deepcopy(network.state_dict())
+        return loss
+
     def _bfloat16_is_faster(self) -> bool:
         """Times a forward and backward pass either way, without a step; processors without bf16 units are slower."""
         batch = self._batch(0)
+        before = copy.deepcopy(self.network.state_dict())  # batch normalisation keeps statistics of what it sees
         best = {False: float("inf"), True: float("inf")}
         for repeat in range(4):  # the first pass warms up
             for bfloat16 in (False, True):
                 started = time.perf_counter()
-                self._forward(batch, bfloat16=bfloat16)[1].backward()
+                self._forward(self.network, batch, bfloat16=bfloat16)[1].backward()
                 if self.device.type == "cuda":
                     torch.cuda.synchronize()
                 if repeat:
                     best[bfloat16] = min(best[bfloat16], time.perf_counter() - started)
         self.optimizer.zero_grad(set_to_none=True)
+        self.network.load_state_dict(before)
         return best[True] < 0.9 * best[False]
 
     @torch.inference_mode()
-    def _picture(self, batch: Batch) -> None:
+    def _picture(self, batch: Batch, log: Progress) -> None:
         picture = self.config.picture(self.average.eval()(*batch.inputs), batch)
         cv2.imwrite(str(self.directory / "samples" / f"{self.clock.step:07d}.png"), picture)
+        log.picture(picture, step=self.clock.step)
+
+    def _draw(self) -> None:
+        rows = read_log(self.directory)
+        if rows:
+            cv2.imwrite(str(self.directory / "curves.png"), draw_curves({self.config.name: rows}))
 
     def save(self) -> None:
         """Writes the state to resume from and the served form of the averaged weights, each in one step."""
-        tensors = {f"network.{key}": value for key, value in self.network.state_dict().items()}
-        tensors |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        partial = self._state.with_suffix(".partial")
-        header = {key: repr(value) for key, value in asdict(self.clock).items()}
-        save_file(
-            {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, partial, metadata=header
-        )
-        partial.replace(self._state)
-        save(self.checkpoint(), self.directory / f"{self.config.name}{SUFFIX}")
+        if self.team.leads:
+            self._save_state()
+            save(self.checkpoint(), self.directory / f"{self.config.name}{SUFFIX}")
+
+    def _save_state(self) -> None:
+        parts = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": moments(self.optimizer),
+            "best": self._best,
+            **(self.opponent.parts() if self.opponent else {}),
+        }
+        texts = {"window": json.dumps(self._window), "origin": json.dumps(self.origin)}
+        write_state(self._state, parts, self.clock.header() | texts)
 
     def _resume(self) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-        with safe_open(self._state, framework="pt") as file:
-            header = file.metadata()
-            for key in file.keys():  # noqa: SIM118 - not a mapping
-                part, name = key.split(".", 1)
-                parts[part][name] = file.get_tensor(key)
+        parts, header = read_state(self._state)
         self.network.load_state_dict(parts["network"])
         self.average.load_state_dict(parts["average"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.clock.step = int(header["step"])
-        self.clock.seconds = float(header["seconds"])
-        self.clock.bfloat16 = header["bfloat16"] == "True"
+        restore_moments(self.optimizer, parts.get("optimizer", {}))
+        self._best = {key: value.to(self.device) for key, value in parts.get("best", {}).items()}
+        if self.opponent:
+            self.opponent.restore(parts)
+        self.clock.restore(header, batch_size=self.config.batch_size)
+        self._window = {key: (total, count) for key, (total, count) in json.loads(header.get("window", "{}")).items()}
+        if "origin" in header:
+            self.origin = json.loads(header["origin"])
+        else:  # the first states did not say; the weights saved with them do
+            served = self.directory / f"{self.config.name}{SUFFIX}"
+            known = load(served).provenance if served.exists() else {}
+            self.origin = {key: known[key] for key in ("continues",) if key in known}
 
     def checkpoint(self) -> Checkpoint:
-        """The averaged weights with where they come from."""
+        """The averaged weights, the best of them where the run has patience, with where they come from."""
         config, clock = self.config, self.clock
+        served = self.average
+        if self._best and config.patience is not None:
+            served = self._build().requires_grad_(False)
+            served.load_state_dict(self._best)
         return Checkpoint(
             name=config.name,
             architecture=config.architecture,
-            network=self.average,
+            network=served,
             config=config.network,
-            provenance={
-                "recipe": config.name,
-                "seed": config.seed,
-                "steps": clock.step,
-                "samples": clock.step * config.batch_size,
-                "training_minutes": round(clock.seconds / 60, 1),
-                "planned_minutes": config.minutes,
-                "device": clock.device,
-                "threads": clock.threads,
-                "bfloat16": clock.bfloat16,
-                "torch": torch.__version__,
-                "loss": getattr(config.loss, "__name__", type(config.loss).__name__),
-                "optimizer": f"AdamW lr {config.learning_rate:g} betas {config.betas} decay {config.weight_decay:g}",
-                "data": config.data,
-                **self.origin,
-            },
+            provenance=provenance(config, clock, processes=self.team.size, origin=self.origin),
         )
 
 
-def read_log(directory: Path) -> list[dict[str, float]]:
-    """The rows of a run's ``log.csv``."""
-    with (directory / "log.csv").open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+def _move(loss: Loss, device: torch.device) -> None:
+    """Brings the networks that a loss looks through, if it has any, to where the restored pictures are."""
+    if isinstance(loss, nn.Module):
+        loss.to(device)
+    elif isinstance(loss, WeightedSum):
+        for _, _, term in loss.terms:
+            _move(term, device)

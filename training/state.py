@@ -1,0 +1,91 @@
+"""What a run must keep to go on as if it had never stopped, in one safetensors file.
+
+Tensors are named ``PART.KEY``; the header holds text. Parts: ``network``, ``average`` and ``optimizer`` of every run,
+``discriminator`` and ``opponent`` (its optimizer) of an adversarial one, ``best`` of one that stops early.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+Parts = dict[str, dict[str, Tensor]]
+
+
+@dataclass
+class Clock:
+    """Where a run stands.
+
+    ``seconds``: of training. ``bfloat16``, ``threads``, ``device``: how it computes. ``best``: the lowest loss on the
+    validation batches, found after step ``best_step``; ``stale``: validations since then.
+    """
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    bfloat16: bool = False
+    threads: int = 0
+    device: str = "cpu"
+    best: float = float("inf")
+    best_step: int = 0
+    stale: int = 0
+
+    def header(self) -> dict[str, str]:
+        return {key: repr(value) for key, value in vars(self).items()}
+
+    def restore(self, header: Mapping[str, str], *, batch_size: int) -> None:
+        """Takes over all but the threads and the device, which are those of the process that goes on.
+
+        The first states had a step, seconds and bfloat16 only; their samples are ``batch_size`` a step.
+        """
+        self.step = int(header["step"])
+        self.seconds = float(header["seconds"])
+        self.bfloat16 = header["bfloat16"] == "True"
+        self.samples = int(header.get("samples", self.step * batch_size))
+        self.best = float(header.get("best", "inf"))
+        self.best_step = int(header.get("best_step", 0))
+        self.stale = int(header.get("stale", 0))
+
+
+def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: Mapping[str, str]) -> None:
+    """Writes the file in one step: whoever is killed meanwhile finds the one before."""
+    tensors = {
+        f"{part}.{key}": value.detach().cpu().contiguous().clone()
+        for part, values in parts.items()
+        for key, value in values.items()
+    }
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata=dict(header))
+    partial.replace(path)
+
+
+def read_state(path: Path) -> tuple[Parts, dict[str, str]]:
+    """The parts that the file has, on the CPU, and its header."""
+    parts: Parts = {}
+    with safe_open(path, framework="pt") as file:
+        header = dict(file.metadata())
+        for name in file.keys():  # noqa: SIM118 - not a mapping
+            part, key = name.split(".", 1)
+            parts.setdefault(part, {})[key] = file.get_tensor(name)
+    return parts, header
+
+
+def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimizer remembers of each parameter, as ``INDEX.KEY``."""
+    return {
+        f"{index}.{key}": torch.as_tensor(value)
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    remembered: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        remembered.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
