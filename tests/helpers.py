@@ -24,7 +24,13 @@ _SUBSAMPLES = 4
 RESTORERS: dict[str, dict[str, object]] = {
     "LENet": {"channels": 1, "base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
     "EGRestormer": {"channels": 1, "width": 8, "blocks": (1, 1, 1, 1), "refinement": 1},
+    "Restormer": {"channels": 1, "width": 8, "blocks": (1, 1, 1, 1), "refinement": 1},
+    "NAFNet": {"channels": 1, "width": 4, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "residual_init": 0.1},
     "SRResNet": {"channels": 1, "width": 4, "blocks": 1},
+    "PaperGen": {"channels": 1, "width": 4, "blocks": 1},
+    "AdvancedSimpleQR": {"channels": 1, "width": 4, "groups": 1, "blocks": 1},
+    "SRGANGenerator": {"channels": 1, "width": 4, "blocks": 1},
+    "RRDBNet": {"channels": 1, "width": 4, "blocks": 1, "growth": 4},
 }
 """Networks that turn a picture (N, C, H, W) into one (N, C, sH, sW), in tiny configurations."""
 TINY: dict[str, dict[str, object]] = {

@@ -25,3 +25,23 @@ class SimpleGate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         a, b = x.chunk(2, dim=1)
         return a * b
+
+
+def bicubic(image: Tensor, *, scale: int) -> Tensor:
+    """Plain enlargement, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1] on edges."""
+    return functional.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
+
+
+def pixel_shuffle_step(*, channels: int) -> nn.Sequential:
+    """Doubles height and width by a sub-pixel convolution (Shi et al., CVPR 2016), then PReLU:
+    (N, C, H, W) -> (N, C, 2H, 2W)."""
+    return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
+
+
+def transposed_step(*, channels: int) -> nn.Sequential:
+    """Doubles height and width by a transposed convolution, then PReLU: (N, C, H, W) -> (N, C, 2H, 2W).
+
+    Its kernel of 4 is a multiple of its stride of 2, so that every output pixel has equally many inputs (Odena et al.,
+    "Deconvolution and Checkerboard Artifacts", Distill 2016).
+    """
+    return nn.Sequential(nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.PReLU())

@@ -16,7 +16,13 @@ from tests.helpers import TINY, random_inputs
 CONFIGS: dict[str, dict[str, object]] = {
     "LENet": {"base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
     "EGRestormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1, "edge_guidance": False},
+    "Restormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1, "stem": 2},
+    "NAFNet": {"width": 4, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "stem": 2, "residual_init": 0.1},
     "SRResNet": {"width": 4, "blocks": 1, "batch_norm": True},
+    "PaperGen": {"width": 4, "blocks": 1, "upsampling": "transposed"},
+    "AdvancedSimpleQR": {"width": 4, "groups": 1, "blocks": 1, "bicubic_skip": False},
+    "SRGANGenerator": {"width": 4, "blocks": 1},
+    "RRDBNet": {"width": 4, "blocks": 1, "growth": 4, "stem": 2, "bicubic_skip": True},
     "ModuleReader": TINY["ModuleReader"],
     "QuadLocator": TINY["QuadLocator"],
 }
@@ -163,6 +169,14 @@ def config_too_few_levels(path: Path) -> None:
     rewrite(path, config=json.dumps({"base": 4, "blocks": [1, 1]}))
 
 
+def config_uneven(path: Path) -> None:
+    rewrite(path, architecture="NAFNet", config=json.dumps({"encoder_blocks": [1, 1], "decoder_blocks": [1]}))
+
+
+def config_no_such_upsampling(path: Path) -> None:
+    rewrite(path, architecture="PaperGen", config=json.dumps({"upsampling": "nearest"}))
+
+
 def other_width(path: Path) -> None:
     rewrite(path, config=json.dumps({**CONFIGS["LENet"], "base": 8}))
 
@@ -199,7 +213,7 @@ def key_unexpected(path: Path) -> None:
         (text, "not a complete safetensors file"),
         (remove, "not a complete safetensors file"),
         (foreign, f"does not say format '{FORMAT}'"),
-        (unknown_architecture, "'UNet' is none of LENet, EGRestormer, SRResNet, ModuleReader, QuadLocator"),
+        (unknown_architecture, f"'UNet' is none of {', '.join(NETWORKS)}"),
         (other_architecture, "missing ['decoders.0.0.attention.project.weight'"),
         (config_missing, "does not describe a network that can be built"),
         (config_no_json, "does not describe a network that can be built"),
@@ -207,6 +221,8 @@ def key_unexpected(path: Path) -> None:
         (config_foreign_argument, "does not describe a network that can be built"),
         (config_wrong_type, "does not describe a network that can be built"),
         (config_too_few_levels, "does not describe a network that can be built"),
+        (config_uneven, "does not describe a network that can be built"),
+        (config_no_such_upsampling, "does not describe a network that can be built"),
         (other_width, "the shape of 'intro.weight' does not match"),
         (nan, "not finite"),
         (infinite, "not finite"),

@@ -42,16 +42,16 @@ def test_a_network_is_served_by_its_architecture_under_its_files_name(architectu
 
 
 def test_networks_of_every_kind_are_listed_by_name(tmp_path: Path) -> None:
-    names = ["d", "a", "e", "b", "c"]
-    for name, architecture in zip(names, NETWORKS, strict=True):
+    names = {architecture: f"{len(NETWORKS) - i:02}" for i, architecture in enumerate(NETWORKS)}
+    for architecture, name in names.items():
         put(tmp_path, name, architecture)
     loaded = load_networks(tmp_path, "cpu")
-    assert [card.name for card in loaded.cards] == sorted(names)
-    assert {card.architecture for card in loaded.cards} == set(NETWORKS)
-    assert set(loaded.restorers) == {"d", "a", "e"}
-    assert loaded.restorers["e"].scale == 4
-    assert loaded.reader("b") is loaded.readers["b"]
-    assert loaded.locator("c") is loaded.locators["c"]
+    assert [card.name for card in loaded.cards] == sorted(names.values())
+    assert {card.name: card.architecture for card in loaded.cards} == {name: key for key, name in names.items()}
+    assert set(loaded.restorers) == {names[architecture] for architecture in RESTORERS}
+    assert loaded.restorers[names["SRResNet"]].scale == 4
+    assert loaded.reader(names["ModuleReader"]) is loaded.readers[names["ModuleReader"]]
+    assert loaded.locator(names["QuadLocator"]) is loaded.locators[names["QuadLocator"]]
 
 
 def test_names_of_another_kind_or_of_none_are_unknown(tmp_path: Path) -> None:

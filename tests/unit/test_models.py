@@ -1,3 +1,5 @@
+from inspect import signature
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -5,8 +7,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.models import NETWORKS
-from app.models.eg_restormer import MDTA, EdgeMap, EGRestormer
-from app.models.lenet import SGDB, EdgeSharpening, LENet
+from app.models.eg_restormer import EdgeGuidedMDTA, EdgeMap
+from app.models.lenet import SGDB, EdgeSharpening
 from app.models.srresnet import SRResNet
 from tests.helpers import RESTORERS, TINY, random_inputs
 
@@ -32,33 +34,51 @@ def convolution_macs(network: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(
-    ("build", "config", "millions", "gmac"),
+    ("architecture", "config", "millions", "gmac"),
     [
-        (LENet, {"base": 16}, 0.28, 3.87),
-        (EGRestormer, {}, 26.13, 565),
-        (EGRestormer, {"edge_guidance": False}, 26.13, 565),
+        ("LENet", {"base": 16}, 0.28, 3.87),
+        ("EGRestormer", {}, 26.13, 565.14),
+        ("Restormer", {}, 26.13, 564.96),
+        ("NAFNet", {}, 17.11, 64.44),
+        ("SRGANGenerator", {}, 1.55, None),
+        ("RRDBNet", {}, 16.70, None),
     ],
-    ids=["lenet", "eg-restormer", "restormer"],
 )
-def test_size_of_the_paper(build: type[nn.Module], config: dict[str, object], millions: float, gmac: float) -> None:
+def test_size_of_the_paper(architecture: str, config: dict[str, object], millions: float, gmac: float | None) -> None:
     with torch.device("meta"):
-        network = build(channels=3, **config)
-    assert parameters(network) == pytest.approx(millions * 1e6, rel=0.04)
-    assert convolution_macs(network) == pytest.approx(gmac * 1e9, rel=0.04)
+        network = NETWORKS[architecture](channels=3, **config)
+    assert parameters(network) == pytest.approx(millions * 1e6, abs=6e3)
+    if gmac is not None:
+        assert convolution_macs(network) == pytest.approx(gmac * 1e9, rel=0.03)
 
 
-@pytest.mark.parametrize("stem", [1, 2, 4])
-@pytest.mark.parametrize("architecture", RESTORERS)
-def test_shape_is_kept_or_scaled(architecture: str, stem: int) -> None:
+STEMMED = [name for name in RESTORERS if "stem" in signature(NETWORKS[name]).parameters]
+STEMS = [(name, {"stem": stem}) for name in STEMMED for stem in (1, 2, 4)]
+STEMLESS = [(name, {}) for name in RESTORERS if name not in STEMMED]
+
+
+def test_what_a_cpu_must_fold_has_a_stem() -> None:
+    assert STEMMED == ["LENet", "EGRestormer", "Restormer", "NAFNet", "SRResNet", "RRDBNet"]
+
+
+@pytest.mark.parametrize(("architecture", "config"), STEMS + STEMLESS)
+def test_shape_is_kept_or_scaled(architecture: str, config: dict[str, object]) -> None:
     for channels in (1, 3):
-        network = tiny(architecture, channels=channels, stem=stem)
+        network = tiny(architecture, channels=channels, **config)
         step, scale = network.size_multiple, network.scale
+        assert network.channels == channels
         for rows, columns in ((1, 1), (2, 3)):
             image = torch.rand(2, channels, rows * step, columns * step)
             assert network(image).shape == (2, channels, scale * rows * step, scale * columns * step)
 
 
-@pytest.mark.parametrize("architecture", RESTORERS)
+def test_only_super_resolution_enlarges() -> None:
+    enlarging = [name for name in RESTORERS if tiny(name).scale != 1]
+    assert enlarging == ["SRResNet", "PaperGen", "AdvancedSimpleQR", "SRGANGenerator", "RRDBNet"]
+    assert {tiny(name).scale for name in enlarging} == {4}
+
+
+@pytest.mark.parametrize("architecture", STEMMED)
 def test_no_smaller_size_multiple_would_do(architecture: str) -> None:
     network = tiny(architecture, stem=2)
     with pytest.raises(RuntimeError):
@@ -74,12 +94,12 @@ def idle(network: nn.Module) -> list[str]:
 
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_gradient_reaches_every_parameter(architecture: str) -> None:
-    network = tiny(architecture)
+    network = tiny(architecture).eval()  # in training, batch normalisation takes away what a bias before it adds
     network(*random_inputs(architecture, count=2)).square().mean().backward()
     assert idle(network) == []
 
 
-@pytest.mark.parametrize("architecture", RESTORERS)
+@pytest.mark.parametrize("architecture", STEMMED)
 def test_gradient_reaches_every_parameter_behind_a_stem(architecture: str) -> None:
     network = tiny(architecture, stem=4)
     image = torch.rand(2, 1, 64, 64)  # two positions a side on the last level, or there are no edges
@@ -124,7 +144,12 @@ def test_names_in_state_dicts_are_a_contract() -> None:
         "refinement",
         "outro",
     ]
+    assert first_levels(tiny("Restormer")) == first_levels(tiny("EGRestormer"))
+    assert first_levels(tiny("NAFNet")) == ["intro", "encoders", "downs", "middle", "ups", "decoders", "outro"]
     assert first_levels(tiny("SRResNet")) == ["head", "body", "merge", "unfold", "upscale", "tail"]
+    for architecture in ("PaperGen", "AdvancedSimpleQR", "SRGANGenerator", "RRDBNet"):
+        assert first_levels(tiny(architecture)) == ["head", "body", "merge", "upscale", "tail"]
+    assert first_levels(tiny("RRDBNet", stem=2)) == ["head", "body", "merge", "unfold", "upscale", "tail"]
     assert [key.removeprefix("bottleneck.0.") for key in tiny("LENet").state_dict() if "bottleneck.0" in key] == [
         "beta",
         "norm.weight",
@@ -246,7 +271,7 @@ def test_without_edge_weight_it_is_restormer() -> None:
 
 def test_edge_guidance_multiplies_queries_and_keys() -> None:
     torch.manual_seed(0)
-    attention = MDTA(channels=8, heads=2, edge_guidance=True)
+    attention = EdgeGuidedMDTA(channels=8, heads=2)
     nn.init.normal_(attention.edge_weight, std=3.0)
     nn.init.constant_(attention.temperature, 4.0)
     x = torch.randn(2, 8, 6, 5)
@@ -263,34 +288,18 @@ def test_edge_guidance_multiplies_queries_and_keys() -> None:
     assert not torch.allclose(attention(x), expected(q, k), atol=1e-3)
 
 
-def test_attention_is_between_channels() -> None:
-    """Same result wherever the pixels of a picture are, but for the 3 x 3 convolution, here made pointwise."""
-    attention = tiny("EGRestormer", edge_guidance=False).latent[0].attention
+def waves(shape: tuple[int, ...], phase: float) -> Tensor:
+    return torch.sin(0.7 * torch.arange(torch.Size(shape).numel()) + phase).reshape(shape)
+
+
+def test_eg_restormer_answers_as_when_its_first_weights_were_trained() -> None:
+    network = tiny("EGRestormer")
     with torch.no_grad():
-        attention.qkv_depthwise.weight.zero_()
-        attention.qkv_depthwise.weight[:, :, 1, 1] = 1
-    x = torch.randn(1, 64, 4, 4)
-    order = torch.randperm(16)
-
-    def shuffled(tensor: Tensor) -> Tensor:
-        return tensor.flatten(2)[..., order].unflatten(2, (4, 4))
-
-    assert torch.allclose(attention(shuffled(x)), shuffled(attention(x)), atol=1e-5)
-
-
-def test_restormer_adds_a_residual_to_its_input() -> None:
-    network = tiny("EGRestormer", stem=2)
-    nn.init.zeros_(network.outro.weight)
-    image = torch.rand(1, 1, 32, 16)
-    assert torch.equal(network(image), image)
-
-
-def test_restormer_level_counts_follow_blocks() -> None:
-    network = tiny("EGRestormer", blocks=(1, 2, 3, 4), refinement=5)
-    assert [len(level) for level in network.encoders] == [1, 2, 3]
-    assert len(network.latent) == 4
-    assert [len(level) for level in network.decoders] == [3, 2, 1]
-    assert len(network.refinement) == 5
+        for index, parameter in enumerate(network.parameters()):
+            parameter.copy_(0.3 * waves(parameter.shape, index))
+        image = waves((1, 1, 16, 16), 0.0)
+        diagonal = (network(image) - image)[0, 0].diagonal()[::3]
+    assert diagonal.tolist() == pytest.approx([-2.06776, -4.86914, -10.3917, -2.22428, -8.31089, 1.92424], abs=1e-3)
 
 
 # --- SRResNet -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""PaperGen, the generator of a student project's GAN for QR codes; no paper of it is at hand.
+
+Known of it, and fixed here: a convolution, residual blocks and PixelShuffle enlarge grey pictures four times, 64 to 256
+pixels. Everything else is this project's choice, after SRGAN's generator (Ledig et al., CVPR 2017, figure 4), which is
+of that kind: kernel sizes, width, number of blocks, batch normalisation, PReLU, the skip over the blocks.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from app.models.layers import bicubic, pixel_shuffle_step, transposed_step
+from app.models.srresnet import ResidualBlock
+
+Upsampling = Literal["pixelshuffle", "transposed"]
+
+_STEPS = {"pixelshuffle": pixel_shuffle_step, "transposed": transposed_step}
+
+
+class PaperGen(nn.Module):
+    """Four-times super-resolution: residual blocks at input resolution, two doublings.
+
+    ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped.
+    ``upsampling``: "pixelshuffle" is the project's, 3 x 3 from ``width`` to 4 ``width`` channels; "transposed" puts a
+    transposed convolution of 4 x 4 in its place, with 4/9 of the weights. Raises ValueError for another.
+    ``bicubic_skip`` adds the enlarged input, which leaves only the detail to learn.
+    """
+
+    scale = 4
+    size_multiple = 1
+
+    def __init__(
+        self,
+        *,
+        channels: int = 1,
+        width: int = 64,
+        blocks: int = 8,
+        batch_norm: bool = True,
+        upsampling: Upsampling = "pixelshuffle",
+        bicubic_skip: bool = False,
+    ) -> None:
+        super().__init__()
+        if upsampling not in _STEPS:
+            raise ValueError(f"upsampling must be one of {', '.join(_STEPS)}, not {upsampling!r}")
+        self.channels = channels
+        self.bicubic_skip = bicubic_skip
+        self.head = nn.Sequential(nn.Conv2d(channels, width, 9, padding=4), nn.PReLU())
+        self.body = nn.Sequential(*(ResidualBlock(channels=width, batch_norm=batch_norm) for _ in range(blocks)))
+        self.merge = nn.Conv2d(width, width, 3, padding=1)
+        self.upscale = nn.Sequential(*(_STEPS[upsampling](channels=width) for _ in range(2)))
+        self.tail = nn.Conv2d(width, channels, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        shallow = self.head(image)
+        out: Tensor = self.tail(self.upscale(shallow + self.merge(self.body(shallow))))
+        return out + bicubic(image, scale=self.scale) if self.bicubic_skip else out
