@@ -1,0 +1,23 @@
+"""Engines that misbehave, to be run in processes of their own."""
+
+import os
+import time
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.reading import Symbol, ZXing
+
+
+class Moody:
+    """Reads as zxing-cpp does, but hangs on pictures whose first pixel is 1 and ends its process on those of 2."""
+
+    name = "moody"
+
+    def __init__(self) -> None:
+        self._engine = ZXing()
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        if image[0, 0] == 1:
+            time.sleep(60)
+        if image[0, 0] == 2:
+            os._exit(3)
+        return self._engine.read(image)

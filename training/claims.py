@@ -1,0 +1,241 @@
+"""What the sources claim, each held against our own rows by one rule.
+
+Two systems are compared on the pictures that both were tried on, picture by picture, so that the pictures' own
+differences cancel. A part of a claim says that the first system's figure exceeds the second's by more than ``margin``;
+it is confirmed where the whole 95 % interval of the mean difference lies above the margin, refuted where it lies below,
+undecided where it holds the margin. A claim is confirmed if all its parts are, refuted if one is.
+
+Intervals: Student's t for means; for rates that of Agresti and Min (Statistics in Medicine 24, 2005, "Simple improved
+confidence intervals for comparing matched proportions"), which adds half a picture to each of the four outcomes.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import exp, log, sqrt
+
+from training.rows import Row
+from training.systems import ROUTED
+from training.trials import PHOTOGRAPHS, Trial
+
+_Z95 = 1.959964
+
+
+class Verdict(StrEnum):
+    """What the rows say of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of the first less the second over ``n`` pictures, with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def student(degrees: int) -> float:
+    """97.5 % quantile of Student's t for 2 or more degrees of freedom, by its expansion about the normal one
+    (Abramowitz and Stegun 26.7.5), 1 % low at worst."""
+    z, v = _Z95, degrees
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+        + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * v**4)
+    )
+
+
+def mean_difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
+    """Of values in pairs; None for fewer than three."""
+    n = len(first)
+    if n < 3:
+        return None
+    apart = [a - b for a, b in zip(first, second, strict=True)]
+    mean, reach = statistics.fmean(apart), student(n - 1) * statistics.stdev(apart) / sqrt(n)
+    return Difference(mean, mean - reach, mean + reach, n)
+
+
+def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference | None:
+    """Of outcomes in pairs; None for fewer than three."""
+    n = len(first)
+    if n < 3:
+        return None
+    only_first = sum(a and not b for a, b in zip(first, second, strict=True))
+    only_second = sum(b and not a for a, b in zip(first, second, strict=True))
+    adjusted = (only_first - only_second) / (n + 2)
+    reach = _Z95 * sqrt((only_first + only_second + 1) / (n + 2) - adjusted**2) / sqrt(n + 2)
+    return Difference((only_first - only_second) / n, adjusted - reach, adjusted + reach, n)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of two systems in pairs; ``show`` prints one of the differences."""
+
+    name: str
+    compare: Callable[[Row, Row], Difference | None]
+    show: Callable[[float], str]
+
+
+def _pairs(first: Row, second: Row) -> list[tuple[str, Trial, Trial]]:
+    """The synthetic pictures that both were run on, with their set."""
+    return [
+        (name, a, b)
+        for name in first.trials
+        if name in second.trials and name != PHOTOGRAPHS
+        for a, b in zip(first.trials[name], second.trials[name], strict=True)
+    ]
+
+
+def _by_fidelity(figure: Callable[[Trial], float]) -> Callable[[Row, Row], Difference | None]:
+    def compare(first: Row, second: Row) -> Difference | None:
+        both = [(a, b) for _, a, b in _pairs(first, second) if a.fidelity and b.fidelity]
+        return mean_difference([figure(a) for a, _ in both], [figure(b) for _, b in both])
+
+    return compare
+
+
+def _rates(first: Row, second: Row) -> Difference | None:
+    both = _pairs(first, second)
+    return rate_difference([a.by_all for _, a, _ in both], [b.by_all for _, _, b in both])
+
+
+def _straying(first: Row, second: Row) -> Difference | None:
+    """How far PSNR strays from its median on the set."""
+    strayed: tuple[list[float], list[float]] = [], []
+    for name in first.trials:
+        both = [(a, b) for where, a, b in _pairs(first, second) if where == name and a.fidelity and b.fidelity]
+        for values, into in zip(zip(*both, strict=True), strayed, strict=False):
+            each = [_psnr(trial) for trial in values]
+            middle = statistics.median(each)
+            into.extend(abs(value - middle) for value in each)
+    return mean_difference(*strayed)
+
+
+def _times(first: Row, second: Row) -> Difference | None:
+    """Logarithms of the times of a picture on one thread."""
+    each = zip(first.timed.get(1, ()), second.timed.get(1, ()), strict=True)
+    both = [(a, b) for a, b in each if a.tried and b.tried]
+    return mean_difference([log(a.seconds) for a, _ in both], [log(b.seconds) for _, b in both])
+
+
+def _psnr(trial: Trial) -> float:
+    return trial.fidelity.psnr if trial.fidelity else float("nan")
+
+
+def _ssim(trial: Trial) -> float:
+    return trial.fidelity.ssim if trial.fidelity else float("nan")
+
+
+def _sharpness(trial: Trial) -> float:
+    return trial.fidelity.sharpness if trial.fidelity else float("nan")
+
+
+PSNR = Measure("PSNR", _by_fidelity(_psnr), lambda value: f"{value:+.2f} dB")
+SSIM = Measure("SSIM", _by_fidelity(_ssim), lambda value: f"{value:+.4f}")
+SHARPNESS = Measure("sharpness", _by_fidelity(_sharpness), lambda value: f"{value:+.3f}")
+STRAYING = Measure("distance of PSNR from its median", _straying, lambda value: f"{value:+.2f} dB")
+RATE = Measure("decode rate", _rates, lambda value: f"{100 * value:+.1f} points")
+TIME = Measure("time of a picture", _times, lambda value: f"{100 * (exp(value) - 1):+.0f} %")
+
+
+@dataclass(frozen=True)
+class Part:
+    """``measure`` of ``first`` exceeds that of ``second`` by more than ``margin``."""
+
+    measure: Measure
+    first: str
+    second: str
+    margin: float = 0.0
+
+    def judge(self, rows: Mapping[str, Row]) -> tuple[Verdict, str]:
+        """The verdict and the figures behind it."""
+        missing = [name for name in (self.first, self.second) if name not in rows or not rows[name].trials]
+        if missing:
+            return Verdict.NOT_MEASURED, f"not trained: {', '.join(f'`{name}`' for name in sorted(missing))}"
+        apart = self.measure.compare(rows[self.first], rows[self.second])
+        if apart is None:
+            return Verdict.NOT_MEASURED, f"too few pictures for {self.measure.name}"
+        low, high = self.measure.show(apart.low), self.measure.show(apart.high)
+        more = f", wanted above {self.measure.show(self.margin)}" if self.margin else ""
+        figures = (
+            f"{self.measure.name} of `{self.first}` less `{self.second}`:"
+            f" {self.measure.show(apart.mean)} [{low} to {high}] (n = {apart.n}{more})"
+        )
+        if apart.low > self.margin:
+            return Verdict.CONFIRMED, figures
+        return (Verdict.REFUTED if apart.high < self.margin else Verdict.UNDECIDED), figures
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a source, in parts that can be measured."""
+
+    statement: str
+    parts: tuple[Part, ...]
+
+    def judge(self, rows: Mapping[str, Row]) -> "Judged":
+        """The verdict on all parts together."""
+        verdicts, figures = zip(*(part.judge(rows) for part in self.parts), strict=True)
+        order = (Verdict.NOT_MEASURED, Verdict.REFUTED, Verdict.UNDECIDED, Verdict.CONFIRMED)
+        worst = next(verdict for verdict in order if verdict in verdicts)
+        return Judged(self.statement, worst, tuple(dict.fromkeys((*figures, *self._unequal(rows)))))
+
+    def _unequal(self, rows: Mapping[str, Row]) -> tuple[str, ...]:
+        """A remark where one system was trained far longer than the other."""
+        pairs = dict.fromkeys((part.first, part.second) for part in self.parts)
+        remarks = []
+        for names in pairs:
+            minutes = [rows[name].minutes for name in names if name in rows]
+            known = [each for each in minutes if each]
+            if len(known) == 2 and max(known) > 1.2 * min(known):
+                remarks.append("trained for " + " against ".join(f"{each:.0f}" for each in known) + " minutes")
+        return tuple(dict.fromkeys(remarks))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with what our rows say of it."""
+
+    statement: str
+    verdict: Verdict
+    figures: tuple[str, ...]
+
+
+_EQUAL = -0.02  # a rate that falls by less than two points is kept
+_GAN, _CNN = "papergen", "advanced-simple-qr"
+_LIGHT_FIRST, _HEAVY = ROUTED, "eg-restormer-small"
+
+CLAIMS = (
+    Claim("The GAN is sharper than the residual CNN but slower", (Part(SHARPNESS, _GAN, _CNN), Part(TIME, _GAN, _CNN))),
+    Claim("The residual CNN is steadier than the GAN: its PSNR strays less", (Part(STRAYING, _GAN, _CNN),)),
+    Claim("PixelShuffle restores better than transposed convolution", (Part(PSNR, _GAN, "papergen-transposed"),)),
+    Claim(
+        "Training with MSE wins PSNR, with L1 SSIM",
+        (Part(PSNR, "srresnet-mse", "srresnet-l1"), Part(SSIM, "srresnet-l1", "srresnet-mse")),
+    ),
+    Claim("Edge guidance raises the decode rate over Restormer", (Part(RATE, _HEAVY, "restormer-small"),)),
+    Claim(
+        "The routed pair keeps the heavy network's rate, at less time",
+        (Part(RATE, _LIGHT_FIRST, _HEAVY, _EQUAL), Part(TIME, _HEAVY, _LIGHT_FIRST)),
+    ),
+    Claim(
+        "Between the PSNR-trained and the GAN-trained network PSNR is traded for sharpness",
+        (Part(PSNR, "qr-esrgan-psnr", "qr-esrgan"), Part(SHARPNESS, "qr-esrgan", "qr-esrgan-psnr")),
+    ),
+)
+"""The claims of the sources: student projects (three), SRResNet's comparison of losses, ADNet (two), QR-ESRGAN."""
+
+
+def judge_all(rows: Sequence[Row]) -> list[Judged]:
+    """Every claim against the rows."""
+    by_name = {row.name: row for row in rows}
+    return [claim.judge(by_name) for claim in CLAIMS]

@@ -1,0 +1,240 @@
+"""Runs the compared systems on the synthetic sets and on photographs, sample by sample, in several processes."""
+
+import argparse
+import itertools
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from app.pipeline.climbing import Tools
+from app.pipeline.imaging import decode_image
+from app.pipeline.loading import Networks, load_networks
+from app.pipeline.reading import Symbol
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.regions import Region
+from app.pipeline.registering import Registration
+from app.pipeline.restoring import Restorer
+from app.pipeline.severity import laplacian_variance
+from app.pipeline.symbology import dimension, render
+from training.cost import set_threads
+from training.photos import Photo, load
+from training.quality import psnr, ssim
+from training.sets import Sample, samples
+from training.systems import Look, Reads, System, all_systems, look_through, seed_of
+
+PHOTOGRAPHS = "photographs"
+_MAX_PIXELS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """A restored canonical crop beside the clean symbol: PSNR in dB, SSIM, and ``sharpness``, the variance of its
+    Laplacian (the routing unit's measure) over that of the clean one: 1 is as sharp, more is noise."""
+
+    psnr: float
+    ssim: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One system on one picture. ``tried``: it found something that it is for. ``by_zbar`` is None where ZBar cannot be
+    asked alone; ``wrong``: a payload was read that is not the truth; ``seconds``: of reading by all engines."""
+
+    tried: bool
+    by_all: bool
+    by_zbar: bool | None
+    wrong: bool
+    seconds: float
+    fidelity: Fidelity | None = None
+
+
+Trials = dict[str, dict[str, list[Trial]]]
+"""By set, then by system, picture by picture."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What pictures are put before, and the networks in it."""
+
+    networks: Networks
+    tools: Tools
+    systems: Sequence[System]
+
+
+def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
+    """The options of `training.served` turned into tools, every network on one device. Raises InvalidCheckpoint."""
+    set_threads(options.threads)
+    networks = load_networks(options.weights, device)
+    tools = Tools.standard(
+        networks,
+        light=options.light,
+        heavy=options.heavy,
+        upscaler=options.upscaler,
+        reader=options.reader,
+        locator=options.locator,
+    )
+    return Bench(networks, tools, all_systems(tools))
+
+
+def on_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: bool = False) -> dict[str, Trial]:
+    """Every system on one synthetic sample; a read counts when the payload's bytes equal the truth.
+
+    ``time_only`` leaves out fidelity and what ZBar alone reads, which no system's time includes.
+    """
+
+    def right(symbol: Symbol) -> bool:
+        return symbol.payload == sample.symbol.payload
+
+    look = Look(sample.image, bench.tools, seed=seed)
+    trials = {}
+    for system in bench.systems:
+        judged = judge(sample, look, system.restorer) if system.restorer and not time_only else None
+        reads = look_through(system, look, by_zbar_too=not time_only)
+        trials[system.name] = _trial(reads, right, lambda symbols: not all(map(right, symbols)), judged)
+    return trials
+
+
+def on_photo(bench: Bench, photo: Photo, seed: Sequence[int]) -> dict[str, Trial]:
+    """Every system on one photograph; a read counts when it is one of the known payloads, outer white space aside."""
+
+    def right(symbol: Symbol) -> bool:
+        return not photo.payloads.isdisjoint({symbol.payload.strip(), symbol.text.encode().strip()})
+
+    image = decode_image(photo.path.read_bytes(), max_pixels=_MAX_PIXELS)
+    look = Look(image, bench.tools, seed=seed)
+    return {
+        system.name: _trial(look_through(system, look), right, photo.contradicted, None) for system in bench.systems
+    }
+
+
+def _trial(
+    reads: Reads,
+    right: Callable[[Symbol], bool],
+    contradicted: Callable[[Iterable[Symbol]], bool],
+    fidelity: Fidelity | None,
+) -> Trial:
+    return Trial(
+        tried=reads.tried,
+        by_all=any(map(right, reads.by_all)),
+        by_zbar=None if reads.by_zbar is None else any(map(right, reads.by_zbar)),
+        wrong=contradicted([*reads.by_all, *(reads.by_zbar or ())]),
+        seconds=reads.seconds,
+        fidelity=fidelity,
+    )
+
+
+def judge(sample: Sample, look: Look, restorer: Restorer) -> Fidelity | None:
+    """Fidelity at the symbol's true place; None for an enlarger where the modules are not small.
+
+    What an enlarger makes is straightened to the canonical crop as well, so that all are held to one measure.
+    """
+    modules = dimension(sample.symbol.version)
+    crop = rectify(sample.image, sample.corners, modules)
+    if restorer.scale == 1:
+        restored = restorer.restore([crop])[0]
+    else:
+        truth = Registration(corners=sample.corners, version=sample.symbol.version, agreement=1.0, inverted=False)
+        region = Region(truth, crop)
+        if not region.is_small:
+            return None
+        _, offset = region.cut_out(sample.image)
+        restored = rectify(
+            look.enlarged(region, restorer), (sample.corners - np.array(offset)) * restorer.scale, modules
+        )
+    clean = render(sample.symbol.modules, pixels=PIXELS_PER_MODULE)
+    sharpness = laplacian_variance(restored) / laplacian_variance(clean)
+    return Fidelity(psnr(restored, clean), ssim(restored, clean), sharpness)
+
+
+# --- many -----------------------------------------------------------------------------------------------------------
+
+Task = Callable[[Bench], tuple[str, dict[str, Trial]]]
+_bench: Bench | None = None  # of a worker process, which makes it once for all its tasks
+
+
+def set_task(name: str, index: int) -> Task:
+    """Sample ``index`` of a set."""
+    return partial(_run_sample, name=name, index=index)
+
+
+def photo_task(photo: Photo, index: int) -> Task:
+    """One photograph."""
+    return partial(_run_photo, photo=photo, index=index)
+
+
+def _run_sample(bench: Bench, *, name: str, index: int) -> tuple[str, dict[str, Trial]]:
+    return name, on_sample(bench, next(samples(name, start=index, count=1)), seed_of(name, index))
+
+
+def _run_photo(bench: Bench, *, photo: Photo, index: int) -> tuple[str, dict[str, Trial]]:
+    return PHOTOGRAPHS, on_photo(bench, photo, seed_of(PHOTOGRAPHS, index))
+
+
+def known_photos(directory: Path, count: int) -> list[Photo]:
+    """At most ``count`` photographs, evenly spread over the folder's list; those of unknown payload are left out."""
+    known = [photo for photo in load(directory) if photo.payloads]
+    chosen = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+    return [known[index] for index in chosen.tolist()]
+
+
+def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Iterator[tuple[str, dict[str, Trial]]]:
+    """The tasks' results in their order, from ``jobs`` processes; one runs them in this process."""
+    if jobs == 1:
+        bench = set_up(options)
+        yield from (task(bench) for task in tasks)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (options,)) as pool:
+        yield from pool.map(_work, tasks)
+
+
+def _start_worker(options: argparse.Namespace) -> None:
+    global _bench  # noqa: PLW0603 - what a pool's initialiser makes has no other place
+    _bench = set_up(options)
+
+
+def _work(task: Task) -> tuple[str, dict[str, Trial]]:
+    if _bench is None:
+        raise RuntimeError("the worker was not set up")
+    return task(_bench)
+
+
+def gathered(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
+    """Results by set and system."""
+    trials: Trials = {}
+    for name, each in results:
+        for system, trial in each.items():
+            trials.setdefault(name, {}).setdefault(system, []).append(trial)
+    return trials
+
+
+def timed(
+    bench: Bench, names: Sequence[str], *, count: int, threads: Sequence[int], repeats: int = 3
+) -> dict[int, Trials]:
+    """The first ``count`` samples of each set again at each number of threads, for their seconds: the median of
+    ``repeats``, after one picture that warms up."""
+    trials: dict[int, Trials] = {}
+    for number in threads:
+        set_threads(number)
+        on_sample(bench, next(samples(names[0], count=1)), (0,), time_only=True)
+        results = []
+        for name, index in itertools.product(names, range(count)):
+            sample = next(samples(name, start=index, count=1))
+            again = [on_sample(bench, sample, seed_of(name, index), time_only=True) for _ in range(repeats)]
+            results.append((name, _typical(again)))
+        trials[number] = gathered(results)
+    return trials
+
+
+def _typical(again: Sequence[Mapping[str, Trial]]) -> dict[str, Trial]:
+    """The first of several runs of one picture, with the median of their seconds."""
+    return {
+        system: replace(first, seconds=statistics.median(trials[system].seconds for trials in again))
+        for system, first in again[0].items()
+    }
