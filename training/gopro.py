@@ -17,8 +17,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.models import NETWORKS
+from training.config import TrainConfig
 from training.data import CropBatch
-from training.loop import TrainConfig
 from training.losses import pixel_loss
 from training.patches import ProgressivePatches
 
@@ -100,13 +100,15 @@ class GoProPatches:
 def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
     """The first of ADNet's two stages for a recipe: its network, on GoPro's frames, under the name NAME-pretrain.
 
-    The second stage is the recipe itself, begun with these weights. L1, AdamW at 3e-4 on a cosine, betas 0.9 and 0.999,
-    decay 1e-4, patches of 128 to 384 pixels (ADNet's published options). Raises ValueError for networks that enlarge.
+    The second stage is the recipe itself, begun with these weights. L1, AdamW from 3e-4 to 1e-6 on a cosine, betas 0.9
+    and 0.999, decay 1e-4, patches of 128 to 384 pixels (ADNet's published options). Raises ValueError for networks that
+    enlarge.
     """
     kind: Any = NETWORKS[config.architecture]
     if getattr(kind, "scale", None) != 1:
         raise ValueError(f"{config.name} does not keep the picture's size: GoPro's pairs are no training for it")
     patches = ProgressivePatches(make=GoProPatches(directory=directory))
+    ends = tuple(round(end, 3) for end in patches.until)
     return replace(
         config,
         name=f"{config.name}-pretrain",
@@ -114,10 +116,11 @@ def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
         loss=pixel_loss,
         data={
             "sample": f"GoPro's training frames, grey, random places, turns and flips: {len(frames(directory))} pairs",
-            "patches": f"{patches.sides} px, {patches.sizes} of them, until {patches.until} of the schedule",
+            "patches": f"{patches.sides} px, {patches.sizes} of them, until {ends} of the schedule",
         },
         batch_size=patches.sizes[0],
         learning_rate=3e-4,
+        final_learning_rate=1e-6,
         betas=(0.9, 0.999),
         weight_decay=1e-4,
     )

@@ -105,3 +105,13 @@ def pair_batch(
     ]
     degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*made, strict=True))
     return CropBatch(degraded=degraded, clean=clean, dark=None)
+
+
+def told(*, low: int, max_version: int, degradation: str, crop: int | None = None) -> dict[str, object]:
+    """What a checkpoint's provenance says of ``pair_batch``'s samples at scale 4."""
+    part = "" if crop is None else f"; random parts of {crop} -> {4 * crop} px of these"
+    return {
+        "sample": f"whole codes {low} -> {4 * low} px, quiet zone 4 modules (50 %) or 2-4 and any phase{part}",
+        "symbols": f"function patterns of versions 1-{max_version} (weight 1 / (version + 4)), fair random bits",
+        "degradation": degradation,
+    }

@@ -7,6 +7,7 @@ from training.data import aligned_batch, reading_batch, upscaling_batch
 from training.loop import TrainConfig
 from training.losses import decoding_loss, pixel_loss, reading_error, reading_loss
 from training.pictures import reading_picture
+from training.published import PUBLISHED
 from training.quads import quad_error, quad_loss, quad_picture, scene_batch
 
 _STEM = 4  # one position of the networks' first level is one module of the canonical crop
@@ -192,4 +193,5 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "srresnet-x4": srresnet,
     "module-reader": module_reader,
     "quad-locator": quad_locator,
+    **PUBLISHED,
 }

@@ -162,7 +162,8 @@ def test_pretraining_is_the_recipes_network_on_other_data(gopro: Path, recipe: s
     first = pretraining(recipe_itself, gopro)
     assert first.name == f"{recipe}-pretrain"
     assert (first.architecture, first.network) == (recipe_itself.architecture, recipe_itself.network)
-    assert (first.learning_rate, first.betas, first.weight_decay) == (3e-4, (0.9, 0.999), 1e-4)
+    assert (first.learning_rate, first.final_learning_rate) == (3e-4, 1e-6)
+    assert (first.betas, first.weight_decay) == ((0.9, 0.999), 1e-4)
     assert "3 pairs" in str(first.data["sample"])
     assert isinstance(first.make_batch, ProgressivePatches)
     assert first.make_batch.sides == (128, 160, 192, 256, 320, 384)
