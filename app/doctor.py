@@ -59,7 +59,9 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     except ValueError as exc:
         yield Check("settings", good=False, found=" ".join(str(exc).split()), fix="unset the QRESTORE_ variable named")
         return
-    yield _weights(weights or chosen.weights)
+    if chosen.backend != "torch":
+        yield _module("onnxruntime", "onnxruntime")
+    yield _weights(weights or chosen.weights, chosen.backend)
     yield _port(host or chosen.host, chosen.port if port is None else port)
 
 
@@ -90,16 +92,19 @@ def _zbar() -> Check:
     return Check(name, good=False, found=wrapper, fix=_pip_install("pyzbar"))
 
 
-def _weights(folder: Path) -> Check:
+def _weights(folder: Path, backend: str) -> Check:
+    """``backend`` is the value of a Backend."""
     name = "weights"
-    fix = f"git checkout -- {folder}"
     loading = _import("app.pipeline.loading")
     errors = _import("app.errors")
-    if isinstance(loading, str) or isinstance(errors, str):
+    runtime = None if backend == "torch" else _import("onnxruntime")
+    if isinstance(loading, str) or isinstance(errors, str) or isinstance(runtime, str):
         return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
     try:
-        networks = loading.load_networks(folder, "cpu")
+        networks = loading.load_networks(folder, "cpu", backend=loading.Backend(backend))
     except errors.InvalidCheckpoint as exc:
+        exporting = f"{sys.executable} -m training.export all --weights {folder} --out {folder}"
+        fix = exporting if exc.path.endswith(".onnx") else f"git checkout -- {folder}"
         return Check(name, good=False, found=str(exc), fix=fix)
     return Check(name, good=True, found=", ".join(card.name for card in networks.cards))
 

@@ -18,7 +18,7 @@ from app.metrics import Metrics
 from app.models.checkpoint import Checkpoint
 from app.pipeline.climbing import Tools
 from app.pipeline.ladder import Ladder
-from app.pipeline.loading import load_networks
+from app.pipeline.loading import Backend, load_networks
 from app.pipeline.restoring import pick_device
 from app.routers import decode, health, metrics, restore
 from app.schemas import ModelCard
@@ -36,11 +36,12 @@ one of at most 128 letters, digits, dots, colons, dashes and underscores, otherw
 def load_pipeline(settings: Settings) -> Pipeline:
     """Every checkpoint of the weights folder on the device, each having run once.
 
-    Raises InvalidCheckpoint for a bad one and UnknownNetwork where the settings name one that is not there.
+    Raises InvalidCheckpoint for a bad one or a backend that is not installed, and UnknownNetwork where the settings
+    name one that is not there.
     """
     torch.set_num_threads(settings.torch_threads)
-    device = pick_device(settings.device)
-    networks = load_networks(settings.weights, device)
+    device = pick_device(settings.device) if settings.backend is Backend.TORCH else "cpu"
+    networks = load_networks(settings.weights, device, backend=settings.backend)
     tools = Tools.standard(
         networks,
         light=settings.light_network,

@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.climbing import Effort
+from app.pipeline.loading import Backend
 
 _SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
@@ -35,6 +36,10 @@ class Settings(BaseSettings):
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         default="auto", description="where the networks run; auto takes CUDA, else MPS, else the CPU"
     )
+    backend: Backend = Field(
+        default=Backend.TORCH,
+        description="what runs the networks; onnx runs exported ones on the CPU, onnx-int8 their 8-bit forms if made",
+    )
     weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder whose every .safetensors file is served")
 
     light_network: str = Field(default="lenet", description="network for crops above the blur threshold")
@@ -54,3 +59,11 @@ class Settings(BaseSettings):
     max_frames: PositiveInt = Field(default=8, description="most images that one request may have fused")
     max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
+
+    @field_validator("backend")
+    @classmethod
+    def _on_the_cpu(cls, backend: Backend, info: ValidationInfo) -> Backend:
+        device = info.data.get("device", "auto")
+        if backend is not Backend.TORCH and device not in {"auto", "cpu"}:
+            raise ValueError(f"{backend} runs on the CPU only, but the device asked for is {device}")
+        return backend

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
+
+import torch
 
 from app.errors import InvalidCheckpoint, UnknownNetwork
 from app.models import checkpoint
@@ -11,10 +14,19 @@ from app.models.checkpoint import Checkpoint
 from app.models.module_reader import ModuleReader
 from app.models.quad_locator import QuadLocator
 from app.pipeline.modules import TorchModuleReader
-from app.pipeline.restoring import TorchRestorer
+from app.pipeline.onnx_running import OnnxRunner, exported_file
+from app.pipeline.restoring import Runner, TorchRestorer
 from app.pipeline.windows import WindowLocator
 
 Kind = TypeVar("Kind")
+
+
+class Backend(StrEnum):
+    """What runs the networks: torch on a device, or ONNX Runtime on the CPU, from 8-bit files where there are any."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
 
 
 @dataclass(frozen=True)
@@ -48,24 +60,32 @@ def _named(kinds: Mapping[str, Kind], name: str) -> Kind:
     return kinds[name]
 
 
-def load_networks(directory: Path, device: str) -> Networks:
+def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TORCH) -> Networks:
     """Every checkpoint of a directory on the device, each having run once, so that no request pays for that.
 
-    Raises InvalidCheckpoint for a bad one and where there is none.
+    With another backend than torch they run on the CPU with as many threads as torch has, each from the exported file
+    beside its checkpoint. Raises InvalidCheckpoint for a bad one, an absent export, and where there is none.
     """
     paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
     if not paths:
         raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
+
+    def runner(card: Checkpoint) -> Runner | None:
+        if backend is Backend.TORCH:
+            return None
+        file = exported_file(directory, card.name, int8=backend is Backend.ONNX_INT8)
+        return OnnxRunner(file, card, threads=torch.get_num_threads())
+
     restorers, readers, locators = {}, {}, {}
     for path in paths:
         card = checkpoint.load(path)
         if isinstance(card.network, ModuleReader):
-            readers[card.name] = TorchModuleReader(card, device=device)
+            readers[card.name] = TorchModuleReader(card, device=device, runner=runner(card))
             readers[card.name].warm_up()
         elif isinstance(card.network, QuadLocator):
-            locators[card.name] = WindowLocator(card, device=device)
+            locators[card.name] = WindowLocator(card, device=device, runner=runner(card))
             locators[card.name].warm_up()
         else:
-            restorers[card.name] = TorchRestorer(card, device=device)
+            restorers[card.name] = TorchRestorer(card, device=device, runner=runner(card))
             restorers[card.name].warm_up()
     return Networks(restorers=restorers, readers=readers, locators=locators)

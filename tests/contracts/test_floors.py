@@ -31,6 +31,7 @@ FLOORS: dict[str, int] = {
     "app.pipeline.locating": 2,
     "app.pipeline.severity": 2,
     "app.pipeline.restoring": 2,
+    "app.pipeline.onnx_running": 2,
     "app.pipeline.soft": 2,
     "app.pipeline.modules": 2,
     "app.pipeline.windows": 2,

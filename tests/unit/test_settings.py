@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.climbing import Effort
+from app.pipeline.loading import Backend
 from app.settings import Settings
 
 
@@ -39,6 +40,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("max_upload_bytes", -1),
         ("max_pixels", PIXEL_CEILING + 1),
         ("device", "abacus"),
+        ("backend", "abacus"),
         ("default_effort", "lazy"),
         ("log_level", "loud"),
         ("unheard_of", 1),
@@ -47,6 +49,16 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({name: value})
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_onnx_runtime_is_asked_for_on_the_cpu_only(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().backend is Backend.TORCH
+    assert Settings(device=device).backend is Backend.TORCH
+    monkeypatch.setenv("QRESTORE_BACKEND", "onnx-int8")
+    assert Settings(device="cpu").backend is Settings().backend is Backend.ONNX_INT8
+    with pytest.raises(ValidationError, match=f"onnx-int8 runs on the CPU only.*{device}"):
+        Settings(device=device)
 
 
 def test_every_setting_is_described() -> None:
