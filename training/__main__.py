@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where runs keep their state (default: runs)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--budget", type=float, metavar="MINUTES", help="fit the schedule to this training time")
-    length.add_argument("--steps", type=int, help="fit it to so many steps: two such runs are alike to the last bit")
+    length.add_argument("--steps", type=int, help="fit it to so many steps, whatever time they take")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")

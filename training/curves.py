@@ -74,10 +74,11 @@ def _panel(title: str, lines: Sequence[NDArray[np.float64]], steps: float) -> ND
         value = low * (high / low) ** share if logarithmic else low + share * (high - low)
         _, y = at(np.array([[0.0, value]]))[0]
         cv2.line(panel, (_LEFT, int(y)), (_RIGHT, int(y)), (225, 225, 225), 1)
-        _write(panel, f"{value:.3g}", (6, int(y) + 4))
+        _write(panel, f"{value:.3g}" if value >= 0.01 or value <= 0 else f"{value:.1e}", (4, int(y) + 4))
         x = round(_LEFT + (_RIGHT - _LEFT) * share)
         cv2.line(panel, (x, _TOP), (x, _BOTTOM), (225, 225, 225), 1)
-        _write(panel, f"{steps * share:.0f}", (x - 12, _BOTTOM + 16))
+        label = f"{steps * share:.0f}"
+        _write(panel, label, (min(x - 12, _WIDTH - 9 * len(label)), _BOTTOM + 16))
     _write(panel, title + (", logarithmic" if logarithmic else ""), (_LEFT, 20))
     _write(panel, "steps", (_LEFT + 140, _BOTTOM + 34))
     for index, line in enumerate(lines):

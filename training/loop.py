@@ -5,7 +5,7 @@ undisturbed: a step's batch and random numbers come from the seed and the step, 
 and the steps between the save and the kill are given the times that were measured when they were taken first (see
 `training.progress.Journal`), because the learning rate follows the clock. That holds to the last bit on one kind of
 CPU with one number of threads, on a GPU as far as its kernels repeat themselves. Two runs that each measure their own
-time are never quite alike, killed or not; two that count ``steps`` are.
+time are never quite alike, killed or not; two that count ``steps`` are, in one number format.
 """
 
 import copy
