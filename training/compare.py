@@ -48,21 +48,22 @@ from training.trials import (
 )
 
 THREADS = (1, 2)
-COUNT = 60
-TIMED = 2
+COUNT = 100
+TIMED = 3
 _NO_RESTORERS = ("ModuleReader", "QuadLocator")
 
 
-def costs(networks: Networks, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
-    """Of every restorer and module reader by its checkpoint's name; ``elsewhere`` holds the same on other devices."""
-    everywhere = {"cpu": networks, **elsewhere}
+def costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
+    """Of every restorer and module reader by its checkpoint's name; ``elsewhere`` holds networks on other devices."""
     found = {}
-    for name, restorer in networks.restorers.items():
-        runs: dict[str, Inference] = {device: restoring(each.restorers[name]) for device, each in everywhere.items()}
-        found[name] = measure(restorer.card, runs, threads=THREADS)
-    for name, reader in networks.readers.items():
-        runs = {device: reading(each.readers[name]) for device, each in everywhere.items()}
-        found[name] = measure(reader.card, runs, threads=THREADS)
+    for name, restorer in bench.networks.restorers.items():
+        others: dict[str, Inference] = {key: restoring(each.restorers[name]) for key, each in elsewhere.items()}
+        found[name] = measure(restorer.card, {"cpu": restoring(restorer), **others}, threads=THREADS)
+    for name, reader in bench.networks.readers.items():
+        others = {key: reading(each.readers[name]) for key, each in elsewhere.items()}
+        found[name] = measure(reader.card, {"cpu": reading(reader), **others}, threads=THREADS)
+    if bench.between is not None:
+        found[bench.between.name] = measure(bench.between.card, {"cpu": restoring(bench.between)}, threads=THREADS)
     return found
 
 
@@ -70,8 +71,10 @@ def untrained(names: Iterable[str]) -> Iterator[Row]:
     """Rows of cost alone, of the restorers that recipes make and no checkpoint holds."""
     known = set(names)
     for name, make in RECIPES.items():
+        if name in known:
+            continue
         config = make()
-        if name in known or config.architecture in _NO_RESTORERS:
+        if config.architecture in _NO_RESTORERS:
             continue
         torch.manual_seed(config.seed)
         network = NETWORKS[config.architecture](**config.network).eval().requires_grad_(False)
@@ -112,6 +115,8 @@ def _row(
 
 def origin(card: Checkpoint) -> str:
     """Where weights come from, in a few words."""
+    if (share := card.provenance.get("share")) is not None:
+        return f"between two networks, {100 * float(str(share)):.0f} % of the way"
     minutes, samples = run_lengths(card.provenance)
     told = (
         "training time unknown" if minutes is None else f"{minutes:.0f} min",
@@ -129,6 +134,8 @@ def _opponent(adversary: object) -> str:
 def trained(bench: Bench, trials: Trials, times: Mapping[int, Trials], cost: Mapping[str, Cost]) -> Iterator[Row]:
     """Rows of everything that was run."""
     cards = {card.name: card for card in bench.networks.cards}
+    if bench.between is not None:
+        cards[bench.between.name] = bench.between.card
     reader = next(name for name, each in bench.networks.readers.items() if each is bench.tools.reader)
     pair = [cost[bench.tools.light], cost[bench.tools.heavy]]
     for system in bench.systems:
@@ -179,13 +186,17 @@ def figures(rows: Sequence[Row], judged: Sequence[Judged], settings: Mapping[str
 
 
 def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> cv2.typing.MatLike:
-    """A panel for all synthetic sets together, and one for photographs where there are any."""
+    """A panel for all synthetic sets together, and one for photographs where there are any.
+
+    Photographs are not run again to be timed: their times are those of the processes that tried them side by side.
+    """
     panels = []
     for which, title in (((*names,), f"all of {', '.join(names)}"), ((*photographs,), PHOTOGRAPHS)):
         dots = [
             scatter.Dot(row.name, row.kind, row.rate(which), spent)
             for row in rows
-            if row.was_tried(which) and (spent := row.picture_ms(THREADS[0]))
+            if row.was_tried(which)
+            and (spent := row.mean_ms(which) if title == PHOTOGRAPHS else row.picture_ms(THREADS[0]))
         ]
         if dots:
             panels.append(scatter.picture(dots, f"{title}, n = {max(dot.rate.n for dot in dots)}"))
@@ -254,7 +265,7 @@ def main() -> None:
     times = timed(bench, options.sets, count=min(options.timed, count), threads=THREADS)
     elsewhere = {"cuda": load_networks(options.weights, "cuda")} if torch.cuda.is_available() else {}
     rows = [
-        *trained(bench, trials, times, costs(bench.networks, elsewhere)),
+        *trained(bench, trials, times, costs(bench, elsewhere)),
         *untrained(card.name for card in bench.networks.cards),
     ]
     rows = ranked(rows, options.sets)

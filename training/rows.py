@@ -69,11 +69,15 @@ class Row:
         seconds = [trial.seconds for trial in self.timed.get(threads, ())]
         return 1000 * statistics.fmean(seconds) if seconds else None
 
+    def mean_ms(self, names: Iterable[str]) -> float | None:
+        """Mean milliseconds of a picture of these sets while they were tried, maybe beside other processes."""
+        seconds = [trial.seconds for trial in self.on(names)]
+        return 1000 * statistics.fmean(seconds) if seconds else None
+
     def decode_figures(self, name: str) -> dict[str, object]:
         """One set, JSON-ready, under the keys that `training.evaluate` uses; rates are in [0, 1]."""
         names = (name,)
         by_all, by_zbar, fidelity = self.rate(names), self.rate_by_zbar(names), self.fidelity(names)
-        seconds = [trial.seconds for trial in self.on(names)]
         return {
             "n": by_all.n,
             "tried": self.was_tried(names),
@@ -82,7 +86,7 @@ class Row:
             "all": by_all.value,
             "all_interval": by_all.interval,
             "wrong": self.wrong(names),
-            "milliseconds": 1000 * statistics.fmean(seconds),
+            "milliseconds": self.mean_ms(names),
             "psnr": fidelity.psnr if fidelity else None,
             "ssim": fidelity.ssim if fidelity else None,
             "sharpness": fidelity.sharpness if fidelity else None,

@@ -66,12 +66,13 @@ def picture(dots: Sequence[Dot], title: str) -> NDArray[np.uint8]:
         cv2.line(panel, (x, low), (x, high), COLOURS[dot.kind], 1)
     taken = [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
     for dot, (x, y) in sorted(zip(dots, places, strict=True), key=lambda pair: pair[1]):
-        cv2.circle(panel, (x, y), _RADIUS, COLOURS[dot.kind], -1, cv2.LINE_AA)
         box = _free_place(dot.name, x, y, taken)
         taken.append(box)
         if abs((box[1] + box[3]) // 2 - y) > 14:
             cv2.line(panel, (x, y), (min(max(x, box[0]), box[2]), (box[1] + box[3]) // 2), (190, 190, 190), 1)
         _write(panel, dot.name, (box[0], box[3] - 3))
+    for dot, place in zip(dots, places, strict=True):
+        cv2.circle(panel, place, _RADIUS, COLOURS[dot.kind], -1, cv2.LINE_AA)
     return panel
 
 

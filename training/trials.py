@@ -19,16 +19,18 @@ from app.pipeline.reading import Symbol
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.regions import Region
 from app.pipeline.registering import Registration
-from app.pipeline.restoring import Restorer
+from app.pipeline.restoring import Restorer, TorchRestorer
 from app.pipeline.severity import laplacian_variance
 from app.pipeline.symbology import dimension, render
 from training.cost import set_threads
+from training.interpolate import interpolate
 from training.photos import Photo, load
 from training.quality import psnr, ssim
 from training.sets import Sample, samples
-from training.systems import Look, Reads, System, all_systems, look_through, seed_of
+from training.systems import Look, Reads, System, all_systems, look_through, network_system, seed_of
 
 PHOTOGRAPHS = "photographs"
+PSNR_TRAINED, GAN_TRAINED, HALFWAY = "qr-esrgan-psnr", "qr-esrgan", "qr-esrgan-half"
 _MAX_PIXELS = 100_000_000
 
 
@@ -61,11 +63,16 @@ Trials = dict[str, dict[str, list[Trial]]]
 
 @dataclass(frozen=True)
 class Bench:
-    """What pictures are put before, and the networks in it."""
+    """What pictures are put before, and the networks in it.
+
+    ``between``: halfway between the PSNR-trained and the GAN-trained network, where a folder holds these two and not
+    that.
+    """
 
     networks: Networks
     tools: Tools
     systems: Sequence[System]
+    between: TorchRestorer | None = None
 
 
 def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
@@ -80,7 +87,19 @@ def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
         reader=options.reader,
         locator=options.locator,
     )
-    return Bench(networks, tools, all_systems(tools))
+    between = _between(networks, device)
+    systems = all_systems(tools)
+    if between is not None:
+        systems.append(network_system(between))
+    return Bench(networks, tools, systems, between)
+
+
+def _between(networks: Networks, device: str) -> TorchRestorer | None:
+    found = networks.restorers
+    if HALFWAY in found or not {PSNR_TRAINED, GAN_TRAINED} <= found.keys():
+        return None
+    made = interpolate(found[PSNR_TRAINED].card, found[GAN_TRAINED].card, 0.5, name=HALFWAY)
+    return TorchRestorer(made, device=device)
 
 
 def on_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: bool = False) -> dict[str, Trial]:

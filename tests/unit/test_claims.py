@@ -19,9 +19,10 @@ from training.claims import (
     rate_difference,
     student,
 )
+from training.recipes import RECIPES
 from training.rows import Row
-from training.systems import Kind
-from training.trials import PHOTOGRAPHS, Fidelity, Trial
+from training.systems import ROUTED, Kind
+from training.trials import HALFWAY, PHOTOGRAPHS, Fidelity, Trial
 
 
 def trial(*, read: bool = True, psnr: float | None = None, sharpness: float = 1.0, seconds: float = 0.1) -> Trial:
@@ -143,6 +144,26 @@ def test_a_claim_is_as_good_as_its_worst_part() -> None:
     assert judged.verdict is Verdict.REFUTED
     assert judged.figures[-1] == "trained for 90 against 30 minutes"
     assert Claim("and more", (sharper, better, Part(PSNR, "sharp", "none"))).judge(rows).verdict is Verdict.NOT_MEASURED
+
+
+def test_claims_are_about_systems_that_there_are() -> None:
+    named = {name for claim in CLAIMS for part in claim.parts for name in (part.first, part.second)}
+    assert named <= {*RECIPES, ROUTED, HALFWAY}
+
+
+def test_interpolation_must_hold_at_half_way_too() -> None:
+    """Of PSNR and sharpness of the three; a middle network as sharp as the last decides nothing."""
+
+    def judged(*figures: tuple[float, float]) -> Verdict:
+        rows = [
+            row(name, [trial(psnr=psnr + each / 9, sharpness=sharpness + each / 99) for each in (0, 1, 0, 2, 1)])
+            for name, (psnr, sharpness) in zip(("qr-esrgan-psnr", HALFWAY, "qr-esrgan"), figures, strict=True)
+        ]
+        return next(claim for claim in judge_all(rows) if "Interpolating" in claim.statement).verdict
+
+    assert judged((30, 0.4), (29, 0.5), (27, 0.8)) is Verdict.CONFIRMED
+    assert judged((30, 0.4), (31, 0.5), (27, 0.8)) is Verdict.REFUTED
+    assert judged((30, 0.4), (29, 0.8), (27, 0.8)) is Verdict.UNDECIDED
 
 
 def test_without_rows_no_claim_is_decided() -> None:

@@ -103,6 +103,8 @@ def test_origin_adds_up_runs_that_continue_others() -> None:
         "a", "LENet", torch.nn.Identity(), {}, {**told, "adversary": {"discriminator": "ConvDiscriminator"}}
     )
     assert origin(made) == "132 min, 1,200 samples, pixel_loss, against ConvDiscriminator"
+    middle = Checkpoint("a", "LENet", torch.nn.Identity(), {}, {"recipe": "network interpolation", "share": 0.5})
+    assert origin(middle) == "between two networks, 50 % of the way"
     assert origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
 
 

@@ -9,19 +9,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from app.models import NETWORKS
+from app.models.checkpoint import Checkpoint
 from app.pipeline.climbing import Tools
 from app.pipeline.imaging import GreyImage
 from app.pipeline.loading import Networks
 from app.pipeline.reading import Symbol, ZBar, ZXing
+from app.pipeline.restoring import TorchRestorer
 from app.pipeline.symbology import render
-from tests.helpers import FakeLocator, FakeReader, FakeRestorer
+from tests.helpers import TINY, FakeLocator, FakeReader, FakeRestorer
 from training import trials
 from training.photos import Photo
 from training.served import add_options
 from training.sets import Sample, samples
 from training.systems import Interpolation, Kind, Look, System
 from training.trials import (
+    HALFWAY,
     PHOTOGRAPHS,
     Bench,
     Trial,
@@ -171,6 +176,24 @@ def test_photographs_are_spread_over_those_that_are_known(tmp_path: Path) -> Non
     assert (chosen[0], chosen[-1], len(chosen)) == (0, 18, 4)
     assert len(known_photos(tmp_path, 100)) == 10
     assert all(index % 2 == 0 for index in chosen)
+
+
+# --- interpolation --------------------------------------------------------------------------------------------------
+
+
+def test_half_way_between_two_networks_is_tried_where_no_checkpoint_is() -> None:
+    def restorer(name: str) -> TorchRestorer:
+        network = NETWORKS["LENet"](**TINY["LENet"]).eval()
+        return TorchRestorer(Checkpoint(name, "LENet", network, TINY["LENet"]))
+
+    pair = {name: restorer(name) for name in (trials.PSNR_TRAINED, trials.GAN_TRAINED)}
+    between = trials._between(Networks(pair, {}, {}), "cpu")
+    assert between is not None
+    assert between.name == HALFWAY
+    first, second, middle = (each.card.network.state_dict()["outro.weight"] for each in (*pair.values(), between))
+    assert torch.allclose(middle, (first + second) / 2)
+    assert trials._between(Networks({**pair, HALFWAY: between}, {}, {}), "cpu") is None
+    assert trials._between(Networks({trials.GAN_TRAINED: between}, {}, {}), "cpu") is None
 
 
 # --- many -----------------------------------------------------------------------------------------------------------
