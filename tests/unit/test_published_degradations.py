@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from math import factorial
 
 import cv2
 import numpy as np
@@ -240,6 +241,31 @@ def test_sinc_filters_pass_what_is_slower_than_their_cutoff(cutoff: float) -> No
     assert abs(response(1.5 * cutoff)) < 0.15
 
 
+@pytest.mark.parametrize("cutoff", [0.8, np.pi / 2, 3.0])
+def test_sinc_filters_are_the_low_pass_filters_of_a_disc(cutoff: float) -> None:
+    """The neighbour over the middle: 2 J1(c) / c, by the series of the Bessel function."""
+    kernel = sinc_kernel(side=7, cutoff=cutoff)
+    series = sum((-1) ** k / (factorial(k) * factorial(k + 1)) * (cutoff / 2) ** (2 * k) for k in range(12))
+    assert float(kernel[3, 4] / kernel[3, 3]) == pytest.approx(series, rel=1e-4)
+
+
+def test_cutoffs_of_sinc_filters_depend_on_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[int, list[float]] = {}
+
+    def watched(*, side: int, cutoff: float) -> Image:
+        drawn.setdefault(side, []).append(cutoff)
+        return sinc_kernel(side=side, cutoff=cutoff)
+
+    monkeypatch.setattr("training.published_degradations.sinc_kernel", watched)
+    for seed in range(400):
+        Round(sinc_share=1.0).kernel(rng(seed))
+    assert sorted(drawn) == list(range(7, 22, 2))
+    for side, cutoffs in drawn.items():
+        lowest = np.pi / (3 if side < 13 else 5)
+        assert lowest <= min(cutoffs) < lowest + 0.4
+        assert np.pi - 0.4 < max(cutoffs) <= np.pi
+
+
 @pytest.mark.parametrize("shape", ["gaussian", "generalised", "plateau"])
 def test_bells_are_as_wide_and_turned_as_asked_for(shape: str) -> None:
     kernel = bell_kernel(side=41, sigmas=(4.0, 1.5), angle=0.5, shape=shape, power=1.6)
@@ -325,6 +351,9 @@ def test_every_picture_is_compressed_twice_by_qualities_30_to_95(monkeypatch: py
     assert 30 <= min(qualities) < 40
     assert 85 < max(qualities) <= 95
     last = [side for side, _ in calls[1::2]]
+    assert (
+        0.3 * 64 - 1 <= min(last) < max(last) <= 1.2 * 64 + 1
+    )  # the second round's sizes are relative to the small one
     assert 8 < last.count(64) < 40  # final size: the sinc filter came before the compression, or no resize at all
 
 
