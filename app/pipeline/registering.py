@@ -19,7 +19,9 @@ _WORKING_STEP = 4  # pixels a module at which patterns are compared
 _AROUND = 5  # modules around a quad in which its corners may be
 _BLURS = (1.4, 0.8, 0.35)  # in modules: a coarser picture draws corners in from farther away
 _ITERATIONS = 6  # at most, at each blur
-_REFINED = 5  # hypotheses refined
+_TRIED = 10  # hypotheses refined a little, to see how promising they are: where they start says less
+_TRIED_ITERATIONS = 3
+_REFINED = 5  # of these, refined
 _RIVAL = 0.8  # of the best agreement: hypotheses below it are not worth a second look
 _SMALLEST = 16  # pixels a side of a quad below which nothing can be told
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
@@ -106,13 +108,21 @@ class _Field:
         """Correlation in [-1, 1] of a quad in picture pixels; negative where the symbol is inverted."""
         return _correlation(self._sample(self.inside(corners), template, layer)[:, 0], template)
 
-    def refine(self, corners: NDArray[np.float64], template: _Template, layer: int, sign: float) -> NDArray[np.float64]:
+    def refine(
+        self,
+        corners: NDArray[np.float64],
+        template: _Template,
+        layer: int,
+        sign: float,
+        *,
+        iterations: int = _ITERATIONS,
+    ) -> NDArray[np.float64]:
         """Moves the corners (picture pixels) uphill in correlation: enhanced correlation coefficient maximisation
         (Evangelidis and Psarakis, TPAMI 2008, forward additive form), damped; parameters are corner displacements."""
         quad = self.inside(corners)
         sampled = sign * self._sample(quad, template, layer)
         best, damping = _correlation(sampled[:, 0], template), 1e-3
-        for _ in range(_ITERATIONS):
+        for _ in range(iterations):
             trial = quad + _ecc_step(sampled, template, damping)
             if not cv2.isContourConvex(trial.astype(np.float32)):
                 break
@@ -176,7 +186,8 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
         return []
     field = _Field(image, quad, modules or dimension(versions[len(versions) // 3]))
     trials = [_Trial.start(field, version, quad[list(turn)]) for version in versions for turn in _TURNS]
-    trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:_REFINED]
+    trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:_TRIED]
+    trials = sorted(trials, key=lambda trial: -trial.promise(field))[:_REFINED]
     trials = [trial.refined(field) for trial in trials]
     found = [
         Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)
@@ -212,11 +223,21 @@ class _Trial:
         layer = int(np.argmax(np.abs(agreements)))
         return cls(version, corners, agreements[layer], layer)
 
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.agreement >= 0 else -1.0
+
+    def promise(self, field: _Field) -> float:
+        """The agreement, 0 to 1, that a few steps at the coarsest blur lead to."""
+        template = _TEMPLATES[self.version]
+        corners = field.refine(self.corners, template, 0, self.sign, iterations=_TRIED_ITERATIONS)
+        return max(self.sign * field.agreement(corners, template, layer) for layer in range(len(_BLURS)))
+
     def refined(self, field: _Field) -> "_Trial":
         """Refined from the blur at which it agrees best down to the finest."""
         template, corners = _TEMPLATES[self.version], self.corners
         for layer in range(self.layer, len(_BLURS)):
-            corners = field.refine(corners, template, layer, 1.0 if self.agreement >= 0 else -1.0)
+            corners = field.refine(corners, template, layer, self.sign)
         finest = len(_BLURS) - 1
         return _Trial(self.version, corners, field.agreement(corners, template, finest), finest)
 

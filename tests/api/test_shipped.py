@@ -14,6 +14,7 @@ from app.pipeline.imaging import decode_image, encode_png
 from app.pipeline.reading import ZBar, ZXing
 from app.settings import Settings
 from tests.helpers import encode, photograph, square_at
+from training import degrade
 from training.sample import PAYLOAD
 
 LABEL = Path(__file__).resolve().parents[2] / "docs" / "label.jpg"
@@ -55,7 +56,7 @@ def test_fast_effort_stays_on_the_first_rung(client: TestClient) -> None:
     assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "direct"]
 
 
-@pytest.mark.parametrize("query", ["", "?binary=true", "?scale=4", "?network=eg-restormer-small&binary=true&scale=4"])
+@pytest.mark.parametrize("query", ["", "?binary=true", "?scale=4"])
 def test_restored_sample_reads(client: TestClient, query: str) -> None:
     response = client.post(f"/restore{query}", files={"file": LABEL.read_bytes()})
     assert response.headers["content-type"] == "image/png"
@@ -79,9 +80,23 @@ def test_the_restored_sample_reads_in_its_place(client: TestClient) -> None:
     assert np.array_equal(painted[:, 400:], original[:, 400:])
 
 
-def test_a_named_network_restores_the_sample(client: TestClient) -> None:
-    response = client.post("/restore?network=lenet", files={"file": LABEL.read_bytes()})
-    assert response.headers["x-qrestore-network"] == "lenet"
+def out_of_focus() -> bytes:
+    """A label turned a little, out of focus by nearly a module, a little noise on it: the engines read nothing in it."""
+    sharp = photograph(encode(PAYLOAD, version=3, error="m"), square_at(60.0, 50.0, 203.0), (300, 320))
+    turn = cv2.getRotationMatrix2D((160.0, 150.0), 9.0, 1.0)
+    turned = cv2.warpAffine(sharp, turn, (320, 300), flags=cv2.INTER_LINEAR, borderValue=220)
+    blurred = cv2.filter2D(turned, cv2.CV_32F, degrade.disc_kernel(radius=6.2))
+    noisy = blurred + np.random.default_rng(8).normal(0, 1.5, blurred.shape)
+    return encode_png(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("network", ["lenet", "eg-restormer-small"])
+@pytest.mark.parametrize("query", ["", "&binary=true&scale=4"])
+def test_a_named_network_restores_what_the_engines_do_not_read(client: TestClient, network: str, query: str) -> None:
+    picture = out_of_focus()
+    assert client.post("/decode?effort=fast", files={"file": picture}).json()["codes"] == []
+    response = client.post(f"/restore?network={network}{query}", files={"file": picture})
+    assert response.headers["x-qrestore-network"] == network
     assert "x-qrestore-route" in response.headers
     assert [symbol.text for symbol in ZXing().read(decode_image(response.content, max_pixels=10_000_000))] == [PAYLOAD]
 
@@ -123,8 +138,7 @@ def test_models_tell_where_they_come_from_and_what_they_read(client: TestClient)
     for model in models:
         assert model["provenance"]["samples"] > 0
         assert model["provenance"]["training_minutes"] > 20
-        if model["architecture"] not in {"ModuleReader", "QuadLocator"}:
-            assert model["measured"]["decode"]["qrdata"]["n"] >= 100
+        assert model["measured"]["decode"]["qrdata"]["n"] >= 100
 
 
 def test_a_rotated_sample_reads(client: TestClient) -> None:
