@@ -48,7 +48,7 @@ from training.trials import (
 )
 
 THREADS = (1, 2)
-COUNT = 100
+COUNT = 80
 TIMED = 3
 _NO_RESTORERS = ("ModuleReader", "QuadLocator")
 

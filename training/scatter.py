@@ -84,7 +84,8 @@ def _axes(panel: NDArray[np.uint8], decades: range, at: At) -> None:
     for decade in decades:
         x, y = at(10.0**decade, 0)
         cv2.line(panel, (x, y), (x, _TOP), (205, 205, 205), 1)
-        _write(panel, f"{10.0**decade:g}", (x - 8, y + 18))
+        tick = f"{10.0**decade:g}"
+        _write(panel, tick, (x - _extent(tick)[0] // 2, y + 18))
         for part in range(2, 10):
             if decade != decades[-1]:
                 x, y = at(part * 10.0**decade, 0)
