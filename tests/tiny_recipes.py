@@ -3,6 +3,7 @@
 import atexit
 import os
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +19,7 @@ from app.models import NETWORKS
 from app.models.srresnet import SRResNet
 from training.adversarial import Adversary, relativistic_average
 from training.config import TrainConfig
-from training.data import CropBatch
+from training.data import CropBatch, aligned_batch
 from training.losses import pixel_loss
 
 
@@ -52,6 +53,18 @@ def plain() -> TrainConfig:
         picture_every=100,
         save_every=0.5,
         seed=7,
+    )
+
+
+def level() -> TrainConfig:
+    """A network that keeps the picture's size."""
+    return replace(
+        plain(),
+        name="level",
+        architecture="LENet",
+        network={"base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
+        make_batch=partial(aligned_batch, size=2, max_version=1, size_multiple=8),
+        error=lambda restored, batch: 0.0,
     )
 
 

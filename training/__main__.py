@@ -4,30 +4,20 @@ On several processes: python -m torch.distributed.run --standalone --nproc-per-n
 """
 
 import argparse
-import importlib
 import shutil
 from pathlib import Path
 
 import cv2
 import torch
 
+from app.errors import InvalidCheckpoint
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
+from training.gopro import pretraining
 from training.listing import describe
-from training.loop import Run, TrainConfig
+from training.loop import Run
 from training.parallel import gather
-from training.recipes import RECIPES
-
-
-def chosen(name: str) -> TrainConfig:
-    """The recipe of that name, or of one's own as MODULE:FUNCTION. Raises ValueError if there is none."""
-    if name in RECIPES:
-        return RECIPES[name]()
-    module, _, function = name.partition(":")
-    if not function:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
-    config: TrainConfig = getattr(importlib.import_module(module), function)()
-    return config
+from training.recipes import RECIPES, chosen
 
 
 def main() -> None:
@@ -43,6 +33,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")
+    parser.add_argument("--gopro", type=Path, metavar="DIR", help="train on GoPro's frames in this folder before")
+    parser.add_argument("--vgg19", type=Path, metavar="FILE", help="torchvision's VGG19, for perceptual losses")
     parser.add_argument("--weights", type=Path, help="copy the finished checkpoint into this folder")
     arguments = parser.parse_args()
     if arguments.list or arguments.recipe is None:
@@ -51,15 +43,21 @@ def main() -> None:
     if any(length is not None and length <= 0 for length in (arguments.budget, arguments.steps)):
         parser.error("--budget and --steps must be more than 0")
     try:
-        config = chosen(arguments.recipe).fitted(minutes=arguments.budget, steps=arguments.steps)
-    except (ValueError, ImportError, AttributeError) as error:
+        recipe = chosen(arguments.recipe, vgg19=arguments.vgg19)
+        config = recipe.fitted(minutes=arguments.budget, steps=arguments.steps)
+        before = pretraining(config, arguments.gopro) if arguments.gopro else None
+        start = checkpoint.load(arguments.start) if arguments.start else None
+    except (ValueError, ImportError, AttributeError, InvalidCheckpoint) as error:
         parser.error(str(error))
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    start = checkpoint.load(arguments.start) if arguments.start else None
     directory = arguments.out / config.name
     with gather(arguments.device) as team:
+        if before is not None:
+            Run(before, arguments.out / before.name, start=start, team=team).train()
+            team.wait()  # the leader writes what all begin with
+            start = checkpoint.load(arguments.out / before.name / f"{before.name}{SUFFIX}")
         Run(config, directory, start=start, team=team).train()
     if arguments.weights and team.leads:
         shutil.copy2(directory / f"{config.name}{SUFFIX}", arguments.weights)

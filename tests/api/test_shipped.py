@@ -81,7 +81,7 @@ def test_the_restored_sample_reads_in_its_place(client: TestClient) -> None:
 
 
 def out_of_focus() -> bytes:
-    """A label turned a little, out of focus by nearly a module, a little noise on it: the engines read nothing in it."""
+    """A label turned a little, out of focus by nearly a module, with a little noise: the engines read nothing in it."""
     sharp = photograph(encode(PAYLOAD, version=3, error="m"), square_at(60.0, 50.0, 203.0), (300, 320))
     turn = cv2.getRotationMatrix2D((160.0, 150.0), 9.0, 1.0)
     turned = cv2.warpAffine(sharp, turn, (320, 300), flags=cv2.INTER_LINEAR, borderValue=220)

@@ -12,6 +12,7 @@ import torch
 
 from app.models.checkpoint import load
 from tests.helpers import TINY
+from training import __main__
 from training.data import CropBatch
 from training.gopro import GoProPatches, frames, pretraining
 from training.loop import Run
@@ -27,7 +28,7 @@ def scene(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
 
 
-def write(root: Path) -> Path:
+def write(root: Path, *, enlarged: int = 1) -> Path:
     """Sharp frames, the same half as bright as their blurred ones, a quarter as bright as those with gamma; a test
     frame beside them."""
     for index, name in enumerate((*NAMES, "test")):
@@ -36,7 +37,8 @@ def write(root: Path) -> Path:
         for kind, divisor in (("sharp", 1), ("blur", 2), ("blur_gamma", 4)):
             folder = root / split / take / kind
             folder.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(folder / file), scene(index) // divisor)
+            picture = scene(index).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
+            cv2.imwrite(str(folder / file), picture // divisor)
     return root
 
 
@@ -195,3 +197,16 @@ def test_pretraining_runs_and_its_weights_begin_the_second_stage(gopro: Path, tm
         assert torch.equal(after.network.state_dict()[key], value)
     after.clock.bfloat16 = False
     assert np.isfinite(after.train(stop_after=1))
+
+
+def test_the_command_trains_on_the_frames_before_and_begins_with_what_that_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gopro = write(tmp_path / "gopro", enlarged=10)
+    words = ["training", "tests.tiny_recipes:level", "--gopro", str(gopro), "--steps", "2", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path)])
+    __main__.main()
+    first, second = (load(tmp_path / name / f"{name}.safetensors").provenance for name in ("level-pretrain", "level"))
+    assert second["continues"] == first
+    assert "GoPro" in str(first["data"])
+    assert (first["steps"], second["steps"]) == (2, 2)

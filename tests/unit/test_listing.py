@@ -64,6 +64,11 @@ def test_the_list_has_every_recipe(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         ["tests.tiny_recipes:no_such"],
         ["lenet", "--budget", "0"],
         ["lenet", "--steps", "-1"],
+        ["lenet", "--vgg19", "no-such.pth"],
+        ["srgan", "--vgg19", "no-such.pth"],
+        ["lenet", "--gopro", "no-such-folder"],
+        ["srgan", "--gopro", "no-such-folder"],
+        ["lenet", "--start", "no-such.safetensors"],
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_line(
