@@ -103,21 +103,31 @@ _MARGINS = (4, 2, 1, 0)  # widths of quiet zone, in modules, that a whole pictur
 
 
 class Pyramid:
-    """The picture at sizes a third of an octave apart, the largest of at most about a megapixel."""
+    """The picture at sizes a third of an octave apart, the largest of at most about a megapixel; each made when it is
+    first looked at."""
 
     def __init__(self, image: GreyImage) -> None:
         top = min(2.0 if image.size < _ENLARGED_BELOW else 1.0, (_TOP_PIXELS / image.size) ** 0.5)
-        largest = shrunk(image, top)
-        steps = max(1, int(np.log(_SMALLEST_SIDE / max(largest.shape)) / np.log(_STEP)) + 1)
+        longest = max(1.0, top * max(image.shape))
+        steps = max(1, int(np.log(_SMALLEST_SIDE / longest) / np.log(_STEP)) + 1)
         self.factors = [top * _STEP**i for i in range(steps)]
-        self.pictures = [resize(largest, _STEP**i) for i in range(steps)]
+        self._image = image
+        self._pictures: dict[int, GreyImage] = {}
+
+    def picture(self, level: int) -> GreyImage:
+        """The picture at ``factors[level]``."""
+        if level not in self._pictures:
+            largest = self.picture(0) if level else self._image
+            made = resize(largest, _STEP**level) if level else shrunk(largest, self.factors[0])
+            self._pictures[level] = made
+        return self._pictures[level]
 
     def sample(self, positions: NDArray[np.float32], module: float) -> NDArray[np.float32]:
         """Grey values around (N, 1, 2) `positions` of the original picture, averaged over about half a `module`."""
         level = round(np.log(_TEMPLATE_PIXELS / module / self.factors[0]) / np.log(_STEP))
         level = min(max(level, 0), len(self.factors) - 1)
         at = positions * np.float32(self.factors[level]) - np.float32(0.5)
-        picture = self.pictures[level]
+        picture = self.picture(level)
         values = cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(values, dtype=np.float32).ravel()
 
@@ -240,7 +250,8 @@ def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
     """Finder patterns as rows x, y, module (original pixels), response (negative if inverted), strongest first."""
     side = _finder_templates()[0].shape[0]
     rows: list[NDArray[np.float64]] = []
-    for factor, picture in zip(pyramid.factors, pyramid.pictures, strict=True):
+    for level, factor in enumerate(pyramid.factors):
+        picture = pyramid.picture(level)
         if min(picture.shape) <= side:
             break
         response = _responses(picture)

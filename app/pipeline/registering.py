@@ -19,9 +19,10 @@ _WORKING_STEP = 4  # pixels a module at which patterns are compared
 _AROUND = 5  # modules around a quad in which its corners may be
 _BLURS = (1.4, 0.8, 0.35)  # in modules: a coarser picture draws corners in from farther away
 _ITERATIONS = 6  # at most, at each blur
-_TRIED = 10  # hypotheses refined a little, to see how promising they are: where they start says less
+_REFINED = 5  # hypotheses refined: those that agree best where they start
+_TRIED = 10  # those up to here are refined a little, to see how promising they are
 _TRIED_ITERATIONS = 3
-_REFINED = 5  # of these, refined
+_PROMISING = 2  # of these, refined as well
 _RIVAL = 0.8  # of the best agreement: hypotheses below it are not worth a second look
 _SMALLEST = 16  # pixels a side of a quad below which nothing can be told
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
@@ -186,8 +187,9 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
         return []
     field = _Field(image, quad, modules or dimension(versions[len(versions) // 3]))
     trials = [_Trial.start(field, version, quad[list(turn)]) for version in versions for turn in _TURNS]
-    trials = sorted(trials, key=lambda trial: -abs(trial.agreement))[:_TRIED]
-    trials = sorted(trials, key=lambda trial: -trial.promise(field))[:_REFINED]
+    trials.sort(key=lambda trial: -abs(trial.agreement))
+    promising = sorted(trials[_REFINED:_TRIED], key=lambda trial: -trial.promise(field))
+    trials = [*trials[:_REFINED], *promising[:_PROMISING]]
     trials = [trial.refined(field) for trial in trials]
     found = [
         Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)

@@ -18,7 +18,7 @@ from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating import Candidate, Locator, best_of_overlapping, candidate_of, is_sound, shrunk
 from app.pipeline.modules import probability
-from app.pipeline.rectifying import homography, rectify, side_length
+from app.pipeline.rectifying import homography, rectify, side_length, square
 from app.pipeline.restoring import Runner, TorchRunner, standardise
 from app.pipeline.symbology import VERSIONS, dimension
 
@@ -32,7 +32,8 @@ _STRETCHES = ((2, 1), (1, 2))
 _LEAST_CHANCE = 0.4  # that a code is at a position
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSER = 205  # pixels a side of the code in a closer look
-_LOOKS = 2
+_LOOKS = 2  # closer looks, at most
+_SETTLED = 0.06  # of the code's side: the look after one that moves no corner farther moves none by a module
 _BATCH = 16
 
 
@@ -87,10 +88,12 @@ class WindowLocator:
         if min(image.shape) < dimension(1) or max(image.shape) <= self._above:
             return []
         levels = self._levels(image)
-        found = best_of_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
+        found: list[Candidate] = []
+        moving = best_of_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
         for _ in range(_LOOKS):
-            found = self._look_closer(levels, found)
-        return best_of_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
+            settled, moving = self._look_closer(levels, moving)
+            found += settled
+        return best_of_overlapping([*found, *moving], limit=self._limit, least=_LEAST_CHANCE)
 
     def _levels(self, image: GreyImage) -> list[_Level]:
         """The picture at the sizes to look at, largest first, behind the picture itself."""
@@ -116,8 +119,11 @@ class WindowLocator:
                 corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 yield candidate_of(corners, candidate.dimension, candidate.score)
 
-    def _look_closer(self, levels: list[_Level], candidates: list[Candidate]) -> list[Candidate]:
-        """Each candidate as its own straightened window shows it, less those that no longer look like a code.
+    def _look_closer(
+        self, levels: list[_Level], candidates: list[Candidate]
+    ) -> tuple[list[Candidate], list[Candidate]]:
+        """Each candidate as its own straightened window shows it, less those that no longer look like a code: those
+        whose corners stayed nearly where they were, and those that moved.
 
         The window is cut from the smallest level that is not coarser than the window.
         """
@@ -128,7 +134,8 @@ class WindowLocator:
             level = next((one for one in reversed(levels) if one.factor * side_length(quad) >= _CLOSER), levels[0])
             window = rectify(level.picture, quad * level.factor, 1, pixels=_CLOSER, margin=margin)
             windows.append(standardise(window))
-        found = []
+        settled: list[Candidate] = []
+        moved: list[Candidate] = []
         for quad, maps in zip(quads, self._run(windows), strict=True):
             middle = _vote_of_middle(maps)
             if middle is None:
@@ -136,8 +143,10 @@ class WindowLocator:
             inside = (np.array(middle.corners) / _CLOSER - margin).reshape(1, 4, 2)
             corners = cv2.perspectiveTransform(inside, homography(quad, 1.0))[0]
             if is_sound(corners):
-                found.append(candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score))
-        return found
+                found = candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score)
+                before = _aligned(square(1)[None], inside[0])[0]
+                (settled if np.abs(inside[0] - before).max() < _SETTLED else moved).append(found)
+        return settled, moved
 
     def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """(N, ``MAPS``, 32, 32)."""

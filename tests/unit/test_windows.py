@@ -232,10 +232,17 @@ def test_the_closer_look_shows_the_code_large_upright_and_in_the_middle() -> Non
     small = turned(square_at(300, 280, 64.0), 30)
     locator(network).locate(drawn((640, 640), small))
     low, high = (WINDOW - 205) / 2, (WINDOW + 205) / 2
-    for window in network.seen[-2:]:
-        (quad,) = quads_in(window)
-        corners = Candidate(tuple(map(tuple, quad)), None, 0.0)
-        assert farthest(corners, np.array([[low, low], [high, low], [high, high], [low, high]])) < 3.0
+    (quad,) = quads_in(network.seen[-1])
+    corners = Candidate(tuple(map(tuple, quad)), None, 0.0)
+    assert farthest(corners, np.array([[low, low], [high, low], [high, high], [low, high]])) < 3.0
+
+
+@pytest.mark.parametrize(("bias", "looks"), [(0.0, 1), (0.25, 2)])
+def test_who_stays_in_place_is_not_looked_at_again(bias: float, looks: int) -> None:
+    network = Seeing(bias=bias)
+    steep = 0.4 * (STEEP - STEEP.min(axis=0)) + 20
+    assert len(locator(network, sizes=(256,)).locate(drawn((256, 256), steep))) == 1
+    assert len(network.seen) == 1 + looks
 
 
 class Fickle(Seeing):
