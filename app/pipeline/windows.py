@@ -23,7 +23,7 @@ from app.pipeline.restoring import Runner, TorchRunner, standardise
 from app.pipeline.symbology import VERSIONS, dimension
 
 _WINDOW = 256  # pixels a side: what the network was trained on
-_STEP = 192  # pixels between windows, at most: a code of 64 px is whole in one of them
+_STEP = 224  # pixels between windows, at most: a code of 32 px is whole in one of them, and larger ones nearly
 _SIZES = (256, 640)  # longest sides at which a picture is looked at first: codes from 1/23 of it
 _FINER_SIZES = (1500,)  # codes from 1/53
 _FINEST_SIZES = (3600,)

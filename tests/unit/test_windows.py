@@ -141,9 +141,9 @@ def test_a_steep_code_is_found_and_its_corners_are_clockwise_as_seen() -> None:
 
 
 def test_small_codes_are_found_wherever_windows_meet() -> None:
-    """At the size that is looked at, a code of 64 px is whole in one window at least."""
-    for along in range(2, 700 - 64, 26):
-        quad = square_at(along, 700 - 64 - along, 62.0)
+    """At the size that is looked at, a code of 32 px is whole in one window at least."""
+    for along in range(2, 700 - 32, 13):
+        quad = square_at(along, 700 - 32 - along, 30.0)
         (found,) = locator(Seeing(), sizes=(700,)).locate(drawn((700, 700), quad))
         assert farthest(found, quad) < 1.0
 
