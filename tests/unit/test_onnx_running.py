@@ -7,59 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx.parser
+import onnx
 import pytest
-import torch
 from numpy.typing import NDArray
-from onnx.helper import set_model_props
 
 from app import cli, doctor
 from app.errors import InvalidCheckpoint
 from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint, load, save
+from app.models.checkpoint import Checkpoint
 from app.models.quad_locator import MAPS, STRIDE
 from app.pipeline.loading import Backend, load_networks
 from app.pipeline.modules import TorchModuleReader, planes
-from app.pipeline.onnx_running import FINGERPRINT_KEY, OnnxRunner, exported_file, fingerprint
+from app.pipeline.onnx_running import OnnxRunner, exported_file, fingerprint
 from app.pipeline.restoring import TorchRestorer
 from app.pipeline.symbology import QUIET_ZONE, dimension
 from app.pipeline.windows import WindowLocator
+from tests.exports import GRAPHS, WHITE, exported, made
 from tests.helpers import TINY
-
-HEADER = '<ir_version: 10, opset_import: ["": 20]>'
-NEGATIVE = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {
-    one = Constant <value_float = 1.0> ()
-    output = Sub (one, image)
-}"""
-VALUES = """net (float[N, 1, S, S] crop, float[N, 4, M, M] planes) => (float[N, 1, M, M] output) {
-    start = Constant <value_ints = [1]> ()
-    end = Constant <value_ints = [2]> ()
-    output = Slice (planes, start, end, start)
-}"""
-MEANS = """net (float[N, 1, H, W] window) => (float[N, 10, h, w] output) {
-    pooled = AveragePool <kernel_shape = [8, 8], strides = [8, 8]> (window)
-    ones = Constant <value = float[1, 10, 1, 1] {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}> ()
-    output = Mul (pooled, ones)
-}"""
-GRAPHS = {"LENet": NEGATIVE, "ModuleReader": VALUES, "QuadLocator": MEANS}
-
-
-def made(folder: Path, name: str, architecture: str = "LENet", *, seed: int = 0) -> Checkpoint:
-    """A checkpoint of a tiny network as it lies in a folder."""
-    torch.manual_seed(seed)
-    config = TINY[architecture]
-    path = folder / f"{name}.safetensors"
-    save(Checkpoint(name, architecture, NETWORKS[architecture](**config), config), path)
-    return load(path)
-
-
-def exported(folder: Path, card: Checkpoint, *, suffix: str = ".onnx", graph: str | None = None) -> Path:
-    """A file that claims to be exported from the checkpoint."""
-    model = onnx.parser.parse_model(HEADER + (graph or GRAPHS[card.architecture]))
-    set_model_props(model, {FINGERPRINT_KEY: fingerprint(card)})
-    path = folder / f"{card.name}{suffix}"
-    onnx.save(model, path)
-    return path
 
 
 def noise(*shape: int) -> NDArray[np.float32]:
@@ -178,7 +142,9 @@ def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None
     (read,) = loaded.reader("modulereader").read([np.zeros((side, side), np.uint8)], 1)
     assert np.array_equal(read, planes(1)[1, QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE])
     assert loaded.locator("quadlocator").locate(np.zeros((300, 300), np.uint8)) == []
-    assert [card.name for card in loaded.cards] == ["lenet", "modulereader", "quadlocator"]
+    larger = loaded.restorers["srresnet"].restore([crop])[0]
+    assert np.array_equal(larger, crop.repeat(4, axis=0).repeat(4, axis=1))
+    assert [card.name for card in loaded.cards] == ["lenet", "modulereader", "quadlocator", "srresnet"]
 
 
 @pytest.mark.parametrize("architecture", GRAPHS)
@@ -193,7 +159,7 @@ def test_every_kind_needs_its_file(architecture: str, tmp_path: Path) -> None:
 def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
     card = made(tmp_path, "light")
     exported(tmp_path, card)
-    exported(tmp_path, card, suffix=".int8.onnx", graph=NEGATIVE.replace("Sub (one, image)", "Max (one, image)"))
+    exported(tmp_path, card, suffix=".int8.onnx", graph=WHITE)
     crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (16, 16))
     answers = {
         backend: load_networks(tmp_path, "cpu", backend=backend).restorers["light"].restore([crop])[0]
