@@ -115,7 +115,9 @@ class Evaluation:
 
         climb = Climb(image, Effort.BALANCED, tools)
         began = perf_counter()
-        regions = [region for index in QUICK for region in climb.wave(index)]
+        regions = [
+            region for index in range(len(climb.locators))[QUICK.start : QUICK.stop] for region in climb.wave(index)
+        ]
         located = perf_counter() - began
 
         def routed(region: Region) -> Iterable[Restorer]:

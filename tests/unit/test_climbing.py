@@ -19,7 +19,7 @@ from app.pipeline.registering import Registration
 from app.pipeline.restoring import TorchRestorer
 from app.pipeline.severity import PAPER_THRESHOLD, THRESHOLD_KEY, Route, laplacian_variance
 from app.pipeline.symbology import render
-from app.pipeline.windows import WindowLocator
+from app.pipeline.windows import StretchedLocator, WindowLocator
 from tests.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
 from tests.helpers import TINY, FakeLocator, Modules, as_corners, encode, photograph, square_at
 
@@ -144,8 +144,8 @@ def test_the_thorough_read_every_wave() -> None:
     assert last.asked == 1
 
 
-@pytest.mark.parametrize(("waves", "asked"), [(1, 1), (2, 2), (9, 3), (None, 3)])
-def test_no_more_waves_than_wanted(waves: int | None, asked: int) -> None:
+@pytest.mark.parametrize(("waves", "asked"), [(range(1), 1), (range(2), 2), (range(9), 3), (None, 3)])
+def test_no_more_waves_than_wanted(waves: range | None, asked: int) -> None:
     locators = [FakeLocator([PLACE]), FakeLocator(), FakeLocator([OTHER_PLACE])]
     one = climb(*locators)
     assert one.read_each(lambda region: [], waves=waves) == []
@@ -318,7 +318,7 @@ def test_standard_tools_ask_the_network_before_slower_searches() -> None:
     loaded = networks()
     tools = Tools.standard(loaded, **ROLES)
     kinds = [type(locator) for locator in tools.locators]
-    assert kinds == [SightingLocator, WindowLocator, WholePicture, WindowLocator, FinderLocator]
+    assert kinds == [SightingLocator, WindowLocator, WholePicture, WindowLocator, StretchedLocator, FinderLocator]
     assert tools.locators[1] is loaded.locators["finds"]
     assert tools.reader is loaded.readers["reads"]
     assert [type(locator) for locator in tools.slow_locators] == [WindowLocator]

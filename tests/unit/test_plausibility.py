@@ -67,7 +67,7 @@ def test_it_holds_where_plain_agreement_with_the_patterns_does_not() -> None:
         explanations.append(explained(crop_of(picture, 2), believed(modules), 2))
     assert min(explanations) > 0.8
     assert max(agreements) < 0.7
-    assert np.median(agreements) < 0.5
+    assert np.median(agreements) < 0.55
 
 
 def test_uncertain_modules_count_for_less_than_wrong_ones() -> None:
