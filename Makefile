@@ -20,7 +20,7 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate doctor openapi install system clean
+.PHONY: help serve test lint format train evaluate compare cards doctor openapi install system clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,12 @@ train: system $(VENV)/.installed-dev ## run a training recipe: RECIPE=name (none
 
 evaluate: system $(VENV)/.installed-dev ## measure decode rate, PSNR, SSIM and time on the synthetic sets
 	$(BIN)/python -m training.evaluate $(ARGS)
+
+compare: system $(VENV)/.installed-dev ## set every system side by side: rates, fidelity, time, claims
+	$(BIN)/python -m training.compare $(ARGS)
+
+cards: $(VENV)/.installed-dev ## write MODELS.md from the headers of the weights
+	$(BIN)/python -m training.card --out MODELS.md
 
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor

@@ -79,3 +79,10 @@ def test_shipped_weights_have_cards() -> None:
         assert f"\n## {path.stem}\n" in text
         assert f"{path.stat().st_size:,} bytes" in text
     assert "The ladder's light network by default." in text
+
+
+def test_the_committed_cards_are_those_of_the_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "MODELS.md"
+    monkeypatch.setattr("sys.argv", ["card", "--weights", str(ROOT / "weights"), "--out", str(out)])
+    main()
+    assert out.read_text() == (ROOT / "MODELS.md").read_text(), "renew it: make cards"
