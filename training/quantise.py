@@ -24,8 +24,10 @@ def recipe_inputs(recipe: str) -> Iterator[tuple[NDArray[np.float32], ...]]:
         yield tuple(part.numpy() for part in make_batch(rng).inputs)
 
 
-def quantised(model: onnx.ModelProto, samples: Iterable[tuple[NDArray[np.float32], ...]]) -> onnx.ModelProto:
-    """The network with 8-bit convolutions but for the first and the last, which decide most of the error.
+def quantised(
+    model: onnx.ModelProto, samples: Iterable[tuple[NDArray[np.float32], ...]], *, last: int = 1
+) -> onnx.ModelProto:
+    """The network with 8-bit convolutions but for the first and the ``last`` ones, which decide most of the error.
 
     Weights are signed with a scale for each output channel; activations are unsigned with a scale each, from the least
     to the greatest value that ``samples`` (arrays of the inputs, in order) bring about.
@@ -41,7 +43,7 @@ def quantised(model: onnx.ModelProto, samples: Iterable[tuple[NDArray[np.float32
             _Samples([value.name for value in model.graph.input], samples),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=[convolutions[0], convolutions[-1]],
+            nodes_to_exclude=[convolutions[0], *convolutions[-last:]],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
