@@ -115,9 +115,7 @@ class Evaluation:
 
         climb = Climb(image, Effort.BALANCED, tools)
         began = perf_counter()
-        regions = [
-            region for index in range(len(climb.locators))[QUICK.start : QUICK.stop] for region in climb.wave(index)
-        ]
+        regions = [region for index in range(len(climb.locators))[:QUICK] for region in climb.wave(index)]
         located = perf_counter() - began
 
         def routed(region: Region) -> Iterable[Restorer]:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from functools import partial
 
 from training.adversarial import Adversary, standard
-from training.config import TrainConfig
+from training.aligned import eg_restormer, eg_restormer_small
+from training.config import MakeBatch, TrainConfig
 from training.data import aligned_batch
 from training.discriminators import ConvDiscriminator
-from training.losses import decoding_loss, mean_squared_loss, pixel_loss
+from training.losses import mean_squared_loss, pixel_loss
 from training.pairs import pair_batch, told
 from training.published_degradations import BlurOrNoise
 from training.published_gans import (
@@ -26,16 +27,16 @@ from training.published_gans import (
 )
 
 _VERSIONS = 4  # the last still has 1.6 px a module at 64 px, quiet zone included
-_STEM = 4  # one position of the networks' first level is one module of the canonical crop
-_ALIGNED = {
-    "sample": "canonical crop at 4 px a module, corners off by up to 0.35 module, as LENet and EG-Restormer see them",
-    "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
-    "degradation": "print, light, geometry, blur, resolution and sensor of training.data.aligned_sample",
-}
 _BLUR_OR_NOISE = (
     "3 of 13 samples: gaussian kernel 3-11, sigma 1.1-1.6 at 256 px, then 64 px by area; 10 of 13: 64 px by area, then "
     "gaussian noise of (0.7-1.2) x 64 grey levels (published: 3 epochs of blur, then 10 of noise)"
 )
+
+_WHOLE_CODES = told(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE)
+
+
+def _whole_codes(size: int) -> MakeBatch:
+    return partial(pair_batch, size=size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_VERSIONS)
 
 
 # --- 64 -> 256 px: PaperGen, AdvancedSimpleQR, SRResNet ------------------------------------------------------------
@@ -52,11 +53,9 @@ def papergen() -> TrainConfig:
         name="papergen",
         architecture="PaperGen",
         network={"channels": 1, "width": 32, "blocks": 8, "upsampling": "pixelshuffle", "bicubic_skip": True},
-        make_batch=partial(
-            pair_batch, size=batch_size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_VERSIONS
-        ),
+        make_batch=_whole_codes(batch_size),
         loss=mean_squared_loss,
-        data=told(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE),
+        data=dict(_WHOLE_CODES),
         minutes=30,
         batch_size=batch_size,
         learning_rate=2e-4,
@@ -90,11 +89,9 @@ def advanced_simple_qr() -> TrainConfig:
         name="advanced-simple-qr",
         architecture="AdvancedSimpleQR",
         network={"channels": 1, "width": 32, "groups": 4, "blocks": 2, "bicubic_skip": True},
-        make_batch=partial(
-            pair_batch, size=batch_size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_VERSIONS
-        ),
+        make_batch=_whole_codes(batch_size),
         loss=mean_squared_loss,
-        data=told(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE),
+        data=dict(_WHOLE_CODES),
         minutes=30,
         batch_size=batch_size,
         learning_rate=1e-3,
@@ -115,11 +112,9 @@ def srresnet_l1() -> TrainConfig:
         name="srresnet-l1",
         architecture="SRResNet",
         network={"channels": 1, "width": 32, "blocks": 8},
-        make_batch=partial(
-            pair_batch, size=batch_size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_VERSIONS
-        ),
+        make_batch=_whole_codes(batch_size),
         loss=pixel_loss,
-        data=told(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE),
+        data=dict(_WHOLE_CODES),
         minutes=30,
         batch_size=batch_size,
         learning_rate=1e-3,
@@ -148,26 +143,7 @@ def restormer_small() -> TrainConfig:
     ``python -m training restormer-small``: 30 minutes on two cores are about 34,000 samples (0.1 s of CPU each); the
     batches are those of eg-restormer-small.
     """
-    batch_size = 12
-    return TrainConfig(
-        name="restormer-small",
-        architecture="Restormer",
-        network={
-            "channels": 1,
-            "width": 24,
-            "blocks": (1, 2, 2, 3),
-            "heads": (1, 2, 4, 8),
-            "refinement": 1,
-            "stem": _STEM,
-        },
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=100,
-        batch_size=batch_size,
-        learning_rate=1e-3,
-        seed=12,
-    )
+    return replace(eg_restormer_small(), name="restormer-small", architecture="Restormer")
 
 
 def nafnet_small() -> TrainConfig:
@@ -176,8 +152,9 @@ def nafnet_small() -> TrainConfig:
     ``python -m training nafnet-small``: 30 minutes on two cores are about 50,000 samples (0.06 s of CPU each). The
     depth lies in the last encoder level, as in the paper's.
     """
-    batch_size = 12
-    return TrainConfig(
+    plain = eg_restormer_small()
+    return replace(
+        plain,
         name="nafnet-small",
         architecture="NAFNet",
         network={
@@ -186,16 +163,9 @@ def nafnet_small() -> TrainConfig:
             "encoder_blocks": (1, 1, 12),
             "middle_blocks": 1,
             "decoder_blocks": (1, 1, 1),
-            "stem": _STEM,
+            "stem": plain.network["stem"],
             "residual_init": 0.1,
         },
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=100,
-        batch_size=batch_size,
-        learning_rate=1e-3,
-        seed=12,
     )
 
 
@@ -205,19 +175,7 @@ def restormer() -> TrainConfig:
     ``python -m training restormer --device cuda``. Not trained yet, so nothing is measured of it. All but the edge
     guidance is eg-restormer's.
     """
-    batch_size = 16
-    return TrainConfig(
-        name="restormer",
-        architecture="Restormer",
-        network={"channels": 1},
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=600,
-        batch_size=batch_size,
-        learning_rate=3e-4,
-        seed=13,
-    )
+    return replace(eg_restormer(), name="restormer", architecture="Restormer")
 
 
 def nafnet_32() -> TrainConfig:
@@ -226,20 +184,15 @@ def nafnet_32() -> TrainConfig:
     ``python -m training nafnet-32 --device cuda``. Not trained yet, so nothing is measured of it. Rate, betas and decay
     are the paper's for GoPro.
     """
-    batch_size = 16
-    return TrainConfig(
+    plain = eg_restormer()
+    return replace(
+        plain,
         name="nafnet-32",
         architecture="NAFNet",
-        network={"channels": 1},
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=16),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=600,
-        batch_size=batch_size,
+        make_batch=partial(aligned_batch, size=plain.batch_size, max_version=10, size_multiple=16),
         learning_rate=1e-3,
         betas=(0.9, 0.9),
         weight_decay=0.0,
-        seed=13,
     )
 
 

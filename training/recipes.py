@@ -5,96 +5,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from training.data import aligned_batch, reading_batch, upscaling_batch
+from training.aligned import ALIGNED, eg_restormer, eg_restormer_small, lenet
+from training.data import reading_batch, upscaling_batch
 from training.loop import TrainConfig
-from training.losses import decoding_loss, pixel_loss, reading_error, reading_loss
+from training.losses import pixel_loss, reading_error, reading_loss
 from training.pictures import reading_picture
 from training.published import PUBLISHED
 from training.published_gans import ON_VGG19
 from training.quads import quad_error, quad_loss, quad_picture, scene_batch
-
-_STEM = 4  # one position of the networks' first level is one module of the canonical crop
-_ALIGNED = {
-    "sample": "canonical crop at 4 px a module, corners off by up to 0.35 module, cut by app.pipeline.rectifying",
-    "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
-    "blur": "modules: motion 6.5 (55 %), shake 4.5 (10), defocus 2 (11), gaussian 1.15 (8), two (6); if coarse 0.4x",
-    "resolution": "1.0-2.6 px a module (35 %, coarse), else 2.6-8",
-    "sensor": "noise 0.1 u^2.5 (coarse 0.3) for 75 %, JPEG 10-95 for 67 %",
-    "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends of up to 1.2 modules 40 %",
-}
-
-
-def lenet() -> TrainConfig:
-    """LENet, the light network, on aligned crops.
-
-    ``python -m training lenet --threads 1``: 97 minutes on one of two virtual cores (AVX2) that two more runs shared,
-    3,288 steps. Decodes 79.0 % of qrdata (n = 200, 73-84). Of the shipped run's steps the first 840 saw motion kernels
-    that were not centred, and the first 1,660 a third less motion, fewer bends and more noise; a new run sees one
-    mixture.
-    """
-    batch_size = 16
-    return TrainConfig(
-        name="lenet",
-        architecture="LENet",
-        network={"channels": 1, "base": 40, "blocks": (2, 2, 2, 2), "stem": _STEM, "residual_init": 0.1},
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=100,
-        batch_size=batch_size,
-        learning_rate=1.5e-3,
-        seed=11,
-    )
-
-
-def eg_restormer_small() -> TrainConfig:
-    """EG-Restormer in the size that a CPU can train, on aligned crops.
-
-    ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) that two
-    more runs shared, 1,674 steps, still improving with samples. Decodes 72.5 % of qrdata (n = 200, 66-78). Of the
-    shipped run's steps the first 480 saw motion kernels that were not centred, and the first 940 an easier mixture of
-    motion and bends; a new run sees one mixture.
-    """
-    batch_size = 12
-    return TrainConfig(
-        name="eg-restormer-small",
-        architecture="EGRestormer",
-        network={
-            "channels": 1,
-            "width": 24,
-            "blocks": (1, 2, 2, 3),
-            "heads": (1, 2, 4, 8),
-            "refinement": 1,
-            "stem": _STEM,
-        },
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=100,
-        batch_size=batch_size,
-        learning_rate=1e-3,
-        seed=12,
-    )
-
-
-def eg_restormer() -> TrainConfig:
-    """EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
-
-    ``python -m training eg-restormer --device cuda``. Not trained yet, so nothing is measured of it.
-    """
-    batch_size = 16
-    return TrainConfig(
-        name="eg-restormer",
-        architecture="EGRestormer",
-        network={"channels": 1},
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8),
-        loss=decoding_loss,
-        data=dict(_ALIGNED),
-        minutes=600,
-        batch_size=batch_size,
-        learning_rate=3e-4,
-        seed=13,
-    )
 
 
 def srresnet() -> TrainConfig:
@@ -144,7 +62,7 @@ def module_reader() -> TrainConfig:
         error=reading_error,
         picture=reading_picture,
         data={
-            **_ALIGNED,
+            **ALIGNED,
             "sample": "windows of 41 modules of canonical crops at 4 px a module, corners off by up to 0.5 module",
             "symbols": "function patterns of versions 1-40 (weight (version + 2) ** -1.6), fair random bits; 7 % dots",
             "sensor": "noise 0.1 u^2.5 for 75 %, or (22 %) 0.05-0.32 of the contrast; JPEG 10-95 for 67 %",

@@ -99,7 +99,7 @@ class Look:
 
     def regions(self) -> Iterator[Region]:
         """Where codes may be, locator after locator, as far as the caller goes; later locators are not asked before."""
-        for index in range(len(self.climb.locators))[QUICK.start : QUICK.stop]:
+        for index in range(len(self.climb.locators))[:QUICK]:
             yield from self.once(("wave", index), partial(self.climb.wave, index))
 
     def tossed(self, region: Region) -> bool:

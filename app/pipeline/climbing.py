@@ -232,14 +232,13 @@ class Climb:
         score = laplacian_variance(region.crop)
         return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
 
-    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: range | None = None) -> list[Symbol]:
+    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: int | None = None) -> list[Symbol]:
         """Reads the regions one by one; rival regions of a place that was read are left out.
 
-        Wave after wave, of those in ``waves`` or of all, until one gives a read; every one when thorough.
+        Wave after wave, at most ``waves``, until one gives a read; all of them when thorough.
         """
         symbols: list[Symbol] = []
-        everyone = range(len(self.locators))
-        for index in everyone if waves is None else everyone[waves.start : waves.stop]:
+        for index in range(len(self.locators))[:waves]:
             for region in self.wave(index):
                 if not covered(region.corners, symbols):
                     symbols = merged(symbols, read(region))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.blurring import enlarged, symbol_of
 from app.pipeline.codewords import LogOdds
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import ModuleReader, probability, surety
@@ -16,7 +17,7 @@ from app.pipeline.realigning import realigned
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import normalise
-from app.pipeline.symbology import QUIET_ZONE, dimension, function_patterns
+from app.pipeline.symbology import QUIET_ZONE, dimension
 
 _REALIGNED = 2  # rounds in which the code is still taken for flat
 _DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later
@@ -65,11 +66,9 @@ def flatten(
 
 def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int) -> NDArray[np.float32]:
     """Smooth displacement (S, S, 2) from where the expected picture has its edges to where the crop has them."""
-    patterns = function_patterns(version)
-    dark = np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
-    cells = np.ones((PIXELS_PER_MODULE, PIXELS_PER_MODULE), dtype=np.float32)
-    expected = cv2.GaussianBlur(np.kron(1 - dark, cells), (0, 0), _SOFTNESS)
-    confidence = np.kron(np.abs(2 * dark - 1), cells)
+    dark = symbol_of(dark, version)
+    expected = cv2.GaussianBlur(enlarged(1 - dark, PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
+    confidence = enlarged(np.abs(2 * dark - 1), PIXELS_PER_MODULE)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     start, end = (np.rint(picture * 255).astype(np.uint8) for picture in (expected, normalise(crop)))

@@ -24,8 +24,8 @@ from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-FIRST, QUICK = range(1), range(3)
-"""Locators, by their turn: the one asked first, and those asked before what they found was tried in every way."""
+FIRST, QUICK = 1, 3
+"""How many locators are asked before what they found was tried in every quick way, and in every way."""
 
 
 AUTO, MODULES = "auto", "modules"
@@ -61,8 +61,8 @@ def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
     return merged(*readings) if climb.effort is Effort.THOROUGH else next(readings, [])
 
 
-def read_rectified(climb: Climb, *, waves: range) -> list[Symbol]:
-    """Regions as these locators see them, straightened but not restored."""
+def read_rectified(climb: Climb, *, waves: int) -> list[Symbol]:
+    """Regions as the first ``waves`` locators see them, straightened but not restored."""
 
     def read(region: Region) -> list[Symbol]:
         if region in climb.straightened:
@@ -73,8 +73,8 @@ def read_rectified(climb: Climb, *, waves: range) -> list[Symbol]:
     return climb.read_each(read, waves=waves)
 
 
-def read_modules(climb: Climb, *, waves: range | None = None) -> list[Symbol]:
-    """Regions read module by module, as these locators see them or all of them do."""
+def read_modules(climb: Climb, *, waves: int | None = None) -> list[Symbol]:
+    """Regions read module by module, as the first ``waves`` locators see them or all of them do."""
     read_before = {reading.region for reading in climb.readings}
 
     def read(region: Region) -> list[Symbol]:

@@ -263,7 +263,7 @@ def test_slow_locators_are_asked_when_every_way_failed_on_what_the_quick_ones_sa
     made = bench(ALWAYS)
     made.reader.answer = true_reading
     slow, never = FakeLocator([PLACE]), FakeLocator()
-    tools = replace(made.tools, locators=(*[FakeLocator()] * len(QUICK), slow, never))
+    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK, slow, never))
     outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
     assert texts(outcome) == ["the first truth"]
     assert (slow.asked, never.asked) == (1, 0)

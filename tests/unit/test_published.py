@@ -199,8 +199,8 @@ def test_full_sizes_are_the_networks_own() -> None:
     [
         ("papergen", "papergen-transposed", {"name", "network"}),
         ("srresnet-l1", "srresnet-mse", {"name", "loss"}),
-        ("restormer-small", "eg-restormer-small", {"name", "architecture", "data"}),
-        ("restormer", "eg-restormer", {"name", "architecture", "data"}),
+        ("restormer-small", "eg-restormer-small", {"name", "architecture"}),
+        ("restormer", "eg-restormer", {"name", "architecture"}),
         ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "seed"}),
         ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "seed"}),
     ],
