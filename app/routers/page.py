@@ -1,0 +1,72 @@
+"""GET /, /page.js and /page.css: the page for people, as static as it lies in app/page."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Response
+from starlette.status import HTTP_304_NOT_MODIFIED
+
+router = APIRouter(include_in_schema=False)
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        # Payloads are a stranger's: a slip that writes one as markup fails instead of running it.
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""What the page may do: run its own script, ask its own origin, and show pictures that were handed to it."""
+
+_FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
+
+
+class _Asset:
+    """A file of the page, read once."""
+
+    def __init__(self, name: str, media_type: str) -> None:
+        self._body = (_FOLDER / name).read_bytes()
+        self._headers = {
+            "Content-Type": f"{media_type}; charset=utf-8",
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            # Asked about on every visit, so that an upgrade never mixes the files of two versions.
+            "Cache-Control": "no-cache",
+            "ETag": f'"{sha256(self._body).hexdigest()[:32]}"',
+        }
+
+    def answer(self, if_none_match: str) -> Response:
+        """The file, or 304 where the client's copy is the same."""
+        known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+        if known & {self._headers["ETag"], "*"}:
+            return Response(None, HTTP_304_NOT_MODIFIED, self._headers)
+        return Response(self._body, headers=self._headers)
+
+
+_HTML: Final = _Asset("index.html", "text/html")
+_SCRIPT: Final = _Asset("page.js", "text/javascript")
+_STYLE: Final = _Asset("page.css", "text/css")
+
+_IfNoneMatch = Annotated[str, Header()]
+
+
+@router.api_route("/", methods=["GET", "HEAD"], response_class=Response, response_model=None)
+async def page(if_none_match: _IfNoneMatch = "") -> Response:
+    return _HTML.answer(if_none_match)
+
+
+@router.api_route("/page.js", methods=["GET", "HEAD"], response_class=Response, response_model=None)
+async def script(if_none_match: _IfNoneMatch = "") -> Response:
+    return _SCRIPT.answer(if_none_match)
+
+
+@router.api_route("/page.css", methods=["GET", "HEAD"], response_class=Response, response_model=None)
+async def style(if_none_match: _IfNoneMatch = "") -> Response:
+    return _STYLE.answer(if_none_match)
