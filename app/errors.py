@@ -2,7 +2,9 @@
 
     QrestoreError
     ├── RequestError                 the client's to mend
-    │   ├── MalformedBody      400   multipart or JSON that does not parse
+    │   ├── MalformedBody      400   HTTP, multipart or JSON that does not parse
+    │   ├── Unauthorized       401   no API key, or one that is not known
+    │   ├── RequestTimeout     408   a request that is not in by its deadline
     │   ├── UploadTooLarge     413   more bytes than the service takes
     │   ├── UnsupportedBody    415   neither multipart nor JSON
     │   ├── UnsupportedImage   415   bytes in a format that is not on the allow-list
@@ -10,16 +12,23 @@
     │   ├── TooManyFiles       422   more files than the request may hold
     │   ├── InvalidImage       422   an allowed format whose content does not decode
     │   │   └── ImageTooLarge  422   more pixels than the service takes
-    │   └── UnknownNetwork     422   a network that is not loaded
+    │   ├── UnknownNetwork     422   a network that is not loaded
+    │   └── Overloaded         429   every slot and every place in the queue is taken
     └── ServiceError                 ours to mend
         ├── InternalError      500   stands in for anything unforeseen
+        ├── WorkerCrashed      500   the image ended the process that looked at it, twice
         ├── NotReady           503   still loading, or shutting down
+        ├── QueueTimeout       503   the deadline passed while the request waited for a slot
+        ├── ProcessingTimeout  504   the deadline passed while the image was worked on
         └── InvalidCheckpoint   -    at start-up only: the service refuses to start
 
 An image that is readable but holds no code is an outcome, not an error.
 """
 
+from collections.abc import Mapping
+from math import ceil
 from os import PathLike, fspath
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 
@@ -33,9 +42,14 @@ class QrestoreError(Exception):
     title: ClassVar[str] = "Internal error"
     category: ClassVar[str] = "internal"
     default_detail: ClassVar[str] = "The service could not process the request."
+    headers: Mapping[str, str] = MappingProxyType({})
+    """What the answer's headers say beside the problem."""
 
-    def __init__(self, detail: str | None = None) -> None:
+    def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds after which another try is worth while."""
         self.detail = self.default_detail if detail is None else detail
+        if retry_after is not None:
+            self.headers = {**self.headers, "Retry-After": str(max(1, ceil(retry_after)))}
         super().__init__(self.detail)
 
 
@@ -50,6 +64,21 @@ class MalformedBody(RequestError):
     title = "Malformed body"
     category = "malformed_body"
     default_detail = "The request body could not be parsed."
+
+
+class Unauthorized(RequestError):
+    status = 401
+    title = "API key needed"
+    category = "unauthorized"
+    default_detail = "Send a valid key in the header X-API-Key, or as a bearer token in Authorization."
+    headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class RequestTimeout(RequestError):
+    status = 408
+    title = "Request too slow"
+    category = "request_timeout"
+    default_detail = "The request was not complete by its deadline."
 
 
 class UploadTooLarge(RequestError):
@@ -107,12 +136,38 @@ class UnknownNetwork(RequestError):
     default_detail = "No network of that name is loaded."
 
 
+class Overloaded(RequestError):
+    status = 429
+    title = "Too many requests"
+    category = "overloaded"
+    default_detail = "Every place is taken. Try again later."
+
+
 class ServiceError(QrestoreError):
     pass
 
 
 class InternalError(ServiceError):
     pass
+
+
+class WorkerCrashed(ServiceError):
+    category = "worker_crashed"
+    default_detail = "The image could not be processed."
+
+
+class QueueTimeout(ServiceError):
+    status = 503
+    title = "Waited too long"
+    category = "queue_timeout"
+    default_detail = "The request waited for its turn until its deadline. Try again later."
+
+
+class ProcessingTimeout(ServiceError):
+    status = 504
+    title = "Processing took too long"
+    category = "processing_timeout"
+    default_detail = "The image could not be read by the request's deadline."
 
 
 class NotReady(ServiceError):
@@ -136,6 +191,8 @@ class InvalidCheckpoint(ServiceError):
 
 UPLOAD_ERRORS: Final = (
     MalformedBody,
+    Unauthorized,
+    RequestTimeout,
     UploadTooLarge,
     UnsupportedBody,
     UnsupportedImage,
@@ -143,7 +200,11 @@ UPLOAD_ERRORS: Final = (
     TooManyFiles,
     InvalidImage,
     ImageTooLarge,
+    Overloaded,
     InternalError,
+    WorkerCrashed,
     NotReady,
+    QueueTimeout,
+    ProcessingTimeout,
 )
 """What a request that uploads an image may be answered."""

@@ -4,7 +4,7 @@ Labels hold names that the service itself chose, never request data.
 """
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
+from app.admission import Refusal
 from app.pipeline.climbing import Outcome
+from app.pipeline.isolation import Restart
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -21,6 +23,7 @@ NOTHING: Final = "none"
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BYTES: Final = tuple(float(1 << power) for power in range(10, 27, 2))
+_SAMPLES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _VARIANCE: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 
 
@@ -45,6 +48,17 @@ TABLE: Final = (
     Spec(Histogram, "qrestore_upload_bytes", "Size of an uploaded image.", (), _BYTES),
     Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),
     Spec(Counter, "qrestore_errors_total", "Answers that carried a problem, by category.", ("category",)),
+    Spec(Gauge, "qrestore_ready", "1 while the service may be sent work."),
+    Spec(Gauge, "qrestore_slots", "Images that may be worked on at once."),
+    Spec(Gauge, "qrestore_busy_slots", "Images being worked on now."),
+    Spec(Gauge, "qrestore_queue_length", "Requests waiting for a slot."),
+    Spec(Gauge, "qrestore_queue_capacity", "Requests that may wait for a slot."),
+    Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for its slot.", (), _SECONDS),
+    Spec(Counter, "qrestore_refused_total", "Requests refused because every place was taken.", ("reason",)),
+    Spec(Counter, "qrestore_child_restarts_total", "Child processes replaced, by cause.", ("reason",)),
+    Spec(Gauge, "qrestore_child_memory_bytes", "Resident memory of all child processes."),
+    Spec(Histogram, "qrestore_inference_duration_seconds", "Time of one run of a network.", ("network",), _SECONDS),
+    Spec(Histogram, "qrestore_inference_batch_size", "Samples in one run of a network.", ("network",), _SAMPLES),
     Spec(Gauge, "qrestore_build_info", "Always 1; the labels say what is running.", ("version", "python")),
     Spec(Gauge, "qrestore_model_info", "Always 1 for each network that is loaded.",
          ("name", "architecture", "parameters", "device")),
@@ -70,6 +84,10 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._by_name: dict[str, MetricWrapperBase] = {spec.name: self._make(spec) for spec in TABLE}
         self._gauge("qrestore_build_info", version=__version__, python=platform.python_version()).set(1)
+        for refusal in Refusal:  # a counter that appears with its first event has no rate for it
+            self._counter("qrestore_refused_total", reason=refusal)
+        for restart in Restart:
+            self._counter("qrestore_child_restarts_total", reason=restart)
 
     def models_loaded(self, models: Iterable[Model], *, device: str) -> None:
         for model in models:
@@ -82,6 +100,24 @@ class Metrics:
     def request_finished(self, *, endpoint: str, status: int, seconds: float) -> None:
         self._gauge("qrestore_in_flight").dec()
         self._histogram("qrestore_request_duration_seconds", endpoint=endpoint, status=str(status)).observe(seconds)
+
+    def watch(self, name: str, value: Callable[[], float]) -> None:
+        """Has the gauge of this name ask for its value when it is scraped."""
+        self._gauge(name).set_function(value)
+
+    def waited(self, seconds: float) -> None:
+        self._histogram("qrestore_queue_seconds").observe(seconds)
+
+    def refused(self, reason: Refusal) -> None:
+        self._counter("qrestore_refused_total", reason=reason).inc()
+
+    def restarted(self, reason: Restart) -> None:
+        self._counter("qrestore_child_restarts_total", reason=reason).inc()
+
+    def inferred(self, network: str, samples: int, seconds: float) -> None:
+        """One run of a network on a batch."""
+        self._histogram("qrestore_inference_duration_seconds", network=network).observe(seconds)
+        self._histogram("qrestore_inference_batch_size", network=network).observe(samples)
 
     def problem(self, category: str) -> None:
         self._counter("qrestore_errors_total", category=category).inc()

@@ -19,7 +19,14 @@ _UNKNOWN_REQUEST: Final = "unknown"
 
 
 def problem_response(scope: Scope, error: QrestoreError) -> Response:
-    return _respond(scope, status=error.status, title=error.title, detail=error.detail, category=error.category)
+    return _respond(
+        scope,
+        status=error.status,
+        title=error.title,
+        detail=error.detail,
+        category=error.category,
+        headers=error.headers,
+    )
 
 
 async def answer_error(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
@@ -29,6 +29,7 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="port; 0 takes a free one")
+    log_format: Literal["json", "text"] = Field(default="json", description="form of the lines logged")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe of the lines logged"
     )
@@ -49,7 +50,31 @@ class Settings(BaseSettings):
     reader_network: str = Field(default="module-reader", description="network that reads modules")
     locator_network: str = Field(default="quad-locator", description="network that finds codes")
 
-    workers: PositiveInt = Field(default_factory=_slots, description="images worked on at once; others wait")
+    workers: PositiveInt = Field(
+        default_factory=_slots, description="images worked on at once, each in a child process of its own; others wait"
+    )
+    queue: NonNegativeInt = Field(
+        default_factory=lambda data: 8 * data.get("workers", 1),
+        description="requests that may wait for a worker; more are refused with 429",
+    )
+    uploads: PositiveInt = Field(default=32, description="request bodies that may be on their way in at once")
+    request_seconds: PositiveFloat = Field(
+        default=30.0, description="deadline of a request, from its arrival, waiting and upload included"
+    )
+    drain_seconds: PositiveFloat = Field(
+        default=25.0, description="longest wait for running requests when the service is told to stop"
+    )
+    tasks_per_worker: PositiveInt = Field(default=1000, description="images after which a child process is replaced")
+    worker_memory_bytes: Annotated[int, Field(ge=1 << 27)] = Field(
+        default=2 << 30, description="address space that a child process may add to what it starts with"
+    )
+    max_batch: PositiveInt = Field(
+        default_factory=lambda data: 8 if data.get("device") in ("cuda", "mps") else 1,
+        description="samples of different requests that a network may see at once; 1 runs each alone",
+    )
+    batch_milliseconds: NonNegativeFloat = Field(
+        default=2.0, description="longest wait of an inference for others to join it"
+    )
     torch_threads: PositiveInt = Field(default_factory=_threads, description="CPU threads of one network inference")
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
@@ -58,6 +83,15 @@ class Settings(BaseSettings):
     )
     max_frames: PositiveInt = Field(default=8, description="most images that one request may have fused")
     max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
+    api_keys_file: Path | None = Field(
+        default=None, description="file with an API key a line; without it nobody needs one"
+    )
+    docs: bool = Field(default=True, description="serve /docs, /redoc and /openapi.json")
+    metrics: bool = Field(default=True, description="serve /metrics")
+    page: bool = Field(default=True, description="serve the page for people at /")
+    admin_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None, description="port, on the same address, that serves metrics, docs and health instead; 0: any"
+    )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
 
     @field_validator("backend")

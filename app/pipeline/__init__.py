@@ -11,3 +11,7 @@ room of the pipeline imports it.
 """
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXEL_CEILING))
+
+# The products of matrices here are small: a second thread of BLAS costs them more than it brings. Read when numpy's
+# library is loaded, so it holds for processes that are started from this one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,21 +1,22 @@
 """Loads what a weights folder holds: restorers, the module reader and the quad locator, each by its architecture."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from app.errors import InvalidCheckpoint, UnknownNetwork
-from app.models import checkpoint
+from app.models import NETWORKS, checkpoint
 from app.models.checkpoint import Checkpoint
 from app.models.module_reader import ModuleReader
 from app.models.quad_locator import QuadLocator
 from app.pipeline.modules import TorchModuleReader
 from app.pipeline.onnx_running import OnnxRunner, exported_file
-from app.pipeline.restoring import Runner, TorchRestorer
+from app.pipeline.restoring import Runner, TorchRestorer, TorchRunner
 from app.pipeline.windows import WindowLocator
 
 Kind = TypeVar("Kind")
@@ -38,12 +39,20 @@ class Networks:
     locators: Mapping[str, WindowLocator]
 
     @property
+    def every(self) -> list[TorchRestorer | TorchModuleReader | WindowLocator]:
+        """All of them, by name."""
+        together = [*self.restorers.values(), *self.readers.values(), *self.locators.values()]
+        return sorted(together, key=lambda network: network.card.name)
+
+    @property
     def cards(self) -> list[Checkpoint]:
         """Every checkpoint, by name."""
-        cards = [restorer.card for restorer in self.restorers.values()]
-        cards += [reader.card for reader in self.readers.values()]
-        cards += [locator.card for locator in self.locators.values()]
-        return sorted(cards, key=lambda card: card.name)
+        return [network.card for network in self.every]
+
+    @property
+    def runners(self) -> dict[str, Runner]:
+        """What runs each, by name."""
+        return {network.card.name: network.runner for network in self.every}
 
     def reader(self, name: str) -> TorchModuleReader:
         """The named module reader. Raises UnknownNetwork."""
@@ -70,22 +79,43 @@ def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TO
     if not paths:
         raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
 
-    def runner(card: Checkpoint) -> Runner | None:
+    def runner(card: Checkpoint) -> Runner:
         if backend is Backend.TORCH:
-            return None
+            dense = NETWORKS[card.architecture] in (ModuleReader, QuadLocator)
+            return TorchRunner(card.network, device=device, dense=dense)
         file = exported_file(directory, card.name, int8=backend is Backend.ONNX_INT8)
         return OnnxRunner(file, card, threads=torch.get_num_threads())
 
+    networks = assembled((checkpoint.load(path) for path in paths), runner)
+    for network in networks.every:
+        network.warm_up()
+    return networks
+
+
+def assembled(cards: Iterable[Checkpoint], runner: Callable[[Checkpoint], Runner]) -> Networks:
+    """The networks of these cards, each of the kind that its architecture says, on the runner that is made for it."""
     restorers, readers, locators = {}, {}, {}
-    for path in paths:
-        card = checkpoint.load(path)
-        if isinstance(card.network, ModuleReader):
-            readers[card.name] = TorchModuleReader(card, device=device, runner=runner(card))
-            readers[card.name].warm_up()
-        elif isinstance(card.network, QuadLocator):
-            locators[card.name] = WindowLocator(card, device=device, runner=runner(card))
-            locators[card.name].warm_up()
+    for card in cards:
+        architecture = NETWORKS[card.architecture]
+        if architecture is ModuleReader:
+            readers[card.name] = TorchModuleReader(card, runner=runner(card))
+        elif architecture is QuadLocator:
+            locators[card.name] = WindowLocator(card, runner=runner(card))
         else:
-            restorers[card.name] = TorchRestorer(card, device=device, runner=runner(card))
-            restorers[card.name].warm_up()
+            restorers[card.name] = TorchRestorer(card, runner=runner(card))
     return Networks(restorers=restorers, readers=readers, locators=locators)
+
+
+class Outline(nn.Module):
+    """What others need to know of a network that runs elsewhere: its scale and the multiple that it is padded to."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        for name in ("scale", "size_multiple"):
+            if hasattr(network, name):
+                setattr(self, name, int(getattr(network, name)))
+
+
+def outlined(card: Checkpoint) -> Checkpoint:
+    """The card with an outline in the place of its network: a few hundred bytes to hand to another process."""
+    return replace(card, network=Outline(card.network))

@@ -60,13 +60,13 @@ class TorchModuleReader:
 
     def __init__(self, card: Checkpoint, *, device: str = "cpu", runner: Runner | None = None) -> None:
         self.card = card
-        self._runner = runner or TorchRunner(card.network, device=device, dense=True)
+        self.runner = runner or TorchRunner(card.network, device=device, dense=True)
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
         pictures = np.stack([normalise(crop) for crop in crops])[:, None]
         told = np.repeat(planes(version)[None], len(crops), axis=0)
-        log_odds = self._runner(pictures, told)[:, 0]
+        log_odds = self.runner(pictures, told)[:, 0]
         inner = slice(QUIET_ZONE, -QUIET_ZONE)
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
 

@@ -114,7 +114,7 @@ class TorchRestorer:
 
     def __init__(self, card: Checkpoint, *, device: str = "cpu", runner: Runner | None = None) -> None:
         self.card = card
-        self._runner = runner or TorchRunner(card.network, device=device)
+        self.runner = runner or TorchRunner(card.network, device=device)
         self._multiple = int(getattr(card.network, "size_multiple"))  # noqa: B009 - an attribute of every network
         self._scale = int(getattr(card.network, "scale"))  # noqa: B009
 
@@ -151,7 +151,7 @@ class TorchRestorer:
         """(N, H, W) in [0, 1] -> (N, scale H, scale W) as 8 bits."""
         height, width = inputs.shape[1:]
         stack = np.stack([pad(picture, self._multiple) for picture in inputs])[:, None]
-        whole = self._runner(stack)[:, 0, : height * self._scale, : width * self._scale]
+        whole = self.runner(stack)[:, 0, : height * self._scale, : width * self._scale]
         return np.asarray(np.rint(np.clip(whole, 0, 1) * 255), dtype=np.uint8)
 
     def warm_up(self) -> None:

@@ -64,19 +64,19 @@ class WindowLocator:
         above: int = 0,
     ) -> None:
         self.card = card
-        self._runner = runner or TorchRunner(card.network, device=device, dense=True)
+        self.runner = runner or TorchRunner(card.network, device=device, dense=True)
         self._sizes = tuple(sizes)
         self._limit = limit
         self._above = above
 
     def finer(self) -> "WindowLocator":
         """The same network at a size that shows smaller codes."""
-        return WindowLocator(self.card, runner=self._runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
+        return WindowLocator(self.card, runner=self.runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
 
     def finest(self) -> "WindowLocator":
         """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
         return WindowLocator(
-            self.card, runner=self._runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
+            self.card, runner=self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
         )
 
     def warm_up(self) -> None:
@@ -152,7 +152,7 @@ class WindowLocator:
         """(N, ``MAPS``, 32, 32)."""
         none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
         batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
-        return np.concatenate([none, *(self._runner(np.stack(batch)[:, None]) for batch in batches)])
+        return np.concatenate([none, *(self.runner(np.stack(batch)[:, None]) for batch in batches)])
 
 
 class StretchedLocator:
