@@ -1,1 +1,376 @@
-'use strict';
+// What a code holds is a stranger's: it is put into the page as text nodes only, never as markup, never as a link.
+
+import { bytesOf, destination, hexadecimal, spelled } from "./payload.js";
+
+const $ = (id) => document.getElementById(id);
+
+const STAGES = {
+  imaging: "file decoded",
+  direct: "picture as it is",
+  variants: "other sizes and contrasts",
+  locate: "codes located",
+  rectified: "cut out straight",
+  modules: "network reads every module",
+  soft: "soft error correction",
+  flattened: "bends and blur followed",
+  light: "restored by the light network",
+  heavy: "restored by the heavy network",
+  upscale: "enlarged by a network",
+  fused: "several frames together",
+};
+
+const ADVICE = {
+  401: "The service asks for an API key.",
+  413: "Send a smaller file: cut the code out of the picture, or save it as JPEG.",
+  415: "Save the picture as PNG or JPEG and try again.",
+  429: "The service is busy.",
+  503: "The service is busy, starting or stopping. Try again in a moment.",
+  504: "Try less effort, or cut the code out of the picture.",
+};
+
+let picture = null; // the File or Blob that is shown
+let pictureUrl = "";
+let restoredUrl = "";
+let orientation = Promise.resolve(1); // EXIF orientation of `picture`
+let apiKey = "";
+let decoded = []; // codes of the last answer to /decode
+let running = new AbortController();
+
+/* ---- small helpers ---- */
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function draw(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function duration(seconds) {
+  if (seconds >= 1) return `${seconds.toFixed(2)} s`;
+  return seconds >= 0.001 ? `${Math.round(seconds * 1000)} ms` : "< 1 ms";
+}
+
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+function say(text, { working = false } = {}) {
+  $("status").textContent = text;
+  $("status-row").hidden = !text;
+  $("status-row").classList.toggle("working", working);
+  $("cancel").hidden = !working;
+}
+
+/* ---- what a code says ---- */
+
+const written = (text) => spelled(text).map(
+  (part) => (typeof part === "string" ? part : make("span", { class: "unseen" }, part.unseen)));
+
+async function copy(text, button) {
+  const exactly = (event) => {
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+  };
+  let copied = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // no permission, or a page that did not come over https
+    document.addEventListener("copy", exactly);
+    copied = document.execCommand("copy");
+    document.removeEventListener("copy", exactly);
+  }
+  button.textContent = copied ? "Copied" : "Not copied";
+  say(copied ? "Copied to the clipboard." : "The browser did not let it be copied.");
+  setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
+}
+
+function codeCard(code, index, many) {
+  const bytes = bytesOf(code.bytes_base64);
+  const binary = code.content_type === "Binary";
+  const link = binary ? null : destination(code.text);
+  const payload = make("pre", { class: binary ? "payload bytes" : "payload", dir: binary || link ? "ltr" : "auto" });
+  payload.append(...(binary ? [hexadecimal(bytes)] : written(code.text)));
+
+  const facts = make("dl", {});
+  const fact = (name, ...value) => facts.append(make("div", {}, make("dt", {}, name), make("dd", {}, ...value)));
+  if (link) {
+    fact(link.label, make("strong", { class: "host" }, link.value));
+    for (const warning of link.warnings) facts.lastChild.lastChild.append(make("span", { class: "warning" }, warning));
+  }
+  if (binary) fact("Content", `${counted(bytes.length, "byte")}, not text`);
+  fact("Symbol", [code.symbology, code.version && `version ${code.version}`, code.ec_level && `level ${code.ec_level}`]
+    .filter(Boolean).join(", "));
+  fact("Rung", make("code", {}, code.rung), code.rung in STAGES ? ` ${STAGES[code.rung]}` : "");
+  fact("Engine", make("code", {}, code.engine));
+
+  const label = binary ? "Copy as base64" : "Copy text";
+  const button = make("button", { class: "button small", type: "button", "data-label": label }, label);
+  if (many) button.setAttribute("aria-label", `${label} of code ${index + 1}`);
+  button.addEventListener("click", () => copy(binary ? code.bytes_base64 : code.text, button));
+
+  const card = make("li", { class: "code" }, payload, button, facts);
+  if (many) card.prepend(make("span", { class: "badge" }, String(index + 1)));
+  const light = (on) => $("outlines").querySelectorAll(`[data-code="${index}"]`)
+    .forEach((outline) => outline.classList.toggle("lit", on));
+  for (const [on, names] of [[true, ["mouseenter", "focusin"]], [false, ["mouseleave", "focusout"]]]) {
+    for (const name of names) card.addEventListener(name, () => light(on));
+  }
+  return card;
+}
+
+/* ---- the picture and its outlines ---- */
+
+// EXIF orientation of a JPEG, 1 where none is told. Only how the picture is turned depends on it, not where outlines lie.
+async function orientationOf(file) {
+  const view = new DataView(await file.slice(0, 1 << 17).arrayBuffer());
+  try {
+    if (view.getUint16(0) !== 0xffd8) return 1;
+    for (let at = 2; view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
+      if (view.getUint8(at + 1) !== 0xe1 || view.getUint32(at + 4) !== 0x45786966) continue;
+      const tiff = at + 10;
+      const little = view.getUint16(tiff) === 0x4949;
+      const entries = tiff + view.getUint32(tiff + 4, little);
+      for (let entry = 0; entry < view.getUint16(entries, little); entry += 1) {
+        const tag = entries + 2 + 12 * entry;
+        if (view.getUint16(tag, little) !== 0x0112) continue;
+        const value = view.getUint16(tag + 8, little);
+        return value >= 1 && value <= 8 ? value : 1;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return 1;
+}
+
+// From stored pixels of a `width` x `height` picture to where they lie in the upright one.
+function upright([x, y], turn, { width, height }) {
+  return [
+    [x, y], [width - x, y], [width - x, height - y], [x, height - y],
+    [y, x], [height - y, x], [height - y, width - x], [y, width - x],
+  ][turn - 1];
+}
+
+function outline(answer, turn) {
+  const turned = turn > 4;
+  const { width, height } = answer.image;
+  const [across, down] = turned ? [height, width] : [width, height];
+  $("stage").className = `stage stored turn-${turn}${turned ? " turned" : ""}`;
+  $("stage").style.setProperty("--ratio", across / down);
+  $("outlines").setAttribute("viewBox", `0 0 ${across} ${down}`);
+  $("original-note").textContent = `${width} × ${height} pixels`;
+  answer.codes.forEach((code, index) => {
+    const corners = code.position.map((corner) => upright(corner, turn, answer.image));
+    const points = corners.map((corner) => corner.join(",")).join(" ");
+    for (const layer of ["casing", "line"]) {
+      $("outlines").append(draw("polygon", { points, class: layer, "data-code": index }));
+    }
+    if (answer.codes.length === 1) return;
+    const badge = make("span", { class: "badge" }, String(index + 1));
+    badge.style.left = `${100 * corners[0][0] / across}%`;
+    badge.style.top = `${100 * corners[0][1] / down}%`;
+    $("badges").append(badge);
+  });
+}
+
+/* ---- answers ---- */
+
+function showCodes(answer) {
+  decoded = answer.codes;
+  $("codes").replaceChildren(...decoded.map((code, index) => codeCard(code, index, decoded.length > 1)));
+  $("no-codes").hidden = decoded.length > 0;
+  const total = answer.trace.reduce((sum, stage) => sum + stage.seconds, 0);
+  const longest = Math.max(...answer.trace.map((stage) => stage.seconds), 1e-9);
+  $("trace").replaceChildren(...answer.trace.map((stage) => {
+    const bar = draw("svg", { viewBox: "0 0 100 1", preserveAspectRatio: "none", class: "bar", "aria-hidden": "true" });
+    bar.append(draw("rect", { width: Math.max(0.5, 100 * stage.seconds / longest), height: 1 }));
+    const name = make("th", { scope: "row" }, make("code", {}, stage.stage));
+    if (stage.stage in STAGES) name.append(make("span", {}, STAGES[stage.stage]));
+    const row = make("tr", {}, name, make("td", {}, bar), make("td", {}, duration(stage.seconds)));
+    row.append(make("td", {}, stage.codes ? String(stage.codes) : "–"));
+    row.classList.toggle("read", stage.codes > 0);
+    return row;
+  }));
+  $("total").textContent = duration(total);
+  const { route } = answer;
+  $("route").textContent = route
+    ? `Sharpness ${route.laplacian_variance} against a threshold of ${route.threshold}: ${route.network} came first.` : "";
+  let summary = decoded.length ? `${counted(decoded.length, "code")} read in ${duration(total)}.` : "No readable code.";
+  if (answer.truncated) summary += " There are more codes than one answer holds.";
+  say(summary);
+}
+
+function showRestored(answer) {
+  restoredUrl = URL.createObjectURL(new Blob([bytesOf(answer.png_base64)], { type: "image/png" }));
+  const same = answer.codes.map((code) => decoded.findIndex((one) => one.bytes_base64 === code.bytes_base64));
+  const which = decoded.length > 1 && same[0] >= 0 ? `Code ${same[0] + 1}, ` : "";
+  const how = answer.network === "modules" ? "drawn anew from its modules" : `by ${answer.network}`;
+  const by = answer.network ? which + how : "nothing to restore was found";
+  $("restored").src = $("save").href = restoredUrl;
+  $("restored").alt = answer.codes.length ? "The restored code" : "What restoring made of the picture";
+  $("restored").hidden = $("save").hidden = false;
+  $("restored-by").textContent = by[0].toUpperCase() + by.slice(1);
+  $("restored-note").textContent = answer.codes.length ? "" : "What is shown here does not decode.";
+}
+
+class Refused extends Error {
+  constructor(response, problem) {
+    super(problem.detail || `The service answered ${response.status}.`);
+    this.status = response.status;
+    this.problem = problem;
+    this.seconds = Number.parseInt(response.headers.get("Retry-After"), 10);
+  }
+}
+
+// What went wrong, as [title, ...sentences].
+function words(error) {
+  if (error instanceof SyntaxError) return ["Not understood", "The answer is not one of this service."];
+  if (!(error instanceof Refused)) {
+    return ["Not sent", "The service cannot be reached, or the file cannot be read or is far too large."];
+  }
+  const { problem, status, seconds } = error;
+  const sentences = [error.message, ...(problem.errors ?? []).map((field) => `${field.location}: ${field.message}.`)];
+  const wait = seconds > 0 ? `Try again in ${counted(seconds, "second")}.` : "";
+  if (status === 401 && apiKey) sentences.push("This key was not accepted.");
+  else if (status in ADVICE) sentences.push(ADVICE[status]);
+  if (wait) sentences.push(wait);
+  if (problem.request_id) sentences.push(`Request ${problem.request_id}`);
+  return [problem.title || "Refused", ...new Set(sentences)];
+}
+
+function showProblem(error) {
+  const [title, ...sentences] = words(error);
+  const note = make("div", { class: "note bad" }, make("strong", {}, title));
+  note.append(...sentences.map((sentence) => make("p", {}, ...written(sentence))));
+  $("problem").replaceChildren(note);
+  const unauthorised = error.status === 401;
+  $("key-form").hidden = !unauthorised;
+  if (unauthorised) $("key").focus();
+}
+
+/* ---- asking ---- */
+
+async function post(path, signal) {
+  const body = new FormData();
+  body.append("file", picture, "picture"); // its name is nobody's business
+  const headers = { Accept: "application/json" };
+  if (apiKey) headers["X-API-Key"] = apiKey;
+  const response = await fetch(path, { method: "POST", body, headers, signal, cache: "no-store", redirect: "error" });
+  if (response.ok) return response.json();
+  const isProblem = (response.headers.get("Content-Type") ?? "").startsWith("application/problem+json");
+  throw new Refused(response, isProblem ? await response.json() : {});
+}
+
+async function restore(signal) {
+  URL.revokeObjectURL(restoredUrl);
+  for (const id of ["restored", "save", "restore-again"]) $(id).hidden = true;
+  $("restored-by").textContent = "";
+  $("restored-note").textContent = "Restoring…";
+  try {
+    const answer = await post("restore", signal);
+    if (!signal.aborted) showRestored(answer);
+  } catch (error) {
+    if (signal.aborted) return;
+    $("restored-note").textContent = words(error).slice(1).join(" ");
+    $("restore-again").hidden = false;
+  }
+}
+
+async function read() {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  for (const id of ["codes", "outlines", "badges", "problem"]) $(id).replaceChildren();
+  $("key-form").hidden = $("no-codes").hidden = true;
+  $("result").hidden = false;
+  $("result").className = "result working";
+  say("Reading the picture…", { working: true });
+  try {
+    const effort = document.querySelector("input[name=effort]:checked").value;
+    const [answer, turn] = await Promise.all([post(`decode?effort=${effort}`, signal), orientation]);
+    if (signal.aborted) return;
+    showCodes(answer);
+    outline(answer, turn);
+  } catch (error) {
+    if (signal.aborted) return;
+    say("");
+    $("result").className = "result";
+    showProblem(error);
+    return;
+  }
+  $("result").className = "result answered";
+  await restore(signal);
+}
+
+function take(files) {
+  const pictures = [...files];
+  if (!pictures.length) return;
+  URL.revokeObjectURL(pictureUrl);
+  [picture] = pictures;
+  pictureUrl = URL.createObjectURL(picture);
+  orientation = orientationOf(picture).catch(() => 1); // a file that cannot be read fails again where it is sent
+  $("stage").className = "stage";
+  $("photo").src = pictureUrl;
+  $("original-note").textContent = "";
+  $("intake").classList.add("compact");
+  $("again").hidden = false;
+  read();
+  if (pictures.length > 1) $("original-note").textContent = "The first of those files";
+}
+
+/* ---- hands ---- */
+
+$("photo").addEventListener("load", () => {
+  const { naturalWidth, naturalHeight } = $("photo");
+  if (!$("stage").classList.contains("stored")) $("stage").style.setProperty("--ratio", naturalWidth / naturalHeight);
+});
+$("photo").addEventListener("error", () => $("stage").classList.add("unshown"));
+
+for (const id of ["file", "camera"]) {
+  $(id).addEventListener("change", () => {
+    take($(id).files);
+    $(id).value = ""; // the same file may be chosen again
+  });
+}
+$("drop").addEventListener("click", (event) => {
+  if (!event.target.closest("label, input")) $("file").click();
+});
+$("again").addEventListener("click", read);
+$("restore-again").addEventListener("click", () => restore(running.signal));
+$("cancel").addEventListener("click", () => {
+  running.abort();
+  $("result").className = "result";
+  say("Cancelled.");
+  $("again").focus();
+});
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  apiKey = $("key").value.trim();
+  if (/^[\x21-\x7e]+$/.test(apiKey)) read();
+  else say("A key has letters, digits and signs only.");
+});
+
+document.addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  take(event.clipboardData.files);
+});
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    $("drop").classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) $("drop").classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("drop").classList.remove("over");
+  if (event.dataTransfer.files.length) take(event.dataTransfer.files);
+  else say("Only files can be dropped here.");
+});

@@ -1,10 +1,10 @@
-"""GET /, /page.js and /page.css: the page for people, as static as it lies in app/page."""
+"""GET / and the files that it needs: the page for people, as it lies in app/page."""
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 from starlette.status import HTTP_304_NOT_MODIFIED
 
 router = APIRouter(include_in_schema=False)
@@ -42,31 +42,19 @@ class _Asset:
             "ETag": f'"{sha256(self._body).hexdigest()[:32]}"',
         }
 
-    def answer(self, if_none_match: str) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The file, or 304 where the client's copy is the same."""
-        known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
         if known & {self._headers["ETag"], "*"}:
             return Response(None, HTTP_304_NOT_MODIFIED, self._headers)
         return Response(self._body, headers=self._headers)
 
 
-_HTML: Final = _Asset("index.html", "text/html")
-_SCRIPT: Final = _Asset("page.js", "text/javascript")
-_STYLE: Final = _Asset("page.css", "text/css")
-
-_IfNoneMatch = Annotated[str, Header()]
-
-
-@router.api_route("/", methods=["GET", "HEAD"], response_class=Response, response_model=None)
-async def page(if_none_match: _IfNoneMatch = "") -> Response:
-    return _HTML.answer(if_none_match)
-
-
-@router.api_route("/page.js", methods=["GET", "HEAD"], response_class=Response, response_model=None)
-async def script(if_none_match: _IfNoneMatch = "") -> Response:
-    return _SCRIPT.answer(if_none_match)
-
-
-@router.api_route("/page.css", methods=["GET", "HEAD"], response_class=Response, response_model=None)
-async def style(if_none_match: _IfNoneMatch = "") -> Response:
-    return _STYLE.answer(if_none_match)
+for _path, _name, _media_type in (
+    ("/", "index.html", "text/html"),
+    ("/page.css", "page.css", "text/css"),
+    ("/page.js", "page.js", "text/javascript"),
+    ("/payload.js", "payload.js", "text/javascript"),
+):
+    _asset = _Asset(_name, _media_type)
+    router.add_api_route(_path, _asset.answer, methods=["GET", "HEAD"], response_class=Response, response_model=None)
