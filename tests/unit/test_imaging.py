@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from app.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.imaging import GreyImage, decode_image, encode_png, read_header
+from app.pipeline.imaging import MOST_SCANS, GreyImage, decode_image, encode_png, read_header
+from tests.live import pictures
 
 HEIGHT, WIDTH = 40, 60
 SQUARE = np.full((HEIGHT, WIDTH), 255, np.uint8)
@@ -173,6 +174,7 @@ def test_claimed_size_is_refused_without_decoding(name: str) -> None:
         b"\0\0\0\x0cjP  \r\n\x87\n",
         b"\x59\xa6\x6a\x95",
         b"RIFF\0\0\0\0WAVEfmt ",
+        b"BM: what the letters stand for, at some length",
         b"\x00",
         "plain text".encode("utf-16"),
     ],
@@ -204,7 +206,16 @@ def cut(fraction: float) -> Callable[[bytes], bytes]:
         b"\x89PNG\r\n\x1a\n\0\0\0\x0dJUNK" + bytes(30),
         cut(0.5)(EXACT["bmp"])[:100],
         cut(0.3)(CLOSE["webp"]),
+        cut(0.9)(CLOSE["webp"]),
         EXACT["png"][:40],
+        EXACT["png"][:-12],
+        EXACT["png"].replace(b"IDAT", b"IDAt"),
+        pictures.png_of(pictures.ihdr(WIDTH, HEIGHT), pictures.idat(SQUARE[:-1]), pictures.IEND),
+        pictures.png_of(pictures.ihdr(WIDTH, HEIGHT), (b"NEED", b""), pictures.idat(SQUARE), pictures.IEND),
+        CLOSE["jpeg"][:-2],
+        cut(0.6)(CLOSE["jpeg"]),
+        cut(0.6)(CLOSE["jpeg, progressive"]),
+        cut(0.6)(CLOSE["gif"]),
     ],
     ids=lambda data: f"{data[:14]!r} of {len(data)}",
 )
@@ -246,3 +257,80 @@ def test_png_chunk_that_claims_more_than_there_is(kind: bytes) -> None:
     with pytest.raises(InvalidImage):
         decode_image(bytes(data), max_pixels=BIG)
     assert time.perf_counter() - began < 0.05
+
+
+METADATA = [
+    (b"gAMA", struct.pack(">I", 100_000)),
+    (b"cHRM", struct.pack(">8I", *[1000] * 8)),
+    (b"iCCP", b"p\0\0" + zlib.compress(b"no profile")),
+    (b"tEXt", b"Comment\0no checksum of this is looked at"),
+]
+
+
+def test_png_metadata_is_left_out() -> None:
+    dressed = pictures.png(SQUARE, before=METADATA)
+    assert decode_image(dressed.replace(b"Comment", b"COMMENT"), max_pixels=BIG).tolist() == SQUARE.tolist()
+
+
+def quickest(data: bytes) -> float:
+    """Seconds that the fastest of several tries takes: the machine has other things to do."""
+    spent = []
+    for _ in range(5):
+        began = time.perf_counter()
+        decode_image(data, max_pixels=BIG)
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+def test_compressed_png_texts_are_not_unpacked() -> None:
+    """Each of these takes the decoder as long as a picture of eight megapixels."""
+    text = b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(8_000_000))
+    assert quickest(pictures.png(SQUARE, before=[text] * 40)) < 0.1
+
+
+def test_jpeg_metadata_is_left_out() -> None:
+    jpeg = CLOSE["jpeg"]
+    idle = pictures.segment(0xFE, b"comment") + pictures.exif(6) + pictures.segment(0xED, bytes(60_000))
+    dressed = jpeg[:2] + idle * 20 + jpeg[2:]
+    np.testing.assert_array_equal(decode_image(dressed, max_pixels=BIG), decode_image(jpeg, max_pixels=BIG))
+
+
+def test_scans_of_a_jpeg_are_bounded() -> None:
+    grey = np.repeat(np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4, 8, axis=0), 8, axis=1)
+    picture = np.tile(grey, (8, 8))
+    few, many = (pictures.many_scans_jpeg(picture, scans) for scans in (MOST_SCANS, 300 * MOST_SCANS))
+    np.testing.assert_array_equal(decode_image(few, max_pixels=BIG), picture)
+    np.testing.assert_array_equal(decode_image(many, max_pixels=BIG), picture)
+    assert quickest(many) < 10 * quickest(few)
+
+
+def test_marker_hunt_is_linear() -> None:
+    began = time.perf_counter()
+    for filler in (b"\xff", b"\xff\0", b"\0"):
+        with pytest.raises(InvalidImage):
+            read_header(b"\xff\xd8\xff\xfe\0\2" + filler * 5_000_000)
+    assert time.perf_counter() - began < 1
+
+
+def test_canvas_around_an_animation_is_white() -> None:
+    still = encode(".webp", np.zeros((HEIGHT, WIDTH, 3), np.uint8), cv2.IMWRITE_WEBP_QUALITY, 101)
+    frame = pictures.webp_frame(20, 10, WIDTH, HEIGHT, still)
+    animated = pictures.riff(pictures.vp8x(100, 80, pictures.WEBP_ANIMATED), pictures.WEBP_ANIMATION, frame)
+    image = decode_image(animated, max_pixels=BIG)
+    expected = np.full((80, 100), 255, np.uint8)
+    expected[10 : 10 + HEIGHT, 20 : 20 + WIDTH] = 0
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_animated_png_gives_the_picture_that_all_viewers_show() -> None:
+    np.testing.assert_array_equal(decode_image(pictures.apng(SQUARE, 255 - SQUARE), max_pixels=BIG), SQUARE)
+
+
+def test_deep_pictures_are_made_grey_in_little_memory() -> None:
+    side = 2000
+    deep = pictures.uniform_png(side, side, depth=16, colour=pictures.COLOUR_ALPHA)
+    tracemalloc.start()
+    assert decode_image(deep, max_pixels=side * side).min() == 255
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 13 * side * side  # eight bytes a pixel are the decoder's
