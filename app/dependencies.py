@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.errors import InvalidImage, MalformedBody, MissingInput, TooManyFiles, UnsupportedBody
 from app.schemas import Base64Upload, DecodeOptions
-from app.service import Pipeline, Service
+from app.service import Loaded, Service
 
 
 def service_of(request: Request) -> Service:
@@ -27,8 +27,12 @@ async def _service(request: Request) -> Service:
     return service_of(request)
 
 
-async def _pipeline(request: Request) -> Pipeline:
-    return service_of(request).ready_pipeline()
+async def _ready(request: Request) -> Loaded:
+    return service_of(request).ready()
+
+
+async def _deadline(request: Request) -> float:
+    return float(request.state.deadline)
 
 
 async def _request_id(request: Request) -> str:
@@ -40,7 +44,8 @@ async def _decode_options(options: Annotated[DecodeOptions, Query()]) -> DecodeO
 
 
 CurrentService = Annotated[Service, Depends(_service)]
-ReadyPipeline = Annotated[Pipeline, Depends(_pipeline)]
+Ready = Annotated[Loaded, Depends(_ready)]
+Deadline = Annotated[float, Depends(_deadline)]
 RequestId = Annotated[str, Depends(_request_id)]
 DecodeQuery = Annotated[DecodeOptions, Depends(_decode_options)]
 
@@ -142,14 +147,12 @@ async def _images(request: Request, service: Service, *, most: int, refusal: str
     return images
 
 
-async def _uploaded_image(request: Request, service: CurrentService, _: ReadyPipeline) -> bytes:
+async def _uploaded_image(request: Request, service: CurrentService, _: Ready) -> bytes:
     (image,) = await _images(request, service, most=1, refusal="One file at a time is restored.")
     return image
 
 
-async def _uploaded_frames(
-    request: Request, service: CurrentService, _: ReadyPipeline, options: DecodeQuery
-) -> list[bytes]:
+async def _uploaded_frames(request: Request, service: CurrentService, _: Ready, options: DecodeQuery) -> list[bytes]:
     most = service.settings.max_frames
     if options.fuse:
         return await _images(request, service, most=most, refusal=f"At most {most} frames are fused in a request.")

@@ -20,7 +20,8 @@
         ├── NotReady           503   still loading, or shutting down
         ├── QueueTimeout       503   the deadline passed while the request waited for a slot
         ├── ProcessingTimeout  504   the deadline passed while the image was worked on
-        └── InvalidCheckpoint   -    at start-up only: the service refuses to start
+        ├── InvalidCheckpoint   -    at start-up only: the service refuses to start
+        └── InvalidConfiguration -   at start-up only: a setting that cannot be met
 
 An image that is readable but holds no code is an outcome, not an error.
 """
@@ -187,6 +188,13 @@ class InvalidCheckpoint(ServiceError):
         self.path = fspath(path)
         self.reason = reason
         super().__init__(f"cannot load weights from {self.path}: {reason}")
+
+
+class InvalidConfiguration(ServiceError):
+    """A setting that cannot be met. Its text is for the operator's terminal, never for HTTP."""
+
+    title = "Invalid configuration"
+    category = "invalid_configuration"
 
 
 UPLOAD_ERRORS: Final = (

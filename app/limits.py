@@ -11,30 +11,46 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import InternalError, MalformedBody, UploadTooLarge
+from app.admission import Admission
+from app.errors import InternalError, MalformedBody, QrestoreError, RequestTimeout, UploadTooLarge
 from app.metrics import Metrics
 from app.problems import problem_response
 
 log = logging.getLogger("qrestore.http")
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every answer; a route that sets one of them itself keeps its own."""
 
+_CLIENT_CLOSED_REQUEST: Final = 499
+"""Status under which requests are counted whose client left before the answer."""
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _UNMATCHED: Final = "unmatched"
 _DISCARD_SECONDS: Final = 5.0
+_PROBES: Final = ("/livez", "/readyz", "/metrics")
+"""Asked every few seconds by machines: logged only where everything is."""
+_INTERACTIVE: Final = ("/docs", "/redoc")
+"""Pages of the framework, which load their scripts from elsewhere and would not work under the policy."""
 
 
 class RequestContext:
-    """Gives each request an id, measures it, and answers 500 where nothing else answered.
+    """Gives each request an id and a deadline, measures and logs it, and answers 500 where nothing else answered.
 
     A sane X-Request-ID from the client is kept, anything else is replaced. The id is at `scope["state"]["request_id"]`
-    and in the answer's headers.
+    and in the answer's headers, the deadline (`time.monotonic`) at `scope["state"]["deadline"]`.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, seconds: float) -> None:
         self._app = app
         self._metrics = metrics
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,94 +58,157 @@ class RequestContext:
             return
         offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        began = time.monotonic()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        began = time.perf_counter()
+        state["deadline"] = began + self._seconds
         status = 0
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    if not (name == "Content-Security-Policy" and scope["path"].startswith(_INTERACTIVE)):
+                        headers.setdefault(name, value)
             await send(message)
 
         self._metrics.request_started()
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("request %s failed", request_id)
+            log.exception("request failed", extra={"request_id": request_id})
             if status:
                 raise
-            await problem_response(scope, InternalError())(scope, receive, send_with_id)
+            await problem_response(scope, InternalError())(scope, receive, send_with_headers)
         finally:
-            if "problem_category" in state:
-                self._metrics.problem(state["problem_category"])
+            seconds = time.monotonic() - began
             endpoint = getattr(scope.get("route"), "path", _UNMATCHED)
-            self._metrics.request_finished(endpoint=endpoint, status=status, seconds=time.perf_counter() - began)
+            category = state.get("problem_category")
+            status = status or _CLIENT_CLOSED_REQUEST
+            if category:
+                self._metrics.problem(category)
+            self._metrics.request_finished(endpoint=endpoint, status=status, seconds=seconds)
+            told = {"request_id": request_id, "method": scope["method"], "endpoint": endpoint, "status": status}
+            level = logging.DEBUG if endpoint in _PROBES else logging.INFO
+            log.log(level, "answered", extra={**told, "seconds": round(seconds, 6), "problem": category})
 
 
 class _Body:
-    """One request's body as it comes in: how much has come, and whether that was all."""
+    """One request's body as it comes in: how much has come, whether that was all, and whether it came too late."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, deadline: float) -> None:
         self._receive = receive
+        self._deadline = deadline
         self.received = 0
-        self.ended = False
+        self.ended = asyncio.Event()
+        self.late = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        self.received += len(message.get("body", b""))
-        self.ended = not message.get("more_body", False)
+        """The next message. Raises RequestTimeout when it is not there by the deadline."""
+        if self.ended.is_set():  # nothing more comes but the client's leaving
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError as exc:
+            self.late = True
+            raise RequestTimeout from exc
+        self._take(message)
         return message
+
+    def _take(self, message: Message) -> None:
+        self.received += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            self.ended.set()
 
     async def discard(self, most: int) -> None:
         """Throw away what still comes: `most` bytes, or for as long as a refused client is listened to."""
         enough = self.received + most
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DISCARD_SECONDS):
-                while not self.ended and self.received < enough:
-                    await self.receive()
+                while not self.ended.is_set() and self.received < enough:
+                    self._take(await self._receive())
+
+    async def hung_up(self) -> None:
+        """Returns when the whole body has come and the client has left since, or was answered."""
+        await self.ended.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
 
 class UploadLimit:
-    """Refuses request bodies of more than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it.
+    """Refuses uploads that are too large, too late or too many.
+
+    More than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it. Not in by the request's
+    deadline: when that passes. No place for another one: before any of it is read.
 
     Many clients look for an answer only when they have sent everything, and lose it if the connection is reset under
     them. So what still comes after a refusal is thrown away for a while, then the connection is closed.
+
+    A client that leaves while its request waits or is worked on cancels it.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, admission: Admission) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        body = _Body(receive)
-        declared = Headers(scope=scope).get("Content-Length", "0")
-        if not _DIGITS.fullmatch(declared):
-            refusal = MalformedBody("The Content-Length is not valid.")
+        body = _Body(receive, scope["state"]["deadline"])
+        try:
+            self._admit(Headers(scope=scope))
+            with contextlib.ExitStack() as uploading:
+                uploading.enter_context(self._admission.upload())
+                await self._attend(body, uploading, scope, send)
+        except QrestoreError as refusal:
             await problem_response(scope, refusal)(scope, receive, self._last_answer(body, send))
-        elif int(declared) > self._max_bytes:
-            await problem_response(scope, self._refusal())(scope, receive, self._last_answer(body, send))
-        else:
-            await self._count(body, scope, send)
 
-    async def _count(self, body: _Body, scope: Scope, send: Send) -> None:
+    def _admit(self, headers: Headers) -> None:
+        lengths = headers.getlist("Content-Length") or ["0"]
+        if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
+            raise MalformedBody("The Content-Length is not valid.")
+        if int(lengths[0]) > self._max_bytes:
+            raise self._refusal()
+        self._admission.check()
+
+    async def _attend(self, body: _Body, uploading: contextlib.ExitStack, scope: Scope, send: Send) -> None:
+        """Runs the application on the body, and cancels it if the client leaves before it is answered."""
         last_answer = self._last_answer(body, send)
+        answered = False
 
         async def receive_counted() -> Message:
             message = await body.receive()
+            if body.ended.is_set():
+                uploading.close()
             if body.received > self._max_bytes:
                 raise self._refusal()
             return message
 
         async def send_counted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            if body.late and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Connection"] = "close"
             await (last_answer if body.received > self._max_bytes else send)(message)
 
-        await self._app(scope, receive_counted, send_counted)
+        answering = asyncio.ensure_future(_run(self._app, scope, receive_counted, send_counted))
+        leaving = asyncio.ensure_future(body.hung_up())
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not answered:
+                answering.cancel()  # does nothing to one that is over
+            await asyncio.wait((answering,))
+        finally:
+            leaving.cancel()
+            answering.cancel()
+        if not answering.cancelled():
+            answering.result()
 
     def _refusal(self) -> UploadTooLarge:
         return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
@@ -149,3 +228,7 @@ class UploadLimit:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         return send_then_discard
+
+
+async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)

@@ -3,29 +3,29 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-import torch
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, problems
-from app.admission import Slots
+from app import __version__, problems, serving
+from app.access import ApiKeys, load_keys
+from app.admission import Admission
 from app.errors import QrestoreError
 from app.limits import RequestContext, UploadLimit
+from app.logs import start_logging
 from app.metrics import Metrics
-from app.models.checkpoint import Checkpoint
-from app.pipeline.climbing import Tools
-from app.pipeline.ladder import Ladder
-from app.pipeline.loading import Backend, load_networks
-from app.pipeline.restoring import pick_device
-from app.routers import decode, health, metrics, restore
-from app.schemas import ModelCard
-from app.service import Pipeline, Service
+from app.pipeline.isolation import Factory
+from app.pipeline.jobs import Pipeline
+from app.routers import decode, health, metrics, page, restore
+from app.service import InProcess, Loaded, Service
 from app.settings import Settings
+from app.startup import load_service
+from app.tracing import start_tracing
 
 log = logging.getLogger("qrestore")
+
+_DOCUMENT = "/openapi.json"  # without it there is no interactive documentation either
 
 _DESCRIPTION = """Reads QR codes in photographs: first as they are, then, where that fails, restored by neural networks.
 
@@ -33,47 +33,63 @@ Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Re
 one of at most 128 letters, digits, dots, colons, dashes and underscores, otherwise a new one."""
 
 
-def load_pipeline(settings: Settings) -> Pipeline:
-    """Every checkpoint of the weights folder on the device, each having run once.
+def create_app(
+    settings: Settings | None = None, *, pipeline: Pipeline | None = None, factory: Factory | None = None
+) -> FastAPI:
+    """The application, ready when its start-up is over.
 
-    Raises InvalidCheckpoint for a bad one or a backend that is not installed, and UnknownNetwork where the settings
-    name one that is not there.
+    ``pipeline`` does the work in this process, as it is; else the settings' is loaded and runs in child processes, or
+    what ``factory`` makes there. Raises InvalidConfiguration where the API keys cannot be read.
     """
-    torch.set_num_threads(settings.torch_threads)
-    device = pick_device(settings.device) if settings.backend is Backend.TORCH else "cpu"
-    networks = load_networks(settings.weights, device, backend=settings.backend)
-    tools = Tools.standard(
-        networks,
-        light=settings.light_network,
-        heavy=settings.heavy_network,
-        upscaler=settings.upscale_network,
-        reader=settings.reader_network,
-        locator=settings.locator_network,
-    )
-    return Pipeline(
-        ladder=Ladder(tools=tools, max_codes=settings.max_codes),
-        max_pixels=settings.max_pixels,
-        device=device,
-        models=tuple(_card(card) for card in networks.cards),
-    )
+    return _application(_service(settings or Settings()), pipeline=pipeline, factory=factory)
 
 
-def create_app(settings: Settings | None = None, *, pipeline: Pipeline | None = None) -> FastAPI:
-    """The application. Its start-up takes `pipeline` as it is, or loads one by `settings`; only then is it ready."""
-    settings = settings or Settings()
-    service = Service(settings=settings, metrics=Metrics(), slots=Slots(settings.workers))
+def _service(settings: Settings) -> Service:
+    counted = Metrics()
+    admission = Admission(
+        slots=settings.workers,
+        queue=settings.queue,
+        uploads=settings.uploads,
+        on_wait=counted.waited,
+        on_refusal=counted.refused,
+    )
+    service = Service(settings=settings, metrics=counted, admission=admission)
+    service.watch()
+    return service
+
+
+def _application(
+    service: Service, *, pipeline: Pipeline | None = None, factory: Factory | None = None, in_background: bool = False
+) -> FastAPI:
+    """``in_background``: start-up is over at once, and the application refuses work until it is loaded."""
+    settings = service.settings
+
+    async def load() -> None:
+        if pipeline is not None:
+            loaded = Loaded(worker=InProcess(pipeline))
+        else:
+            loaded = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
+        service.metrics.models_loaded(loaded.models, device=loaded.device)
+        service.loaded = loaded
+        log.info("ready: %d networks on %s", len(loaded.models), loaded.device)
+
+    async def load_or_give_up() -> None:
+        try:
+            await load()
+        except Exception as exc:  # noqa: BLE001 - whoever runs the application is told, and ends it
+            service.failure = exc
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loaded = await asyncio.to_thread(load_pipeline, settings) if pipeline is None else pipeline
-        service.metrics.models_loaded(loaded.models, device=loaded.device)
-        service.pipeline = loaded
-        log.info("ready: %d networks on %s", len(loaded.models), loaded.device)
+        loading = asyncio.create_task(load_or_give_up() if in_background else load())
+        if not in_background:
+            await loading
         try:
             yield
         finally:
-            service.pipeline = None
-            service.slots.close()
+            with suppress(QrestoreError):
+                await loading
+            await asyncio.to_thread(_close, service)
 
     app = FastAPI(
         title="qrestore",
@@ -82,14 +98,46 @@ def create_app(settings: Settings | None = None, *, pipeline: Pipeline | None = 
         version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        openapi_url=_DOCUMENT if settings.docs and settings.admin_port is None else None,
     )
     app.state.service = service
     problems.install(app)
-    app.add_middleware(UploadLimit, max_bytes=settings.max_upload_bytes)
-    app.add_middleware(RequestContext, metrics=service.metrics)
+    app.add_middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission)
+    if settings.api_keys_file is not None:
+        app.add_middleware(ApiKeys, keys=load_keys(settings.api_keys_file))
+    app.add_middleware(RequestContext, metrics=service.metrics, seconds=settings.request_seconds)
     app.add_middleware(PlainStartupFailure)
-    for module in (decode, restore, health, metrics):
-        app.include_router(module.router)
+    app.include_router(decode.router)
+    app.include_router(restore.router)
+    app.include_router(health.router)
+    if settings.metrics and settings.admin_port is None:
+        app.include_router(metrics.router)
+    if settings.page:
+        app.include_router(page.router)
+    return app
+
+
+def _close(service: Service) -> None:
+    """Ends what start-up made; running jobs fail."""
+    loaded, service.loaded = service.loaded, None
+    if loaded is not None:
+        loaded.worker.close()
+    service.admission.close()
+    if loaded is not None:
+        loaded.close()
+
+
+def _operators_app(service: Service, public: FastAPI) -> FastAPI:
+    """What is served on the admin port: health, metrics, and the documentation of the public application."""
+    settings = service.settings
+    app = FastAPI(title="qrestore", version=__version__, openapi_url=_DOCUMENT if settings.docs else None)
+    app.state.service = service
+    problems.install(app)
+    app.openapi = public.openapi  # type: ignore[method-assign]
+    app.add_middleware(RequestContext, metrics=service.metrics, seconds=settings.request_seconds)
+    app.include_router(health.router)
+    if settings.metrics:
+        app.include_router(metrics.router)
     return app
 
 
@@ -122,25 +170,15 @@ class PlainStartupFailure:
                 await send(failure)
 
 
-def serve(settings: Settings) -> None:
-    """Run until told to stop. Exits the process with status 3 where start-up fails."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level,
-        access_log=settings.log_level == "debug",
-    )
+def serve(settings: Settings, *, factory: Factory | None = None) -> None:
+    """Runs until told to stop, and answers 503 while it loads.
 
-
-def _card(card: Checkpoint) -> ModelCard:
-    return ModelCard(
-        name=card.name,
-        architecture=card.architecture,
-        parameters=card.parameters,
-        scale=int(getattr(card.network, "scale", 1)),
-        config=dict(card.config),
-        provenance=dict(card.provenance),
-        measured=dict(card.measured),
-    )
+    Raises InvalidCheckpoint, UnknownNetwork or InvalidConfiguration where it cannot start.
+    """
+    start_logging(level=settings.log_level, form=settings.log_format)
+    if settings.tracing:
+        start_tracing()
+    service = _service(settings)
+    app = _application(service, factory=factory, in_background=True)
+    operators = _operators_app(service, app) if settings.admin_port is not None else None
+    serving.run(app, operators, service)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import QrestoreError, UploadTooLarge
-from app.main import load_pipeline
 from app.pipeline.climbing import Effort
+from app.pipeline.jobs import Pipeline
 from app.schemas import FileAnswer
-from app.service import Pipeline
 from app.settings import Settings
+from app.startup import load_pipeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.pipeline import severity
 from app.pipeline.climbing import Effort, Found, Outcome, Stage
-from app.pipeline.imaging import GreyImage, encode_png
-from app.pipeline.ladder import AUTO, Restoration, View
+from app.pipeline.jobs import Restored
+from app.pipeline.ladder import AUTO, View
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
@@ -177,12 +177,12 @@ class RestoreAnswer(Wire):
     request_id: str
 
     @classmethod
-    def of(cls, restoration: Restoration, *, request_id: str) -> Self:
+    def of(cls, restored: Restored, *, request_id: str) -> Self:
         return cls(
-            png_base64=b64encode(encode_png(restoration.image)).decode("ascii"),
-            restored=_size(restoration.image),
-            network=restoration.network,
-            **_findings(restoration.outcome, request_id),
+            png_base64=b64encode(restored.png).decode("ascii"),
+            restored=ImageSize(width=restored.width, height=restored.height),
+            network=restored.network,
+            **_findings(restored.outcome, request_id),
         )
 
 
@@ -195,11 +195,6 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
         "truncated": outcome.truncated,
         "request_id": request_id,
     }
-
-
-def _size(image: GreyImage) -> ImageSize:
-    height, width = image.shape
-    return ImageSize(width=width, height=height)
 
 
 class DecodeOptions(BaseModel):

@@ -1,107 +1,122 @@
-"""The running service, free of HTTP: loaded networks, settings, metrics and slots, and the two jobs it does."""
+"""The running service, free of HTTP: what does the work, who gets in, and what is counted."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
-from typing import Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from app.admission import Slots
-from app.errors import ImageTooLarge, NotReady, RequestError
+from app.admission import Admission
+from app.errors import NotReady
 from app.metrics import Metrics
-from app.pipeline.climbing import Effort, Outcome, Stage
-from app.pipeline.imaging import GreyImage, decode_image, read_header
-from app.pipeline.ladder import AUTO, Restoration, View
+from app.pipeline.jobs import Pipeline
 from app.schemas import ModelCard
 from app.settings import Settings
 
-T = TypeVar("T")
-
-IMAGING_STAGE: Final = "imaging"
-"""First stage of every trace: from file bytes to grey pixels."""
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
 
 
-class LadderLike(Protocol):
-    """What the service asks of a ladder: synchronous, and safe to call from several threads at once."""
+class Job(Protocol[R_co]):
+    """A piece of work that a pipeline does; see `app.pipeline.jobs`."""
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome: ...
+    def run(self, pipeline: Pipeline) -> R_co: ...
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome: ...
 
-    def restore(
-        self,
-        image: GreyImage,
-        *,
-        network: str = AUTO,
-        scale: int = 1,
-        binary: bool = False,
-        view: View = View.STRAIGHTENED,
-    ) -> Restoration: ...
+class Worker(Protocol):
+    """Does jobs, from several threads at once."""
+
+    def run(self, job: Any, deadline: float) -> Any:
+        """The job's result by ``deadline`` (`time.monotonic`). Raises QrestoreError."""
+        ...
+
+    @property
+    def healthy(self) -> bool: ...
+
+    def memory(self) -> int:
+        """Resident bytes of processes beside this one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class InProcess:
+    """Does jobs in the calling thread, without isolation: for tools and tests. Deadlines are not kept."""
+
+    pipeline: Pipeline
+    healthy: bool = True
+
+    def run(self, job: Any, deadline: float) -> Any:
+        del deadline
+        return job.run(self.pipeline)
+
+    def memory(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
-    """A ladder whose networks are loaded and warm. Every job raises what `decode_image` raises."""
+class Loaded:
+    """What start-up makes: a worker whose networks are loaded and warm, and their cards. ``healthy`` says whether what
+    runs the networks still does; ``close`` ends it."""
 
-    ladder: LadderLike
-    max_pixels: int
+    worker: Worker
     device: str = "cpu"
     models: tuple[ModelCard, ...] = ()
-
-    def read(self, data: bytes, *, effort: Effort) -> Outcome:
-        """Every code in an encoded image."""
-        image, stage = self._imaging(data)
-        outcome = self.ladder.run(image, effort=effort)
-        return replace(outcome, trace=(stage, *outcome.trace))
-
-    def read_together(self, frames: Sequence[bytes], *, effort: Effort) -> Outcome:
-        """Every payload that encoded images of one thing give together.
-
-        No image is left out: the first that cannot be read fails them all, and its error says which it was. Together
-        they may have `max_pixels`.
-        """
-        total = 0
-        for index, data in enumerate(frames):
-            header = _of_frame(index, partial(read_header, data))
-            total += header.width * header.height
-        if total > self.max_pixels:
-            raise ImageTooLarge(
-                f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
-            )
-        made = [_of_frame(index, partial(self._imaging, data)) for index, data in enumerate(frames)]
-        outcome = self.ladder.fuse([image for image, _ in made], effort=effort)
-        return replace(outcome, trace=(*(stage for _, stage in made), *outcome.trace))
-
-    def restore(self, data: bytes, *, network: str, scale: int, binary: bool, view: View) -> Restoration:
-        """The restored picture of the code in an encoded image. Raises UnknownNetwork too."""
-        image, stage = self._imaging(data)
-        restoration = self.ladder.restore(image, network=network, scale=scale, binary=binary, view=view)
-        outcome = replace(restoration.outcome, trace=(stage, *restoration.outcome.trace))
-        return replace(restoration, outcome=outcome)
-
-    def _imaging(self, data: bytes) -> tuple[GreyImage, Stage]:
-        began = perf_counter()
-        image = decode_image(data, max_pixels=self.max_pixels)
-        return image, Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
-
-
-def _of_frame(index: int, read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except RequestError as exc:
-        raise type(exc)(f"Frame {index}: {exc.detail}") from exc
+    healthy: Callable[[], bool] = lambda: True
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
 class Service:
-    """One application's state. `pipeline` is None until start-up is over, and again once shutdown begins."""
+    """One application's state. `loaded` is None until start-up is over, and again after shutdown; `draining` is set
+    when the process was told to stop; `failure` is why start-up failed, where it did."""
 
     settings: Settings
     metrics: Metrics
-    slots: Slots
-    pipeline: Pipeline | None = None
+    admission: Admission
+    loaded: Loaded | None = None
+    draining: bool = False
+    failure: Exception | None = None
 
-    def ready_pipeline(self) -> Pipeline:
-        if self.pipeline is None:
-            raise NotReady
-        return self.pipeline
+    def ready(self) -> Loaded:
+        """What does the work. Raises NotReady."""
+        if self.draining:
+            raise NotReady("The service is shutting down.", retry_after=1)
+        loaded = self.loaded
+        if loaded is None:
+            raise NotReady("The service is still loading.", retry_after=1)
+        if not (loaded.worker.healthy and loaded.healthy()):
+            raise NotReady(retry_after=5)
+        return loaded
+
+    def is_ready(self) -> bool:
+        try:
+            self.ready()
+        except NotReady:
+            return False
+        return True
+
+    async def work(self, job: Job[R], *, deadline: float) -> R:
+        """The job's result. Raises NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises."""
+        worker = self.ready().worker
+        result: R = await self.admission.run(partial(worker.run, job, deadline), deadline=deadline)
+        return result
+
+    def watch(self) -> None:
+        """Has the gauges ask for their values."""
+        admission, metrics = self.admission, self.metrics
+        metrics.watch("qrestore_ready", self.is_ready)
+        metrics.watch("qrestore_slots", lambda: admission.slots)
+        metrics.watch("qrestore_busy_slots", lambda: admission.busy)
+        metrics.watch("qrestore_queue_length", lambda: admission.waiting)
+        metrics.watch("qrestore_queue_capacity", lambda: admission.capacity)
+        metrics.watch("qrestore_child_memory_bytes", lambda: self.loaded.worker.memory() if self.loaded else 0)
+
+
+def deadline_after(seconds: float) -> float:
+    """The moment so many seconds from now, on the clock of deadlines."""
+    return time.monotonic() + seconds

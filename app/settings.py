@@ -4,7 +4,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
@@ -12,6 +20,8 @@ from app.pipeline.climbing import Effort
 from app.pipeline.loading import Backend
 
 _SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+
+_OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 def _slots() -> int:
@@ -22,6 +32,10 @@ def _threads() -> int:
     return max(1, (os.cpu_count() or 1) // _slots())
 
 
+def _otel_is_set() -> bool:
+    return any(name in os.environ for name in _OTEL_ENDPOINTS)
+
+
 class Settings(BaseSettings):
     """Read from the environment under the prefix QRESTORE_; arguments win over the environment."""
 
@@ -29,7 +43,9 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="port; 0 takes a free one")
-    log_format: Literal["json", "text"] = Field(default="json", description="form of the lines logged")
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="form of the lines logged; auto is text on a terminal and JSON elsewhere"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe of the lines logged"
     )
@@ -68,9 +84,8 @@ class Settings(BaseSettings):
     worker_memory_bytes: Annotated[int, Field(ge=1 << 27)] = Field(
         default=2 << 30, description="address space that a child process may add to what it starts with"
     )
-    max_batch: PositiveInt = Field(
-        default_factory=lambda data: 8 if data.get("device") in ("cuda", "mps") else 1,
-        description="samples of different requests that a network may see at once; 1 runs each alone",
+    max_batch: PositiveInt | None = Field(
+        default=None, description="samples of different requests that a network may see at once; 8 on a GPU, else 1"
     )
     batch_milliseconds: NonNegativeFloat = Field(
         default=2.0, description="longest wait of an inference for others to join it"
@@ -85,6 +100,10 @@ class Settings(BaseSettings):
     max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
     api_keys_file: Path | None = Field(
         default=None, description="file with an API key a line; without it nobody needs one"
+    )
+    tracing: bool = Field(
+        default_factory=_otel_is_set,
+        description="send traces to where the standard OTEL_ variables say (needs the extra otel)",
     )
     docs: bool = Field(default=True, description="serve /docs, /redoc and /openapi.json")
     metrics: bool = Field(default=True, description="serve /metrics")

@@ -104,7 +104,7 @@ function codeCard(code, index, many) {
   if (binary) fact("Content", `${counted(bytes.length, "byte")}, not text`);
   fact("Symbol", [code.symbology, code.version && `version ${code.version}`, code.ec_level && `level ${code.ec_level}`]
     .filter(Boolean).join(", "));
-  fact("Rung", make("code", {}, code.rung), code.rung in STAGES ? ` ${STAGES[code.rung]}` : "");
+  fact("Rung", make("code", {}, code.rung), code.rung in STAGES ? `: ${STAGES[code.rung]}` : "");
   fact("Engine", make("code", {}, code.engine));
 
   const label = binary ? "Copy as base64" : "Copy text";
@@ -112,8 +112,8 @@ function codeCard(code, index, many) {
   if (many) button.setAttribute("aria-label", `${label} of code ${index + 1}`);
   button.addEventListener("click", () => copy(binary ? code.bytes_base64 : code.text, button));
 
-  const card = make("li", { class: "code" }, payload, button, facts);
-  if (many) card.prepend(make("span", { class: "badge" }, String(index + 1)));
+  const card = make("li", { class: "code" }, make("div", { class: "says" }, payload, button), facts);
+  if (many) card.firstChild.prepend(make("span", { class: "badge" }, String(index + 1)));
   const light = (on) => $("outlines").querySelectorAll(`[data-code="${index}"]`)
     .forEach((outline) => outline.classList.toggle("lit", on));
   for (const [on, names] of [[true, ["mouseenter", "focusin"]], [false, ["mouseleave", "focusout"]]]) {
@@ -188,10 +188,9 @@ function showCodes(answer) {
   $("trace").replaceChildren(...answer.trace.map((stage) => {
     const bar = draw("svg", { viewBox: "0 0 100 1", preserveAspectRatio: "none", class: "bar", "aria-hidden": "true" });
     bar.append(draw("rect", { width: Math.max(0.5, 100 * stage.seconds / longest), height: 1 }));
-    const name = make("th", { scope: "row" }, make("code", {}, stage.stage));
-    if (stage.stage in STAGES) name.append(make("span", {}, STAGES[stage.stage]));
-    const row = make("tr", {}, name, make("td", {}, bar), make("td", {}, duration(stage.seconds)));
-    row.append(make("td", {}, stage.codes ? String(stage.codes) : "–"));
+    const cells = [STAGES[stage.stage] ?? "", bar, duration(stage.seconds), stage.codes ? String(stage.codes) : "–"];
+    const row = make("tr", {}, make("th", { scope: "row" }, make("code", {}, stage.stage)));
+    row.append(...cells.map((cell) => make("td", {}, cell)));
     row.classList.toggle("read", stage.codes > 0);
     return row;
   }));

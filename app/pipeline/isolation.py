@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ class Restart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a child may use: address space added to what it starts with, jobs before it is replaced, OpenCV's threads."""
+    """What a child may use: address space on top of what it starts with, jobs in its life, threads of OpenCV."""
 
     memory_bytes: int = 2 << 30
     tasks: int = 1000
@@ -222,12 +223,19 @@ def _refusal(content: Any) -> QrestoreError:
     raise _ChildGone
 
 
+def prepare(preload: Sequence[str]) -> None:
+    """Starts the fork server, which imports these modules while the caller goes on."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *preload])
+    forkserver.ensure_running()
+
+
 class Crew:
     """``size`` children, each doing one job at a time; may be called from as many threads at once.
 
     ``serve`` runs networks for them, ``known`` names the classes that results are made of, ``preload`` the modules that
-    the fork server imports once. ``on_restart`` is told of each child that is replaced. Starts on construction, and
-    raises WorkerCrashed where children cannot be started.
+    the fork server imports once (see `prepare`). ``on_restart`` is told of each child that is replaced. Starts on
+    construction, and raises WorkerCrashed where children cannot be started.
     """
 
     def __init__(
@@ -241,8 +249,8 @@ class Crew:
         preload: Sequence[str] = (),
         on_restart: Callable[[Restart], None] = lambda _: None,
     ) -> None:
+        prepare(preload)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", *preload])
         self._factory = factory
         self._serve = serve
         self._bounds = bounds

@@ -141,9 +141,7 @@ class Restore:
     view: View
 
     def run(self, pipeline: Pipeline) -> Restored:
-        return pipeline.restore(
-            self.data, network=self.network, scale=self.scale, binary=self.binary, view=self.view
-        )
+        return pipeline.restore(self.data, network=self.network, scale=self.scale, binary=self.binary, view=self.view)
 
 
 RESULTS: Final = (Outcome, Found, Symbol, Stage, Route, Restored)

@@ -41,7 +41,9 @@ class Networks:
     @property
     def every(self) -> list[TorchRestorer | TorchModuleReader | WindowLocator]:
         """All of them, by name."""
-        together = [*self.restorers.values(), *self.readers.values(), *self.locators.values()]
+        together: list[TorchRestorer | TorchModuleReader | WindowLocator] = []
+        for kind in (self.restorers, self.readers, self.locators):
+            together += kind.values()
         return sorted(together, key=lambda network: network.card.name)
 
     @property

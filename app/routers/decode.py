@@ -1,13 +1,13 @@
 """POST /decode: every code in a picture, or in several pictures of one thing."""
 
-from functools import partial
-
 from fastapi import APIRouter
 
 from app import errors
-from app.dependencies import FRAMES_BODY, CurrentService, DecodeQuery, ReadyPipeline, RequestId, UploadedFrames
+from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeQuery, RequestId, UploadedFrames
+from app.pipeline.jobs import Read, ReadTogether
 from app.problems import described
 from app.schemas import DecodeAnswer
+from app.tracing import record
 
 router = APIRouter(tags=["codes"])
 
@@ -21,8 +21,8 @@ router = APIRouter(tags=["codes"])
 async def decode(
     frames: UploadedFrames,
     options: DecodeQuery,
-    pipeline: ReadyPipeline,
     service: CurrentService,
+    deadline: Deadline,
     request_id: RequestId,
 ) -> DecodeAnswer:
     """A picture without a readable code is a result, not an error: 200 with an empty list of codes.
@@ -33,7 +33,7 @@ async def decode(
     with `effort=thorough`) what was seen in them is added up, which reads codes that no single frame shows well enough.
     """
     effort = options.effort or service.settings.default_effort
-    work = partial(pipeline.read_together, frames) if options.fuse else partial(pipeline.read, frames[0])
-    outcome = await service.slots.run(partial(work, effort=effort))
-    service.metrics.record(outcome)
+    job = ReadTogether(tuple(frames), effort) if options.fuse else Read(frames[0], effort)
+    outcome = await service.work(job, deadline=deadline)
+    record(service, outcome)
     return DecodeAnswer.of(outcome, request_id=request_id)

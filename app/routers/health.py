@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app import __version__, errors
-from app.dependencies import ReadyPipeline
+from app.dependencies import Ready
 from app.problems import described
 from app.schemas import Health, Models, Version
 
@@ -16,7 +16,7 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", summary="May it be sent work?", responses=described(errors.NotReady))
-async def readyz(_: ReadyPipeline) -> Health:
+async def readyz(_: Ready) -> Health:
     """Ready once every checkpoint is loaded and has run once."""
     return Health(status="ready")
 
@@ -27,6 +27,6 @@ async def version() -> Version:
 
 
 @router.get("/models", summary="Which networks are loaded?", responses=described(errors.NotReady))
-async def models(pipeline: ReadyPipeline) -> Models:
+async def models(loaded: Ready) -> Models:
     """Each checkpoint's name, size, provenance and measured rates, as its file states them."""
-    return Models(device=pipeline.device, models=list(pipeline.models))
+    return Models(device=loaded.device, models=list(loaded.models))

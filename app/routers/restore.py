@@ -1,18 +1,16 @@
 """POST /restore: the restored picture of a code, as PNG or JSON."""
 
-from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import JSONResponse
 
 from app import errors
-from app.dependencies import UPLOAD_BODY, CurrentService, ReadyPipeline, RequestId, UploadedImage
-from app.pipeline.imaging import encode_png
-from app.pipeline.ladder import Restoration
+from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, UploadedImage
+from app.pipeline.jobs import Restore, Restored
 from app.problems import described
 from app.schemas import RestoreAnswer, RestoreOptions
+from app.tracing import record
 
 router = APIRouter(tags=["codes"])
 
@@ -56,8 +54,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 async def restore(
     data: UploadedImage,
     options: Annotated[RestoreOptions, Query()],
-    pipeline: ReadyPipeline,
     service: CurrentService,
+    deadline: Deadline,
     request_id: RequestId,
     accept: Annotated[str, Header()] = PNG,
 ) -> Response:
@@ -65,14 +63,13 @@ async def restore(
 
     `view=straightened` cuts the code out and sets it upright; `view=original` paints it back into the whole picture.
     """
-    scale, binary = int(options.scale), options.binary
-    work = partial(pipeline.restore, data, network=options.network, scale=scale, binary=binary, view=options.view)
-    restoration = await service.slots.run(work)
-    service.metrics.record(restoration.outcome)
+    job = Restore(data, network=options.network, scale=int(options.scale), binary=options.binary, view=options.view)
+    restored = await service.work(job, deadline=deadline)
+    record(service, restored.outcome)
     if prefers_json(accept):
-        answer = RestoreAnswer.of(restoration, request_id=request_id)
-        return JSONResponse(answer.model_dump(mode="json"), headers={"Vary": "Accept"})
-    return Response(encode_png(restoration.image), media_type=PNG, headers=_headers(restoration))
+        answer = RestoreAnswer.of(restored, request_id=request_id)
+        return Response(answer.model_dump_json(), media_type=JSON, headers={"Vary": "Accept"})
+    return Response(restored.png, media_type=PNG, headers=_headers(restored))
 
 
 def prefers_json(accept: str) -> bool:
@@ -96,11 +93,11 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-def _headers(restoration: Restoration) -> dict[str, str]:
-    outcome = restoration.outcome
+def _headers(restored: Restored) -> dict[str, str]:
+    outcome = restored.outcome
     headers = {
         "Vary": "Accept",
-        "X-Qrestore-Network": quote(restoration.network or "none"),
+        "X-Qrestore-Network": quote(restored.network or "none"),
         "X-Qrestore-Codes": str(len(outcome.codes)),
     }
     if outcome.route is not None:

@@ -1,0 +1,133 @@
+"""From settings to something that does the work: in this process for tools, in child processes for the service."""
+
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.errors import InternalError, WorkerCrashed
+from app.metrics import Metrics
+from app.models.checkpoint import Checkpoint
+from app.pipeline import isolation
+from app.pipeline.batching import BatchingRunner
+from app.pipeline.crew import Blueprint
+from app.pipeline.isolation import Arrays, Bounds, Crew, Factory
+from app.pipeline.jobs import RESULTS, Pipeline
+from app.pipeline.loading import Backend, Networks, load_networks, outlined
+from app.pipeline.restoring import Runner, pick_device
+from app.schemas import ModelCard
+from app.service import Loaded
+from app.settings import Settings
+
+_PRELOADED = ("app.pipeline.crew",)
+_GPU_BATCH = 8
+
+
+def load_pipeline(settings: Settings) -> Pipeline:
+    """The pipeline of this process. Raises as `load_service` does."""
+    torch.set_num_threads(settings.torch_threads)
+    networks, _ = _networks(settings)
+    return _blueprint(settings, networks).build(networks.runners)
+
+
+def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Loaded:
+    """Every checkpoint of the weights folder on the device, each having run once, and child processes that do the rest.
+
+    ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
+    that is not installed, UnknownNetwork where the settings name one that is not there, InternalError where children
+    cannot be started.
+    """
+    isolation.prepare(_PRELOADED)
+    torch.set_num_threads(settings.torch_threads)
+    networks, device = _networks(settings)
+    blueprint = _blueprint(settings, networks)
+    blueprint.build(networks.runners)  # names that are not there show here, not in a child
+    runners: dict[str, Runner] = {name: Metered(run, name, metrics) for name, run in networks.runners.items()}
+    most = settings.max_batch or (1 if device == "cpu" else _GPU_BATCH)
+    batching = {}
+    if most > 1:
+        wait = settings.batch_milliseconds / 1000
+        batching = {name: BatchingRunner(run, most=most, wait=wait) for name, run in runners.items()}
+        runners.update(batching)
+
+    def close() -> None:
+        for each in batching.values():
+            each.close()
+
+    bounds = Bounds(
+        memory_bytes=settings.worker_memory_bytes, tasks=settings.tasks_per_worker, threads=settings.torch_threads
+    )
+    try:
+        crew = Crew(
+            factory or blueprint.handler,
+            partial(_serve, runners),
+            size=settings.workers,
+            bounds=bounds,
+            known=RESULTS,
+            preload=_PRELOADED,
+            on_restart=metrics.restarted,
+        )
+    except WorkerCrashed as exc:
+        close()
+        raise InternalError("The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES too low?") from exc
+    return Loaded(
+        worker=crew,
+        device=device,
+        models=tuple(_card(card) for card in networks.cards),
+        healthy=lambda: all(each.is_alive() for each in batching.values()),
+        close=close,
+    )
+
+
+class Metered:
+    """A runner whose runs are counted and timed."""
+
+    def __init__(self, runner: Runner, name: str, metrics: Metrics) -> None:
+        self._runner = runner
+        self._name = name
+        self._metrics = metrics
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        began = perf_counter()
+        output = self._runner(*inputs)
+        self._metrics.inferred(self._name, len(inputs[0]), perf_counter() - began)
+        return output
+
+
+def _serve(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.float32]:
+    return runners[name](*arrays)
+
+
+def _networks(settings: Settings) -> tuple[Networks, str]:
+    device = pick_device(settings.device) if settings.backend is Backend.TORCH else "cpu"
+    return load_networks(settings.weights, device, backend=settings.backend), device
+
+
+def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
+    roles = {
+        "light": settings.light_network,
+        "heavy": settings.heavy_network,
+        "upscaler": settings.upscale_network,
+        "reader": settings.reader_network,
+        "locator": settings.locator_network,
+    }
+    return Blueprint(
+        cards=tuple(outlined(card) for card in networks.cards),
+        roles=roles,
+        max_codes=settings.max_codes,
+        max_pixels=settings.max_pixels,
+    )
+
+
+def _card(card: Checkpoint) -> ModelCard:
+    return ModelCard(
+        name=card.name,
+        architecture=card.architecture,
+        parameters=card.parameters,
+        scale=int(getattr(card.network, "scale", 1)),
+        config=dict(card.config),
+        provenance=dict(card.provenance),
+        measured=dict(card.measured),
+    )
