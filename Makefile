@@ -20,11 +20,12 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate compare cards doctor openapi install system clean
+.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test install \
+    system clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
@@ -53,6 +54,19 @@ compare: system $(VENV)/.installed-dev ## set every system side by side: rates, 
 
 cards: $(VENV)/.installed-dev ## write MODELS.md from the headers of the weights
 	$(BIN)/python -m training.card --out MODELS.md
+
+fuzz: system $(VENV)/.installed-dev ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),--seconds 600)
+
+load: system $(VENV)/.installed-dev ## load a server of its own and say what bounds it (ARGS="--direct")
+	$(BIN)/python -m tests.load.load --start $(ARGS)
+
+soak: system $(VENV)/.installed-dev ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
+	$(BIN)/python -m tests.load.soak $(or $(ARGS),--count 10000)
+
+system-test: ## the Debian packages that some tests need and are skipped without: Chromium and Prometheus
+	@command -v chromium >/dev/null && command -v prometheus >/dev/null \
+	    || $(call apt_install,chromium prometheus,Install Chromium and Prometheus by hand: some tests are skipped without.)
 
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor

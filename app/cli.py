@@ -70,7 +70,11 @@ def _serve(chosen: argparse.Namespace) -> int:
     settings = _settings(host=chosen.host, port=chosen.port)
     if settings is None:
         return CANNOT_START
-    _load("app.main").serve(settings)
+    try:
+        _load("app.main").serve(settings)
+    except QrestoreError as exc:
+        _complain(exc.detail)
+        return CANNOT_START
     return 0
 
 

@@ -16,7 +16,7 @@ from app.main import create_app
 from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, save
 from app.pipeline.imaging import GreyImage, encode_png
-from app.service import LadderLike, Pipeline
+from app.pipeline.jobs import LadderLike, Pipeline
 from app.settings import Settings
 from tests.helpers import TINY
 

@@ -22,6 +22,7 @@ FLOORS: dict[str, int] = {
     "app.pipeline.symbology": 1,
     "app.pipeline.reedsolomon": 1,
     "app.pipeline.codewords": 1,
+    "app.pipeline.confining": 1,
     "app.pipeline.isolation": 1,
     "app.admission": 1,
     "app.pipeline.rectifying": 2,
@@ -32,6 +33,7 @@ FLOORS: dict[str, int] = {
     "app.pipeline.severity": 2,
     "app.pipeline.restoring": 2,
     "app.pipeline.onnx_running": 2,
+    "app.pipeline.batching": 2,
     "app.pipeline.soft": 2,
     "app.pipeline.modules": 2,
     "app.pipeline.windows": 2,
@@ -45,14 +47,21 @@ FLOORS: dict[str, int] = {
     "app.pipeline.climbing": 3,
     "app.pipeline.fusing": 3,
     "app.pipeline.ladder": 3,
+    "app.pipeline.jobs": 3,
+    "app.pipeline.crew": 3,
+    "app.logs": 1,
     "app.settings": 4,
     "app.metrics": 4,
     "app.schemas": 4,
     "app.service": 5,
+    "app.tracing": 5,
+    "app.startup": 5,
     "app.problems": 5,
+    "app.access": 5,
     "app.limits": 5,
     "app.dependencies": 5,
     "app.routers": 6,
+    "app.serving": 6,
     "app.main": 7,
     "app.offline": 8,
     "app.doctor": 8,
@@ -69,11 +78,15 @@ THIRD_PARTY: dict[str, set[str]] = {
     "app.models": {"torch", "safetensors"},
     "app.pipeline": {"numpy", "cv2"},
     "app.admission": set(),
+    "app.logs": set(),
 }
 """What the rooms of floors 0 and 1 may import from outside, by room or package."""
 
 HTTP_ONLY = {"fastapi", "starlette", "uvicorn", "prometheus_client", "pydantic", "pydantic_settings"}
-ASYNC_ROOMS = {"app.admission", "app.limits", "app.problems", "app.dependencies", "app.routers", "app.main"}
+ASYNC_ROOMS = {
+    *("app.admission", "app.service", "app.access", "app.limits", "app.problems"),
+    *("app.dependencies", "app.routers", "app.serving", "app.main"),
+}
 
 
 class Import(NamedTuple):

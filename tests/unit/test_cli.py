@@ -11,7 +11,7 @@ import pytest
 from app import cli, doctor
 from app.offline import decode_file
 from app.pipeline.climbing import Effort
-from app.service import Pipeline
+from app.pipeline.jobs import Pipeline
 from tests.api.fakes import FakeLadder, symbol
 
 ROOT = Path(__file__).resolve().parents[2]
