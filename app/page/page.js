@@ -60,7 +60,6 @@ const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 function say(text, { working = false } = {}) {
   $("status").textContent = text;
-  $("status-row").hidden = !text;
   $("status-row").classList.toggle("working", working);
   $("cancel").hidden = !working;
 }
@@ -163,6 +162,7 @@ function outline(answer, turn) {
   $("stage").style.setProperty("--ratio", across / down);
   $("outlines").setAttribute("viewBox", `0 0 ${across} ${down}`);
   $("original-note").textContent = `${width} × ${height} pixels`;
+  $("photo").alt = `The picture as it was sent, ${counted(answer.codes.length, "code")} outlined`;
   answer.codes.forEach((code, index) => {
     const corners = code.position.map((corner) => upright(corner, turn, answer.image));
     const points = corners.map((corner) => corner.join(",")).join(" ");
@@ -253,15 +253,25 @@ function showProblem(error) {
 
 /* ---- asking ---- */
 
-async function post(path, signal) {
-  const body = new FormData();
-  body.append("file", picture, "picture"); // its name is nobody's business
+async function answered(path, options) {
   const headers = { Accept: "application/json" };
   if (apiKey) headers["X-API-Key"] = apiKey;
-  const response = await fetch(path, { method: "POST", body, headers, signal, cache: "no-store", redirect: "error" });
+  const response = await fetch(path, { ...options, headers, cache: "no-store", redirect: "error" });
   if (response.ok) return response.json();
   const isProblem = (response.headers.get("Content-Type") ?? "").startsWith("application/problem+json");
   throw new Refused(response, isProblem ? await response.json() : {});
+}
+
+async function post(path, signal) {
+  const body = new FormData();
+  body.append("file", picture, "picture"); // its name is nobody's business
+  try {
+    return await answered(path, { method: "POST", body, signal });
+  } catch (error) {
+    // A service may hang up on an upload that it refuses, and its reason be lost: it is asked again without one.
+    if (error instanceof TypeError && !signal.aborted) await answered("models", { signal });
+    throw error;
+  }
 }
 
 async function restore(signal) {

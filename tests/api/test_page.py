@@ -1,0 +1,136 @@
+"""The page as it is served: its files, their headers, and what it says of the service."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.pipeline.fusing import FUSED
+from app.pipeline.jobs import IMAGING_STAGE
+from app.pipeline.ladder import RUNGS
+from tests.api.fakes import FakeLadder
+
+FILES = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/payload.js": "text/javascript"}
+FOLDER = Path(__file__).resolve().parents[2] / "app" / "page"
+
+
+class Markup(HTMLParser):
+    """Every start tag of a document, with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+
+@pytest.fixture
+def markup(client: TestClient) -> Markup:
+    return Markup(client.get("/").text)
+
+
+@pytest.mark.parametrize(("path", "media_type"), FILES.items())
+def test_files(client: TestClient, path: str, media_type: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+    assert answer.content == (FOLDER / (path[1:] or "index.html")).read_bytes()
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_policy_allows_the_page_itself_and_nothing_else(client: TestClient, path: str) -> None:
+    policy = dict(entry.split(" ", 1) for entry in client.get(path).headers["content-security-policy"].split("; "))
+    assert policy.pop("img-src") == "'self' blob: data:"
+    assert {policy.pop(name) for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
+    assert policy.pop("require-trusted-types-for") == "'script'"
+    assert set(policy.values()) == {"'none'"}
+    assert {"default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types"} == set(policy)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_an_unchanged_file_is_not_sent_twice(client: TestClient, path: str) -> None:
+    tag = client.get(path).headers["etag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = client.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_head(client: TestClient, path: str) -> None:
+    assert client.head(path).headers["content-length"] == client.get(path).headers["content-length"]
+    assert client.put(path).status_code == 405
+
+
+def test_files_have_tags_of_their_own(client: TestClient) -> None:
+    assert len({client.get(path).headers["etag"] for path in FILES}) == len(FILES)
+
+
+def test_everything_that_it_loads_is_served_here(client: TestClient, markup: Markup) -> None:
+    loaded = [
+        attributes[name]
+        for tag, attributes in markup.tags
+        for name in ("src", "href")
+        if tag in {"script", "link", "img"} and name in attributes
+    ]
+    loaded += re.findall(r'from "(.+?)"', client.get("/page.js").text)
+    own = {urljoin("/", name) for name in loaded if not name.startswith("data:")}
+    assert own == set(FILES) - {"/"}
+
+
+def test_no_file_names_another_host(client: TestClient) -> None:
+    named = {host for path in FILES for host in re.findall(r"(?:https?:)?//([\w.-]+\.\w+)", client.get(path).text)}
+    assert named == {"www.w3.org"}  # a namespace
+
+
+def test_nothing_is_inline(markup: Markup) -> None:
+    assert not [tag for tag, _ in markup.tags if tag in {"style", "base", "iframe", "object", "embed"}]
+    names = {name for _, attributes in markup.tags for name in attributes}
+    assert not {name for name in names if name == "style" or name.startswith("on")}
+    assert all("src" in attributes for tag, attributes in markup.tags if tag == "script")
+
+
+def test_every_control_has_a_name(markup: Markup) -> None:
+    labelled = {attributes["for"] for tag, attributes in markup.tags if tag == "label" and "for" in attributes}
+    inputs = [attributes for tag, attributes in markup.tags if tag == "input" and attributes["type"] != "radio"]
+    assert {attributes["id"] for attributes in inputs} == labelled
+    assert dict(markup.tags)["html"]["lang"] == "en"
+
+
+def test_the_script_finds_every_element_that_it_asks_for(client: TestClient, markup: Markup) -> None:
+    there = {attributes["id"] for _, attributes in markup.tags if "id" in attributes}
+    script = client.get("/page.js").text
+    asked = set(re.findall(r'\$\("([\w-]+)"\)', script))
+    for names in re.findall(r"for \(const id of \[(.+?)\]\)", script):
+        asked |= set(re.findall(r'"([\w-]+)"', names))
+    assert asked
+    assert asked <= there
+
+
+def test_every_stage_is_explained(client: TestClient) -> None:
+    table = client.get("/page.js").text.partition("const STAGES = {")[2].partition("};")[0]
+    assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, FUSED, IMAGING_STAGE, "locate"}
+
+
+def test_payloads_never_become_markup(client: TestClient) -> None:
+    scripts = client.get("/page.js").text + client.get("/payload.js").text
+    makers = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b"
+    openers = r"window\.open|(?<!field\.)\blocation\b"
+    assert not re.search(f"{makers}|{openers}", scripts)
+
+
+def test_it_is_no_part_of_the_documented_interface(client: TestClient) -> None:
+    assert not set(FILES) & set(client.get("/openapi.json").json()["paths"])
+
+
+def test_it_can_be_switched_off(start: Callable[..., TestClient]) -> None:
+    client = start(FakeLadder(), page=False)
+    assert {client.get(path).status_code for path in FILES} == {404}
+    assert client.get("/livez").status_code == 200
