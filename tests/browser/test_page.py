@@ -1,0 +1,294 @@
+"""The page in a real browser before the real service with the shipped weights."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage, encode_png
+from app.pipeline.reading import ZXing
+from tests.conftest import qr_picture
+from tests.live.pictures import exif
+from tests.live.servers import ROOT, running
+from training.sample import PAYLOAD
+
+api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
+expect = api.expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    Visit = Callable[..., Page]
+
+LABEL: Final = ROOT / "docs" / "label.jpg"
+KEY: Final = "known-to-the-tests"
+MOST_BYTES: Final = 3_000_000
+PASTED: Final = encode_png(qr_picture("pasted"))
+DROPPED: Final = encode_png(qr_picture("dropped"))
+TIFF: Final = b"II*\0" + bytes(60)
+PHONE: Final = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+CORNERS: Final = """(polygon) => {
+  const stage = document.getElementById("stage").getBoundingClientRect();
+  const matrix = polygon.getScreenCTM();
+  return [...polygon.points].map((point) => {
+    const there = point.matrixTransform(matrix);
+    return [there.x - stage.x, there.y - stage.y];
+  });
+}"""
+FOCUS: Final = """() => {
+  const focused = document.activeElement;
+  if (focused === document.body) return null;
+  const shown = focused.matches("input[type=file], input[type=radio]") ? focused.nextElementSibling : focused;
+  const style = getComputedStyle(shown);
+  return [shown.textContent.trim(), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+}"""
+FITS: Final = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def origin(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service that asks for a key; only started where there is a browser."""
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_text(KEY)
+    with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def page(visit: Visit, origin: str) -> Page:
+    """The page of a visitor whose every request carries a key, as behind a proxy that adds it."""
+    return visit(origin, extra_http_headers={"X-API-Key": KEY}, permissions=["clipboard-read", "clipboard-write"])
+
+
+def choose(page: Page, data: bytes | Path) -> None:
+    file = data if isinstance(data, Path) else {"name": "picture", "mimeType": "", "buffer": data}
+    page.set_input_files("#file", file)
+
+
+def seen(locator: Locator) -> GreyImage:
+    """What the browser shows there, at one pixel a CSS pixel."""
+    image = cv2.imdecode(np.frombuffer(locator.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    return np.asarray(image, np.uint8)
+
+
+def outline(page: Page) -> NDArray[np.float64]:
+    """Corners of the one outline, in CSS pixels of the stage."""
+    return np.array(page.locator("#outlines .line").evaluate(CORNERS))
+
+
+def put_into_page(data: bytes) -> str:
+    """Script that makes a File of `data`."""
+    text = b64encode(data).decode()
+    return f"""new File([Uint8Array.from(atob("{text}"), (c) => c.charCodeAt(0))], "x.png", {{ type: "image/png" }})"""
+
+
+def test_the_sample_label(page: Page) -> None:
+    choose(page, LABEL)
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^1 code read in \d"))
+    expect(page.locator(".payload")).to_have_text(PAYLOAD)
+    facts = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
+    assert facts["Leads to"] == "example.org"
+    assert facts["Symbol"] == "QRCode, version 3, level M"
+    assert facts["Rung"] == "modules: network reads every module"
+    assert facts["Engine"] == "zxing"
+    assert page.locator("main a:visible").count() == page.locator("#save:visible").count()  # none but this one
+
+    stages = page.locator("#trace th").all_inner_texts()
+    assert stages[:3] == ["imaging", "direct", "variants"]
+    assert stages[-1] == "modules"
+    times = [cell.split()[-2:] for cell in page.locator("#trace td:nth-child(4)").all_inner_texts()]
+    assert all(unit in {"ms", "s"} and float(number) > 0 for number, unit in times)
+    assert page.locator("#trace tr.read").count() == 1
+
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    scale = np.array([900 / box["width"], 680 / box["height"]])
+    assert all(120 < x < 360 and 220 < y < 470 for x, y in outline(page) * scale)
+
+    expect(page.locator("#restored")).to_be_visible()
+    expect(page.locator("#restored-by")).to_have_text("Drawn anew from its modules")
+    assert [symbol.text for symbol in ZXing().read(seen(page.locator("#restored")))] == [PAYLOAD]
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="Save as PNG").click()
+    saved = cv2.imread(str(saving.value.path()), cv2.IMREAD_GRAYSCALE)
+    assert saved is not None
+    assert saved.shape == (37 * 4, 37 * 4)
+
+
+def test_the_outline_lies_on_the_code_however_the_picture_is_turned(page: Page) -> None:
+    scene = np.full((240, 400), 200, np.uint8)
+    scene[:80, 200:] = 90
+    scene[70:220, 20:170] = cv2.resize(qr_picture("turned"), (150, 150), interpolation=cv2.INTER_AREA)
+    stored = bytes(cv2.imencode(".jpg", scene)[1])
+    page.get_by_text("Fast").click()
+    page.evaluate("document.getElementById('outlines').style.visibility = 'hidden'")
+    for orientation in range(1, 9):
+        jpeg = stored[:2] + exif(orientation) + stored[2:]
+        choose(page, jpeg)
+        expect(page.locator(f"#stage.turn-{orientation}")).to_be_visible()
+        expect(page.locator(".payload")).to_have_text("turned")
+        page.locator("#photo").evaluate("(image) => image.decode()")
+        shown = seen(page.locator("#stage"))
+        upright = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert upright is not None
+        again = cv2.resize(upright, shown.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(shown.astype(int) - again).mean() < 12  # as any viewer shows it
+        (symbol,) = ZXing().read(shown)
+        far = np.linalg.norm(outline(page)[:, None] - np.array(symbol.corners)[None], axis=2)
+        assert far.min(axis=1).max() < 4
+        assert far.min(axis=0).max() < 4
+
+
+def test_a_photograph_of_twelve_megapixels(page: Page) -> None:
+    noise = np.random.default_rng(5).integers(0, 60, (750, 1000), np.uint8)
+    photograph = cv2.resize(noise, (4000, 3000)) + np.uint8(120)
+    code = qr_picture("from a telephone", scale=12)
+    photograph[2000 : 2000 + len(code), 3000 : 3000 + len(code)] = code
+    data = bytes(cv2.imencode(".jpg", photograph, [cv2.IMWRITE_JPEG_QUALITY, 70])[1])
+    assert 500_000 < len(data) < MOST_BYTES
+    choose(page, data)
+    expect(page.locator(".payload")).to_have_text("from a telephone")
+    expect(page.locator("#original-note")).to_have_text("4000 × 3000 pixels")
+    quiet = 4 * 12
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    assert box["width"] / box["height"] == pytest.approx(4 / 3, rel=0.01)
+    first, opposite = outline(page)[[0, 2]] * 4000 / box["width"]
+    np.testing.assert_allclose(first, (3000 + quiet, 2000 + quiet), atol=12)
+    np.testing.assert_allclose(opposite, np.add((3000, 2000), len(code) - quiet), atol=12)
+
+
+def test_paste_from_the_clipboard(page: Page) -> None:
+    script = f"navigator.clipboard.write([new ClipboardItem({{'image/png': {put_into_page(PASTED)}}})])"
+    page.evaluate(script)
+    page.keyboard.press("Control+V")
+    expect(page.locator(".payload")).to_have_text("pasted")
+
+
+def test_drop(page: Page) -> None:
+    page.evaluate(f"""() => {{
+      const data = new DataTransfer();
+      data.items.add({put_into_page(DROPPED)});
+      for (const kind of ["dragenter", "dragover", "drop"]) {{
+        document.body.dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, bubbles: true, cancelable: true }}));
+      }}
+    }}""")
+    expect(page.locator(".payload")).to_have_text("dropped")
+    expect(page.locator("#drop")).not_to_have_class("drop over")
+
+
+def test_by_keyboard_alone(page: Page) -> None:
+    def tab(times: int = 1) -> Any:
+        for _ in range(times):
+            page.keyboard.press("Tab")
+        return page.evaluate(FOCUS)
+
+    assert tab() == ["Choose a file", True]
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Enter")
+    choosing.value.set_files({"name": "code.png", "mimeType": "image/png", "buffer": PASTED})
+    expect(page.locator(".payload")).to_have_text("pasted")
+    expect(page.locator("#save")).to_be_visible()
+
+    assert tab() == ["Balanced until it reads", True]
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(FOCUS) == ["Fast as it is", True]
+    assert tab() == ["Read again", True]
+    with page.expect_request("**/decode?effort=fast"):
+        page.keyboard.press("Enter")
+    expect(page.locator(".payload")).to_have_text("pasted")
+    expect(page.locator("#save")).to_be_visible()
+    stops = [tab(), tab()]
+    assert stops == [["Copy text", True], ["Save as PNG", True]]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Copied to the clipboard.")
+    assert page.evaluate("navigator.clipboard.readText()") == "pasted"
+
+
+def test_on_a_telephone(visit: Visit, origin: str) -> None:
+    page = visit(origin, extra_http_headers={"X-API-Key": KEY}, **PHONE)
+    assert page.evaluate(FITS)
+    camera = page.get_by_label("Take a photo")
+    assert camera.get_attribute("capture") == "environment"
+    expect(page.locator("label[for=camera]")).to_be_visible()
+    long_text = "x" * 120 + " https://" + "subdomain." * 12 + "example.org/"
+    camera.set_input_files({"name": "a", "mimeType": "", "buffer": encode_png(qr_picture(long_text))})
+    expect(page.locator(".payload")).to_have_text(long_text)
+    expect(page.locator("#restored")).to_be_visible()
+    assert page.evaluate(FITS)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate(FITS)
+    for button in page.locator("button:visible, .button:visible").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 24
+
+
+def test_no_camera_is_offered_where_a_mouse_is(page: Page) -> None:
+    expect(page.get_by_label("Take a photo")).to_be_hidden()
+
+
+BAD_FILES: Final = [
+    (b"plain text, whatever its name", "Unsupported image format", "The file is not a PNG, JPEG"),
+    (TIFF, "Unsupported image format", "Save the picture as PNG or JPEG"),
+    (PASTED[: len(PASTED) // 2], "Invalid image", "damaged or incomplete"),
+    (b"", "Invalid image", "Request"),
+    (bytes(MOST_BYTES + 1), "Upload too large", f"larger than {MOST_BYTES} bytes"),
+]
+
+
+def test_a_bad_file_is_answered_in_the_services_own_words(page: Page) -> None:
+    problem = page.get_by_role("alert")
+    for data, title, detail in BAD_FILES:
+        choose(page, data)
+        expect(problem.locator("strong")).to_have_text(title)
+        expect(problem).to_contain_text(detail)
+        expect(problem).to_contain_text(re.compile(r"Request [0-9a-f]{32}"))
+        expect(page.locator("#text-title")).to_be_hidden()
+        choose(page, DROPPED)
+        expect(page.locator(".payload")).to_have_text("dropped")
+        expect(problem).to_be_empty()
+
+
+def test_nothing_to_read(page: Page, blank_png: bytes) -> None:
+    choose(page, blank_png)
+    expect(page.get_by_role("status")).to_have_text("No readable code.")
+    expect(page.locator("#no-codes")).to_be_visible()
+    expect(page.locator("#restored-note")).to_have_text("What is shown here does not decode.")
+
+
+def test_the_key_is_asked_for_and_kept_out_of_storage(visit: Visit, origin: str) -> None:
+    page = visit(origin)
+    choose(page, DROPPED)
+    expect(page.get_by_role("alert")).to_contain_text("The service asks for an API key.")
+    field = page.get_by_label("API key")
+    expect(field).to_be_focused()
+    page.keyboard.type("not the right one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("A key has letters, digits and signs only.")
+    field.fill("not-the-right-one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This key was not accepted.")
+    field.fill(KEY)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator(".payload")).to_have_text("dropped")
+    expect(field).to_be_hidden()
+    expect(page.locator("#restored")).to_be_visible()
+    assert KEY not in page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])")
+
+
+def test_a_service_that_hangs_up_on_an_upload_is_asked_why(visit: Visit, origin: str) -> None:
+    page = visit(origin)
+    page.route("**/decode*", lambda route: route.abort("connectionreset"))
+    choose(page, DROPPED)
+    expect(page.get_by_label("API key")).to_be_visible()
