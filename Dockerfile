@@ -1,21 +1,33 @@
-# The image of the service. CPU or CUDA is a matter of which PyTorch is installed: without an argument the package index's
-# own wheel (CUDA on x86-64 Linux), with PIP_EXTRA_INDEX_URL the wheel of the index it names, such as PyTorch's for the CPU:
+# The image of the service: docs/deployment.md says how to run it and how large each layer is.
 #
-#   docker build --build-arg PIP_EXTRA_INDEX_URL=<URL of an index> --tag qrestore .
+#   docker build --build-arg PIP_EXTRA_INDEX_URL=<URL of PyTorch's index of CPU builds> --tag qrestore .
+#   docker build --build-arg VARIANT=cuda --tag qrestore:cuda .
 ARG PYTHON=3.11.15
 
 FROM python:${PYTHON}-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends 'make=4.3-*' \
+    && apt-get install --yes --no-install-recommends 'binutils=2.40-*' 'make=4.3-*' \
     && rm -rf /var/lib/apt/lists/*
+# cpu: no CUDA package gets in, or the build fails. cuda: the ordinary package index's build for x86-64 with its libraries.
+ARG VARIANT=cpu
 ARG PIP_EXTRA_INDEX_URL=""
-ENV PIP_NO_CACHE_DIR=1
+# Of pyproject.toml, separated by commas: otel for traces, onnx for the other backend.
+ARG EXTRAS=""
+# For pip, `no` means --no-compile: bytecode is made below, of what the service imports and no more.
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_NO_COMPILE=no \
+    PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/qrestore
-# Packages before sources, so that this layer, the largest by far, depends on pyproject.toml alone.
+# Packages before sources, so that this layer, the largest by far, depends on these few files alone.
 # The install is editable: the empty packages only mark where the next stage puts the real ones.
 COPY Makefile pyproject.toml ./
+COPY docker/build/pins.txt docker/build/trim.py docker/build/variant.py docker/build/
 RUN mkdir app training && touch README.md LICENSE app/__init__.py training/__init__.py \
-    && make install
+    && python docker/build/variant.py wanted "$VARIANT" >/tmp/torch.txt \
+    && { PIP_CONSTRAINT='docker/build/pins.txt /tmp/torch.txt' make install EXTRAS="$EXTRAS" \
+         || python docker/build/variant.py missed "$VARIANT"; } \
+    && .venv/bin/python docker/build/variant.py found "$VARIANT" \
+    && .venv/bin/python docker/build/trim.py .venv/lib/python*/site-packages
 
 FROM python:${PYTHON}-slim-bookworm
 # At least deb12u1, which closes CVE-2023-40889 and CVE-2023-40890.
@@ -25,15 +37,16 @@ RUN apt-get update \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin qrestore
 WORKDIR /srv/qrestore
 ENV PATH=/srv/qrestore/.venv/bin:$PATH \
-    PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1 \
     QRESTORE_HOST=0.0.0.0 \
     QRESTORE_PORT=8000
 COPY --from=build /srv/qrestore/.venv .venv
-COPY LICENSE README.md ./
+COPY LICENSE ./
 COPY weights weights
 COPY app app
-RUN python -m compileall -q app && qrestore doctor
+# The build fails where anything is missing. What is imported here leaves its bytecode: the root is read-only later on.
+RUN python -m compileall -q app && qrestore doctor && python -c 'import app.main'
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --start-period=60s --interval=15s --timeout=5s --retries=3 \

@@ -1,0 +1,74 @@
+"""Takes from an image's virtual environment what a running service never opens, and prints what that was.
+
+    .venv/bin/python trim.py SITE_PACKAGES
+
+Headers, test suites, type stubs, the C++ test programs in the wheel of torch, pip, and bytecode, which the image makes
+anew for the modules that it imports. The symbol tables of torch's libraries go too (GNU strip, of binutils): they serve
+debuggers only. Other wheels' libraries stay as they are: theirs are stripped, and patching moved sections of some that
+strip would damage.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+_STARTS_WITH_TORCH: Final = "torch_shm_manager"  # torch's import looks for this program
+
+
+def goes(packages: Path) -> Iterator[tuple[str, list[Path]]]:
+    """(what it is, the files and folders) in the order in which they go; none lies in another of the same kind."""
+    torch = packages / "torch"
+    yield "torch's headers, tests and build files", [torch / name for name in ("include", "share", "test")]
+    yield "torch's programs", [path for path in (torch / "bin").glob("*") if path.name != _STARTS_WITH_TORCH]
+    nvidia = packages / "nvidia"
+    yield "CUDA's headers and static libraries", [*nvidia.glob("*/include"), *nvidia.rglob("*.a")]
+    yield "pip", [*packages.glob("pip"), *packages.glob("pip-*.dist-info"), *packages.parents[2].glob("bin/pip*")]
+    yield "test suites", [path for path in _outermost(packages.rglob("tests")) if path.is_dir()]
+    yield "type stubs", list(packages.rglob("*.pyi"))
+    yield "bytecode", list(packages.rglob("__pycache__"))
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of the files of a folder."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(entry.lstat().st_size for entry in path.rglob("*") if not entry.is_dir() or entry.is_symlink())
+    return path.lstat().st_size if path.exists() or path.is_symlink() else 0
+
+
+def trim(packages: Path) -> Iterator[tuple[str, int]]:
+    """(what it was, its bytes) after each kind is gone. Raises CalledProcessError where `strip` fails."""
+    for kind, paths in goes(packages):
+        freed = 0
+        for path in paths:
+            freed += size(path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        yield kind, freed
+    yield (
+        "symbol tables of torch's libraries",
+        sum(_strip(path) for path in (packages / "torch/lib").glob("libtorch*.so")),
+    )
+
+
+def _strip(library: Path) -> int:
+    before = size(library)
+    subprocess.run(["strip", "--strip-unneeded", str(library)], check=True)  # noqa: S603, S607 - of the image
+    return before - size(library)
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    kept: list[Path] = []
+    for path in sorted(paths):
+        if not kept or kept[-1] not in path.parents:
+            kept.append(path)
+    return kept
+
+
+if __name__ == "__main__":
+    for name, freed in trim(Path(sys.argv[1]).resolve()):
+        sys.stdout.write(f"trimmed {freed / 1e6:7.1f} MB: {name}\n")
