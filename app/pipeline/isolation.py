@@ -263,6 +263,7 @@ class Crew:
         self._watch = threading.Thread(target=self._kill_overdue, name="crew-watch", daemon=True)
         self._watch.start()
         self.healthy = True
+        """Whether the last child that was started came to work."""
         try:
             for place in range(size):
                 self._free[place] = self._start()
@@ -281,6 +282,8 @@ class Crew:
             try:
                 result = child.run(job, deadline, self._serve)
             except _ChildGone:
+                if self._closed.is_set():
+                    break
                 timed_out = child.overdue
                 self._replace(child, Restart.TIMEOUT if timed_out else Restart.CRASH)
                 if timed_out or time.monotonic() >= deadline:
@@ -315,23 +318,24 @@ class Crew:
             child.end()
 
     def _start(self) -> _Child:
-        self.healthy = False
+        """A new child at work. Raises WorkerCrashed, and the crew is not healthy until a later one does start."""
         try:
             child = _Child(self._context, self._factory, self._bounds, self._known)
-        except (OSError, EOFError) as exc:
-            raise WorkerCrashed from exc
-        with self._lock:
-            self._children.add(child)
-        try:
-            child.await_start()
-        except _ChildGone as exc:
-            self._discard(child)
+            with self._lock:
+                self._children.add(child)
+            try:
+                child.await_start()
+            except _ChildGone:
+                self._discard(child)
+                raise
+        except (OSError, EOFError, _ChildGone) as exc:
+            self.healthy = False
             raise WorkerCrashed from exc
         self.healthy = True
         return child
 
     def _take(self) -> _Child:
-        """A living child: the one that worked last, whose caches are warm."""
+        """A living child: the one that worked last, whose caches are warm. Raises WorkerCrashed."""
         with self._lock:
             child = self._free.pop()
         try:
