@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
@@ -22,20 +21,14 @@ from packaging.utils import canonicalize_name
 
 from app import __version__
 from app.main import create_app
-from app.metrics import TABLE
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-DASHBOARDS = ROOT / "docker/grafana/provisioning/dashboards"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
 BUILD_STAGE, FINAL_STAGE = re.split(r"(?m)^FROM ", DOCKERFILE)[1:]
-
-# What a histogram or counter adds to its name when it is scraped.
-SAMPLE_SUFFIXES = {"Histogram": ("_bucket", "_count", "_sum"), "Counter": ("",), "Gauge": ("",)}
-SCRAPED = {spec.name + suffix: spec for spec in TABLE for suffix in SAMPLE_SUFFIXES[spec.kind.__name__]}
 
 
 @cache
@@ -50,14 +43,6 @@ def make_dry_run(target: str) -> str:
 
 def named_settings(text: str) -> set[str]:
     return set(re.findall(r"\bQRESTORE_[A-Z_]+", text))
-
-
-def dashboard_queries() -> Iterator[tuple[str, str, str]]:
-    """(panel, expression, legend) of every query of every dashboard."""
-    for path in sorted(DASHBOARDS.glob("*.json")):
-        for panel in json.loads(path.read_text())["panels"]:
-            for target in panel["targets"]:
-                yield panel["title"], target["expr"], target["legendFormat"]
 
 
 def third_party_imports(package: str) -> set[str]:
@@ -99,7 +84,10 @@ class TestProject:
 
 
 class TestMakefile:
-    TARGETS = ("clean", "doctor", "evaluate", "format", "help", "lint", "openapi", "serve", "test", "train")
+    TARGETS = (
+        *("clean", "doctor", "evaluate", "format", "fuzz", "help", "lint", "load", "openapi", "serve", "soak"),
+        *("system-test", "test", "train"),
+    )
 
     @pytest.mark.parametrize("target", TARGETS)
     def test_target_is_listed_by_help(self, target: str) -> None:
@@ -118,7 +106,8 @@ class TestMakefile:
     def test_continuous_integration_is_make_test(self) -> None:
         script = ROOT / ".ci/run"
         assert os.access(script, os.X_OK)
-        assert "make test" in script.read_text()
+        for target in ("make system-test", "make test"):
+            assert target in script.read_text()
 
     def test_hooks_call_make(self) -> None:
         (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
@@ -189,43 +178,3 @@ class TestCompose:
     @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
     def test_watched_paths_are_served(self, path: str) -> None:
         assert TestClient(create_app(Settings())).get(path).status_code != 404
-
-
-class TestMonitoring:
-    def test_prometheus_scrapes_the_service(self) -> None:
-        config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-        jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-        (target,) = jobs["qrestore"]["static_configs"][0]["targets"]
-        host, _, port = target.partition(":")
-        assert SERVICES[host]["ports"][0].endswith(f":{port}")
-        assert f"/{jobs['qrestore']['metrics_path'].strip('/')}" == "/metrics"
-
-    def test_grafana_asks_the_composed_prometheus(self) -> None:
-        path = ROOT / "docker/grafana/provisioning/datasources/prometheus.yml"
-        (source,) = yaml.safe_load(path.read_text())["datasources"]
-        host, port = source["url"].removeprefix("http://").split(":")
-        assert SERVICES[host]["ports"][0].endswith(f":{port}")
-
-    def test_dashboards_use_the_provisioned_datasource(self) -> None:
-        path = ROOT / "docker/grafana/provisioning/datasources/prometheus.yml"
-        uid = yaml.safe_load(path.read_text())["datasources"][0]["uid"]
-        text = "".join(path.read_text() for path in DASHBOARDS.glob("*.json"))
-        assert set(re.findall(r'"datasource": \{\s*"type": "prometheus",\s*"uid": "([^"]+)"', text)) == {uid}
-
-    @pytest.mark.parametrize(
-        ("expression", "legend"),
-        [pytest.param(query, legend, id=f"{panel}: {legend}") for panel, query, legend in dashboard_queries()],
-    )
-    def test_query_names_real_metrics_and_labels(self, expression: str, legend: str) -> None:
-        (name,) = re.findall(r"\bqrestore_\w+", expression)
-        assert name in SCRAPED
-        labels = {*SCRAPED[name].labels, *(["le"] if name.endswith("_bucket") else [])}
-        grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(",")}
-        assert grouped <= labels
-        assert set(re.findall(r"\{\{\s*(\w+)\s*\}\}", legend)) <= labels
-
-    def test_every_metric_has_a_panel(self) -> None:
-        shown = {
-            SCRAPED[name].name for _, query, _ in dashboard_queries() for name in re.findall(r"\bqrestore_\w+", query)
-        }
-        assert shown == {spec.name for spec in TABLE}
