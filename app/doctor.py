@@ -23,6 +23,7 @@ _MODULES: Final = {
     "cv2": "opencv-python-headless",
     "fastapi": "fastapi",
     "numpy": "numpy",
+    "opentelemetry": "opentelemetry-api",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
     "pydantic_settings": "pydantic-settings",
@@ -50,6 +51,7 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     for module, distribution in _MODULES.items():
         yield _module(module, distribution)
     yield _zbar()
+    yield _children()
     settings = _import("app.settings")
     if isinstance(settings, str):
         yield Check("settings", good=False, found=settings, fix=_reinstall())
@@ -90,6 +92,23 @@ def _zbar() -> Check:
         fix = _for_this_system(debian="apt-get install -y libzbar0", macos="brew install zbar")
         return Check(name, good=False, found="the shared library is not installed", fix=fix)
     return Check(name, good=False, found=wrapper, fix=_pip_install("pyzbar"))
+
+
+def _children() -> Check:
+    """Starts one child process as the service does."""
+    name = "child processes"
+    isolation = _import("app.pipeline.isolation")
+    errors = _import("app.errors")
+    if isinstance(isolation, str) or isinstance(errors, str):
+        return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
+    try:
+        left = isolation.child_freedoms()
+    except errors.WorkerCrashed:
+        fix = "raise the limits of memory and of processes (ulimit -a) until one starts"
+        return Check(name, good=False, found="none can be started", fix=fix)
+    return Check(
+        name, good=True, found=f"start; may still use {', '.join(left)}" if left else "start, and are confined"
+    )
 
 
 def _weights(folder: Path, backend: str) -> Check:

@@ -9,9 +9,12 @@ import os
 import platform
 import resource
 import signal
+import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +70,34 @@ def resident_memory(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def freedoms() -> list[str]:
+    """What the calling process may do of what a confined one may not: open "sockets", write "files", run "programs"."""
+
+    def opens_sockets() -> None:
+        socket.socket().close()
+
+    def writes_files() -> None:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+
+    def runs_programs() -> None:
+        subprocess.run([sys.executable, "-c", ""], check=True)
+
+    return [
+        name
+        for name, act in (("sockets", opens_sockets), ("files", writes_files), ("programs", runs_programs))
+        if _succeeds(act)
+    ]
+
+
+def _succeeds(act: Callable[[], None]) -> bool:
+    try:
+        act()
+    except OSError:
+        return False
+    return True
 
 
 def _instruction(code: int, *, if_so: int = 0, if_not: int = 0, value: int = 0) -> bytes:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from app import errors
 from app.errors import InternalError, ProcessingTimeout, QrestoreError, WorkerCrashed
-from app.pipeline.confining import confine, resident_memory
+from app.pipeline.confining import confine, freedoms, resident_memory
 
 log = logging.getLogger("qrestore.isolation")
 
@@ -278,15 +278,17 @@ class Crew:
         WorkerCrashed when the child died of the job and a second one too; InternalError for anything else.
         """
         for _ in range(_TRIES):
+            if time.monotonic() >= deadline:
+                raise ProcessingTimeout
             child = self._take()
             try:
                 result = child.run(job, deadline, self._serve)
             except _ChildGone:
                 if self._closed.is_set():
                     break
-                timed_out = child.overdue
-                self._replace(child, Restart.TIMEOUT if timed_out else Restart.CRASH)
-                if timed_out or time.monotonic() >= deadline:
+                overdue = child.overdue
+                self._replace(child, Restart.TIMEOUT if overdue else Restart.CRASH)
+                if overdue:
                     raise ProcessingTimeout from None
             except InternalError:
                 self._replace(child, Restart.CRASH)
@@ -374,3 +376,21 @@ class Crew:
             with self._lock:
                 for child in self._children:
                     child.kill_if_overdue(now)
+
+
+def child_freedoms() -> list[str]:
+    """What children may do here and should not, by `confining.freedoms`. Raises WorkerCrashed where none starts."""
+    crew = Crew(_telling_freedoms, _no_networks, size=1, bounds=Bounds())
+    try:
+        told: list[str] = crew.run(None, time.monotonic() + _START_SECONDS)
+    finally:
+        crew.close()
+    return told
+
+
+def _telling_freedoms(_: Ask) -> Handler:
+    return lambda _: freedoms()
+
+
+def _no_networks(name: str, _: Arrays) -> NDArray[np.float32]:
+    raise KeyError(name)

@@ -4,15 +4,18 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp, Message
 
+from app.limits import SECURITY_HEADERS
 from app.main import create_app
 from app.pipeline.jobs import Pipeline
 from app.schemas import Problem
+from app.service import Service
 from app.settings import Settings
 from tests.api.fakes import FakeLadder, symbol
 
@@ -195,3 +198,35 @@ class TestLife:
         assert client.get("/version").json()["name"] == "qrestore"
         assert client.get("/models").json() == {"device": "cpu", "models": []}
         assert client.get("/docs").status_code == 200
+
+
+def test_a_worker_or_a_batch_thread_that_ended_is_not_ready(start: Callable[..., TestClient], blank_png: bytes) -> None:
+    client = start(FakeLadder())
+    service = service_of_client(client)
+    assert client.get("/readyz").status_code == 200
+    assert service.loaded is not None
+    service.loaded = replace(service.loaded, healthy=lambda: False)
+    assert client.get("/readyz").status_code == 503
+    assert client.post("/decode", files={"file": blank_png}).status_code == 503
+    assert sample(client, "qrestore_ready") == 0
+    service.loaded = replace(service.loaded, healthy=lambda: True)
+    assert sample(client, "qrestore_ready") == 1
+    service.draining = True
+    assert client.get("/readyz").json()["detail"] == "The service is shutting down."
+    assert client.get("/livez").status_code == 200
+
+
+def test_every_answer_has_the_security_headers(client: TestClient, blank_png: bytes) -> None:
+    answers = [client.get("/livez"), client.get("/nowhere"), client.post("/decode", files={"file": blank_png})]
+    for answer in answers:
+        assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    page = client.get("/")
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" not in client.get("/docs").headers
+
+
+def service_of_client(client: TestClient) -> Service:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    assert isinstance(service, Service)
+    return service

@@ -98,6 +98,7 @@ class TestDoctor:
         output = capsys.readouterr().out
         assert "MISSING" not in output
         assert "lenet" in output
+        assert "child processes: start, and are confined" in output
 
     def test_missing_weights(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["doctor", "--weights", str(tmp_path), "--port", "0"]) == 1

@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from app.pipeline.confining import resident_memory, seccomp_program
+from app.pipeline.confining import freedoms, resident_memory, seccomp_program
+from app.pipeline.isolation import child_freedoms
 
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7
@@ -53,6 +54,15 @@ def test_calls_under_other_numbers_are_no_way_round() -> None:
 
 def test_machines_that_are_not_known_have_no_filter() -> None:
     assert seccomp_program("z80") is None
+
+
+def test_what_is_not_confined_is_free() -> None:
+    assert freedoms() == ["sockets", "files", "programs"]
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="other systems have no such filter")
+def test_children_are_not() -> None:
+    assert child_freedoms() == []
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="memory is read from /proc")
