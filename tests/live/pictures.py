@@ -29,8 +29,9 @@ def ihdr(width: int, height: int, *, depth: int = 8, colour: int = GREY) -> Chun
 
 
 def idat(pixels: NDArray[np.generic]) -> Chunk:
-    """Unfiltered rows of samples, already in the file's byte order."""
-    return b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels), 6)
+    """Unfiltered rows of samples."""
+    stored = pixels.astype(pixels.dtype.newbyteorder(">"))
+    return b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in stored), 6)
 
 
 IEND: Final = (b"IEND", b"")
@@ -102,36 +103,78 @@ def _huffman(kind: int, symbols: bytes) -> bytes:
     return segment(0xC4, bytes([kind]) + bytes([0, 0, 0, len(symbols)]) + bytes(12) + symbols)
 
 
+class _Steps:
+    """The first coefficients of one component's blocks, each coded as its step from the one before."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def put(self, bits: _Bits, level: int) -> None:
+        """`level`, -128 to 127, of a uniform block: its coefficient is eight times that, and so is the unit."""
+        step, self._last = level - self._last, level
+        size = abs(step).bit_length()
+        bits.put(size, 4)
+        bits.put(step if step >= 0 else step + (1 << size) - 1, size)
+
+
+_SIZES: Final = bytes(range(12))
+_UNITS: Final = segment(0xDB, b"\0" + bytes([_BLOCK] * 64))
+
+
+def _levels(picture: GreyImage) -> list[int]:
+    return [int(level) - 128 for level in picture[::_BLOCK, ::_BLOCK].ravel()]
+
+
+def _jpeg_frame(marker: int, picture: GreyImage, components: int) -> bytes:
+    height, width = picture.shape
+    named = b"".join(bytes([number + 1, 0x11, 0]) for number in range(components))
+    return segment(marker, struct.pack(">BHHB", 8, height, width, components) + named)
+
+
 def many_scans_jpeg(picture: GreyImage, scans: int) -> bytes:
     """A progressive JPEG of a picture of uniform 8 x 8 blocks, followed by `scans` that each visit every block and
     change none: a decoder's work is scans x blocks, though one scan takes a few dozen bytes."""
-    height, width = picture.shape
-    means = picture[::_BLOCK, ::_BLOCK].astype(int) - 128
-    categories, runs = bytes(range(12)), bytes(run << 4 for run in range(15))
-    steps = _Bits()
-    last = 0
-    for level in means.ravel():  # the coefficient of a uniform block is eight times its level, and the step is 8
-        step, last = int(level) - last, int(level)
-        size = abs(step).bit_length()
-        steps.put(size, 4)
-        steps.put(step if step >= 0 else step + (1 << size) - 1, size)
-    empty, left = _Bits(), means.size
+    first, steps, levels = _Bits(), _Steps(), _levels(picture)
+    for level in levels:
+        steps.put(first, level)
+    empty, left = _Bits(), len(levels)
     while left:  # "the next 2^n + k blocks have nothing more"
         run = min(left, _LONGEST_RUN)
         exponent = run.bit_length() - 1
         empty.put(exponent, 4)
         empty.put(run - (1 << exponent), exponent)
         left -= run
-    frame = struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0"
     return b"".join(
         (
             b"\xff\xd8",
-            segment(0xDB, b"\0" + bytes([_BLOCK] * 64)),
-            segment(0xC2, frame),
-            _huffman(0x00, categories),
-            _huffman(0x10, runs),
-            segment(0xDA, b"\x01\x01\x00\x00\x00\x00") + steps.done(),
+            _UNITS,
+            _jpeg_frame(0xC2, picture, 1),
+            _huffman(0x00, _SIZES),
+            _huffman(0x10, bytes(run << 4 for run in range(15))),
+            segment(0xDA, b"\x01\x01\x00\x00\x00\x00") + first.done(),
             (segment(0xDA, b"\x01\x01\x00\x01\x3f\x00") + empty.done()) * scans,
+            b"\xff\xd9",
+        )
+    )
+
+
+def cmyk_jpeg(picture: GreyImage) -> bytes:
+    """A picture of uniform 8 x 8 blocks as Adobe's programs print it: inverted, and all of it in black ink."""
+    bits, steps = _Bits(), [_Steps() for _ in range(4)]
+    for level in _levels(picture):
+        for component, component_steps in enumerate(steps):
+            component_steps.put(bits, level if component == 3 else 127)
+            bits.put(0, 4)  # nothing more in this block
+    chosen = b"".join(bytes([number + 1, 0]) for number in range(4))
+    return b"".join(
+        (
+            b"\xff\xd8",
+            segment(0xEE, b"Adobe\0\x64\0\0\0\0\0"),
+            _UNITS,
+            _jpeg_frame(0xC0, picture, 4),
+            _huffman(0x00, _SIZES),
+            _huffman(0x10, b"\0"),
+            segment(0xDA, b"\x04" + chosen + b"\x00\x3f\x00") + bits.done(),
             b"\xff\xd9",
         )
     )

@@ -46,6 +46,9 @@ class Answer:
     body: bytes
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"{self.status} {self.headers.get('content-type')} {self.body[:300]!r}"
+
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -126,6 +129,9 @@ class Server:
     def upload(self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0) -> Answer:
         return self.send(upload(data, *headers, query=query), timeout=timeout)
 
+    def restore(self, data: bytes, *, timeout: float = 60.0) -> Answer:
+        return self.send(upload(data, path=b"/restore"), timeout=timeout)
+
     def get(self, path: str) -> Answer:
         return self.send(request(line=b"GET " + path.encode(), kind=b""))
 
@@ -134,6 +140,13 @@ class Server:
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in self.get("/metrics").body.decode().splitlines() if re.match(rf"{name}[{{ ]", line)]
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in wanted))
+
+    def await_ready(self) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while self.get("/readyz").status != 200:
+            if time.monotonic() > until:
+                raise RuntimeError("the service does not become ready:\n" + self.log_text())
+            time.sleep(0.05)
 
     def assert_well(self) -> None:
         """The very process that was started is alive, and reads the next picture."""
@@ -188,16 +201,17 @@ def resident(pid: int) -> int:
 
 @contextmanager
 def running(
-    *arguments: str, entry: Sequence[str] = SERVE, weights: Path | None = None, **settings: object
+    *arguments: str, entry: Sequence[str] = SERVE, folder: Path | None = None, ready: bool = True, **settings: object
 ) -> Iterator[Server]:
-    """A service under these settings (`max_pixels=...` is QRESTORE_MAX_PIXELS), listening once this yields.
+    """A service under these settings (`max_pixels=...` is QRESTORE_MAX_PIXELS), ready once this yields, or only
+    listening. `folder` is where it may put temporary files.
 
     Raises RuntimeError with what it wrote where it does not start.
     """
-    environment = os.environ | {f"QRESTORE_{name.upper()}": str(value) for name, value in settings.items()}
-    environment |= {"QRESTORE_DEVICE": "cpu", "QRESTORE_TORCH_THREADS": "1"}
-    if weights is not None:
-        environment["QRESTORE_WEIGHTS"] = str(weights)
+    chosen = {"device": "cpu", "torch_threads": 1} | settings
+    environment = os.environ | {f"QRESTORE_{name.upper()}": str(value) for name, value in chosen.items()}
+    if folder is not None:
+        environment["TMPDIR"] = str(folder)
     process = subprocess.Popen(
         [sys.executable, *entry, *arguments], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )
@@ -208,6 +222,8 @@ def running(
     try:
         if not listening.wait(_START_SECONDS) or not server.port:
             raise RuntimeError("the service does not start:\n" + server.log_text())
+        if ready:
+            server.await_ready()
         yield server
     finally:
         stop(server)
