@@ -73,8 +73,14 @@ OVERVIEW: Final = (
 TRAFFIC: Final = (
     Panel(
         "Requests by endpoint and status",
-        "Answers a second. 429 is a refusal for want of room, other 4xx the client's to mend, 5xx the service's.",
-        (Query(total(rate(ANSWERS), "endpoint", "status"), "{{endpoint}} {{status}}"),),
+        "Answers a second, but for health checks and scrapes. "
+        "429 is a refusal for want of room, other 4xx the client's to mend, 5xx the service's.",
+        (
+            Query(
+                total(rate(ANSWERS, 'endpoint!~"/livez|/readyz|/metrics"'), "endpoint", "status"),
+                "{{endpoint}} {{status}}",
+            ),
+        ),
         "reqps", 12, stacked=True,
     ),
     Panel(
@@ -217,7 +223,7 @@ NETWORKS: Final = (
                 f"{total(rate('qrestore_inference_batch_size_count'), 'network')}",
                 "mean {{network}}",
             ),
-            Query(quantile(0.95, "qrestore_inference_batch_size", "network"), "p95 {{network}}"),
+            Query(f"clamp_min({quantile(0.95, 'qrestore_inference_batch_size', 'network')}, 1)", "p95 {{network}}"),
         ),
         "short", 8, 9,
     ),
@@ -267,7 +273,7 @@ PROCESSES: Final = (
         "Child restarts by reason",
         "Workers replaced: crashed, killed at the deadline, or recycled as a matter of routine.",
         (Query(total(increase("qrestore_child_restarts_total"), "reason"), "{{reason}}"),),
-        "short", 8, bars=True, stacked=True,
+        "short", 6, bars=True, stacked=True,
     ),
     Panel(
         "Memory",
@@ -278,34 +284,31 @@ PROCESSES: Final = (
             Query(total(series("qrestore_child_memory_bytes"), "instance"), "children {{instance}}"),
             Query("qrestore:memory_limit:bytes", "limit"),
         ),
-        "bytes", 8, stacked=True, overrides=(dashed("limit"),),
+        "bytes", 6, stacked=True, overrides=(dashed("limit"),),
     ),
     Panel(
         "Processor time of the server",
         "Seconds a second of HTTP and inference; the children's work is not in it (see Work by stage).",
         (Query(total(rate("process_cpu_seconds_total"), "instance"), "{{instance}}"),),
-        "short", 8,
+        "short", 6,
     ),
     Panel(
         "Open files of the server",
-        "A number that only grows is a leak; dashed: the limit.",
-        (
-            Query(total(series("process_open_fds"), "instance"), "{{instance}}"),
-            Query(f"min({series('process_max_fds')})", "limit"),
-        ),
-        "short", 8, overrides=(dashed("limit"),),
+        "Sockets and files. A number that only grows is a leak.",
+        (Query(total(series("process_open_fds"), "instance"), "{{instance}}"),),
+        "short", 6,
     ),
     Panel(
         "Uptime",
         "Since the server's start; a server that restarts by itself raises QrestoreServerRestarts.",
         (Query(f"time() - {series('process_start_time_seconds')}", "{{instance}}"),),
-        "s", 8, kind="stat", steps=(("blue", None),), options={"textMode": "value_and_name"},
+        "s", 8, 5, "stat", steps=(("blue", None),), options={"textMode": "value_and_name"},
     ),
     Panel(
         "Build",
         "What runs where.",
         (Query(series("qrestore_build_info")),),
-        "none", 8, kind="table",
+        "none", 16, 5, "table",
     ),
 )  # fmt: skip
 

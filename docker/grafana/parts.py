@@ -77,7 +77,7 @@ class Panel:
             "targets": [self._target(index, query) for index, query in enumerate(self.queries)],
         }
         if self.kind == "table":
-            made["transformations"] = [{"id": "organize", "options": {"excludeByName": HIDDEN, "indexByName": {}}}]
+            made["transformations"] = [{"id": "organize", "options": {"excludeByName": HIDDEN, "indexByName": ORDER}}]
         return made
 
     def _defaults(self) -> dict[str, Any]:
@@ -145,6 +145,7 @@ SHAPES: Final[dict[str, dict[str, Any]]] = {
     },
     "table": {"showHeader": True},
 }
+ORDER: Final = {name: place for place, name in enumerate(("name", "architecture", "parameters", "device"))}
 HIDDEN: Final = dict.fromkeys(("Time", "Value", "__name__", "job"), True)
 
 

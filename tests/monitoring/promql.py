@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import promql_parser as promql
 
+LABEL = re.compile(r"\{\{(\w+)\}\}")
 COMPARISON = r">|<|>=|<=|==|!="
 SET_OPERATION = r"and|or|unless"
 
@@ -12,6 +13,11 @@ SET_OPERATION = r"and|or|unless"
 def substituted(expression: str, values: Mapping[str, str]) -> str:
     """The expression with Grafana's variables replaced. Raises KeyError for one that has no value."""
     return re.sub(r"\$\{?(\w+)\}?", lambda match: values[match[1]], expression)
+
+
+def named(legend: str, labels: Mapping[str, str]) -> str:
+    """A legend with its labels filled in. Raises KeyError for one that the series has not."""
+    return LABEL.sub(lambda match: labels[match[1]], legend)
 
 
 def selectors(expression: str) -> list[promql.VectorSelector]:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -23,8 +23,9 @@ from tests.monitoring.files import CONFIG, PROMETHEUS, ROOT
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 20.0
+_PAUSE_SECONDS: Final = 0.2  # of a client that was refused
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
         )
     try:
         with httpx.Client(base_url=f"http://{own}", timeout=10) as client:
-            if not _answers(client, process):
+            if not _answers(client, "/-/ready", lambda: process.poll() is None):
                 raise RuntimeError(f"Prometheus does not start:\n{log.read_text()}")
             yield Prometheus(client)
     finally:
@@ -103,11 +104,19 @@ def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
             process.wait(_STOP_SECONDS)
 
 
-def _answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> bool:
+def wait_until_ready(address: str) -> None:
+    """Raises RuntimeError where the service at this address does not become ready."""
+    with httpx.Client(base_url=f"http://{address}", timeout=10) as client:
+        if not _answers(client, "/readyz"):
+            raise RuntimeError("the service does not become ready")
+
+
+def _answers(client: httpx.Client, path: str, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Whether 200 comes in time."""
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and alive():
         try:
-            if client.get("/-/ready").status_code == 200:
+            if client.get(path).status_code == 200:
                 return True
         except httpx.TransportError:
             pass
@@ -123,7 +132,7 @@ class Call:
     files: dict[str, tuple[str, bytes]] | None
 
 
-def _upload(path: str, data: bytes) -> Call:
+def upload(path: str, data: bytes) -> Call:
     return Call(path, {"file": ("picture", data)})
 
 
@@ -134,17 +143,17 @@ def mixture() -> list[Call]:
     blurred = encode_png(np.asarray(cv2.GaussianBlur(qr_picture("blurred", scale=8), (0, 0), 9), np.uint8))
     nothing = encode_png(np.full((48, 64), 255, np.uint8))
     return [
-        _upload("/decode", clean),
-        _upload("/decode", label),
-        _upload("/decode", clean),
-        _upload("/decode", nothing),
-        _upload("/restore?network=lenet", label),
-        _upload("/decode", clean),
-        _upload("/decode", b"plain text in a file named .png"),
-        _upload("/decode", clean[: len(clean) // 2]),
-        _upload("/restore", blurred),
-        _upload("/restore?network=eg-restormer-small", label),
-        _upload("/restore?scale=4&network=srresnet-x4", clean),
+        upload("/decode", clean),
+        upload("/decode", label),
+        upload("/decode", clean),
+        upload("/decode", nothing),
+        upload("/restore?network=lenet", label),
+        upload("/decode", clean),
+        upload("/decode", b"plain text in a file named .png"),
+        upload("/decode", clean[: len(clean) // 2]),
+        upload("/restore", blurred),
+        upload("/restore?network=eg-restormer-small", label),
+        upload("/restore?scale=4&network=srresnet-x4", clean),
         Call("/decode", None),
         Call("/no-such-path", None),
     ]
@@ -176,11 +185,16 @@ class Load:
             for call in cycle(calls):
                 if self._stopping.is_set():
                     return
-                try:
-                    client.post(call.path, files=call.files)
-                except httpx.TransportError:
-                    if not self._stopping.wait(0.2):
-                        continue
+                if self._status(client, call) in {0, 429, 503}:
+                    self._stopping.wait(_PAUSE_SECONDS)
+
+    @staticmethod
+    def _status(client: httpx.Client, call: Call) -> int:
+        """0 where there is no answer."""
+        try:
+            return client.post(call.path, files=call.files).status_code
+        except httpx.TransportError:
+            return 0
 
 
 def burst(address: str, call: Call, count: int) -> list[int]:

@@ -23,7 +23,6 @@ ALERTS = files.alerts()
 OF_OTHERS = {
     "ALERTS": {"alertname", "alertstate"},
     "process_cpu_seconds_total": set[str](),
-    "process_max_fds": set[str](),
     "process_open_fds": set[str](),
     "process_resident_memory_bytes": set[str](),
     "process_start_time_seconds": set[str](),
@@ -74,7 +73,7 @@ EXPRESSIONS = [
 def test_names_and_labels_are_real(expression: str, legend: str) -> None:
     known = set().union(*(labels_of(selector.name) for selector in promql.selectors(expression)))
     assert promql.named_labels(expression) <= known
-    assert set(re.findall(r"\{\{\s*(\w+)\s*\}\}", legend)) <= known
+    assert set(promql.LABEL.findall(legend)) <= known
     for selector in promql.selectors(expression):
         assert {matcher.name for matcher in selector.matchers.matchers} <= labels_of(selector.name)
 
@@ -118,6 +117,11 @@ class TestDashboard:
         title, overview = next(iter(files.rows().items()))
         assert title == "Overview"
         assert {panel["type"] for panel in overview} == {"stat"}
+
+    def test_picture_shows_these_panels(self) -> None:
+        """The picture was drawn of the panels that there are: its own description lists them."""
+        titles = "; ".join(panel["title"] for panel in files.panels())
+        assert b"tEXtDescription\0" + titles.encode("latin-1") in (ROOT / "docs/dashboard.png").read_bytes()
 
     def test_overridden_series_are_there(self) -> None:
         for panel in files.panels():

@@ -14,7 +14,7 @@ import pytest
 from tests.live.servers import running
 from tests.monitoring import files, promql
 from tests.monitoring.files import CONFIG, PROMETHEUS, Query
-from tests.monitoring.stack import MISSING, Load, Prometheus, burst, free_port, mixture, prometheus
+from tests.monitoring.stack import MISSING, Load, Prometheus, burst, free_port, mixture, prometheus, wait_until_ready
 
 T = TypeVar("T")
 
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"apt-get install prometheus: there is no {' and no '.join(MISSING)}"
 )
 
-LABEL = re.compile(r"\{\{(\w+)\}\}")
-PATIENCE = 30.0
+PATIENCE = 45.0
 """Seconds after which every series must have data."""
 
 
@@ -51,13 +50,10 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     calls = mixture()
     with running(workers=2, queue=2) as server:
         address = f"127.0.0.1:{server.port}"
+        wait_until_ready(address)
         with prometheus(tmp_path_factory.mktemp("prometheus"), address) as asked, Load(address, calls, clients=3):
             assert any(429 in burst(address, calls[0], 16) for _ in range(10))
             yield Scraped(asked, address, began=time.monotonic())
-
-
-def named(legend: str, labels: dict[str, str]) -> str:
-    return LABEL.sub(lambda match: labels[match[1]], legend)
 
 
 def promtool(*arguments: str | Path) -> str:
@@ -85,7 +81,7 @@ def test_dashboard_query_returns_data(scraped: Scraped, query: Query) -> None:
     expression = scraped.parsed(query)
     series = scraped.eventually(lambda: scraped.prometheus.now(expression))
     assert series
-    assert all(all(labels.get(label) for label in LABEL.findall(query.legend)) for labels, _ in series)
+    assert all(all(labels.get(label) for label in promql.LABEL.findall(query.legend)) for labels, _ in series)
 
 
 PLOTTED = [panel for panel in files.panels() if panel["type"] == "timeseries"]
@@ -95,7 +91,9 @@ PLOTTED = [panel for panel in files.panels() if panel["type"] == "timeseries"]
 def test_legends_tell_the_series_apart(scraped: Scraped, panel: dict[str, object]) -> None:
     queries = [query for query in files.queries() if query.panel == panel["title"]]
     found = [scraped.eventually(partial(scraped.prometheus.now, scraped.parsed(query))) for query in queries]
-    shown = [named(query.legend, labels) for query, series in zip(queries, found, strict=True) for labels, _ in series]
+    shown = [
+        promql.named(query.legend, labels) for query, series in zip(queries, found, strict=True) for labels, _ in series
+    ]
     assert all(shown)
     assert len(set(shown)) == len(shown)
 
