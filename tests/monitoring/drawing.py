@@ -180,8 +180,10 @@ class _Frame:
         top = max(axes.get_ylim()[1], 1e-6)
         axes.set_ylim(0, defaults.get("max", top) * 1.02)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: formatted(value, unit)))
-        binary = unit == "bytes"
-        axes.yaxis.set_major_locator(FixedLocator(_binary_ticks(axes.get_ylim()[1])) if binary else MaxNLocator(4))
+        if unit == "bytes":
+            axes.yaxis.set_major_locator(FixedLocator(_binary_ticks(axes.get_ylim()[1])))
+        else:
+            axes.yaxis.set_major_locator(MultipleLocator(0.25) if unit == "percentunit" else MaxNLocator(4))
         _in_seconds(axes, lines)
         axes.grid(visible=True, color="#e4e5e6", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -216,8 +218,8 @@ class _Frame:
         self._title(panel)
         _, _, width, _ = self._box
         options = panel["transformations"][0]["options"]
-        names = [name for name in lines[0].labels if name not in options["excludeByName"]]
-        names.sort(key=lambda name: options["indexByName"].get(name, len(names)))
+        shown = [name for name in lines[0].labels if name not in options["excludeByName"]]
+        names = sorted(shown, key=lambda name: options["indexByName"].get(name, len(shown)))
         for column, name in enumerate(names):
             x = 0.1 + column * (width - 0.2) / len(names)
             self._text(x, 0.36, name, fontsize=8, color=COLOURS["blue"])

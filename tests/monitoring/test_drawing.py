@@ -62,6 +62,13 @@ def test_every_panel_is_drawn_with_its_values() -> None:
     )
 
 
+def test_columns_of_a_table_stand_in_their_order() -> None:
+    panel = next(panel for panel in files.panels() if panel["title"] == "Networks loaded")
+    labels = {"__name__": "x", "architecture": "LENet", "instance": "here", "job": "x", "name": "lenet"}
+    figure = draw([panel], lambda _: [Line("", labels, TIMES, TIMES)])
+    assert words(figure) == ["Networks loaded", "name", "lenet", "architecture", "LENet", "instance", "here"]
+
+
 def test_buckets_stand_alone() -> None:
     """Cumulative counts of 4 and 5 are 4 and 1."""
     panel = next(panel for panel in files.panels() if panel["type"] == "bargauge")
