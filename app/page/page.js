@@ -183,6 +183,7 @@ function showCodes(answer) {
   decoded = answer.codes;
   $("codes").replaceChildren(...decoded.map((code, index) => codeCard(code, index, decoded.length > 1)));
   $("no-codes").hidden = decoded.length > 0;
+  $("how-title").textContent = decoded.length ? "How it was read" : "What was tried";
   const total = answer.trace.reduce((sum, stage) => sum + stage.seconds, 0);
   const longest = Math.max(...answer.trace.map((stage) => stage.seconds), 1e-9);
   $("trace").replaceChildren(...answer.trace.map((stage) => {
@@ -237,7 +238,6 @@ function words(error) {
   if (status === 401 && apiKey) sentences.push("This key was not accepted.");
   else if (status in ADVICE) sentences.push(ADVICE[status]);
   if (wait) sentences.push(wait);
-  if (problem.request_id) sentences.push(`Request ${problem.request_id}`);
   return [problem.title || "Refused", ...new Set(sentences)];
 }
 
@@ -245,6 +245,7 @@ function showProblem(error) {
   const [title, ...sentences] = words(error);
   const note = make("div", { class: "note bad" }, make("strong", {}, title));
   note.append(...sentences.map((sentence) => make("p", {}, ...written(sentence))));
+  if (error.problem?.request_id) note.append(make("p", { class: "hint" }, `Request ${error.problem.request_id}`));
   $("problem").replaceChildren(note);
   const unauthorised = error.status === 401;
   $("key-form").hidden = !unauthorised;
@@ -274,11 +275,15 @@ async function post(path, signal) {
   }
 }
 
-async function restore(signal) {
+function clearRestored(note) {
   URL.revokeObjectURL(restoredUrl);
   for (const id of ["restored", "save", "restore-again"]) $(id).hidden = true;
   $("restored-by").textContent = "";
-  $("restored-note").textContent = "Restoring…";
+  $("restored-note").textContent = note;
+}
+
+async function restore(signal) {
+  clearRestored("Restoring…");
   try {
     const answer = await post("restore", signal);
     if (!signal.aborted) showRestored(answer);
@@ -294,6 +299,7 @@ async function read() {
   running = new AbortController();
   const { signal } = running;
   for (const id of ["codes", "outlines", "badges", "problem"]) $(id).replaceChildren();
+  clearRestored("");
   $("key-form").hidden = $("no-codes").hidden = true;
   $("result").hidden = false;
   $("result").className = "result working";
