@@ -6,10 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidConfiguration, Unauthorized
+from app.limits import Body, last_answer
 from app.problems import problem_response
 
 HEADER: Final = "X-API-Key"
@@ -42,13 +43,16 @@ class ApiKeys:
     A key comes in X-API-Key or as a bearer token. Its hash is compared with that of every key, each in constant time.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, *, keys: Iterable[str], discard: int) -> None:
+        """``discard``: bytes of a refused body that are thrown away, so that the client comes to read the answer."""
         self._app = app
+        self._discard = discard
         self._known = [_digest(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _is_locked(scope["path"]) and not self._knows(Headers(scope=scope)):
-            await problem_response(scope, Unauthorized())(scope, receive, _closing(send))
+            answer = last_answer(Body(receive, scope["state"]["deadline"]), send, discard=self._discard)
+            await problem_response(scope, Unauthorized())(scope, receive, answer)
         else:
             await self._app(scope, receive, send)
 
@@ -67,14 +71,3 @@ def _is_locked(path: str) -> bool:
 
 def _digest(key: str) -> bytes:
     return sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _closing(send: Send) -> Send:
-    """A `send` after which the connection is closed: the body that may still come is nobody's."""
-
-    async def send_closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["Connection"] = "close"
-        await send(message)
-
-    return send_closing

@@ -96,7 +96,7 @@ class RequestContext:
             log.log(level, "answered", extra={**told, "seconds": round(seconds, 6), "problem": category})
 
 
-class _Body:
+class Body:
     """One request's body as it comes in: how much has come, whether that was all, and whether it came too late."""
 
     def __init__(self, receive: Receive, deadline: float) -> None:
@@ -160,14 +160,15 @@ class UploadLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, scope["state"]["deadline"])
+        body = Body(receive, scope["state"]["deadline"])
         try:
             self._admit(Headers(scope=scope))
             with contextlib.ExitStack() as uploading:
                 uploading.enter_context(self._admission.upload())
                 await self._attend(body, uploading, scope, send)
         except QrestoreError as refusal:
-            await problem_response(scope, refusal)(scope, receive, self._last_answer(body, send))
+            answer = last_answer(body, send, discard=self._max_bytes)
+            await problem_response(scope, refusal)(scope, receive, answer)
 
     def _admit(self, headers: Headers) -> None:
         lengths = headers.getlist("Content-Length") or ["0"]
@@ -177,9 +178,9 @@ class UploadLimit:
             raise self._refusal()
         self._admission.check()
 
-    async def _attend(self, body: _Body, uploading: contextlib.ExitStack, scope: Scope, send: Send) -> None:
+    async def _attend(self, body: Body, uploading: contextlib.ExitStack, scope: Scope, send: Send) -> None:
         """Runs the application on the body, and cancels it if the client leaves before it is answered."""
-        last_answer = self._last_answer(body, send)
+        refusing = last_answer(body, send, discard=self._max_bytes)
         answered = False
 
         async def receive_counted() -> Message:
@@ -195,7 +196,7 @@ class UploadLimit:
             answered = True
             if body.late and message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["Connection"] = "close"
-            await (last_answer if body.received > self._max_bytes else send)(message)
+            await (refusing if body.received > self._max_bytes else send)(message)
 
         answering = asyncio.ensure_future(_run(self._app, scope, receive_counted, send_counted))
         leaving = asyncio.ensure_future(body.hung_up())
@@ -213,21 +214,23 @@ class UploadLimit:
     def _refusal(self) -> UploadTooLarge:
         return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
 
-    def _last_answer(self, body: _Body, send: Send) -> Send:
-        """A `send` that has the connection closed, after the answer is out and the rest of the body thrown away."""
 
-        async def send_then_discard(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Connection"] = "close"
-                await send(message)
-            elif message.get("more_body", False):
-                await send(message)
-            else:
-                await send({**message, "more_body": True})
-                await body.discard(self._max_bytes)
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+def last_answer(body: Body, send: Send, *, discard: int) -> Send:
+    """A `send` that has the connection closed, after the answer is out and up to so many bytes of the body, those that
+    still come, are thrown away."""
 
-        return send_then_discard
+    async def send_then_discard(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+        elif message.get("more_body", False):
+            await send(message)
+        else:
+            await send({**message, "more_body": True})
+            await body.discard(discard)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_then_discard
 
 
 async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

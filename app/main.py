@@ -104,7 +104,7 @@ def _application(
     problems.install(app)
     app.add_middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission)
     if settings.api_keys_file is not None:
-        app.add_middleware(ApiKeys, keys=load_keys(settings.api_keys_file))
+        app.add_middleware(ApiKeys, keys=load_keys(settings.api_keys_file), discard=settings.max_upload_bytes)
     app.add_middleware(RequestContext, metrics=service.metrics, seconds=settings.request_seconds)
     app.add_middleware(PlainStartupFailure)
     app.include_router(decode.router)
