@@ -24,6 +24,8 @@ from training.sets import SETS, VALIDATION, samples
 WINDOW: Final = 10
 """Seconds that a rate is taken over."""
 STEP: Final = 1.0
+PATHS: Final = ("/decode", "/restore?network=lenet", "/decode", "/restore", "/restore?network=eg-restormer-small")
+"""What the pictures are sent to in turn; naming a network has it decide, and its score be taken."""
 
 
 def main() -> None:
@@ -57,8 +59,7 @@ def pictures() -> list[Call]:
     found = []
     for name in SETS:
         for sample in samples(name, start=VALIDATION, count=4):
-            path = "/restore" if len(found) % 6 == 5 else "/decode"
-            found.append(upload(path, encode_png(sample.image)))
+            found.append(upload(PATHS[len(found) % len(PATHS)], encode_png(sample.image)))
     return found
 
 

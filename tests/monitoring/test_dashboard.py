@@ -199,8 +199,9 @@ class TestDeployment:
         host, port = DATASOURCE["url"].removeprefix("http://").split(":")
         assert SERVICES[host]["ports"][0].endswith(f":{port}")
 
-    def test_memory_limit_is_the_container_s(self) -> None:
-        stated = re.fullmatch(r"(\d+)([mg])", SERVICES["qrestore"]["mem_limit"])
+    @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
+    def test_memory_limit_is_the_container_s(self, service: str) -> None:
+        stated = re.fullmatch(r"\$\{MEMORY:-(\d+)([mg])\}", SERVICES[service]["mem_limit"])
         assert stated
         limit = int(stated[1]) * {"m": 1 << 20, "g": 1 << 30}[stated[2]]
         assert RECORDED["qrestore:memory_limit:bytes"] == f"vector({limit})"
