@@ -64,7 +64,7 @@ def shared(crew: Crew, image: bytes) -> int:
 def measured(repeats: int) -> list[tuple[int, float, float]]:
     """(bytes, milliseconds by pipe, milliseconds by shared memory) of each size, the two in turn."""
     resource_tracker.ensure_running()  # before children are: one of their own would need a program
-    crew = Crew(factory, no_networks, size=1, bounds=Bounds(tasks=1 << 30), preload=("tests.load.handover",))
+    crew = Crew(factory, no_networks, size=1, bounds=Bounds(tasks=1 << 30))
     rows = []
     try:
         empty = median(_timed(piped, crew, b"") for _ in range(repeats))
