@@ -1,12 +1,17 @@
-"""One service that every ordinary row of the list is sent to, one after the other."""
+"""The two services that the rows of the list are sent to, one after the other: one as it is, one that misbehaves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.live.servers import Server, running
+from tests.live.poison import ENTRY
+from tests.live.servers import GOOD, Answer, Server, request, running, upload
+
+SLOTS, QUEUE = 2, 2
+DEADLINE: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +42,21 @@ def server(started: tuple[Server, Beginning]) -> Iterator[Server]:
 @pytest.fixture
 def beginning(started: tuple[Server, Beginning]) -> Beginning:
     return started[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Poisoned:
+    """A service of few places whose children do what pictures say, and what it answered while it was loading."""
+
+    server: Server
+    while_loading: tuple[Answer, ...]
+
+
+@pytest.fixture(scope="session")
+def poisoned(weights: Path) -> Iterator[Poisoned]:
+    settings = {"workers": SLOTS, "queue": QUEUE, "request_seconds": DEADLINE, "worker_memory_bytes": 512 << 20}
+    asked = (upload(GOOD), *(request(line=b"GET " + path, kind=b"") for path in (b"/readyz", b"/models", b"/livez")))
+    with running(entry=ENTRY, weights=weights, ready=False, **settings) as server:
+        answers = tuple(server.send(raw) for raw in asked)
+        server.await_ready()
+        yield Poisoned(server, answers)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
@@ -142,11 +142,7 @@ class Server:
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in wanted))
 
     def await_ready(self) -> None:
-        until = time.monotonic() + _START_SECONDS
-        while self.get("/readyz").status != 200:
-            if time.monotonic() > until:
-                raise RuntimeError("the service does not become ready:\n" + self.log_text())
-            time.sleep(0.05)
+        self.wait_until(lambda: self.get("/readyz").status == 200, _START_SECONDS)
 
     def assert_well(self) -> None:
         """The very process that was started is alive, and reads the next picture."""
@@ -156,11 +152,29 @@ class Server:
 
     def children(self) -> list[int]:
         """Every living descendant of the server."""
-        found, unseen = [], [self.pid]
-        while unseen:
-            unseen = [child for pid in unseen for child in _children(pid)]
-            found += unseen
-        return found
+        return self._helpers() + self.workers()
+
+    def workers(self) -> list[int]:
+        """Those that read pictures: they descend from the fork server, which is a child itself."""
+        return [child for pid in self._helpers() for child in _children(pid)]
+
+    def _helpers(self) -> list[int]:
+        return _children(self.pid)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Returns once the condition holds; fails after so many seconds."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "this did not come about:\n" + "".join(self.log[-20:])
+            time.sleep(0.02)
+
+    def wait_until_busy(self, slots: int, waiting: int = 0) -> None:
+        """Returns once so many pictures are worked on and so many requests wait."""
+        wanted = {"qrestore_busy_slots": slots, "qrestore_queue_length": waiting}
+        self.wait_until(lambda: all(self.metric(name) == count for name, count in wanted.items()))
+
+    def restarts(self, reason: str) -> float:
+        return self.metric("qrestore_child_restarts_total", reason=reason)
 
     def memory(self) -> int:
         """Resident bytes of the server alone."""

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,51 +18,65 @@ import pytest
 import torch
 
 from app.models.checkpoint import SUFFIX
-from tests.live.poison import ENTRY, SECRET, Mood, picture
-from tests.live.servers import GOOD, ROOT, SERVE, Answer, Server, read_answer, request, running, upload
+from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Poisoned
+from tests.live.moods import SECRET, Mood
+from tests.live.poison import picture
+from tests.live.servers import GOOD, ROOT, SERVE, Answer, Server, read_answer, upload
 
-SLOTS, QUEUE = 2, 2
-DEADLINE: Final = 4.0
 HEAD_DEADLINE: Final = 10.0
 """The service's own, not a setting: from a connection to the end of a request's head."""
-SETTINGS: Final = {
-    "workers": SLOTS,
-    "queue": QUEUE,
-    "request_seconds": DEADLINE,
-    "worker_memory_bytes": 512 << 20,
-    "log_format": "json",
-}
+
+
+Drip = tuple[Answer | None, float]
+
+
+def drip(server: Server, head: bytes, drops: bytes) -> Drip:
+    """Sends `head`, then a byte every second; what came back, None for nothing, and when the connection was over."""
+    began = time.monotonic()
+    with server.connect(timeout=1.0) as connection:
+        connection.sendall(head)
+        for drop in drops:
+            try:
+                if connection.recv(1, socket.MSG_PEEK):
+                    answer = read_answer(connection)
+                    connection.settimeout(5.0)
+                    assert connection.recv(1) == b""
+                    return answer, time.monotonic() - began
+                return None, time.monotonic() - began
+            except TimeoutError:
+                connection.sendall(bytes([drop]))
+    raise AssertionError("the service listened to the end")
+
+
+@dataclass(frozen=True, slots=True)
+class Dripping:
+    """Clients that send a byte a second, while the other tests run."""
+
+    body: Future[Drip]
+    head: Future[Drip]
+    silence: Future[Drip]
 
 
 @pytest.fixture(scope="module")
-def poisoned(weights: Path) -> Iterator[Server]:
-    with running(entry=ENTRY, weights=weights, **SETTINGS) as server:
-        yield server
+def dripping(poisoned: Poisoned) -> Iterator[Dripping]:
+    server = poisoned.server
+    head, _, body = upload(GOOD).partition(b"\r\n\r\n")
+    with ThreadPoolExecutor(3) as threads:
+        yield Dripping(
+            threads.submit(drip, server, head + b"\r\n\r\n", body[:60]),
+            threads.submit(drip, server, b"POST /decode HTTP/1.1\r\n", b"X-Slow: " + b"y" * 60),
+            threads.submit(drip, server, b"", bytes(60)),
+        )
 
 
 @pytest.fixture
-def server(poisoned: Server) -> Iterator[Server]:
+def server(poisoned: Poisoned, dripping: Dripping) -> Iterator[Server]:
     """A service of two slots and two places before them, whose children do what pictures say."""
-    wait_until_idle(poisoned)
-    yield poisoned
-    wait_until_idle(poisoned)
-    poisoned.assert_well()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Returns once ``condition()`` holds; fails after so many seconds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "this did not come about"
-        time.sleep(0.02)
-
-
-def wait_until_idle(server: Server) -> None:
-    wait_until(lambda: server.metric("qrestore_busy_slots") + server.metric("qrestore_queue_length") == 0)
-
-
-def restarts(server: Server, reason: str) -> float:
-    return server.metric("qrestore_child_restarts_total", reason=reason)
+    del dripping
+    poisoned.server.wait_until_busy(0)
+    yield poisoned.server
+    poisoned.server.wait_until_busy(0)
+    poisoned.server.assert_well()
 
 
 class Crowd:
@@ -81,72 +96,25 @@ def crowd(server: Server) -> Iterator[Crowd]:
         yield Crowd(server, threads)
 
 
-def busy(server: Server, count: int) -> None:
-    wait_until(lambda: server.metric("qrestore_busy_slots") == count)
-
-
-def waiting(server: Server, count: int) -> None:
-    wait_until(lambda: server.metric("qrestore_queue_length") == count)
-
-
-def drip(server: Server, head: bytes, drops: bytes) -> tuple[Answer | None, float]:
-    """Sends `head`, then a byte every second; what came back, None for nothing, and when the connection was over."""
+def test_row_36_pictures_that_hang_their_readers(server: Server, crowd: Crowd) -> None:
+    before, children = server.restarts("timeout"), set(server.workers())
     began = time.monotonic()
-    with server.connect(timeout=1.0) as connection:
-        connection.sendall(head)
-        for drop in drops:
-            try:
-                if connection.recv(1, socket.MSG_PEEK):
-                    answer = read_answer(connection)
-                    connection.settimeout(5.0)
-                    assert connection.recv(1) == b""
-                    return answer, time.monotonic() - began
-                return None, time.monotonic() - began
-            except TimeoutError:
-                connection.sendall(bytes([drop]))
-    raise AssertionError("the service listened to the end")
-
-
-def test_row_12_one_byte_a_second(server: Server) -> None:
-    """The body: 408 at the request's deadline. The head: 408 at its own. A client that says nothing is left."""
-    whole = upload(GOOD)
-    head, _, body = whole.partition(b"\r\n\r\n")
-    with ThreadPoolExecutor(4) as threads:
-        slow_body = threads.submit(drip, server, head + b"\r\n\r\n", body[:60])
-        slow_head = threads.submit(drip, server, b"POST /decode HTTP/1.1\r\n", b"X-Slow: " + b"y" * 60)
-        silence = threads.submit(drip, server, b"", bytes(60))
-        server.assert_well()
-        answer, seconds = slow_body.result()
-        assert answer is not None
-        assert answer.problem(408)["type"].endswith("request_timeout")
-        assert DEADLINE - 0.5 < seconds < DEADLINE + 3
-        answer, seconds = slow_head.result()
-        assert answer is not None
-        answer.problem(408)
-        assert HEAD_DEADLINE - 0.5 < seconds < HEAD_DEADLINE + 3
-        silence.result()
-
-
-@pytest.mark.parametrize("mood", [Mood.HANG, Mood.STUBBORN])
-def test_row_36_picture_that_hangs_its_reader(server: Server, mood: Mood) -> None:
-    before, children = restarts(server, "timeout"), set(server.children())
-    began = time.monotonic()
-    answer = server.upload(picture("never read", mood))
-    seconds = time.monotonic() - began
-    assert answer.problem(504)["type"].endswith("processing_timeout")
-    assert DEADLINE - 0.1 < seconds < DEADLINE + 2
-    assert restarts(server, "timeout") == before + 1
+    hanging = [crowd.send(picture("never read", mood)) for mood in (Mood.HANG, Mood.STUBBORN)]
+    for future in hanging:
+        assert future.result().problem(504)["type"].endswith("processing_timeout")
+        assert DEADLINE - 0.1 < time.monotonic() - began < DEADLINE + 2
+    assert server.restarts("timeout") == before + 2
     server.assert_well()
-    assert len(children - set(server.children())) == 1
+    assert not children & set(server.workers())
 
 
 @pytest.mark.parametrize("mood", [Mood.CRASH, Mood.ABORT, Mood.EXIT])
 def test_row_36_picture_that_crashes_its_reader(server: Server, mood: Mood) -> None:
     """One retry in another child, then 500."""
-    before = restarts(server, "crash")
+    before = server.restarts("crash")
     answer = server.upload(picture("never read", mood))
     assert answer.problem(500)["type"].endswith("worker_crashed")
-    assert restarts(server, "crash") == before + 2
+    assert server.restarts("crash") == before + 2
 
 
 def test_row_36_picture_that_eats_memory(server: Server) -> None:
@@ -159,7 +127,7 @@ def test_row_36_reader_that_raises(server: Server) -> None:
     answer = server.upload(picture("never read", Mood.RAISE))
     answer.problem(500)
     assert SECRET.encode() not in answer.body
-    wait_until(lambda: SECRET in server.log_text())
+    server.wait_until(lambda: SECRET in server.log_text())
 
 
 def test_row_36_reader_that_floods_the_log(server: Server) -> None:
@@ -168,17 +136,17 @@ def test_row_36_reader_that_floods_the_log(server: Server) -> None:
 
 def test_row_36_good_requests_beside_a_hanging_one(server: Server, crowd: Crowd) -> None:
     hanging = crowd.send(picture("never read", Mood.HANG))
-    busy(server, 1)
+    server.wait_until_busy(1)
     for number in range(10):
         assert server.upload(picture(f"beside {number}")).payloads() == [b"beside %d" % number]
     assert hanging.result().status == 504
 
 
 def test_row_39_one_more_than_there_is_room_for(server: Server, crowd: Crowd) -> None:
-    slow = [picture(f"slow {number}", Mood.SLOW, seconds=1.2) for number in range(SLOTS + QUEUE)]
+    slow = [picture(f"slow {number}", Mood.SLOW, seconds=0.8) for number in range(SLOTS + QUEUE)]
     before = server.metric("qrestore_refused_total", reason="queue_full")
     admitted = [crowd.send(data) for data in slow]
-    waiting(server, QUEUE)
+    server.wait_until_busy(SLOTS, QUEUE)
     spent = []
     for _ in range(5):
         began = time.perf_counter()
@@ -193,8 +161,8 @@ def test_row_39_one_more_than_there_is_room_for(server: Server, crowd: Crowd) ->
 
 
 def test_row_39_refused_before_a_large_body_is_read(server: Server, crowd: Crowd) -> None:
-    admitted = [crowd.send(picture("slow", Mood.SLOW, seconds=1.5)) for _ in range(SLOTS + QUEUE)]
-    waiting(server, QUEUE)
+    admitted = [crowd.send(picture("slow", Mood.SLOW, seconds=1)) for _ in range(SLOTS + QUEUE)]
+    server.wait_until_busy(SLOTS, QUEUE)
     head = upload(bytes(10_000_000))[:1000]
     began = time.perf_counter()
     server.send(head, timeout=5).problem(429)
@@ -209,7 +177,7 @@ def test_row_39_a_turn_that_does_not_come_in_time(server: Server, crowd: Crowd) 
         connection.sendall(whole[:-10])
         time.sleep(1)
         hanging = [crowd.send(picture("never read", Mood.HANG)) for _ in range(SLOTS)]
-        busy(server, SLOTS)
+        server.wait_until_busy(SLOTS)
         connection.sendall(whole[-10:])
         answer = read_answer(connection)
     assert answer.problem(503)["type"].endswith("queue_timeout")
@@ -217,72 +185,55 @@ def test_row_39_a_turn_that_does_not_come_in_time(server: Server, crowd: Crowd) 
     assert [future.result().status for future in hanging] == [504] * SLOTS
 
 
-def test_row_40_while_loading_and_draining(weights: Path) -> None:
-    with running(entry=ENTRY, weights=weights, ready=False, **SETTINGS) as server:
-        for raw in (upload(GOOD), request(line=b"GET /readyz", kind=b""), request(line=b"GET /models", kind=b"")):
-            assert server.send(raw).problem(503)["type"].endswith("not_ready")
-        assert server.get("/livez").status == 200
-        server.await_ready()
-        server.assert_well()
-        with ThreadPoolExecutor() as threads:
-            running_on = threads.submit(server.upload, picture("to the end", Mood.SLOW, seconds=2))
-            busy(server, 1)
-            server.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: server.get("/readyz").status == 503)
-            assert server.upload(GOOD).problem(503)["type"].endswith("not_ready")
-            assert server.get("/livez").status == 200
-            assert running_on.result().payloads() == [b"to the end"]
-        children = server.children()
-        assert server.process.wait(DEADLINE + 10) == 0
-        wait_until(lambda: not any(Path(f"/proc/{pid}/statm").exists() for pid in children), 20)
-
-
-def workers_at_work(server: Server) -> list[int]:
-    """Children of the fork server."""
-    return [pid for pid in server.children() if Path(f"/proc/{pid}/stat").read_text().split()[3] != str(server.pid)]
+def test_row_40_while_loading(poisoned: Poisoned) -> None:
+    *refused, livez = poisoned.while_loading
+    for answer in refused:
+        assert answer.problem(503)["type"].endswith("not_ready")
+        assert int(answer.headers["retry-after"]) >= 1
+    assert livez.json() == {"status": "alive"}
 
 
 def test_row_42_child_that_is_stopped(server: Server, crowd: Crowd) -> None:
     """As hung as a process can be: it does not even sleep."""
     slow = crowd.send(picture("never read", Mood.SLOW, seconds=1))
-    busy(server, 1)
+    server.wait_until_busy(1)
     time.sleep(0.3)
-    children = workers_at_work(server)
-    before = restarts(server, "timeout")
+    children = server.workers()
+    before = server.restarts("timeout")
     for pid in children:
         os.kill(pid, signal.SIGSTOP)
     try:
         slow.result().problem(504)
-        assert restarts(server, "timeout") == before + 1
+        assert server.restarts("timeout") == before + 1
     finally:
-        for pid in workers_at_work(server):
+        for pid in server.workers():
             os.kill(pid, signal.SIGCONT)
 
 
 def test_row_42_child_that_is_killed_once(server: Server, crowd: Crowd) -> None:
     """The retry answers."""
     slow = crowd.send(picture("at the second try", Mood.SLOW, seconds=1))
-    busy(server, 1)
+    server.wait_until_busy(1)
     time.sleep(0.3)
-    before = restarts(server, "crash")
-    for pid in workers_at_work(server):
+    before = server.restarts("crash")
+    for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
     assert slow.result().payloads() == [b"at the second try"]
-    assert restarts(server, "crash") >= before + 1
+    assert server.restarts("crash") >= before + 1
 
 
 def test_row_42_children_that_are_killed_again_and_again(server: Server, crowd: Crowd) -> None:
     slow = crowd.send(picture("never read", Mood.SLOW, seconds=2))
-    busy(server, 1)
+    server.wait_until_busy(1)
     while not slow.done():
-        for pid in workers_at_work(server):
+        for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     assert slow.result().problem(500)["type"].endswith("worker_crashed")
 
 
 def test_row_42_idle_child_that_is_killed(server: Server) -> None:
-    os.kill(random.choice(workers_at_work(server)), signal.SIGKILL)
+    os.kill(random.choice(server.workers()), signal.SIGKILL)
     for number in range(2 * SLOTS):
         assert server.upload(picture(f"after {number}")).payloads() == [b"after %d" % number]
 
@@ -328,24 +279,23 @@ def test_row_44_client_that_leaves_while_its_picture_is_read(server: Server) -> 
         for _ in range(SLOTS):
             connection = connections.enter_context(server.connect())
             connection.sendall(upload(picture("left alone", Mood.SLOW, seconds=2)))
-        busy(server, SLOTS)
+        server.wait_until_busy(SLOTS)
     time.sleep(0.3)
     assert time.monotonic() - began < 2, "this machine is too busy for this test"
     assert server.metric("qrestore_busy_slots") == SLOTS
-    busy(server, 0)
+    server.wait_until_busy(0)
     assert time.monotonic() - began > 1.9
 
 
 def test_row_44_client_that_leaves_the_queue(server: Server, crowd: Crowd) -> None:
     slow = [crowd.send(picture("slow", Mood.SLOW, seconds=2)) for _ in range(SLOTS)]
-    busy(server, SLOTS)
+    server.wait_until_busy(SLOTS)
     with ExitStack() as connections:
         for _ in range(QUEUE):
             connection = connections.enter_context(server.connect())
             connection.sendall(upload(GOOD))
-        waiting(server, QUEUE)
-    waiting(server, 0)
-    assert server.metric("qrestore_busy_slots") == SLOTS
+        server.wait_until_busy(SLOTS, QUEUE)
+    server.wait_until_busy(SLOTS)
     assert [future.result().status for future in slow] == [200] * SLOTS
 
 
@@ -355,5 +305,18 @@ def test_row_44_clients_that_leave_in_the_middle_of_an_upload(server: Server) ->
         with ExitStack() as connections:
             for _ in range(32):
                 connections.enter_context(server.connect()).sendall(half)
-            wait_until(lambda: server.upload(GOOD).status == 429)
-        wait_until(lambda: server.upload(GOOD).status == 200)
+            server.wait_until(lambda: server.upload(GOOD).status == 429)
+        server.wait_until(lambda: server.upload(GOOD).status == 200)
+
+
+def test_row_12_one_byte_a_second(dripping: Dripping) -> None:
+    """The body: 408 at the request's deadline. The head: 408 at its own. A client that says nothing is left then."""
+    answer, seconds = dripping.body.result()
+    assert answer is not None
+    assert answer.problem(408)["type"].endswith("request_timeout")
+    assert DEADLINE - 0.5 < seconds < DEADLINE + 3
+    answer, seconds = dripping.head.result()
+    assert answer is not None
+    answer.problem(408)
+    assert HEAD_DEADLINE - 0.5 < seconds < HEAD_DEADLINE + 3
+    dripping.silence.result()
