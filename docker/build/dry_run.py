@@ -37,6 +37,19 @@ _INNER: Final = "QRESTORE_DRY_RUN_FOLDER"
 _BASE: Final = re.compile(r"python:(?P<python>[\d.]+)-slim-(?P<release>[a-z]+)")
 _PATH: Final = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PACKAGES: Final = "ca-certificates,netbase,python3,python3-venv,tzdata"
+_SLIM: Final = {  # what an image for engines says and debootstrap does not: keep no cache, no documentation
+    "etc/apt/apt.conf.d/keep-little": (
+        'Dir::Cache::pkgcache "";',
+        'Dir::Cache::srcpkgcache "";',
+        'Acquire::Languages "none";',
+        'APT::Keep-Downloaded-Packages "false";',
+        'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };',
+    ),
+    "etc/dpkg/dpkg.cfg.d/keep-little": (
+        *(f"path-exclude /usr/share/{name}/*" for name in ("doc", "doc-base", "groff", "info", "locale", "man")),
+        "path-include /usr/share/doc/*/copyright",
+    ),
+}
 _PASSED_ON: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -172,10 +185,11 @@ def stand_in(image: str, base: Path) -> None:
     layers.call("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", match["release"], base)
     for name in ("python", "python3"):
         (base / "usr/local/bin" / name).symlink_to("/usr/bin/python3")
-    shutil.rmtree(base / "var/lib/apt/lists")
-    (base / "var/lib/apt/lists/partial").mkdir(parents=True)
-    for archive in (base / "var/cache/apt/archives").glob("*.deb"):
-        archive.unlink()
+    for kept in ("var/lib/apt/lists", "var/cache/apt"):
+        shutil.rmtree(base / kept)
+        (base / kept).mkdir()
+    for name, lines in _SLIM.items():
+        (base / name).write_text("".join(f"{line}\n" for line in lines))
 
 
 def table(rows: list[Row]) -> str:

@@ -41,7 +41,7 @@ def advice(variant: str, torch: str) -> str:
     if variant != "cpu":
         return ""
     return (
-        f"If pip found no {torch}+cpu above: the package index in use has only CUDA builds of it, gigabytes larger. "
+        f"If the error above is about {torch}+cpu: the package index in use has only CUDA builds, gigabytes larger. "
         "Set PIP_EXTRA_INDEX_URL to the index of CPU builds that PyTorch's installation page names: as a build "
         "argument, or for compose as an environment variable or a line in .env. "
         "An image for GPUs: the build argument VARIANT=cuda, or compose's profile gpu."

@@ -11,7 +11,7 @@ from tests.live.poison import ENTRY
 from tests.live.servers import GOOD, Answer, Server, request, running, upload
 
 SLOTS, QUEUE = 2, 2
-DEADLINE: Final = 4.0
+DEADLINE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)

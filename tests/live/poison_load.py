@@ -36,6 +36,7 @@ POISON_SHARE: Final = 0.05
 SETTINGS: Final = {"workers": 2, "queue": 8, "request_seconds": 5.0}
 _CLIENTS: Final = 3
 """One more than there are slots: none of them is ever idle."""
+_MEASURED_SECONDS: Final = 1.5
 _SETTLE_SECONDS: Final = 60.0
 
 KINDS: Final = ("hang", "crash", "bomb", "garbage")
@@ -254,7 +255,7 @@ def killing(server: Server, pause: float | None) -> Iterator[list[int]]:
 
 def fire(server: Server, shots: Sequence[Shot], *, load: float = 2.0, kill_every: float | None = None) -> Report:
     """Sends `shots` at `load` times the capacity, which is measured first."""
-    capacity = asyncio.run(_measure_capacity(server, 2.0))
+    capacity = asyncio.run(_measure_capacity(server, _MEASURED_SECONDS))
     restarts = {reason: server.restarts(reason) for reason in ("crash", "timeout", "recycled")}
     began = time.monotonic()
     with probing(server) as livez, killing(server, kill_every) as killed:

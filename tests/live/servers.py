@@ -152,14 +152,15 @@ class Server:
 
     def children(self) -> list[int]:
         """Every living descendant of the server."""
-        return self._helpers() + self.workers()
+        return self.helpers() + self.workers()
 
     def workers(self) -> list[int]:
         """Those that read pictures: they descend from the fork server, which is a child itself."""
-        return [child for pid in self._helpers() for child in _children(pid)]
+        return [child for pid in self.helpers() for child in children_of(pid)]
 
-    def _helpers(self) -> list[int]:
-        return _children(self.pid)
+    def helpers(self) -> list[int]:
+        """What the service started by itself, the fork server among them."""
+        return children_of(self.pid)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         """Returns once the condition holds; fails after so many seconds."""
@@ -196,7 +197,8 @@ def read_answer(connection: socket.socket) -> Answer:
     return Answer(response.status, headers, body, time.perf_counter() - began)
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The living children of a process, none if it is gone."""
     children: list[int] = []
     with suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():

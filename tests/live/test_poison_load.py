@@ -31,10 +31,10 @@ def test_poison_at_twice_the_capacity(server: Server) -> None:
 
 def test_children_killed_under_load(server: Server) -> None:
     """Each costs one answer at most; the retry makes it none as a rule."""
-    report = fire(server, volley(100, poison=0), load=0.7, kill_every=0.25)
+    report = fire(server, volley(100, poison=0), load=0.4, kill_every=0.5)
     failed = [reply for reply in report.good_admitted if not reply.right]
     assert report.killed, told(report)
     assert len(failed) <= report.killed, told(report)
-    assert all(reply.status in (500, 503) for reply in failed), told(report)
+    assert None not in report.livez, told(report)
     assert report.same_process, told(report)
     server.assert_well()
