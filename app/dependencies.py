@@ -1,17 +1,15 @@
 """What a route may ask for, as annotated aliases: the pipeline, the options, the uploaded images, the request's id."""
 
 import binascii
-import sys
 from base64 import b64decode
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from app.errors import InvalidImage, MalformedBody, MissingInput, TooManyFiles, UnsupportedBody
+from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBody
+from app.forms import read_files
 from app.schemas import Base64Upload, DecodeOptions
 from app.service import Loaded, Service
 
@@ -76,44 +74,12 @@ FRAMES_BODY: Final = _body(
 """The same of a call that takes several files."""
 
 
-class _InMemoryParser(MultiPartParser):
-    """Keeps parts in memory: the body is bounded already, and spooling would write photographs to disk.
-
-    Raises TooManyFiles with `refusal` where a form has more than `most` files, whatever their fields.
-    """
-
-    spool_max_size = sys.maxsize
-    complete = False
-
-    def __init__(self, request: Request, *, most: int, refusal: str) -> None:
-        super().__init__(request.headers, request.stream(), max_files=most + 1, max_fields=16)
-        self._most = most
-        self._refusal = refusal
-
-    def on_part_end(self) -> None:
-        super().on_part_end()
-        if sum(isinstance(item, UploadFile) for _, item in self.items) > self._most:
-            raise TooManyFiles(self._refusal)
-
-    def on_end(self) -> None:
-        self.complete = True
-
-
 async def _multipart_images(request: Request, *, most: int, refusal: str) -> list[bytes]:
-    parser = _InMemoryParser(request, most=most, refusal=refusal)
-    try:
-        form = await parser.parse()
-    except MultiPartException as exc:
-        raise MalformedBody from exc
-    try:
-        if not parser.complete:
-            raise MalformedBody("The form ends before its closing boundary.")
-        uploads = [upload for upload in form.getlist(FILE_FIELD) if isinstance(upload, UploadFile)]
-        if not uploads:
-            raise MissingInput(f"The form needs a file in a field named {FILE_FIELD}.")
-        return [await upload.read() for upload in uploads]
-    finally:
-        await form.close()
+    kind = request.headers["Content-Type"]
+    images = await read_files(kind, request.stream(), field=FILE_FIELD, most=most, refusal=refusal)
+    if not images:
+        raise MissingInput(f"The form needs a file in a field named {FILE_FIELD}.")
+    return images
 
 
 async def _base64_image(request: Request) -> bytes:

@@ -168,7 +168,7 @@ class ProcessingTimeout(ServiceError):
     status = 504
     title = "Processing took too long"
     category = "processing_timeout"
-    default_detail = "The image could not be read by the request's deadline."
+    default_detail = "The image could not be read in the time there was."
 
 
 class NotReady(ServiceError):

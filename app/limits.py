@@ -172,6 +172,8 @@ class UploadLimit:
 
     def _admit(self, headers: Headers) -> None:
         lengths = headers.getlist("Content-Length") or ["0"]
+        if "Content-Length" in headers and "Transfer-Encoding" in headers:  # two lengths: how requests are smuggled
+            raise MalformedBody("A request has either a Content-Length or a Transfer-Encoding.")
         if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
             raise MalformedBody("The Content-Length is not valid.")
         if int(lengths[0]) > self._max_bytes:

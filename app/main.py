@@ -15,7 +15,7 @@ from app.errors import QrestoreError
 from app.limits import RequestContext, UploadLimit
 from app.logs import start_logging
 from app.metrics import Metrics
-from app.pipeline.isolation import Factory
+from app.pipeline.child import Factory
 from app.pipeline.jobs import Pipeline
 from app.routers import decode, health, metrics, page, restore
 from app.service import InProcess, Loaded, Service
@@ -98,6 +98,7 @@ def _application(
         version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        redirect_slashes=False,
         openapi_url=_DOCUMENT if settings.docs and settings.admin_port is None else None,
     )
     app.state.service = service

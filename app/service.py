@@ -18,7 +18,10 @@ R = TypeVar("R")
 
 
 class Job(Protocol[R_co]):
-    """A piece of work that a pipeline does; see `app.pipeline.jobs`."""
+    """A piece of work that a pipeline does on so many images; see `app.pipeline.jobs`."""
+
+    @property
+    def images(self) -> int: ...
 
     def run(self, pipeline: Pipeline) -> R_co: ...
 
@@ -102,9 +105,9 @@ class Service:
 
     async def work(self, job: Job[R], *, deadline: float) -> R:
         """The job's result. Raises NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises."""
-        worker = self.ready().worker
-        result: R = await self.admission.run(partial(worker.run, job, deadline), deadline=deadline)
-        return result
+        granted = self.settings.work_seconds * job.images
+        work = partial(_in_time, self.ready().worker, job, deadline=deadline, seconds=granted)
+        return await self.admission.run(work, deadline=deadline)
 
     def watch(self) -> None:
         """Has the gauges ask for their values."""
@@ -117,6 +120,7 @@ class Service:
         metrics.watch("qrestore_child_memory_bytes", lambda: self.loaded.worker.memory() if self.loaded else 0)
 
 
-def deadline_after(seconds: float) -> float:
-    """The moment so many seconds from now, on the clock of deadlines."""
-    return time.monotonic() + seconds
+def _in_time(worker: Worker, job: Job[R], *, deadline: float, seconds: float) -> R:
+    """The job's result by ``deadline``, and in so many seconds from now: what waits behind it has time left then."""
+    result: R = worker.run(job, min(deadline, time.monotonic() + seconds))
+    return result

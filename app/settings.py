@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     request_seconds: PositiveFloat = Field(
         default=30.0, description="deadline of a request, from its arrival, waiting and upload included"
     )
+    work_seconds: PositiveFloat = Field(
+        default=15.0, description="the part of it that a worker may spend on each image"
+    )
     drain_seconds: PositiveFloat = Field(
         default=25.0, description="longest wait for running requests when the service is told to stop"
     )
@@ -97,7 +100,9 @@ class Settings(BaseSettings):
         default=50_000_000, description="most pixels in all images of a request together, read from their headers"
     )
     max_frames: PositiveInt = Field(default=8, description="most images that one request may have fused")
-    max_codes: PositiveInt = Field(default=256, description="most codes in one answer; more set `truncated`")
+    max_codes: Annotated[int, Field(ge=1, le=254)] = Field(  # zxing-cpp stops at 255, and one more must be seen
+        default=250, description="most codes in one answer; more set `truncated`"
+    )
     api_keys_file: Path | None = Field(
         default=None, description="file with an API key a line; without it nobody needs one"
     )

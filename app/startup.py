@@ -12,8 +12,9 @@ from app.metrics import Metrics
 from app.models.checkpoint import Checkpoint
 from app.pipeline import isolation
 from app.pipeline.batching import BatchingRunner
+from app.pipeline.child import Arrays, Bounds, Factory
 from app.pipeline.crew import Blueprint
-from app.pipeline.isolation import Arrays, Bounds, Crew, Factory
+from app.pipeline.isolation import Crew
 from app.pipeline.jobs import RESULTS, Pipeline
 from app.pipeline.loading import Backend, Networks, load_networks, outlined
 from app.pipeline.restoring import Runner, pick_device

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from app.errors import InvalidImage
-from app.pipeline.isolation import Ask, Handler
+from app.pipeline.child import Ask, Handler
 from app.pipeline.severity import Route
 
 

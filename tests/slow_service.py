@@ -3,10 +3,8 @@
 import time
 from typing import Any
 
-from app.main import serve
+from app.pipeline.child import Ask, Handler
 from app.pipeline.climbing import Outcome
-from app.pipeline.isolation import Ask, Handler
-from app.settings import Settings
 
 
 def factory(_: Ask) -> Handler:
@@ -18,5 +16,8 @@ def _handle(job: Any) -> Outcome:
     return Outcome(codes=(), width=1, height=1, route=None, trace=(), truncated=False)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # children import the rest again
+    from app.main import serve
+    from app.settings import Settings
+
     serve(Settings(port=0), factory=factory)

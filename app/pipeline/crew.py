@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
+from app.pipeline.child import Ask, Handler
 from app.pipeline.climbing import Tools
-from app.pipeline.isolation import Ask, Handler
 from app.pipeline.jobs import Pipeline
 from app.pipeline.ladder import Ladder
 from app.pipeline.loading import assembled

@@ -3,50 +3,29 @@
 Each child has a pipe of its own, so that one that dies takes no lock with it, and may ask the parent for inference in
 the middle of a job: the networks stay in the parent. Children come from multiprocessing's fork server, which holds the
 imported modules and nothing else: a new one takes milliseconds.
-
-A child is believed nothing: what it sends is unpickled by a reader that knows a few names only, and its clock is the
-parent's.
 """
 
-import contextlib
-import io
-import logging
 import multiprocessing
-import pickle
-import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app import errors
 from app.errors import InternalError, ProcessingTimeout, QrestoreError, WorkerCrashed
-from app.pipeline.confining import confine, freedoms, resident_memory
+from app.pipeline.child import START_SECONDS, Arrays, Ask, Bounds, Child, ChildGone, Factory, Handler, names
+from app.pipeline.confining import freedoms, resident_memory
 
-log = logging.getLogger("qrestore.isolation")
-
-Arrays = tuple[NDArray[np.float32], ...]
-Ask = Callable[[str, Arrays], NDArray[np.float32]]
-"""Runs the named network on its inputs."""
-Handler = Callable[[Any], Any]
-Factory = Callable[[Ask], Handler]
-"""Called once in a child, with a way to ask the parent; gives what does the jobs. Must be picklable."""
-
-_READY, _ASK, _DONE, _REFUSED, _BROKEN = "ready", "ask", "done", "refused", "broken"
-_MOST_BYTES: Final = 1 << 29  # of one message from a child
-_START_SECONDS: Final = 60.0
-_LAST_WORDS: Final = 2.0  # seconds after its deadline at which a child ends itself, should the parent be gone
 _WATCH_SECONDS: Final = 0.05
-_TRIES: Final = 2
+_MOST_CRASHES: Final = 2  # of a job
+_MOST_TRIES: Final = 6  # with those of children that something else ended
+_MOST_FAILURES: Final = 5  # starts in a row that fail before the crew calls itself sick; it goes on trying
+_PAUSE: Final = 0.05  # seconds after the first of them, doubled after each
+_LONGEST_PAUSE: Final = 2.0
 
 
 class Restart(StrEnum):
@@ -55,172 +34,6 @@ class Restart(StrEnum):
     CRASH = "crash"
     TIMEOUT = "timeout"
     RECYCLED = "recycled"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a child may use: address space on top of what it starts with, jobs in its life, threads of OpenCV."""
-
-    memory_bytes: int = 2 << 30
-    tasks: int = 1000
-    threads: int = 1
-
-
-class _ChildGone(Exception):
-    """The child ended, or said what no child says."""
-
-
-class _Reader(pickle.Unpickler):
-    """Reads numbers, texts, bytes, containers, arrays and the classes it was told of, and nothing else."""
-
-    def __init__(self, message: bytes, known: dict[tuple[str, str], Any]) -> None:
-        super().__init__(io.BytesIO(message))
-        self._known = known
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self._known[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} is not known") from None
-
-
-def _array_makers() -> list[Any]:
-    """The functions by which numpy's arrays and scalars are pickled, by whatever names this numpy calls them."""
-    contiguous, strided = np.zeros((2, 2), np.uint8), np.zeros((4, 4), np.uint8)[::2, ::2]
-    reduced = [contiguous.__reduce_ex__(5), strided.__reduce__(), np.float64(0).__reduce__()]
-    return [*(each[0] for each in reduced if not isinstance(each, str)), np.ndarray, np.dtype]
-
-
-def _names(known: Iterable[Any]) -> dict[tuple[str, str], Any]:
-    return {(each.__module__, each.__qualname__): each for each in (*known, *_array_makers())}
-
-
-def _work(connection: Connection, factory: Factory, bounds: Bounds) -> None:
-    """The whole life of a child."""
-    confine(memory_bytes=bounds.memory_bytes)
-    cv2.setNumThreads(bounds.threads)
-
-    def ask(name: str, arrays: Arrays) -> NDArray[np.float32]:
-        connection.send((_ASK, (name, arrays)))
-        return np.asarray(connection.recv(), dtype=np.float32)
-
-    handle = factory(ask)
-    connection.send((_READY, None))
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone
-        while True:
-            seconds, job = connection.recv()
-            signal.setitimer(signal.ITIMER_REAL, seconds + _LAST_WORDS)
-            answer = _answered(handle, job)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            connection.send(answer)
-
-
-def _answered(handle: Handler, job: Any) -> tuple[str, Any]:
-    try:
-        return _DONE, handle(job)
-    except QrestoreError as exc:
-        return _REFUSED, (type(exc).__name__, exc.detail)
-    except Exception:  # noqa: BLE001 - the parent logs it, answers 500 and replaces this process
-        return _BROKEN, traceback.format_exc()
-
-
-class _Child:
-    """The parent's end of one child. Used by one thread at a time; only ``kill_if_overdue`` may come from another."""
-
-    def __init__(self, context: Any, factory: Factory, bounds: Bounds, known: dict[tuple[str, str], Any]) -> None:
-        self._known = known
-        self._ending, self._ended = threading.Lock(), False
-        self.jobs = 0
-        self.overdue = False
-        self._deadline: float | None = time.monotonic() + _START_SECONDS
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, factory, bounds), name="qrestore-worker")
-        try:
-            self._process.start()
-        finally:
-            theirs.close()
-        self.pid = int(self._process.pid)
-
-    def await_start(self) -> None:
-        """Returns when the factory has done its work. Raises _ChildGone."""
-        try:
-            if self._receive()[0] != _READY:
-                raise _ChildGone
-        finally:
-            self._deadline = None
-
-    def run(self, job: Any, deadline: float, serve: Ask) -> Any:
-        """The job's result. Raises what the job raised, InternalError for what it should not have, _ChildGone."""
-        self.jobs += 1
-        self._deadline = deadline
-        try:
-            self._send((max(0.0, deadline - time.monotonic()), job))
-            while True:
-                kind, content = self._receive()
-                if kind == _DONE:
-                    return content
-                if kind == _ASK:
-                    self._send(self._served(serve, content))
-                elif kind == _REFUSED:
-                    raise _refusal(content)
-                elif kind == _BROKEN:
-                    log.error("a job failed in a child: %s", content)
-                    raise InternalError
-                else:
-                    raise _ChildGone
-        finally:
-            self._deadline = None
-
-    def _served(self, serve: Ask, content: Any) -> NDArray[np.float32]:
-        try:
-            name, arrays = content
-            return serve(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
-        except (TypeError, ValueError, KeyError, RuntimeError) as exc:
-            log.exception("a child asked what no network answers")
-            raise _ChildGone from exc
-
-    def _send(self, message: object) -> None:
-        try:
-            self._connection.send(message)
-        except OSError as exc:
-            raise _ChildGone from exc
-
-    def _receive(self) -> tuple[Any, Any]:
-        try:
-            kind, content = _Reader(self._connection.recv_bytes(_MOST_BYTES), self._known).load()
-        except (EOFError, OSError, pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
-            raise _ChildGone from exc
-        return kind, content
-
-    def is_alive(self) -> bool:
-        return bool(self._process.is_alive())
-
-    def kill_if_overdue(self, now: float) -> None:
-        deadline = self._deadline
-        if deadline is not None and now > deadline:
-            self.overdue = True
-            self._process.kill()
-
-    def end(self) -> None:
-        """Ends the process and frees what the parent holds of it. Called again, does nothing."""
-        with self._ending:
-            if self._ended:
-                return
-            self._ended = True
-            self._connection.close()
-            self._process.kill()
-            self._process.join()
-            self._process.close()
-
-
-def _refusal(content: Any) -> QrestoreError:
-    name, detail = content
-    kind = getattr(errors, str(name), None)
-    if isinstance(kind, type) and issubclass(kind, QrestoreError):
-        error = kind.__new__(kind)
-        QrestoreError.__init__(error, str(detail))
-        return error
-    raise _ChildGone
 
 
 def prepare(preload: Sequence[str]) -> None:
@@ -236,6 +49,8 @@ class Crew:
     ``serve`` runs networks for them, ``known`` names the classes that results are made of, ``preload`` the modules that
     the fork server imports once (see `prepare`). ``on_restart`` is told of each child that is replaced. Starts on
     construction, and raises WorkerCrashed where children cannot be started.
+
+    Children that are gone are replaced by a thread of the crew's own, so that no job pays for it with more than a wait.
     """
 
     def __init__(
@@ -254,22 +69,29 @@ class Crew:
         self._factory = factory
         self._serve = serve
         self._bounds = bounds
-        self._known = _names(known)
+        self._known = names(known)
         self._on_restart = on_restart
-        self._lock = threading.Lock()
-        self._free: list[_Child | None] = [None] * size
-        self._children: set[_Child] = set()
+        self._changed = threading.Condition()
+        self._free: list[Child] = []
+        self._missing = 0
+        self._children: set[Child] = set()
+        self._failures = 0
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._kill_overdue, name="crew-watch", daemon=True)
         self._watch.start()
-        self.healthy = True
-        """Whether the last child that was started came to work."""
+        self._refill = threading.Thread(target=self._replace_missing, name="crew-refill", daemon=True)
         try:
-            for place in range(size):
-                self._free[place] = self._start()
-        except WorkerCrashed:
+            for _ in range(size):
+                self._free.append(self._start())
+        except ChildGone as exc:
             self.close()
-            raise
+            raise WorkerCrashed from exc
+        self._refill.start()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether children can be started, as far as is known."""
+        return self._failures < _MOST_FAILURES
 
     def run(self, job: Any, deadline: float) -> Any:
         """The job's result, by ``deadline`` (`time.monotonic`).
@@ -277,19 +99,21 @@ class Crew:
         Raises what the job raised on purpose; ProcessingTimeout when the deadline passed, the child being dead by then;
         WorkerCrashed when the child died of the job and a second one too; InternalError for anything else.
         """
-        for _ in range(_TRIES):
-            if time.monotonic() >= deadline:
-                raise ProcessingTimeout
-            child = self._take()
+        crashes = 0
+        for _ in range(_MOST_TRIES):
+            child = self._take(deadline)
             try:
                 result = child.run(job, deadline, self._serve)
-            except _ChildGone:
+            except ChildGone:
                 if self._closed.is_set():
                     break
-                overdue = child.overdue
-                self._replace(child, Restart.TIMEOUT if overdue else Restart.CRASH)
-                if overdue:
+                timed_out = child.overdue
+                self._replace(child, Restart.TIMEOUT if timed_out else Restart.CRASH)
+                if timed_out or time.monotonic() >= deadline:
                     raise ProcessingTimeout from None
+                crashes += child.begun  # one that was dead already has nothing to do with the job
+                if crashes == _MOST_CRASHES:
+                    break
             except InternalError:
                 self._replace(child, Restart.CRASH)
                 raise
@@ -303,7 +127,7 @@ class Crew:
 
     def pids(self) -> list[int]:
         """Process ids of the children that are there now."""
-        with self._lock:
+        with self._changed:
             return [child.pid for child in self._children]
 
     def memory(self) -> int:
@@ -312,68 +136,102 @@ class Crew:
 
     def close(self) -> None:
         """Ends every child. Jobs that still run fail."""
-        self._closed.set()
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
         self._watch.join()
-        with self._lock:
+        with self._changed:
             children, self._children = list(self._children), set()
         for child in children:
             child.end()
+        if self._refill.ident is not None:
+            self._refill.join()
 
-    def _start(self) -> _Child:
-        """A new child at work. Raises WorkerCrashed, and the crew is not healthy until a later one does start."""
+    def _start(self) -> Child:
+        """A new child at work. Raises ChildGone."""
         try:
-            child = _Child(self._context, self._factory, self._bounds, self._known)
-            with self._lock:
-                self._children.add(child)
-            try:
-                child.await_start()
-            except _ChildGone:
-                self._discard(child)
-                raise
-        except (OSError, EOFError, _ChildGone) as exc:
-            self.healthy = False
-            raise WorkerCrashed from exc
-        self.healthy = True
+            child = Child(self._context, self._factory, self._bounds, self._known)
+        except (OSError, EOFError) as exc:
+            raise ChildGone from exc
+        with self._changed:
+            self._children.add(child)
+            closed = self._closed.is_set()
+        try:
+            if closed:
+                raise ChildGone
+            child.await_start()
+        except ChildGone:
+            self._discard(child)
+            raise
         return child
 
-    def _take(self) -> _Child:
-        """A living child: the one that worked last, whose caches are warm. Raises WorkerCrashed."""
-        with self._lock:
-            child = self._free.pop()
-        try:
-            if child is not None and not child.is_alive():
-                self._discard(child)
-                self._on_restart(Restart.CRASH)
-                child = None
-            return child or self._start()
-        except BaseException:
-            with self._lock:
-                self._free.insert(0, None)
-            raise
+    def _replace_missing(self) -> None:
+        """Starts children for places that are empty, again and again until they do start."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._missing or self._closed.is_set())
+            if self._closed.is_set():
+                return
+            try:
+                child = self._start()
+            except ChildGone:
+                self._failures += 1
+                self._closed.wait(min(_LONGEST_PAUSE, _PAUSE * 2**self._failures))
+                continue
+            self._failures = 0
+            with self._changed:
+                self._missing -= 1
+                self._free.append(child)
+                self._changed.notify_all()
 
-    def _give_back(self, child: _Child) -> None:
+    def _take(self, deadline: float) -> Child:
+        """A living child: the one that worked last, whose caches are warm. Raises ProcessingTimeout, WorkerCrashed."""
+        with self._changed:
+            while True:
+                while self._free:
+                    child = self._free.pop()
+                    if child.is_alive():
+                        if time.monotonic() < deadline:
+                            return child
+                        self._free.append(child)
+                        raise ProcessingTimeout
+                    self._forget(child, Restart.CRASH)
+                if self._closed.is_set():
+                    raise WorkerCrashed
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise ProcessingTimeout
+
+    def _give_back(self, child: Child) -> None:
         if child.jobs >= self._bounds.tasks:
             self._replace(child, Restart.RECYCLED)
             return
-        with self._lock:
+        with self._changed:
             self._free.append(child)
+            self._changed.notify_all()
 
-    def _replace(self, child: _Child, why: Restart) -> None:
-        """Ends a child; the next job that finds its place empty starts another."""
-        self._discard(child)
-        with self._lock:
-            self._free.insert(0, None)
+    def _replace(self, child: Child, why: Restart) -> None:
+        """Ends a child, and has another one started."""
+        child.end()
+        with self._changed:
+            self._forget(child, why)
+
+    def _forget(self, child: Child, why: Restart) -> None:
+        """Counts a child as gone, and its place as empty; the lock is held."""
+        self._children.discard(child)
+        child.end()
+        self._missing += 1
+        self._changed.notify_all()
         self._on_restart(why)
 
-    def _discard(self, child: _Child) -> None:
-        with self._lock:
+    def _discard(self, child: Child) -> None:
+        with self._changed:
             self._children.discard(child)
         child.end()
 
     def _kill_overdue(self) -> None:
         while not self._closed.wait(_WATCH_SECONDS):
             now = time.monotonic()
-            with self._lock:
+            with self._changed:
                 for child in self._children:
                     child.kill_if_overdue(now)
 
@@ -382,7 +240,7 @@ def child_freedoms() -> list[str]:
     """What children may do here and should not, by `confining.freedoms`. Raises WorkerCrashed where none starts."""
     crew = Crew(_telling_freedoms, _no_networks, size=1, bounds=Bounds())
     try:
-        told: list[str] = crew.run(None, time.monotonic() + _START_SECONDS)
+        told: list[str] = crew.run(None, time.monotonic() + START_SECONDS)
     finally:
         crew.close()
     return told

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import Final, Protocol, TypeVar
+from typing import ClassVar, Final, Protocol, TypeVar
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.climbing import Effort, Found, Outcome, Stage
@@ -114,6 +114,7 @@ class Read:
 
     data: bytes
     effort: Effort
+    images: ClassVar[int] = 1
 
     def run(self, pipeline: Pipeline) -> Outcome:
         return pipeline.read(self.data, effort=self.effort)
@@ -125,6 +126,10 @@ class ReadTogether:
 
     frames: tuple[bytes, ...]
     effort: Effort
+
+    @property
+    def images(self) -> int:
+        return len(self.frames)
 
     def run(self, pipeline: Pipeline) -> Outcome:
         return pipeline.read_together(self.frames, effort=self.effort)
@@ -139,6 +144,7 @@ class Restore:
     scale: int
     binary: bool
     view: View
+    images: ClassVar[int] = 1
 
     def run(self, pipeline: Pipeline) -> Restored:
         return pipeline.restore(self.data, network=self.network, scale=self.scale, binary=self.binary, view=self.view)

@@ -1,12 +1,7 @@
 """The whole service in a process of its own: real engines, real HTTP, tiny networks."""
 
 import http.client
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -18,33 +13,15 @@ import numpy as np
 import pytest
 
 from app.pipeline.imaging import GreyImage, decode_image, encode_png
+from tests.live.servers import running
 
-ROOT = Path(__file__).resolve().parents[2]
 MAX_UPLOAD = 2_000_000
 
 
 @pytest.fixture(scope="module")
 def server(weights: Path) -> Iterator[str]:
-    environment = os.environ | {
-        "QRESTORE_WEIGHTS": str(weights),
-        "QRESTORE_DEVICE": "cpu",
-        "QRESTORE_MAX_UPLOAD_BYTES": str(MAX_UPLOAD),
-    }
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if address := re.search(r"http://127\.0\.0\.1:\d+", line):
-                yield address[0]
-                break
-        else:
-            pytest.fail("".join(lines))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+    with running(weights=weights, max_upload_bytes=MAX_UPLOAD) as started:
+        yield f"http://127.0.0.1:{started.port}"
 
 
 @pytest.fixture(scope="module")

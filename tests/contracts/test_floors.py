@@ -23,8 +23,10 @@ FLOORS: dict[str, int] = {
     "app.pipeline.reedsolomon": 1,
     "app.pipeline.codewords": 1,
     "app.pipeline.confining": 1,
+    "app.pipeline.child": 1,
     "app.pipeline.isolation": 1,
     "app.admission": 1,
+    "app.forms": 1,
     "app.pipeline.rectifying": 2,
     "app.pipeline.gridding": 2,
     "app.pipeline.registering": 2,
@@ -78,13 +80,14 @@ THIRD_PARTY: dict[str, set[str]] = {
     "app.models": {"torch", "safetensors"},
     "app.pipeline": {"numpy", "cv2"},
     "app.admission": set(),
+    "app.forms": {"python_multipart"},
     "app.logs": set(),
 }
 """What the rooms of floors 0 and 1 may import from outside, by room or package."""
 
 HTTP_ONLY = {"fastapi", "starlette", "uvicorn", "prometheus_client", "pydantic", "pydantic_settings"}
 ASYNC_ROOMS = {
-    *("app.admission", "app.service", "app.access", "app.limits", "app.problems"),
+    *("app.admission", "app.forms", "app.service", "app.access", "app.limits", "app.problems"),
     *("app.dependencies", "app.routers", "app.serving", "app.main"),
 }
 

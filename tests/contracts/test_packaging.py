@@ -163,7 +163,7 @@ class TestCompose:
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["healthcheck"]
-        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
+        assert re.search(r":v?\d+\.\d+\.\d+(-cuda)?$", service["image"])
 
     def test_mounts_exist_and_are_read_only(self) -> None:
         for service in SERVICES.values():

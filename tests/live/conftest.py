@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.live.poison import ENTRY
+from tests.live.poisoning import ENTRY
 from tests.live.servers import GOOD, Answer, Server, request, running, upload
 
 SLOTS, QUEUE = 2, 2

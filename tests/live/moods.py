@@ -13,9 +13,9 @@ import numpy as np
 
 from app.errors import UnknownNetwork
 from app.pipeline import PIXEL_CEILING
+from app.pipeline.child import Ask, Handler
 from app.pipeline.climbing import Effort, Found, Outcome, Stage
 from app.pipeline.imaging import GreyImage
-from app.pipeline.isolation import Ask, Handler
 from app.pipeline.jobs import Pipeline
 from app.pipeline.ladder import Restoration
 from app.pipeline.reading import ZXing

@@ -29,7 +29,7 @@ import numpy as np
 
 from tests.live import pictures
 from tests.live.moods import Mood
-from tests.live.poison import ENTRY, picture
+from tests.live.poisoning import ENTRY, picture
 from tests.live.servers import ROOT, Server, running, upload
 
 POISON_SHARE: Final = 0.05

@@ -19,7 +19,7 @@ import torch
 from app.models.checkpoint import SUFFIX
 from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Poisoned
 from tests.live.moods import SECRET, Mood
-from tests.live.poison import picture
+from tests.live.poisoning import picture
 from tests.live.servers import GOOD, ROOT, SERVE, Answer, Server, children_of, read_answer, upload
 
 HEAD_DEADLINE: Final = 10.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.live.conftest import DEADLINE, Poisoned
 from tests.live.moods import Mood
-from tests.live.poison import picture
+from tests.live.poisoning import picture
 from tests.live.servers import GOOD
 
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.isolation import Arrays, Ask, Bounds, Crew, Handler
+from app.pipeline.child import Arrays, Ask, Bounds, Handler
+from app.pipeline.isolation import Crew
 
 SIZES: Final = (50_000, 300_000, 1_000_000, 5_000_000, 20_000_000)
 """Bytes: a screenshot, a photograph of 0.3 megapixels, one of 1, one of 12, and the largest upload."""

@@ -17,7 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCrashed
-from app.pipeline.isolation import Arrays, Bounds, Crew, Restart
+from app.pipeline.child import Arrays, Bounds
+from app.pipeline.isolation import Crew, Restart
 from app.pipeline.severity import Route
 from tests import isolated
 
@@ -158,7 +159,8 @@ def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart
 def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
     """A child in an endless loop has nobody left to kill it: its own timer does."""
     program = (
-        "import time; from app.pipeline.isolation import Bounds, Crew; from tests import isolated\n"
+        "import time; from app.pipeline.child import Bounds\n"
+        "from app.pipeline.isolation import Crew; from tests import isolated\n"
         "if __name__ == '__main__':\n"
         "    crew = Crew(isolated.factory, None, size=1, bounds=Bounds(), preload=('tests.isolated',))\n"
         "    print(crew.pids()[0], flush=True)\n"

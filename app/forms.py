@@ -1,0 +1,111 @@
+"""Multipart forms, in memory: the body is bounded already, and spooling would write photographs to disk."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from app.errors import MalformedBody, TooManyFiles
+
+_LONGEST_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
+_MOST_FIELDS: Final = 16
+_MOST_HEADERS: Final = 8
+_LONGEST_HEADER: Final = 64 * 1024  # file names may be long, and are not used
+_MOST_AROUND: Final = 1024
+"""Bytes that may come before the first boundary and after the last, where nothing belongs."""
+
+
+class _Form:
+    """What the parser reports, kept: of each file its field and its bytes, of other parts that they were there."""
+
+    def __init__(self, *, most: int, refusal: str) -> None:
+        self._most = most
+        self._refusal = refusal
+        self._name, self._value = bytearray(), bytearray()
+        self._disposition = b""
+        self._content: bytearray | None = None
+        self._fields = 0
+        self.files: list[tuple[str, bytearray]] = []
+        self.begun = self.complete = False
+
+    def on_part_begin(self) -> None:
+        self.begun = True
+        self._disposition = b""
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._name.clear()
+        self._value.clear()
+
+    def on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if b"name" not in options:
+            raise MalformedBody("A part of the form has no name.")
+        self._content = None
+        if b"filename" in options:
+            if len(self.files) == self._most:
+                raise TooManyFiles(self._refusal)
+            self._content = bytearray()
+            self.files.append((options[b"name"].decode("utf-8", "replace"), self._content))
+        else:
+            self._fields += 1
+            if self._fields > _MOST_FIELDS:
+                raise MalformedBody("The form has too many fields.")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._content is not None:
+            self._content += data[start:end]
+
+    def on_end(self) -> None:
+        self.complete = True
+
+
+async def read_files(
+    content_type: str, stream: AsyncIterator[bytes], *, field: str, most: int, refusal: str
+) -> list[bytes]:
+    """The files in the fields of this name, in the form's order.
+
+    Raises MalformedBody for what is no form or has something around it, and TooManyFiles with `refusal` where it has
+    more than `most` files, whatever their fields.
+    """
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
+        raise MalformedBody(f"The form's boundary must have 1 to {_LONGEST_BOUNDARY} characters.")
+    form = _Form(most=most, refusal=refusal)
+    around = 0
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.on_part_begin,
+                "on_header_field": form.on_header_field,
+                "on_header_value": form.on_header_value,
+                "on_header_end": form.on_header_end,
+                "on_headers_finished": form.on_headers_finished,
+                "on_part_data": form.on_part_data,
+                "on_end": form.on_end,
+            },
+            max_header_count=_MOST_HEADERS,
+            max_header_size=_LONGEST_HEADER,
+        )
+        async for chunk in stream:
+            ended = form.complete
+            parser.write(chunk)
+            if ended or not form.begun:
+                around += len(chunk)
+            if around > _MOST_AROUND:
+                raise MalformedBody("There is something before the form's first boundary or behind its last.")
+    except FormParserError as exc:
+        raise MalformedBody from exc
+    if not form.complete:
+        raise MalformedBody("The form ends before its closing boundary.")
+    return [bytes(content) for name, content in form.files if name == field]
