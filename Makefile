@@ -20,12 +20,12 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test install \
+.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test image-dry-run install \
     system clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
@@ -64,6 +64,10 @@ load: system $(VENV)/.installed-dev ## load a server of its own and say what bou
 soak: system $(VENV)/.installed-dev ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
 	$(BIN)/python -m tests.load.soak $(or $(ARGS),--count 10000)
 
+image-dry-run: ## carry out the Dockerfile without a container engine, as root (ARGS="--build-arg VARIANT=cuda")
+	@command -v debootstrap >/dev/null || $(call apt_install,debootstrap,The dry run needs debootstrap.)
+	$(SUDO) $(or $(PYTHON),python3) docker/build/dry_run.py $(ARGS)
+
 system-test: ## the Debian packages that some tests need and are skipped without: Chromium and Prometheus
 	@command -v chromium >/dev/null && command -v prometheus >/dev/null \
 	    || $(call apt_install,chromium prometheus,Install Chromium and Prometheus by hand: some tests are skipped without.)
@@ -96,7 +100,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --disable-pip-version-check --editable '.$(EXTRAS:%=[%])'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.created

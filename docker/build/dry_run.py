@@ -260,7 +260,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/label.jpg", help="what the service is to read")
     parser.add_argument("--text", default="https://example.org/parcel/7F3K-2291-0C", help="the payload that it holds")
     parser.add_argument("--rounds", type=int, default=8, help="how often it is read")
-    parser.add_argument("--tmpfs", default="256m", help="size of /tmp")
+    parser.add_argument("--tmpfs", default="16m", help="size of /tmp")
     return parser.parse_args()
 
 

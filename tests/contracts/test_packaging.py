@@ -32,9 +32,9 @@ BUILD_STAGE, FINAL_STAGE = re.split(r"(?m)^FROM ", DOCKERFILE)[1:]
 
 
 @cache
-def make_dry_run(target: str) -> str:
+def make_dry_run(target: str, *variables: str) -> str:
     """The commands that `make TARGET` would run on a machine where nothing is set up."""
-    command = ["make", "--dry-run", "--always-make", "--no-print-directory", target]
+    command = ["make", "--dry-run", "--always-make", "--no-print-directory", target, *variables]
     inherited = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "HOST", "PORT"}}
     return subprocess.run(
         command, cwd=ROOT, env=inherited, check=True, capture_output=True, text=True, timeout=60
@@ -85,8 +85,8 @@ class TestProject:
 
 class TestMakefile:
     TARGETS = (
-        *("clean", "doctor", "evaluate", "format", "fuzz", "help", "lint", "load", "openapi", "serve", "soak"),
-        *("system-test", "test", "train"),
+        *("clean", "doctor", "evaluate", "format", "fuzz", "help", "image-dry-run", "lint", "load"),
+        *("openapi", "serve", "soak", "system-test", "test", "train"),
     )
 
     @pytest.mark.parametrize("target", TARGETS)
@@ -121,6 +121,10 @@ class TestDockerfile:
         assert "make install" in BUILD_STAGE
         assert "make install" not in FINAL_STAGE
         assert "pip install" not in DOCKERFILE
+
+    def test_extras_reach_pip(self) -> None:
+        assert "--editable '.[otel,onnx]'" in make_dry_run("install", "EXTRAS=otel,onnx")
+        assert "--editable '.'" in make_dry_run("install")
 
     def test_starts_the_same_command_as_make(self) -> None:
         (command,) = re.findall(r"(?m)^CMD (.+)$", FINAL_STAGE)
@@ -164,6 +168,20 @@ class TestCompose:
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["healthcheck"]
         assert re.search(r":v?\d+\.\d+\.\d+(-cuda)?$", service["image"])
+
+    @pytest.mark.parametrize(("profile", "ours"), [("cpu", "qrestore"), ("gpu", "qrestore-gpu")])
+    def test_a_profile_starts_one_service_and_its_watchers(self, profile: str, ours: str) -> None:
+        started = {name for name, service in SERVICES.items() if profile in service["profiles"]}
+        assert started == {ours, "prometheus", "grafana"}
+        assert "qrestore" in SERVICES[ours]["networks"]["default"]["aliases"]
+
+    def test_without_a_word_the_cpu_profile_starts(self) -> None:
+        assert "COMPOSE_PROFILES=cpu" in (ROOT / ".env").read_text().splitlines()
+        assert ".env" not in (ROOT / ".gitignore").read_text().split()
+
+    def test_services_may_take_longer_to_stop_than_to_drain(self) -> None:
+        for service in (SERVICES["qrestore"], SERVICES["qrestore-gpu"]):
+            assert int(service["stop_grace_period"].rstrip("s")) > service["environment"]["QRESTORE_DRAIN_SECONDS"]
 
     def test_mounts_exist_and_are_read_only(self) -> None:
         for service in SERVICES.values():
