@@ -3,6 +3,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
+JOBS ?= 2
 RECIPE ?=
 ARGS ?=
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -30,8 +31,8 @@ help: ## this list
 serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
 
-test: system lint ## lint, then every test (ARGS="-k name" to choose)
-	$(BIN)/pytest $(ARGS)
+test: system lint ## lint, then every test, in JOBS processes (ARGS="-k name" to choose)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, format, types and the Dockerfile
 	$(BIN)/ruff check .

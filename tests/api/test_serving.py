@@ -45,7 +45,7 @@ def narrow(weights: Path) -> Iterator[Server]:
 
 def test_told_to_stop_it_finishes_refuses_and_ends_well(weights: Path) -> None:
     with running(entry=SLOW, weights=weights, workers=1) as server:
-        with at_work(server, 2.0, 0.5) as answers:
+        with at_work(server, 3.0, 0.5) as answers:
             server.process.send_signal(signal.SIGTERM)
             wait_for(lambda: server.get("/readyz").status == 503)
             refused = server.upload(b"0")
@@ -85,7 +85,7 @@ def test_while_it_loads_it_lives_but_takes_no_work(weights: Path) -> None:
 
 
 def test_deadlines_by_cause(weights: Path) -> None:
-    with running(entry=SLOW, weights=weights, workers=1, request_seconds=1.5) as server:
+    with running(entry=SLOW, weights=weights, workers=1, request_seconds=4) as server:
         with at_work(server, 30.0, 0.0) as (working, waiting):
             assert working.result().problem(504)["type"].endswith(":processing_timeout")
             late = waiting.result()
@@ -99,7 +99,7 @@ def test_deadlines_by_cause(weights: Path) -> None:
 
 
 def test_full_it_refuses_at_once(narrow: Server) -> None:
-    with at_work(narrow, 1.0, 0.0) as answers:
+    with at_work(narrow, 2.0, 0.0) as answers:
         refused = narrow.upload(b"0")
         assert refused.problem(429)["type"].endswith(":overloaded")
         assert int(refused.headers["retry-after"]) >= 1
