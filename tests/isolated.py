@@ -70,6 +70,13 @@ def _refused(act: Any) -> str:
     return "done"
 
 
+def unless(hindrance: Path, ask: Ask) -> Handler:
+    """As `factory`, and never comes to work while this file is there."""
+    if hindrance.exists():
+        os._exit(3)
+    return factory(ask)
+
+
 def stillborn(ask: Ask) -> Handler:
     """Never comes to work."""
     os._exit(3)

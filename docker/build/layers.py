@@ -6,6 +6,7 @@ Needs root. Mounts are to be made in a mount namespace of the caller's own, whic
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ _GUARDED: Final = "noexec,nosuid,nodev"
 
 
 def call(*command: str | Path) -> None:
-    """Runs a program of this machine. Raises CalledProcessError."""
-    subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - no shell
+    """Runs a program of this machine, whose output goes to standard error. Raises CalledProcessError."""
+    words = [str(word) for word in command]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603 - no shell
 
 
 @dataclass(slots=True)
@@ -102,7 +104,8 @@ def lent(root: Path, paths: Sequence[Path]) -> Iterator[None]:
 def inside(
     root: Path, image: Image, command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False
 ) -> subprocess.Popen[bytes]:
-    """A program in ``root`` as the image's user, with its environment and ``environment``; ``quiet``: without output.
+    """A program in ``root`` as the image's user, with its environment and ``environment``; ``quiet``: without output,
+    which goes to standard error otherwise.
 
     Anybody but root has no capability and can gain none.
     """
@@ -112,7 +115,7 @@ def inside(
     if user != "0":
         words += ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={group or user}", "--clear-groups"]
         words += ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
-    output = subprocess.DEVNULL if quiet else None
+    output = subprocess.DEVNULL if quiet else sys.stderr
     return subprocess.Popen([*words, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603
 
 

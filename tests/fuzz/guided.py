@@ -27,7 +27,7 @@ INPUT_SECONDS: Final = 10
 LONGEST: Final = 4096
 TARGETS: Final = {
     "header": ("target_formats", ("app.pipeline.imaging",)),
-    "form": ("target_headers", ("starlette.formparsers", "python_multipart.multipart")),
+    "form": ("target_headers", ("app.forms", "python_multipart.multipart")),
     "accept": ("target_headers", ("app.routers.restore",)),
     "message": ("target_formats", ("app.pipeline.codewords",)),
     "text": ("target_formats", ("app.pipeline.reading",)),

@@ -4,9 +4,8 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
-from starlette.datastructures import Headers
-from starlette.formparsers import MultiPartException, MultiPartParser
-
+from app.errors import RequestError
+from app.forms import read_files
 from app.routers.restore import prefers_json
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed form
@@ -15,21 +14,19 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of eve
 def form(data: bytes) -> None:
     """A multipart body in two pieces. The first byte says where it is cut; the boundary comes next, on its own line."""
     cut, (boundary, _, body) = data[:1], data[1:].partition(b"\n")
-    headers = Headers(raw=[(b"content-type", b"multipart/form-data; boundary=" + boundary)])
     middle = len(body) * (cut or b"\0")[0] // 256
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body[:middle]
         yield body[middle:]
 
-    parser = MultiPartParser(headers, stream(), max_files=2, max_fields=16)
+    kind = "multipart/form-data; boundary=" + boundary.decode("latin-1")
     try:
-        _finish(parser.parse())
-    except MultiPartException:
-        pass
-    finally:
-        for file in parser._files_to_close_on_error:  # those of parts without an end, too
-            file.close()
+        files = _finish(read_files(kind, stream(), field="file", most=2, refusal="No more than two."))
+    except RequestError:
+        return
+    assert len(files) <= 2
+    assert all(file in body for file in files)
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:

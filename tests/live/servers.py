@@ -31,7 +31,8 @@ _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 30.0
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
 _LEAKS: Final = re.compile(
-    rb"traceback|file \"|/work|/home|/usr|/tmp|site-packages|\.py\b|python|cv2|opencv|zbar|zxing-?cpp|torch|numpy"
+    re.escape(str(ROOT)).encode()
+    + rb"|traceback|file \"|/home|/usr|/tmp|site-packages|\.py\b|python|cv2|opencv|zbar|zxing-?cpp|torch|numpy"
     rb"|starlette|fastapi|pydantic|uvicorn|h11|httptools|libpng|libjpeg|errno|0x[0-9a-f]{6}",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCrashed
-from app.pipeline.child import Arrays, Bounds
+from app.pipeline.child import Arrays, Bounds, Factory
 from app.pipeline.isolation import Crew, Restart
 from app.pipeline.severity import Route
 from tests import isolated
@@ -42,9 +43,11 @@ def restarts() -> Counter[Restart]:
 def make(restarts: Counter[Restart]) -> Iterator[Make]:
     crews: list[Crew] = []
 
-    def build(*, size: int = 1, known: tuple[type, ...] = (), **bounds: int) -> Crew:
+    def build(
+        *, factory: Factory = isolated.factory, size: int = 1, known: tuple[type, ...] = (), **bounds: int
+    ) -> Crew:
         crew = Crew(
-            isolated.factory,
+            factory,
             doubled,
             size=size,
             bounds=Bounds(**bounds),
@@ -62,6 +65,13 @@ def make(restarts: Counter[Restart]) -> Iterator[Make]:
 
 def do(crew: Crew, word: str, content: Any = None, *, seconds: float = LONG) -> Any:
     return crew.run((word, content), time.monotonic() + seconds)
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_results_come_back_whole(make: Make) -> None:
@@ -143,6 +153,26 @@ def test_an_idle_child_killed_from_outside_is_replaced(make: Make, restarts: Cou
     time.sleep(0.2)
     assert do(crew, "echo", 1) == 1
     assert restarts[Restart.CRASH] >= 1
+
+
+def test_children_that_are_dead_already_do_not_count_as_tries(make: Make) -> None:
+    crew = make(size=4)
+    for pid in crew.pids():
+        os.kill(pid, signal.SIGKILL)
+    assert do(crew, "echo", 1) == 1
+
+
+def test_a_crew_that_cannot_replace_its_children_is_unhealthy_until_it_can(make: Make, tmp_path: Path) -> None:
+    hindrance = tmp_path / "hindrance"
+    crew = make(factory=partial(isolated.unless, hindrance))
+    hindrance.touch()
+    os.kill(crew.pids()[0], signal.SIGKILL)
+    with pytest.raises(ProcessingTimeout):
+        do(crew, "echo", 1, seconds=0.5)
+    wait_until(lambda: not crew.healthy)
+    hindrance.unlink()
+    wait_until(lambda: crew.healthy)
+    assert do(crew, "echo", 1) == 1
 
 
 @pytest.mark.parametrize("word", ["sleep", "spin"])
