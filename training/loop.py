@@ -33,6 +33,7 @@ from training.state import Clock, moments, read_state, restore_moments, write_st
 
 __all__ = ["Loss", "MakeBatch", "Run", "TrainConfig", "read_log"]
 
+_LONG_SECONDS, _MUCH_SLOWER = 5.0, 2.0  # of a pass in bfloat16, and against one in float32
 _FIXED = 1  # marks the seeds of validation batches; those of training batches have 0 in its place
 
 
@@ -226,18 +227,24 @@ class Run:
         return loss
 
     def _bfloat16_is_faster(self) -> bool:
-        """Times a forward and backward pass either way, without a step; processors without bf16 units are slower."""
+        """Times a forward and backward pass either way, without a step; processors without bf16 units are slower.
+
+        Where they are very much slower, which a pass can take a minute to show, once is enough.
+        """
         batch = self._batch(0)
         before = copy.deepcopy(self.network.state_dict())  # batch normalisation keeps statistics of what it sees
-        best = {False: float("inf"), True: float("inf")}
+        best, spent = {False: float("inf"), True: float("inf")}, {False: 0.0, True: 0.0}
         for repeat in range(4):  # the first pass warms up
             for bfloat16 in (False, True):
                 started = time.perf_counter()
                 self._forward(self.network, batch, bfloat16=bfloat16)[1].backward()
                 if self.device.type == "cuda":
                     torch.cuda.synchronize()
+                spent[bfloat16] = time.perf_counter() - started
                 if repeat:
-                    best[bfloat16] = min(best[bfloat16], time.perf_counter() - started)
+                    best[bfloat16] = min(best[bfloat16], spent[bfloat16])
+            if spent[True] > max(_LONG_SECONDS, _MUCH_SLOWER * spent[False]):
+                break
         self.optimizer.zero_grad(set_to_none=True)
         self.network.load_state_dict(before)
         return best[True] < 0.9 * best[False]
