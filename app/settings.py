@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         default=30.0, description="deadline of a request, from its arrival, waiting and upload included"
     )
     work_seconds: PositiveFloat = Field(
-        default=15.0, description="the part of it that a worker may spend on each image"
+        default=20.0, description="the part of it that a worker may spend on each image"
     )
     drain_seconds: PositiveFloat = Field(
         default=25.0, description="longest wait for running requests when the service is told to stop"

@@ -157,10 +157,11 @@ def judge(answer: Answer) -> str | None:
 
 
 def _judge_result(answer: Answer) -> str | None:
-    if answer.status != 200 or b'"codes"' not in answer.body:
+    if answer.status != 200 or b'"codes"' not in answer.body:  # the API's description has the word, too
         return None
     try:
-        answer.payloads()
+        if "openapi" not in answer.json():
+            answer.payloads()
     except (AssertionError, KeyError, ValueError) as exc:
         return f"a result that is none: {type(exc).__name__} {exc}"[:300]
     return None
