@@ -93,11 +93,11 @@ def test_guidance_by_coverage_reaches_further_than_its_seeds() -> None:
 
 
 def test_slice_of_raw_requests(server: Server) -> None:
-    assert_clean(wire(server, SEED, Budget(6.0, 60 + len(kept(TARGET)))), 5)
+    assert_clean(wire(server, SEED, Budget(20.0, 60 + len(kept(TARGET)))), 5)
 
 
 def test_slice_of_described_requests(server: Server) -> None:
-    assert_clean(described(server, SEED, Budget(4.0, 60)), 5)
+    assert_clean(described(server, SEED, Budget(20.0, 60)), 5)
 
 
 class TestHarness:

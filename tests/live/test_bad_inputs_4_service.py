@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,8 @@ def drip(server: Server, head: bytes, drops: bytes) -> Drip:
                 if connection.recv(1, socket.MSG_PEEK):
                     answer = read_answer(connection)
                     connection.settimeout(5.0)
-                    assert connection.recv(1) == b""
+                    with suppress(ConnectionResetError):  # so told is a client that sent another byte just then
+                        assert connection.recv(1) == b""
                     return answer, time.monotonic() - began
                 return None, time.monotonic() - began
             except TimeoutError:
@@ -233,9 +234,10 @@ def test_row_42_children_that_are_killed_twice(server: Server, crowd: Crowd) -> 
 
 
 def test_row_42_fork_server_that_is_killed(server: Server) -> None:
-    """Children come from it; it is a child as well."""
+    """Children come from it; it is a child as well. Another one takes a second or two, or more where much else runs."""
     kill([pid for pid in server.helpers() if children_of(pid)])
     kill(server.workers())
+    server.wait_until(lambda: server.upload(GOOD).status == 200, 30)
     for number in range(2 * SLOTS):
         assert server.upload(picture(f"anew {number}")).payloads() == [b"anew %d" % number]
 
