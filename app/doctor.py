@@ -106,9 +106,7 @@ def _children() -> Check:
     except errors.WorkerCrashed:
         fix = "raise the limits of memory and of processes (ulimit -a) until one starts"
         return Check(name, good=False, found="none can be started", fix=fix)
-    return Check(
-        name, good=True, found=f"start; may still use {', '.join(left)}" if left else "start, and are confined"
-    )
+    return Check(name, good=True, found=f"start; may still {', '.join(left)}" if left else "start, and are confined")
 
 
 def _weights(folder: Path, backend: str) -> Check:

@@ -43,7 +43,7 @@ TABLE: Final = (
          ("stage",), _SECONDS),
     Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without one count as none.",
          ("rung", "engine", "result")),
-    Spec(Counter, "qrestore_route_total", "Regions routed to a network, by the network chosen first.", ("network",)),
+    Spec(Counter, "qrestore_route_total", "Pictures with a routed region, by the network chosen first.", ("network",)),
     Spec(Histogram, "qrestore_laplacian_variance", "Laplacian variance of routed regions.", (), _VARIANCE),
     Spec(Histogram, "qrestore_upload_bytes", "Size of an uploaded image.", (), _BYTES),
     Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),

@@ -53,7 +53,9 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
 async def answer_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError from error
-    fields = [InvalidField(location=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
+    # A query that two dependencies read is complained of twice.
+    found = {(".".join(map(str, each["loc"])), each["msg"]): None for each in error.errors()}
+    fields = [InvalidField(location=location, message=message) for location, message in found]
     return _respond(
         request.scope,
         status=HTTPStatus.UNPROCESSABLE_ENTITY,

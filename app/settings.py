@@ -114,7 +114,8 @@ class Settings(BaseSettings):
     metrics: bool = Field(default=True, description="serve /metrics")
     page: bool = Field(default=True, description="serve the page for people at /")
     admin_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
-        default=None, description="port, on the same address, that serves metrics, docs and health instead; 0: any"
+        default=None,
+        description="port, on the same address, to which metrics and docs move, beside health and models; 0: any",
     )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
 

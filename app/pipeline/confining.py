@@ -18,7 +18,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from app.pipeline.landlock import read_nothing_but
+
 _NICE: Final = 5  # behind the server's own threads, which must answer within milliseconds
+
+_LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/urandom")
+"""What imports and codecs may still want, besides Python's own folders."""
+_ANY_FILE: Final = "/etc/passwd"
+"""Stands for every file that is none of a decoder's business."""
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_SET_SECCOMP: Final = 22
@@ -46,8 +53,8 @@ _FORBIDDEN: Final[Mapping[str, tuple[int, tuple[int, ...]]]] = {
 def confine(*, memory_bytes: int) -> None:
     """Gives up what decoding does not need.
 
-    ``memory_bytes``: address space that may be added to what the process has now. No file can be written, no core is
-    dumped, no socket opened and no program started.
+    ``memory_bytes``: address space that may be added to what the process has now. No file can be written, none but
+    Python's own and the system's libraries read, no core dumped, no socket opened and no program started.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server's whole group
     os.nice(_NICE)
@@ -56,6 +63,7 @@ def confine(*, memory_bytes: int) -> None:
     if sys.platform == "linux":
         most = _address_space() + memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        read_nothing_but([*filter(None, sys.path), sys.prefix, sys.base_prefix, *_LIBRARIES])
         _refuse_calls()
 
 
@@ -73,7 +81,11 @@ def resident_memory(pid: int) -> int:
 
 
 def freedoms() -> list[str]:
-    """What the calling process may do of what a confined one may not: open "sockets", write "files", run "programs"."""
+    """What the calling process may do of what a confined one may not: "read files" that are none of its business,
+    "write files", "open sockets", "run programs"."""
+
+    def reads_files() -> None:
+        Path(_ANY_FILE).read_bytes()
 
     def opens_sockets() -> None:
         socket.socket().close()
@@ -85,11 +97,13 @@ def freedoms() -> list[str]:
     def runs_programs() -> None:
         subprocess.run([sys.executable, "-c", ""], check=True)
 
-    return [
-        name
-        for name, act in (("sockets", opens_sockets), ("files", writes_files), ("programs", runs_programs))
-        if _succeeds(act)
-    ]
+    acts = {
+        "read files": reads_files,
+        "write files": writes_files,
+        "open sockets": opens_sockets,
+        "run programs": runs_programs,
+    }
+    return [name for name, act in acts.items() if _succeeds(act)]
 
 
 def _succeeds(act: Callable[[], None]) -> bool:

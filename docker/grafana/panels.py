@@ -182,7 +182,7 @@ ROUTE: Final = rate("qrestore_route_total")
 NETWORKS: Final = (
     Panel(
         "Share decided by each network",
-        "Regions that the routing unit sent to the light or the heavy network first.",
+        "Pictures with a region that the routing unit sent to the light or the heavy network first.",
         (Query(f"{total(ROUTE, 'network')} / on () group_left () {total(ROUTE)}", "{{network}}"),),
         "percentunit", 8, stacked=True, top=1,
     ),

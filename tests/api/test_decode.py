@@ -134,6 +134,10 @@ class TestRefusals:
         assert status == expected
         assert problem["type"] == f"urn:qrestore:problem:{category}"
 
+    def test_each_option_that_is_not_valid_is_named_once(self, client: TestClient, blank_png: bytes) -> None:
+        _, problem = upload(client, blank_png, "/decode?effort=lazy&unknown=1")
+        assert sorted(error["location"] for error in problem["errors"]) == ["query.effort", "query.unknown"]
+
     @pytest.mark.parametrize(
         ("request_", "expected"),
         [

@@ -22,6 +22,7 @@ FLOORS: dict[str, int] = {
     "app.pipeline.symbology": 1,
     "app.pipeline.reedsolomon": 1,
     "app.pipeline.codewords": 1,
+    "app.pipeline.landlock": 1,
     "app.pipeline.confining": 1,
     "app.pipeline.child": 1,
     "app.pipeline.isolation": 1,

@@ -1,4 +1,4 @@
-"""Rows 1 to 13, 37, 38 and 41 of the list of bad inputs: requests that are wrong before any picture is looked at."""
+"""Rows 1 to 13, 37, 38 and 41 of docs/bad-inputs.md: requests that are wrong before any picture is looked at."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Rows 14 to 31 of the list of bad inputs: files that are no pictures, broken pictures, and pictures that are bombs."""
+"""Rows 14 to 31 of docs/bad-inputs.md: files that are no pictures, broken pictures, and pictures that are bombs."""
 
 import base64
 import struct

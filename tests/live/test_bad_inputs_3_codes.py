@@ -1,4 +1,4 @@
-"""Rows 32 to 35 of the list of bad inputs: pictures whose symbols are the trouble."""
+"""Rows 32 to 35 of docs/bad-inputs.md: pictures whose symbols are the trouble."""
 
 import json
 from typing import Final

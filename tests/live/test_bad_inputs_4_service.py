@@ -1,4 +1,4 @@
-"""Rows 12, 36, 39, 40, 42, 43 and 44 of the list of bad inputs: clients and children that are slow, many, or gone."""
+"""Rows 12, 36, 39, 40, 42, 43 and 44 of docs/bad-inputs.md: clients and children that are slow, many, or gone."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The second half of row 40 of the list of bad inputs. Comes last: it ends a service that other tests share."""
+"""The second half of row 40 of docs/bad-inputs.md. Comes last: it ends a service that other tests share."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

@@ -57,12 +57,13 @@ def test_machines_that_are_not_known_have_no_filter() -> None:
 
 
 def test_what_is_not_confined_is_free() -> None:
-    assert freedoms() == ["sockets", "files", "programs"]
+    assert freedoms() == ["read files", "write files", "open sockets", "run programs"]
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="other systems have no such filter")
 def test_children_are_not() -> None:
-    assert child_freedoms() == []
+    """A kernel without Landlock (5.12 and older, or switched off) leaves them their eyes."""
+    assert set(child_freedoms()) <= {"read files"}
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="memory is read from /proc")

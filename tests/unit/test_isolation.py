@@ -226,7 +226,7 @@ def test_memory_is_bounded(make: Make) -> None:
 def test_a_child_writes_no_file_opens_no_socket_and_runs_no_program(make: Make, tmp_path: Path) -> None:
     crew = make()
     target = tmp_path / "written"
-    assert do(crew, "write", str(target)) == "OSError"
+    assert do(crew, "write", str(target)) in ("PermissionError", "OSError")  # by Landlock or by its size
     assert not target.exists() or target.stat().st_size == 0
     assert do(crew, "connect") == "PermissionError"
     assert do(crew, "run") == "PermissionError"

@@ -1,0 +1,64 @@
+"""What a process that gave up its files can still do, tried in processes of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys
+from app.pipeline.landlock import read_nothing_but
+
+allowed, other, parent = sys.argv[1:]
+
+def tried(act):
+    try:
+        act()
+    except OSError as exc:
+        return type(exc).__name__
+    return "done"
+
+kept = open(os.path.join(other, "kept"), "rb")
+if not read_nothing_but([allowed, os.path.join(other, "single"), "/no/such/folder"]):
+    print("unsupported")
+    sys.exit()
+print(tried(lambda: open(os.path.join(allowed, "file"), "rb").read()))
+print(tried(lambda: open(os.path.join(other, "single"), "rb").read()))
+print(tried(kept.read))
+print(tried(lambda: open(os.path.join(other, "kept"), "rb")))
+print(tried(lambda: os.listdir(other)))
+print(tried(lambda: open(os.path.join(allowed, "new"), "wb")))
+print(tried(lambda: os.unlink(os.path.join(allowed, "file"))))
+print(tried(lambda: os.mkdir(os.path.join(allowed, "folder"))))
+print(tried(lambda: os.kill(int(parent), 0)))
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> list[str]:
+    allowed, other = tmp_path / "allowed", tmp_path / "other"
+    for folder, names in ((allowed, ["file"]), (other, ["kept", "single"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_bytes(b"content")
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(allowed), str(other), str(os.getpid())]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    if lines == ["unsupported"]:
+        pytest.skip("this system has no Landlock")
+    return lines
+
+
+def test_what_is_allowed_and_what_is_open_can_be_read(said: list[str]) -> None:
+    assert said[:3] == ["done", "done", "done"]
+
+
+def test_nothing_else_is_read_and_nothing_is_changed(said: list[str]) -> None:
+    assert said[3:8] == ["PermissionError"] * 5
+
+
+def test_signals_reach_no_process_outside_where_the_kernel_knows_how(said: list[str]) -> None:
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    assert said[8] == ("PermissionError" if release >= (6, 12) else "done")
