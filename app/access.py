@@ -15,8 +15,14 @@ from app.problems import problem_response
 
 HEADER: Final = "X-API-Key"
 _BEARER: Final = "bearer "
-_LOCKED: Final = ("/decode", "/restore", "/models")
-"""What needs a key; health, metrics, the page and the documentation never do."""
+_OPEN: Final = frozenset(
+    {
+        *("/livez", "/readyz", "/version", "/metrics"),
+        *("/", "/page.css", "/page.js", "/payload.js"),
+        *("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"),
+    }
+)
+"""What needs no key: health, metrics, the page and the documentation. Whatever else there is, or comes, does."""
 _SHORTEST: Final = 16
 
 
@@ -38,7 +44,7 @@ def load_keys(file: Path) -> list[str]:
 
 
 class ApiKeys:
-    """Middleware that answers 401 to locked paths without one of the keys, before any of the body is read.
+    """Middleware that answers 401 to all but open paths without one of the keys, before any of the body is read.
 
     A key comes in X-API-Key or as a bearer token. Its hash is compared with that of every key, each in constant time.
     """
@@ -50,7 +56,7 @@ class ApiKeys:
         self._known = [_digest(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _is_locked(scope["path"]) and not self._knows(Headers(scope=scope)):
+        if scope["type"] == "http" and scope["path"] not in _OPEN and not self._knows(Headers(scope=scope)):
             answer = last_answer(Body(receive, scope["state"]["deadline"]), send, discard=self._discard)
             await problem_response(scope, Unauthorized())(scope, receive, answer)
         else:
@@ -63,10 +69,6 @@ class ApiKeys:
             offered = authorization[len(_BEARER) :].strip()
         digest = _digest(offered)
         return sum(hmac.compare_digest(digest, known) for known in self._known) > 0
-
-
-def _is_locked(path: str) -> bool:
-    return path.rstrip("/") in _LOCKED
 
 
 def _digest(key: str) -> bytes:

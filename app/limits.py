@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.admission import Admission
-from app.errors import InternalError, MalformedBody, QrestoreError, RequestTimeout, UploadTooLarge
+from app.errors import InternalError, MalformedBody, NotReady, QrestoreError, RequestTimeout, UploadTooLarge
 from app.metrics import Metrics
 from app.problems import problem_response
 
@@ -34,6 +34,7 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _UNMATCHED: Final = "unmatched"
 _DISCARD_SECONDS: Final = 5.0
+_LONGEST_QUERY: Final = 2048
 _PROBES: Final = ("/livez", "/readyz", "/metrics")
 """Asked every few seconds by machines: logged only where everything is."""
 _INTERACTIVE: Final = ("/docs", "/redoc")
@@ -78,6 +79,11 @@ class RequestContext:
         self._metrics.request_started()
         try:
             await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # it outlasted the drain
+            if status:
+                raise
+            cut = NotReady("The service is shutting down.")
+            await problem_response(scope, cut)(scope, receive, send_with_headers)
         except Exception:
             log.exception("request failed", extra={"request_id": request_id})
             if status:
@@ -162,6 +168,8 @@ class UploadLimit:
             return
         body = Body(receive, scope["state"]["deadline"])
         try:
+            if len(scope["query_string"]) > _LONGEST_QUERY:
+                raise MalformedBody("The query is too long.")
             self._admit(Headers(scope=scope))
             with contextlib.ExitStack() as uploading:
                 uploading.enter_context(self._admission.upload())

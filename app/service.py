@@ -86,9 +86,13 @@ class Service:
     failure: Exception | None = None
 
     def ready(self) -> Loaded:
-        """What does the work. Raises NotReady."""
+        """What does the work of a new request. Raises NotReady."""
         if self.draining:
             raise NotReady("The service is shutting down.", retry_after=1)
+        return self._able()
+
+    def _able(self) -> Loaded:
+        """What does the work, for requests that were let in before the service was told to stop, too."""
         loaded = self.loaded
         if loaded is None:
             raise NotReady("The service is still loading.", retry_after=1)
@@ -106,7 +110,7 @@ class Service:
     async def work(self, job: Job[R], *, deadline: float) -> R:
         """The job's result. Raises NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises."""
         granted = self.settings.work_seconds * job.images
-        work = partial(_in_time, self.ready().worker, job, deadline=deadline, seconds=granted)
+        work = partial(_in_time, self._able().worker, job, deadline=deadline, seconds=granted)
         return await self.admission.run(work, deadline=deadline)
 
     def watch(self) -> None:

@@ -24,6 +24,8 @@ log = logging.getLogger("qrestore.serving")
 
 _HEAD_SECONDS: Final = 10.0
 """From a connection, or from the first byte of a request after another, to the end of its head."""
+_READ_SECONDS, _LEAST_READ = 10.0, 65_536
+"""Bytes that must be read of an answer in so many seconds, while more of it waits than the system takes."""
 _LAST_SECONDS: Final = 2
 
 
@@ -34,6 +36,7 @@ class Protocol(H11Protocol):
         super().__init__(*arguments, **options)
         self._service = service
         self._head: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -41,6 +44,7 @@ class Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
+        self._forget_reader()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -54,6 +58,16 @@ class Protocol(H11Protocol):
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._await_head()
+        elif self.conn.their_state is h11.SEND_BODY:
+            self.loop.call_later(_HEAD_SECONDS, self._rest_is_late)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_reader()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not HTTP; the framework's words do not go out."""
@@ -67,6 +81,28 @@ class Protocol(H11Protocol):
         if self._head is not None:
             self._head.cancel()
             self._head = None
+
+    def _rest_is_late(self) -> None:
+        """A request was answered before its body was in, and still it is not."""
+        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
+            self.transport.close()
+
+    def _await_reader(self) -> None:
+        self._forget_reader()
+        unread = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(_READ_SECONDS, self._reader_is_late, unread)
+
+    def _forget_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _reader_is_late(self, before: int) -> None:
+        """An answer lies in memory until it is read: not for ever, for one who reads next to nothing of it."""
+        if self.transport.get_write_buffer_size() > before - _LEAST_READ:
+            self.transport.abort()
+        else:
+            self._await_reader()
 
     def _head_is_late(self) -> None:
         self._head = None

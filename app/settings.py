@@ -29,7 +29,7 @@ def _slots() -> int:
 
 
 def _threads() -> int:
-    return max(1, (os.cpu_count() or 1) // _slots())
+    return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # each slot has as many, and small networks use no more
 
 
 def _otel_is_set() -> bool:
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         default=20.0, description="the part of it that a worker may spend on each image"
     )
     drain_seconds: PositiveFloat = Field(
-        default=25.0, description="longest wait for running requests when the service is told to stop"
+        default=32.0, description="longest wait for running requests when the service is told to stop"
     )
     tasks_per_worker: PositiveInt = Field(default=1000, description="images after which a child process is replaced")
     worker_memory_bytes: Annotated[int, Field(ge=1 << 27)] = Field(

@@ -165,7 +165,7 @@ class Child:
         try:
             name, arrays = content
             return serve(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
-        except (TypeError, ValueError, KeyError, RuntimeError) as exc:
+        except Exception as exc:
             log.exception("a child asked what no network answers")
             raise ChildGone from exc
 
@@ -189,7 +189,8 @@ class Child:
         deadline = self._deadline
         if deadline is not None and now > deadline:
             self.overdue = True
-            self._process.kill()
+            with contextlib.suppress(ValueError):  # it was ended in this moment
+                self._process.kill()
 
     def end(self) -> None:
         """Ends the process and frees what the parent holds of it. Called again, does nothing."""

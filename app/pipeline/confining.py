@@ -4,6 +4,7 @@ Everything here holds for the calling process and its children and cannot be und
 others still hold.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -58,6 +59,10 @@ def confine(*, memory_bytes: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server's whole group
     os.nice(_NICE)
+    with contextlib.suppress(
+        OSError
+    ):  # where memory runs out, it is this process that the kernel ends, and not the server
+        Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform == "linux":

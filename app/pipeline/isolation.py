@@ -5,6 +5,7 @@ the middle of a job: the networks stay in the parent. Children come from multipr
 imported modules and nothing else: a new one takes milliseconds.
 """
 
+import logging
 import multiprocessing
 import threading
 import time
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from app.errors import InternalError, ProcessingTimeout, QrestoreError, WorkerCrashed
 from app.pipeline.child import START_SECONDS, Arrays, Ask, Bounds, Child, ChildGone, Factory, Handler, names
 from app.pipeline.confining import freedoms, resident_memory
+
+log = logging.getLogger("qrestore.isolation")
 
 _WATCH_SECONDS: Final = 0.05
 _MOST_CRASHES: Final = 2  # of a job
@@ -90,8 +93,8 @@ class Crew:
 
     @property
     def healthy(self) -> bool:
-        """Whether children can be started, as far as is known."""
-        return self._failures < _MOST_FAILURES
+        """Whether children can be started, as far as is known, and are looked after."""
+        return self._failures < _MOST_FAILURES and self._watch.is_alive() and self._refill.is_alive()
 
     def run(self, job: Any, deadline: float) -> Any:
         """The job's result, by ``deadline`` (`time.monotonic`).
@@ -120,6 +123,10 @@ class Crew:
             except QrestoreError:
                 self._give_back(child)
                 raise
+            except Exception as exc:
+                log.exception("a job failed beside its child")
+                self._replace(child, Restart.CRASH)
+                raise InternalError from exc
             else:
                 self._give_back(child)
                 return result
@@ -176,7 +183,7 @@ class Crew:
                 child = self._start()
             except ChildGone:
                 self._failures += 1
-                self._closed.wait(min(_LONGEST_PAUSE, _PAUSE * 2**self._failures))
+                self._closed.wait(min(_LONGEST_PAUSE, _PAUSE * 2 ** min(self._failures, _MOST_FAILURES)))
                 continue
             self._failures = 0
             with self._changed:

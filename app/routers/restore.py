@@ -1,5 +1,6 @@
 """POST /restore: the restored picture of a code, as PNG or JSON."""
 
+from asyncio import to_thread
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -67,8 +68,8 @@ async def restore(
     restored = await service.work(job, deadline=deadline)
     record(service, restored.outcome)
     if prefers_json(accept):
-        answer = RestoreAnswer.of(restored, request_id=request_id)
-        return Response(answer.model_dump_json(), media_type=JSON, headers={"Vary": "Accept"})
+        answer = await to_thread(lambda: RestoreAnswer.of(restored, request_id=request_id).model_dump_json())
+        return Response(answer, media_type=JSON, headers={"Vary": "Accept"})
     return Response(restored.png, media_type=PNG, headers=_headers(restored))
 
 

@@ -125,6 +125,7 @@ class TestRefusals:
             ("", b"\x89PNG\r\n\x1a\n", 422, "invalid_image"),
             ("?effort=lazy", None, 422, "invalid_request"),
             ("?unknown=1", None, 422, "invalid_request"),
+            ("?" + "a=&" * 1000, None, 400, "malformed_body"),
         ],
     )
     def test_of_images_and_options(
@@ -151,6 +152,8 @@ class TestRefusals:
             ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
             ({"json": {}}, 422),
             ({"json": {"image_base64": 7}}, 422),
+            ({"json": {str(number): 0 for number in range(100_000)}}, 422),
+            ({"json": {"image_base64": [0] * 100_000}}, 422),
             ({"json": {"image_base64": "*"}}, 422),
             ({"json": {"image_base64": "\u00e9"}}, 422),
             ({"json": {"image_base64": ""}}, 422),

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from app.pipeline.imaging import GreyImage, encode_png
 from tests.live.servers import GOOD, Answer, Server, read_answer, request, running, upload
 
 SLOW = ("-m", "tests.slow_service")
+_PIPELINED = 400
 KEY = "a key of more than sixteen characters"
 
 
@@ -56,6 +57,19 @@ def test_told_to_stop_it_finishes_refuses_and_ends_well(weights: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+def test_told_to_stop_it_waits_for_a_body_that_is_coming_in(weights: Path) -> None:
+    with running(entry=SLOW, weights=weights, workers=1) as server, server.connect() as connection:
+        whole = upload(b"0")
+        connection.sendall(whole[:-20])
+        wait_for(lambda: server.metric("qrestore_in_flight") >= 2)
+        time.sleep(0.5)  # it was counted first, and let in then
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: server.get("/readyz").status == 503)
+        connection.sendall(whole[-20:])
+        assert read_answer(connection).status == 200
+        assert server.process.wait(10) == 0
+
+
 def test_idle_it_stops_at_once(weights: Path) -> None:
     with running(entry=SLOW, weights=weights, workers=1) as server:
         children = server.children()
@@ -67,9 +81,10 @@ def test_idle_it_stops_at_once(weights: Path) -> None:
 
 
 def test_what_outlasts_the_drain_is_cut_off(weights: Path) -> None:
-    with running(entry=SLOW, weights=weights, workers=1, drain_seconds=0.5) as server, at_work(server, 25.0):
+    with running(entry=SLOW, weights=weights, workers=1, drain_seconds=0.5) as server, at_work(server, 25.0) as answers:
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
+        assert answers[0].result().problem(503)["type"].endswith(":not_ready")
         assert server.process.wait(15) == 0
         assert time.monotonic() - began < 15
 
@@ -85,7 +100,7 @@ def test_while_it_loads_it_lives_but_takes_no_work(weights: Path) -> None:
 
 
 def test_deadlines_by_cause(weights: Path) -> None:
-    with running(entry=SLOW, weights=weights, workers=1, request_seconds=4) as server:
+    with running(entry=SLOW, weights=weights, workers=1, request_seconds=3) as server:
         with at_work(server, 30.0, 0.0) as (working, waiting):
             assert working.result().problem(504)["type"].endswith(":processing_timeout")
             late = waiting.result()
@@ -133,6 +148,26 @@ def test_a_head_that_does_not_end_is_not_waited_for(narrow: Server) -> None:
     assert narrow.get("/livez").status == 200
 
 
+def test_who_never_reads_nor_sends_the_rest_is_left(narrow: Server) -> None:
+    """A request that was answered before its body was in; pipelined ones whose answers nobody takes."""
+    asked = request(line=b"GET /openapi.json", kind=b"")
+    whole, received = _PIPELINED * len(narrow.send(asked).body), 0
+    with narrow.connect() as silent, narrow.connect() as deaf:
+        silent.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        assert read_answer(silent).status == 200
+        silent.sendall(b"x")
+        deaf.sendall(asked * _PIPELINED)
+        began = time.monotonic()
+        assert silent.recv(100) == b""
+        assert time.monotonic() - began < 20
+        time.sleep(5)
+        with suppress(ConnectionResetError):
+            while piece := deaf.recv(1 << 20):
+                received += len(piece)
+    assert received < whole
+    assert narrow.get("/livez").status == 200
+
+
 def test_what_is_not_http_is_a_problem_too(narrow: Server) -> None:
     assert narrow.send(b"\x16\x03\x01 hello\r\n\r\n").problem(400)["type"].endswith(":malformed_body")
     assert narrow.metric("qrestore_errors_total", category="malformed_body") == 1
@@ -165,7 +200,8 @@ def test_only_those_with_a_key_are_served(weights: Path, tmp_path: Path) -> None
         assert server.upload(b"0", b"X-API-Key: " + KEY[:-1].encode()).status == 401
         assert server.upload(b"0", b"X-API-Key: " + KEY.encode()).status == 200
         assert server.upload(b"0", b"Authorization: bearer another key of sixteen and more").status == 200
-        assert server.get("/models").status == 401
+        for path in ("/models", "/models/", "/models%0A", "/decode%0A", "/unheard-of"):
+            assert server.get(path).status == 401
         for path in ("/livez", "/readyz", "/metrics", "/", "/version"):
             assert server.get(path).status == 200
         with server.connect() as large:  # refused by its head, not after its body

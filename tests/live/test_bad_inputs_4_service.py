@@ -225,12 +225,14 @@ def test_row_42_child_that_is_killed_once(server: Server, crowd: Crowd) -> None:
 
 
 def test_row_42_children_that_are_killed_twice(server: Server, crowd: Crowd) -> None:
+    """Where much else runs, the second one may not be at work before the deadline passes."""
     slow = crowd.send(picture("never read", Mood.SLOW, seconds=2))
     server.wait_until_busy(1)
     for _ in range(2):
         time.sleep(_AT_WORK_SECONDS)
         kill(server.workers())
-    assert slow.result().problem(500)["type"].endswith("worker_crashed")
+    category = slow.result().problem(500, 504)["type"].rpartition(":")[2]
+    assert category in ("worker_crashed", "processing_timeout")
 
 
 def test_row_42_fork_server_that_is_killed(server: Server) -> None:

@@ -175,6 +175,40 @@ def test_a_crew_that_cannot_replace_its_children_is_unhealthy_until_it_can(make:
     assert do(crew, "echo", 1) == 1
 
 
+class Unforeseen(Exception):
+    """As onnxruntime's own errors, which are no RuntimeError."""
+
+
+def broken(name: str, arrays: Arrays) -> NDArray[np.float32]:
+    raise Unforeseen(name)
+
+
+def test_networks_that_fail_in_unforeseen_ways_cost_no_place(restarts: Counter[Restart]) -> None:
+    crew = Crew(
+        isolated.factory,
+        broken,
+        size=1,
+        bounds=Bounds(),
+        preload=("tests.isolated",),
+        on_restart=lambda why: restarts.update([why]),
+    )
+    try:
+        for _ in range(2):
+            with pytest.raises(WorkerCrashed):
+                do(crew, "ask", ("double", np.zeros(1, np.float32)))
+        assert do(crew, "echo", 1) == 1
+    finally:
+        crew.close()
+
+
+def test_answers_that_are_no_answers_cost_no_place(make: Make) -> None:
+    crew = make()
+    for _ in range(2):
+        with pytest.raises(InternalError):
+            do(crew, "echo", lambda: None)  # cannot be pickled, on its way there
+    assert do(crew, "echo", 1) == 1
+
+
 @pytest.mark.parametrize("word", ["sleep", "spin"])
 def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart], word: str) -> None:
     crew = make()

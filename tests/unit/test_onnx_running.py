@@ -174,7 +174,7 @@ def test_an_absent_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     exported(tmp_path, made(tmp_path, "light"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     load_networks(tmp_path, "cpu")
-    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install 'qrestore\[onnx\]'`"):
+    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install --editable '.\[onnx\]'`"):
         load_networks(tmp_path, "cpu", backend=Backend.ONNX)
 
 

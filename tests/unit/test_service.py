@@ -50,13 +50,19 @@ def test_workers_get_their_part_of_the_time_and_no_more_than_is_left(images: int
     assert granted - 1 < given <= granted
 
 
-@pytest.mark.parametrize("trouble", ["draining", "worker", "networks", "loading"])
+def test_told_to_stop_it_lets_nobody_in_and_works_for_those_who_are() -> None:
+    one = service(Recorder())
+    one.draining = True
+    with pytest.raises(NotReady):
+        one.ready()
+    assert asyncio.run(one.work(Nothing(), deadline=time.monotonic() + 10)) > 0
+
+
+@pytest.mark.parametrize("trouble", ["worker", "networks", "loading"])
 def test_nothing_is_begun_by_what_is_not_ready(trouble: str) -> None:
     worker = Recorder()
     one = service(worker)
-    if trouble == "draining":
-        one.draining = True
-    elif trouble == "worker":
+    if trouble == "worker":
         worker.healthy = False
     elif trouble == "networks":
         one.loaded = Loaded(worker, healthy=lambda: False)
