@@ -105,7 +105,7 @@ def test_deadlines_by_cause(weights: Path) -> None:
             assert working.result().problem(504)["type"].endswith(":processing_timeout")
             late = waiting.result()
             # Both have the same deadline; the one that waited may still find the slot that the other lost.
-            assert late.status in (200, 503)
+            assert late.status in (200, 503, 504)
         with at_work(server, 30.0) as (working,):
             time.sleep(0.2)
             first = server.upload(b"30")
