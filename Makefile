@@ -6,6 +6,7 @@ PORT ?= 8000
 JOBS ?= 2
 RECIPE ?=
 ARGS ?=
+EXTRAS ?=
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
@@ -21,8 +22,8 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test image-dry-run install \
-    system clean
+.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test \
+    image-dry-run install system clean
 .DEFAULT_GOAL := help
 
 help: ## this list

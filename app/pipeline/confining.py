@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from app.pipeline.landlock import read_nothing_but
+from app.pipeline.landlock import gain_no_privileges, read_nothing_but
 
 _NICE: Final = 5  # behind the server's own threads, which must answer within milliseconds
 
@@ -28,7 +28,6 @@ _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib
 _ANY_FILE: Final = "/etc/passwd"
 """Stands for every file that is none of a decoder's business."""
 
-_PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_SET_SECCOMP: Final = 22
 _SECCOMP_MODE_FILTER: Final = 2
 
@@ -59,9 +58,7 @@ def confine(*, memory_bytes: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server's whole group
     os.nice(_NICE)
-    with contextlib.suppress(
-        OSError
-    ):  # where memory runs out, it is this process that the kernel ends, and not the server
+    with contextlib.suppress(OSError):  # where memory runs out, the kernel is to end this process and not the server
         Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -160,5 +157,5 @@ def _refuse_calls() -> None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
     handed = _Program(len(program) // 8, program)
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    gain_no_privileges()
     prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(handed), 0, 0)

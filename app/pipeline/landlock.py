@@ -23,6 +23,16 @@ _WITH_TCP, _WITH_SCOPES = 4, 6
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
+def gain_no_privileges() -> None:
+    """From here on no program gives this process more rights than it has (PR_SET_NO_NEW_PRIVS, prctl(2)).
+
+    The kernel asks that of whoever confines itself without being root.
+    """
+    prctl = ctypes.CDLL(None).prctl
+    prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def read_nothing_but(paths: Iterable[str]) -> bool:
     """From here on only what is at or below these paths can be read, nothing can be written, made or removed, and, with
     newer kernels, no TCP port is used and no process outside is signalled.
@@ -45,7 +55,7 @@ def read_nothing_but(paths: Iterable[str]) -> bool:
     try:
         for path in paths:
             _allow_reading(system, ruleset, path)
-        system.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        gain_no_privileges()
         return bool(system.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
     finally:
         os.close(ruleset)

@@ -15,6 +15,7 @@ import pytest
 
 from app.pipeline.imaging import GreyImage, encode_png
 from tests.live.servers import GOOD, Answer, Server, read_answer, request, running, upload
+from tests.waiting import wait_for
 
 SLOW = ("-m", "tests.slow_service")
 _PIPELINED = 400
@@ -28,13 +29,6 @@ def at_work(server: Server, *seconds: float) -> Iterator[list[Future[Answer]]]:
         answers = [threads.submit(server.upload, str(each).encode()) for each in seconds]
         wait_for(lambda: server.metric("qrestore_busy_slots") + server.metric("qrestore_queue_length") >= len(seconds))
         yield answers
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 from app.errors import MalformedBody, QrestoreError, TooManyFiles
 from app.forms import read_files
 
-BOUNDARY = b"boundary"
 KIND = "multipart/form-data; boundary=boundary"
 NAMED = b'Content-Disposition: form-data; name="%s"'
 FILE = b'Content-Disposition: form-data; name="%s"; filename="%s"'

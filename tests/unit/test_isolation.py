@@ -18,10 +18,11 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCrashed
-from app.pipeline.child import Arrays, Bounds, Factory
+from app.pipeline.child import Arrays, Ask, Bounds, Factory
 from app.pipeline.isolation import Crew, Restart
 from app.pipeline.severity import Route
 from tests import isolated
+from tests.waiting import wait_for
 
 LONG = 60.0
 Make = Callable[..., Crew]
@@ -44,11 +45,16 @@ def make(restarts: Counter[Restart]) -> Iterator[Make]:
     crews: list[Crew] = []
 
     def build(
-        *, factory: Factory = isolated.factory, size: int = 1, known: tuple[type, ...] = (), **bounds: int
+        *,
+        factory: Factory = isolated.factory,
+        serve: Ask = doubled,
+        size: int = 1,
+        known: tuple[type, ...] = (),
+        **bounds: int,
     ) -> Crew:
         crew = Crew(
             factory,
-            doubled,
+            serve,
             size=size,
             bounds=Bounds(**bounds),
             known=known,
@@ -65,13 +71,6 @@ def make(restarts: Counter[Restart]) -> Iterator[Make]:
 
 def do(crew: Crew, word: str, content: Any = None, *, seconds: float = LONG) -> Any:
     return crew.run((word, content), time.monotonic() + seconds)
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_results_come_back_whole(make: Make) -> None:
@@ -169,9 +168,9 @@ def test_a_crew_that_cannot_replace_its_children_is_unhealthy_until_it_can(make:
     os.kill(crew.pids()[0], signal.SIGKILL)
     with pytest.raises(ProcessingTimeout):
         do(crew, "echo", 1, seconds=0.5)
-    wait_until(lambda: not crew.healthy)
+    wait_for(lambda: not crew.healthy)
     hindrance.unlink()
-    wait_until(lambda: crew.healthy)
+    wait_for(lambda: crew.healthy)
     assert do(crew, "echo", 1) == 1
 
 
@@ -183,22 +182,12 @@ def broken(name: str, arrays: Arrays) -> NDArray[np.float32]:
     raise Unforeseen(name)
 
 
-def test_networks_that_fail_in_unforeseen_ways_cost_no_place(restarts: Counter[Restart]) -> None:
-    crew = Crew(
-        isolated.factory,
-        broken,
-        size=1,
-        bounds=Bounds(),
-        preload=("tests.isolated",),
-        on_restart=lambda why: restarts.update([why]),
-    )
-    try:
-        for _ in range(2):
-            with pytest.raises(WorkerCrashed):
-                do(crew, "ask", ("double", np.zeros(1, np.float32)))
-        assert do(crew, "echo", 1) == 1
-    finally:
-        crew.close()
+def test_networks_that_fail_in_unforeseen_ways_cost_no_place(make: Make) -> None:
+    crew = make(serve=broken)
+    for _ in range(2):
+        with pytest.raises(WorkerCrashed):
+            do(crew, "ask", ("double", np.zeros(1, np.float32)))
+    assert do(crew, "echo", 1) == 1
 
 
 def test_answers_that_are_no_answers_cost_no_place(make: Make) -> None:

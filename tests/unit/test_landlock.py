@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 PROGRAM = """
-import os, signal, sys
+import os, sys
 from app.pipeline.landlock import read_nothing_but
 
 allowed, other, parent = sys.argv[1:]
@@ -44,7 +43,7 @@ def said(tmp_path: Path) -> list[str]:
         folder.mkdir()
         for name in names:
             (folder / name).write_bytes(b"content")
-    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(allowed), str(other), str(os.getpid())]
+    command = [sys.executable, "-c", PROGRAM, str(allowed), str(other), str(os.getpid())]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     if lines == ["unsupported"]:
         pytest.skip("this system has no Landlock")
