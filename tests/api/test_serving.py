@@ -24,10 +24,15 @@ KEY = "a key of more than sixteen characters"
 
 @contextmanager
 def at_work(server: Server, *seconds: float) -> Iterator[list[Future[Answer]]]:
-    """Requests that take so long each, all of them in; their answers may be asked for."""
+    """Requests that take so long each, let in one after another, the first to the slot; their answers may be asked
+    for."""
+    answers: list[Future[Answer]] = []
     with ThreadPoolExecutor(len(seconds)) as threads:
-        answers = [threads.submit(server.upload, str(each).encode()) for each in seconds]
-        wait_for(lambda: server.metric("qrestore_busy_slots") + server.metric("qrestore_queue_length") >= len(seconds))
+        for each in seconds:
+            answers.append(threads.submit(server.upload, str(each).encode()))
+            wait_for(
+                lambda: server.metric("qrestore_busy_slots") + server.metric("qrestore_queue_length") >= len(answers)
+            )
         yield answers
 
 
