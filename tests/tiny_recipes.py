@@ -68,6 +68,11 @@ def level() -> TrainConfig:
     )
 
 
+def staged() -> TrainConfig:
+    """Begins with the weights of another run."""
+    return replace(plain(), name="staged", first=plain)
+
+
 def adversarial() -> TrainConfig:
     """With patience too, so that its state holds everything that a state can hold."""
     return replace(

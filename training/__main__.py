@@ -4,15 +4,15 @@ On several processes: python -m torch.distributed.run --standalone --nproc-per-n
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 import cv2
 import torch
 
 from app.errors import InvalidCheckpoint
-from app.models import checkpoint
-from app.models.checkpoint import SUFFIX
+from app.models import NETWORKS, checkpoint
+from app.models.checkpoint import SUFFIX, Checkpoint
+from training.config import TrainConfig
 from training.gopro import pretraining
 from training.listing import describe
 from training.loop import Run
@@ -28,14 +28,16 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where runs keep their state (default: runs)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--budget", type=float, metavar="MINUTES", help="fit the schedule to this training time")
+    length.add_argument(
+        "--budget", type=float, metavar="MINUTES", help="fit the schedule (of each stage, if two) to this time"
+    )
     length.add_argument("--steps", type=int, help="fit it to so many steps, whatever time they take")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")
     parser.add_argument("--gopro", type=Path, metavar="DIR", help="train on GoPro's frames in this folder before")
     parser.add_argument("--vgg19", type=Path, metavar="FILE", help="torchvision's VGG19, for perceptual losses")
-    parser.add_argument("--weights", type=Path, help="copy the finished checkpoint into this folder")
+    parser.add_argument("--weights", type=Path, help="put the finished checkpoint, in 16 bits, into this folder")
     arguments = parser.parse_args()
     if arguments.list or arguments.recipe is None:
         print(*(describe(name, make, arguments.weights or Path("weights")) for name, make in RECIPES.items()), sep="\n")
@@ -45,8 +47,12 @@ def main() -> None:
     try:
         recipe = chosen(arguments.recipe, vgg19=arguments.vgg19)
         config = recipe.fitted(minutes=arguments.budget, steps=arguments.steps)
-        before = pretraining(config, arguments.gopro) if arguments.gopro else None
-        start = checkpoint.load(arguments.start) if arguments.start else None
+        start = _start(arguments.start, config) if arguments.start else None
+        before = None
+        if arguments.gopro:
+            before = pretraining(config, arguments.gopro)
+        elif config.first and start is None:
+            before = config.first().fitted(minutes=arguments.budget, steps=arguments.steps)
     except (ValueError, ImportError, AttributeError, InvalidCheckpoint) as error:
         parser.error(str(error))
     if arguments.threads:
@@ -60,7 +66,21 @@ def main() -> None:
             start = checkpoint.load(arguments.out / before.name / f"{before.name}{SUFFIX}")
         Run(config, directory, start=start, team=team).train()
     if arguments.weights and team.leads:
-        shutil.copy2(directory / f"{config.name}{SUFFIX}", arguments.weights)
+        name = f"{config.name}{SUFFIX}"
+        checkpoint.save(checkpoint.load(directory / name), arguments.weights / name, half=True)
+
+
+def _start(path: Path, config: TrainConfig) -> Checkpoint:
+    """Raises InvalidCheckpoint, and ValueError for weights of another network."""
+    start = checkpoint.load(path)
+    with torch.device("meta"):  # shapes only
+        network = NETWORKS[config.architecture](**config.network)
+    wanted, given = (
+        {key: value.shape for key, value in each.state_dict().items()} for each in (network, start.network)
+    )
+    if start.architecture != config.architecture or wanted != given:
+        raise ValueError(f"{path} holds other weights than those of {config.name}")
+    return start
 
 
 if __name__ == "__main__":

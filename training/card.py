@@ -18,7 +18,8 @@ from training.served import add_options
 _GREETING = """# Model cards
 
 Written by `python -m training.card` from the headers of the files in `weights/`; do not edit by hand. Rates are percent
-of pictures whose payload was read exactly, with the 95 % Wilson interval, on the synthetic sets of `training/sets.py`.
+of pictures whose payload was read exactly, with the 95 % Wilson interval, on the synthetic sets of `training/sets.py`
+and, where a card says so, on photographs.
 """
 _GENERAL = (
     "What its data, below, does not list was not seen.",
@@ -130,14 +131,14 @@ def _weak_sets(measured: Mapping[str, Any]) -> Iterator[str]:
     """The sets of which less than half is read."""
     weak = [
         f"{name} {100 * figures['all']:.0f} %"
-        for name, figures in sorted(_decode(measured).items())
+        for name, figures in sorted(decode_figures(measured).items())
         if figures["all"] < 0.5
     ]
     if weak:
         yield f"Reads less than half of {', '.join(weak)}."
 
 
-def _decode(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def decode_figures(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Figures by set, as `training.evaluate` and `training.compare` record them, of the sets that it was tried on."""
     decode = measured.get("decode")
     if not isinstance(decode, Mapping):
@@ -147,7 +148,7 @@ def _decode(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _measured(measured: Mapping[str, Any]) -> str:
     """What was measured, rates as a table."""
-    decode = _decode(measured)
+    decode = decode_figures(measured)
     rest = {key: value for key, value in measured.items() if key != "decode"}
     lines = ["**Measured.**" if decode or rest else "**Measured.** Nothing yet."]
     lines += [f"- {line}" for line in _told({_NAMES.get(key, key): value for key, value in rest.items()})]

@@ -3,7 +3,8 @@
 Two systems are compared on the pictures that both were tried on, picture by picture, so that the pictures' own
 differences cancel. A part of a claim says that the first system's figure exceeds the second's by more than ``margin``;
 it is confirmed where the whole 95 % interval of the mean difference lies above the margin, refuted where it lies below,
-undecided where it holds the margin. A claim is confirmed if all its parts are, refuted if one is.
+undecided where it holds the margin, and undecided, too, where one system had far more training than the other by time
+and by samples, whatever their figures. A claim is confirmed if all its parts are, refuted if one is.
 
 Intervals: Student's t for means; for rates that of Agresti and Min (Statistics in Medicine 24, 2005, "Simple improved
 confidence intervals for comparing matched proportions"), which adds half a picture to each of the four outcomes.
@@ -20,6 +21,7 @@ from training.systems import ROUTED
 from training.trials import GAN_TRAINED, HALFWAY, PHOTOGRAPHS, PSNR_TRAINED, Trial
 
 _Z95 = 1.959964
+_MUCH_MORE = 1.2
 
 
 class Verdict(StrEnum):
@@ -78,11 +80,12 @@ def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of two systems in pairs; ``show`` prints one of the differences."""
+    """A figure of two systems in pairs; ``show`` prints one of the differences. ``learned``: training changes it."""
 
     name: str
     compare: Callable[[Row, Row], Difference | None]
     show: Callable[[float], str]
+    learned: bool = True
 
 
 def _pairs(first: Row, second: Row) -> list[tuple[str, Trial, Trial]]:
@@ -144,7 +147,13 @@ SSIM = Measure("SSIM", _by_fidelity(_ssim), lambda value: f"{value:+.4f}")
 SHARPNESS = Measure("sharpness", _by_fidelity(_sharpness), lambda value: f"{value:+.3f}")
 STRAYING = Measure("distance of PSNR from its median", _straying, lambda value: f"{value:+.2f} dB")
 RATE = Measure("decode rate", _rates, lambda value: f"{100 * value:+.1f} points")
-TIME = Measure("time of a picture", _times, lambda value: f"{100 * (exp(value) - 1):+.0f} %")
+TIME = Measure("time of a picture", _times, lambda value: f"{100 * (exp(value) - 1):+.0f} %", learned=False)
+
+
+def _unequally_trained(first: Row, second: Row) -> bool:
+    """Whether one had over 1.2 times the other's training, by time and by samples, as far as either is known."""
+    known = [(a, b) for a, b in ((first.minutes, second.minutes), (first.samples, second.samples)) if a and b]
+    return bool(known) and all(max(pair) > _MUCH_MORE * min(pair) for pair in known)
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,8 @@ class Part:
         missing = [name for name in (self.first, self.second) if name not in rows or not rows[name].trials]
         if missing:
             return Verdict.NOT_MEASURED, f"not trained: {', '.join(f'`{name}`' for name in sorted(missing))}"
-        apart = self.measure.compare(rows[self.first], rows[self.second])
+        first, second = rows[self.first], rows[self.second]
+        apart = self.measure.compare(first, second)
         if apart is None:
             return Verdict.NOT_MEASURED, f"too few pictures for {self.measure.name}"
         low, high = self.measure.show(apart.low), self.measure.show(apart.high)
@@ -170,6 +180,9 @@ class Part:
             f"{self.measure.name} of `{self.first}` less `{self.second}`:"
             f" {self.measure.show(apart.mean)} [{low} to {high}] (n = {apart.n}{more})"
         )
+        if self.measure.learned and _unequally_trained(first, second):
+            trained = " against ".join(f"{row.minutes or 0:.0f} min, {row.samples or 0:,}" for row in (first, second))
+            return Verdict.UNDECIDED, f"{figures}; unequally trained: {trained} samples"
         if apart.low > self.margin:
             return Verdict.CONFIRMED, figures
         return (Verdict.REFUTED if apart.high < self.margin else Verdict.UNDECIDED), figures
@@ -187,18 +200,7 @@ class Claim:
         verdicts, figures = zip(*(part.judge(rows) for part in self.parts), strict=True)
         order = (Verdict.NOT_MEASURED, Verdict.REFUTED, Verdict.UNDECIDED, Verdict.CONFIRMED)
         worst = next(verdict for verdict in order if verdict in verdicts)
-        return Judged(self.statement, worst, tuple(dict.fromkeys((*figures, *self._unequal(rows)))))
-
-    def _unequal(self, rows: Mapping[str, Row]) -> tuple[str, ...]:
-        """A remark where one system was trained far longer than the other."""
-        pairs = dict.fromkeys((part.first, part.second) for part in self.parts)
-        remarks = []
-        for names in pairs:
-            minutes = [rows[name].minutes for name in names if name in rows]
-            known = [each for each in minutes if each]
-            if len(known) == 2 and max(known) > 1.2 * min(known):
-                remarks.append("trained for " + " against ".join(f"{each:.0f}" for each in known) + " minutes")
-        return tuple(dict.fromkeys(remarks))
+        return Judged(self.statement, worst, tuple(dict.fromkeys(figures)))
 
 
 @dataclass(frozen=True)

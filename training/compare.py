@@ -70,21 +70,24 @@ def costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
 def untrained(names: Iterable[str]) -> Iterator[Row]:
     """Rows of cost alone, of the restorers that recipes make and no checkpoint holds."""
     known = set(names)
+    measured: dict[str, Cost] = {}  # two recipes may train one network
     for name, make in RECIPES.items():
         if name in known:
             continue
         config = make()
         if config.architecture in _NO_RESTORERS:
             continue
-        torch.manual_seed(config.seed)
         network = NETWORKS[config.architecture](**config.network).eval().requires_grad_(False)
         card = Checkpoint(name, config.architecture, network, config.network)
         restorer = TorchRestorer(card)
+        built = f"{config.architecture} {config.network}"
+        if built not in measured:
+            measured[built] = measure(card, {"cpu": restoring(restorer)}, threads=THREADS)
         needs = "needs a GPU, " if "needs a GPU" in (make.__doc__ or "") else ""
         yield _row(
             name,
             Kind.ENLARGER if restorer.scale > 1 else Kind.RESTORER,
-            cost=measure(card, {"cpu": restoring(restorer)}, threads=THREADS),
+            cost=measured[built],
             origin=f"untrained: {needs}recipe `{name}`",
         )
 
@@ -94,7 +97,7 @@ def _row(
     kind: Kind,
     *,
     origin: str = "",
-    minutes: float | None = None,
+    lengths: tuple[float | None, int | None] = (None, None),
     cost: Cost | None = None,
     trials: Mapping[str, Sequence[Trial]] | None = None,
     seconds: Mapping[int, Sequence[Trial]] | None = None,
@@ -103,7 +106,8 @@ def _row(
         name=name,
         kind=kind,
         origin=origin,
-        minutes=minutes,
+        minutes=lengths[0],
+        samples=lengths[1],
         parameters=cost.parameters if cost else None,
         macs=(cost.macs, cost.macs) if cost else None,
         side=cost.side if cost else None,
@@ -144,7 +148,7 @@ def trained(bench: Bench, trials: Trials, times: Mapping[int, Trials], cost: Map
             system.name,
             system.kind,
             origin=origin(card) if card else "",
-            minutes=run_lengths(card.provenance)[0] if card else None,
+            lengths=run_lengths(card.provenance) if card else (None, None),
             cost=cost.get(card.name) if card else None,
             trials={name: each[system.name] for name, each in trials.items()},
             seconds={
@@ -204,7 +208,8 @@ def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) 
 
 
 def record(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
-    """Writes each network's rates into its checkpoint's header; sets measured before and not now are kept.
+    """Writes each network's rates into its checkpoint's header; sets measured on more pictures before, or not now, are
+    kept.
 
     ``files`` says which checkpoints a row is of where it is not called by their name. A file keeps the precision that
     it has.
@@ -221,6 +226,7 @@ def _record(row: Row, path: Path) -> None:
     before = card.measured.get("decode")
     known = before if isinstance(before, dict) else {}
     rates = {name: row.decode_figures(name) for name in row.trials}
+    rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
     half = path.stat().st_size < 3 * card.parameters
     checkpoint.save(checkpoint.with_measured(card, {"decode": {**known, **rates}}), path, half=half)
 

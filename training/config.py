@@ -38,6 +38,7 @@ class TrainConfig:
     Gradients are clipped to ``gradient_norm``; a step whose gradient is longer than ``spike`` says nothing but that
     something overflowed, and moves no weight. ``make_batch`` may be ``Scheduled``.
 
+    ``first``: the run with whose weights this one begins, where no others are given.
     ``adversary``: a discriminator, whose loss is added to ``loss``; batches must have ``clean``. ``patience``: the run
     ends early after so many validations, one every ``validate_every`` steps, none of which had a lower ``loss`` on
     ``validation_batches`` fixed batches than the best so far; the best averaged weights are then what is served.
@@ -66,6 +67,7 @@ class TrainConfig:
     patience: int | None = None
     validate_every: int = 250
     validation_batches: int = 4
+    first: Callable[[], "TrainConfig"] | None = None
     seed: int = 0
     save_every: float = 180.0
     picture_every: int = 500

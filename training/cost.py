@@ -42,15 +42,6 @@ class Cost:
     side: int
     milliseconds: Mapping[str, float]
 
-    def figures(self) -> dict[str, object]:
-        """JSON-ready."""
-        return {
-            "parameters": self.parameters,
-            "gmac": self.macs / 1e9,
-            "input": [self.side, self.side],
-            "inference_ms": dict(self.milliseconds),
-        }
-
 
 def input_side(architecture: str, config: Mapping[str, object]) -> int:
     """Pixels a side of the measured input: that of a code of ``VERSION``, padded as the network needs it."""

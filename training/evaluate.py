@@ -1,8 +1,8 @@
 """Measures what reads what, on the synthetic sets, along the served path: python -m training.evaluate.
 
-Prints one table: decode rate by ZBar alone and by all engines with 95 % intervals, wrong payloads, PSNR and SSIM
-of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read counts when the payload's
-bytes equal the truth.
+Prints one table: decode rate by all engines, and by ZBar alone where it can be asked alone, with 95 % intervals, wrong
+payloads, PSNR and SSIM of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read
+counts when the payload's bytes equal the truth.
 """
 
 import argparse
@@ -42,21 +42,22 @@ _ROUTING_SEED = 5
 
 @dataclass
 class Tally:
-    """One method on one set."""
+    """One method on one set; ``by_zbar`` is None for a method that chooses its engines itself."""
 
     n: int = 0
-    by_zbar: int = 0
+    by_zbar: int | None = None
     by_all: int = 0
     wrong: int = 0
     seconds: float = 0.0
     psnr: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
 
-    def count(self, truth: bytes, by_zbar: Sequence[Symbol], by_all: Sequence[Symbol], seconds: float) -> None:
+    def count(self, truth: bytes, by_zbar: Sequence[Symbol] | None, by_all: Sequence[Symbol], seconds: float) -> None:
         self.n += 1
-        self.by_zbar += any(symbol.payload == truth for symbol in by_zbar)
+        if by_zbar is not None:
+            self.by_zbar = (self.by_zbar or 0) + any(symbol.payload == truth for symbol in by_zbar)
         self.by_all += any(symbol.payload == truth for symbol in by_all)
-        self.wrong += any(symbol.payload != truth for symbol in (*by_zbar, *by_all))
+        self.wrong += any(symbol.payload != truth for symbol in (*(by_zbar or ()), *by_all))
         self.seconds += seconds
 
     @property
@@ -64,13 +65,18 @@ class Tally:
         """Mean of an image."""
         return 1000 * self.seconds / max(1, self.n)
 
+    @property
+    def rate_by_zbar(self) -> Rate | None:
+        """None where ZBar was not asked alone."""
+        return None if self.by_zbar is None else Rate(self.by_zbar, self.n)
+
     def figures(self) -> dict[str, object]:
         """JSON-ready: rates in [0, 1] with their intervals."""
-        by_zbar, by_all = Rate(self.by_zbar, self.n), Rate(self.by_all, self.n)
+        by_zbar, by_all = self.rate_by_zbar, Rate(self.by_all, self.n)
         return {
             "n": self.n,
-            "zbar": by_zbar.value,
-            "zbar_interval": by_zbar.interval,
+            "zbar": by_zbar.value if by_zbar else None,
+            "zbar_interval": by_zbar.interval if by_zbar else None,
             "all": by_all.value,
             "all_interval": by_all.interval,
             "wrong": self.wrong,
@@ -81,7 +87,7 @@ class Tally:
 
     def row(self, name: str) -> str:
         fidelity = f"{np.mean(self.psnr):6.2f} {np.mean(self.ssim):7.4f}" if self.psnr else f"{'':6s} {'':7s}"
-        rates = f"{Rate(self.by_zbar, self.n)!s:>16s} {Rate(self.by_all, self.n)!s:>16s}"
+        rates = f"{self.rate_by_zbar or '-'!s:>16s} {Rate(self.by_all, self.n)!s:>16s}"
         return f"{name:24s} {rates} {self.wrong:5d} {fidelity} {self.milliseconds:8.1f}"
 
 
@@ -121,8 +127,10 @@ class Evaluation:
         def routed(region: Region) -> Iterable[Restorer]:
             return (light, heavy) if climb.route_of(region).network == tools.light else (heavy,)
 
-        def tossed(_: Region) -> Iterable[Restorer]:
-            return (light,) if self._coin.random() < 0.5 else (heavy,)
+        heads = {region: bool(self._coin.random() < 0.5) for region in regions}
+
+        def tossed(region: Region) -> Iterable[Restorer]:
+            return (light,) if heads[region] else (heavy,)
 
         for name, order in (
             (tools.light, lambda _: (light,)),
@@ -146,7 +154,7 @@ class Evaluation:
         began = perf_counter()
         symbols = read()
         seconds = located + perf_counter() - began
-        self._tally(name).count(sample.symbol.payload, [s for s in symbols if s.engine == ZBar.name], symbols, seconds)
+        self._tally(name).count(sample.symbol.payload, symbols if name == ZBar.name else None, symbols, seconds)
 
     def _cumulative(self, sample: Sample, climb: Climb, located: float) -> None:
         """The module reader, with soft decoding where it does not read, with flattening where neither does."""
@@ -156,8 +164,7 @@ class Evaluation:
             began = perf_counter()
             symbols = symbols or rung(climb)
             seconds += perf_counter() - began
-            by_zbar = [symbol for symbol in symbols if symbol.engine == ZBar.name]
-            self._tally(name).count(sample.symbol.payload, by_zbar, symbols, seconds)
+            self._tally(name).count(sample.symbol.payload, None, symbols, seconds)
 
     def _network(
         self,

@@ -134,7 +134,7 @@ def table(points: Sequence[Point]) -> str:
     for point in points:
         tally = point.tally
         fidelity = f"{np.mean(tally.psnr):.2f} | {np.mean(tally.ssim):.4f} | {point.sharpness:.2f}"
-        rates = f"{Rate(tally.by_zbar, tally.n)} | {Rate(tally.by_all, tally.n)}"
+        rates = f"{Rate(tally.by_zbar or 0, tally.n)} | {Rate(tally.by_all, tally.n)}"
         rows.append(f"| {point.share:g} | {fidelity} | {rates} | {tally.wrong} | {tally.milliseconds:.1f} |")
     return "\n".join(rows)
 
@@ -147,7 +147,7 @@ def picture(points: Sequence[Point], title: str) -> NDArray[np.uint8]:
     """(H, W, 3): PSNR, SSIM, sharpness and decode rates over the share; bars are 95 % intervals."""
     shares = [point.share for point in points]
     rates = {
-        "ZBar": [Rate(point.tally.by_zbar, point.tally.n) for point in points],
+        "ZBar": [Rate(point.tally.by_zbar or 0, point.tally.n) for point in points],
         "all engines": [Rate(point.tally.by_all, point.tally.n) for point in points],
     }
     panels = [

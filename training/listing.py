@@ -8,6 +8,7 @@ import torch
 
 from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, load
+from training.card import decode_figures
 from training.config import TrainConfig
 
 
@@ -36,10 +37,9 @@ def _result(made: Checkpoint) -> str:
     run: Any = made.provenance
     while isinstance(run, Mapping):
         steps, minutes, run = steps + run["steps"], minutes + run["training_minutes"], run.get("continues")
-    sets: Any = made.measured.get("decode", {})
     rates = [
         f"{name} {100 * figures['all']:.1f} ({'-'.join(f'{100 * end:.0f}' for end in figures['all_interval'])})"
-        for name, figures in sorted(sets.items())
+        for name, figures in sorted(decode_figures(made.measured).items())
     ]
     told = f"decodes % (95 %): {', '.join(rates)}" if rates else "nothing measured"
     return f"trained: {steps:,} steps in {minutes:.0f} minutes on {made.provenance['device']}; {told}"

@@ -306,7 +306,13 @@ class Run:
             architecture=config.architecture,
             network=served,
             config=config.network,
-            provenance=provenance(config, clock, processes=self.team.size, origin=self.origin),
+            provenance=provenance(
+                config,
+                clock,
+                processes=self.team.size,
+                origin=self.origin,
+                discriminator=self.opponent.network if self.opponent else None,
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Pairs for super-resolution: whole low-resolution codes and the larger clean ones.
 
-One generator serves every system, so that these differ in what they are and in the degradation that each was published
-with, and in nothing else.
+One generator serves every system, so that their data differ in nothing but what each was published with: the sizes, the
+degradation, and with these the versions that are still to be seen.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from training.degrade import Image
 from training.published_degradations import Degradation
 from training.symbols import random_symbol
 
-_HALO = 8  # low-resolution pixels degraded around a crop and then cut off: what the published blurs reach
+_HALO = 8  # low-resolution pixels degraded around a crop and then cut off: nearly all that the published blurs reach
 
 
 def code_picture(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 from training.adversarial import Adversary
 from training.config import TrainConfig
@@ -10,8 +11,15 @@ from training.losses import name_of
 from training.state import Clock
 
 
-def provenance(config: TrainConfig, clock: Clock, *, processes: int, origin: Mapping[str, object]) -> dict[str, object]:
-    """``origin``: what the run began with, if not with random weights."""
+def provenance(
+    config: TrainConfig,
+    clock: Clock,
+    *,
+    processes: int,
+    origin: Mapping[str, object],
+    discriminator: nn.Module | None = None,
+) -> dict[str, object]:
+    """``origin``: what the run began with, if not with random weights; ``discriminator``: that of its adversary."""
     planned = {"planned_minutes": config.minutes} if config.steps is None else {"planned_steps": config.steps}
     told: dict[str, object] = {
         "recipe": config.name,
@@ -31,7 +39,7 @@ def provenance(config: TrainConfig, clock: Clock, *, processes: int, origin: Map
         **origin,
     }
     if config.adversary is not None:
-        told["adversary"] = _adversary(config.adversary)
+        told["adversary"] = {"discriminator": type(discriminator).__name__, **_adversary(config.adversary)}
     if config.patience is not None and clock.best_step:
         told["validation"] = {
             "loss": clock.best,
@@ -44,7 +52,6 @@ def provenance(config: TrainConfig, clock: Clock, *, processes: int, origin: Map
 
 def _adversary(adversary: Adversary) -> dict[str, object]:
     return {
-        "discriminator": type(adversary.make()).__name__,
         "losses": getattr(adversary.losses, "__name__", type(adversary.losses).__name__),
         "weight": adversary.weight,
         "learning_rate": adversary.learning_rate,

@@ -38,12 +38,13 @@ def _perceptual(
 
 
 def srgan(*, vgg19: Path | None = None) -> TrainConfig:
-    """SRGAN at its published size, x4 on whole codes turned and stretched.
+    """SRGAN with its published networks, x4 on whole codes turned and stretched.
 
     ``python -m training srgan``: 30 minutes on two cores are about 10,700 samples (0.2 s of CPU each, 0.8 s once the
-    discriminator has joined, half-way). The pixels' MSE, with weight 1 throughout, stands in for the published start
-    from an MSE-trained generator. Perceptual loss on VGG19's relu5_4 (squared, times 0.006, as published) where its
-    file is given, else on the project's small feature network.
+    discriminator has joined, half-way). A bicubic skip and a rate of 5e-4, not 1e-4, are for so short a run; the
+    pixels' MSE, with weight 1 throughout, stands in for the published start from an MSE-trained generator. Perceptual
+    loss on VGG19's relu5_4 (squared, times 0.006, as published) where its file is given, else on the project's small
+    feature network.
     """
     batch_size, low, versions = 8, 32, 2
     return TrainConfig(
@@ -112,11 +113,11 @@ def qr_esrgan_psnr() -> TrainConfig:
 def qr_esrgan(*, vgg19: Path | None = None) -> TrainConfig:
     """QR-ESRGAN's second stage, the relativistic GAN, begun with the weights of the first.
 
-    ``python -m training qr-esrgan --start runs/qr-esrgan-psnr/qr-esrgan-psnr.safetensors``: 30 minutes on two cores are
-    about 14,000 samples (0.25 s of CPU each) against a U-Net discriminator of a quarter of the published width.
-    L1 + perceptual + 0.1 adversarial (Real-ESRGAN's weights) + 0.5 of the binary pattern constraint (the published
-    weights are not known). Perceptual loss on VGG19's conv5_4 before activation where its file is given, else on the
-    project's small feature network.
+    ``python -m training qr-esrgan``, which trains qr-esrgan-psnr before where its run is not finished: 30 minutes on
+    two cores are about 14,000 samples (0.25 s of CPU each) against a U-Net discriminator of a quarter of the published
+    width. L1 + perceptual + 0.1 adversarial (weights of Real-ESRGAN, whose perceptual loss sums several layers where
+    this takes one) + 0.5 of the binary pattern constraint (the published weights are not known). Perceptual loss on
+    VGG19's conv5_4 before activation where its file is given, else on the project's small feature network.
     """
     return replace(
         qr_esrgan_psnr(),
@@ -124,6 +125,7 @@ def qr_esrgan(*, vgg19: Path | None = None) -> TrainConfig:
         loss=_esrgan_loss(vgg19),
         learning_rate=1e-4,
         adversary=_esrgan_adversary(width=16),
+        first=qr_esrgan_psnr,
         seed=36,
     )
 
@@ -149,8 +151,8 @@ def qr_esrgan_psnr_full() -> TrainConfig:
 def qr_esrgan_full(*, vgg19: Path | None = None) -> TrainConfig:
     """QR-ESRGAN's second stage at the published size: needs a GPU.
 
-    ``python -m training qr-esrgan-full --device cuda --start
-    runs/qr-esrgan-psnr-full/qr-esrgan-psnr-full.safetensors``. Not trained yet, so nothing is measured of it.
+    ``python -m training qr-esrgan-full --device cuda``, which trains qr-esrgan-psnr-full before. Not trained yet, so
+    nothing is measured of it.
     """
     return replace(
         qr_esrgan_psnr_full(),
@@ -158,6 +160,7 @@ def qr_esrgan_full(*, vgg19: Path | None = None) -> TrainConfig:
         loss=_esrgan_loss(vgg19),
         learning_rate=1e-4,
         adversary=_esrgan_adversary(width=64),
+        first=qr_esrgan_psnr_full,
         seed=36,
     )
 

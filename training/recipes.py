@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from training.aligned import ALIGNED, eg_restormer, eg_restormer_small, lenet
+from training.aligned import ALIGNED, eg_restormer, eg_restormer_small, lenet, lenet_paper
 from training.data import reading_batch, upscaling_batch
 from training.loop import TrainConfig
 from training.losses import pixel_loss, reading_error, reading_loss
@@ -112,6 +112,7 @@ def quad_locator() -> TrainConfig:
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "lenet": lenet,
+    "lenet-paper": lenet_paper,
     "eg-restormer-small": eg_restormer_small,
     "eg-restormer": eg_restormer,
     "srresnet-x4": srresnet,

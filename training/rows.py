@@ -14,13 +14,15 @@ class Row:
     """``trials`` are by set, picture by picture; empty for an untrained system. ``timed`` are by number of threads.
 
     ``macs`` are the fewest and the most that one input of ``side`` pixels square takes. ``inference_ms`` are by "1",
-    "2" (threads) or "cuda". ``origin`` says where the weights come from, ``minutes`` how long they were trained.
+    "2" (threads) or "cuda". ``origin`` says where the weights come from, ``minutes`` and ``samples`` how much
+    training they had.
     """
 
     name: str
     kind: Kind
     origin: str = ""
     minutes: float | None = None
+    samples: int | None = None
     parameters: int | None = None
     macs: tuple[int, int] | None = None
     side: int | None = None
@@ -99,6 +101,7 @@ class Row:
             "kind": self.kind.value,
             "origin": self.origin,
             "training_minutes": self.minutes,
+            "training_samples": self.samples,
             "parameters": self.parameters,
             "gmac": [macs / 1e9 for macs in self.macs] if self.macs else None,
             "input": [self.side, self.side] if self.side else None,

@@ -40,6 +40,10 @@ def millions(parameters: int | None) -> str:
     return NOTHING if parameters is None else f"{parameters / 1e6:.2f} M"
 
 
+def _times(values: Sequence[float | None]) -> str:
+    return NOTHING if all(value is None for value in values) else " / ".join(map(milliseconds, values))
+
+
 def _gmac(row: Row) -> str:
     if row.macs is None:
         return NOTHING
@@ -60,10 +64,8 @@ def costs(rows: Sequence[Row], threads: Sequence[int]) -> str:
                 row.name,
                 millions(row.parameters),
                 _gmac(row),
-                " / ".join(milliseconds(row.inference_ms.get(each)) for each in devices)
-                if row.inference_ms
-                else NOTHING,
-                " / ".join(milliseconds(row.picture_ms(each)) for each in threads) if row.timed else NOTHING,
+                _times([row.inference_ms.get(each) for each in devices]),
+                _times([row.picture_ms(each) for each in threads]),
                 row.origin or NOTHING,
             ]
             for row in rows
@@ -115,6 +117,27 @@ def fidelities(rows: Sequence[Row], names: Sequence[str]) -> str:
     )
 
 
+def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str], threads: Sequence[int]) -> str:
+    """A line for every row: cost, fidelity and rates over all of these sets, and photographs where there are any."""
+
+    def line(row: Row) -> list[str]:
+        mean = row.fidelity(names)
+        return [
+            row.name,
+            millions(row.parameters),
+            _gmac(row),
+            _times([row.picture_ms(each) for each in threads]),
+            NOTHING if mean is None else f"{mean.psnr:.2f} / {mean.ssim:.3f}",
+            percent(row.rate_by_zbar(names)),
+            percent(row.rate(names)),
+            *(_cell(row, (name,), by_zbar=False) for name in photographs),
+        ]
+
+    plain = " / ".join(f"{each} thread{'s' * (each != 1)}" for each in threads)
+    head = ["system", "parameters", "GMAC (input)", f"ms a picture, {plain}", "PSNR / SSIM", "ZBar", "all engines"]
+    return table([*head, *photographs], map(line, rows))
+
+
 def claims(judged: Sequence[Judged]) -> str:
     """One line a claim."""
     return table(
@@ -144,8 +167,11 @@ def report(
     return "\n\n".join(
         (
             measured,
-            "**Decode rate in %, all engines**, with its 95 % Wilson interval; a read counts when the payload's bytes"
-            " equal the truth. Systems are in the order of their rate over all sets. `-`: no picture of the set holds"
+            "**Over all sets together**: decode rate in % by ZBar alone and by all engines with its 95 % Wilson"
+            " interval, a read counting when the payload's bytes equal the truth; systems in the order of that rate,"
+            " then of their time. What each column means is told with its table below.",
+            summary(rows, names, photographs, threads),
+            "**Decode rate in %, all engines**, set by set. `-`: no picture of the set holds"
             " what the system is for (enlarging networks take codes of modules under 3 pixels); over all sets such"
             " pictures count as unread. `wrong` counts pictures with another payload than the truth.",
             rates(rows, names, photographs, by_zbar=False),

@@ -10,10 +10,12 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.pipeline.climbing import Tools
-from app.pipeline.imaging import decode_image
+from app.pipeline.imaging import GreyImage, decode_image
 from app.pipeline.loading import Networks, load_networks
 from app.pipeline.reading import Symbol
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
@@ -21,8 +23,9 @@ from app.pipeline.regions import Region
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import Restorer, TorchRestorer
 from app.pipeline.severity import laplacian_variance
-from app.pipeline.symbology import dimension, render
+from app.pipeline.symbology import QUIET_ZONE, dimension, render
 from training.cost import set_threads
+from training.degrade import between_centres
 from training.interpolate import interpolate
 from training.photos import Photo, load
 from training.quality import psnr, ssim
@@ -32,6 +35,7 @@ from training.systems import Look, Reads, System, all_systems, look_through, net
 PHOTOGRAPHS = "photographs"
 PSNR_TRAINED, GAN_TRAINED, HALFWAY = "qr-esrgan-psnr", "qr-esrgan", "qr-esrgan-half"
 _MAX_PIXELS = 100_000_000
+_FINE = 8  # points a pixel and a module, each way, from which a clean pixel's grey is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +156,44 @@ def _trial(
 def judge(sample: Sample, look: Look, restorer: Restorer) -> Fidelity | None:
     """Fidelity at the symbol's true place; None for an enlarger where the modules are not small.
 
-    What an enlarger makes is straightened to the canonical crop as well, so that all are held to one measure.
+    What an enlarger makes is straightened to the canonical crop as well, and held to what the clean symbol enlarged
+    without fault, grey on its edges as pixels make it, becomes when it is straightened in the same way.
     """
     modules = dimension(sample.symbol.version)
-    crop = rectify(sample.image, sample.corners, modules)
     if restorer.scale == 1:
-        restored = restorer.restore([crop])[0]
+        restored = restorer.restore([rectify(sample.image, sample.corners, modules)])[0]
+        clean = render(sample.symbol.modules, pixels=PIXELS_PER_MODULE)
     else:
+        crop = rectify(sample.image, sample.corners, modules)
         truth = Registration(corners=sample.corners, version=sample.symbol.version, agreement=1.0, inverted=False)
         region = Region(truth, crop)
         if not region.is_small:
             return None
         _, offset = region.cut_out(sample.image)
-        restored = rectify(
-            look.enlarged(region, restorer), (sample.corners - np.array(offset)) * restorer.scale, modules
-        )
-    clean = render(sample.symbol.modules, pixels=PIXELS_PER_MODULE)
+        enlarged = look.enlarged(region, restorer)
+        corners = (sample.corners - np.array(offset)) * restorer.scale
+        restored = rectify(enlarged, corners, modules)
+        clean = rectify(_printed(sample, corners, enlarged.shape), corners, modules)
     sharpness = laplacian_variance(restored) / laplacian_variance(clean)
     return Fidelity(psnr(restored, clean), ssim(restored, clean), sharpness)
+
+
+def _printed(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...]) -> GreyImage:
+    """The clean symbol with its outer corners at ``corners`` of a white picture, every pixel the mean over its area."""
+    fine = render(sample.symbol.modules, pixels=_FINE)
+    near, far = QUIET_ZONE * _FINE, fine.shape[0] - QUIET_ZONE * _FINE
+    inner = np.array([[near, near], [far, near], [far, far], [near, far]], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(inner, (corners * _FINE).astype(np.float32))
+    height, width = shape
+    large = cv2.warpPerspective(
+        fine,
+        between_centres(matrix),
+        (_FINE * width, _FINE * height),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=255.0,
+    )
+    return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 # --- many -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ Super-Resolution Using a Generative Adversarial Network", CVPR 2017, section 2.1
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.layers import bicubic
+
 
 class ResidualBlock(nn.Module):
     """``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same; ``batch_norm`` puts one behind each convolution.
@@ -66,6 +68,5 @@ class SRResNet(nn.Module):
         shallow = self.head(functional.pixel_unshuffle(image, self.stem))
         x = shallow + self.merge(self.body(shallow))
         x = self.tail(self.upscale(self.unfold(x)))
-        skip: Tensor = functional.interpolate(image, scale_factor=self.scale, mode="bicubic", align_corners=False)
-        out: Tensor = skip + x
+        out: Tensor = bicubic(image, scale=self.scale) + x
         return out

@@ -17,13 +17,14 @@ from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.modules import rebuilt
 from app.pipeline.painting import paint
-from app.pipeline.reading import Symbol, read_variants, resize
+from app.pipeline.reading import Symbol, read_variants, resize, resize_to
 from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.regions import Region
 from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
+_SMALL_MODULE = 2  # pixels a module of a canonical crop as networks that enlarge get it
 FIRST, QUICK = 1, 3
 """How many locators are asked before what they found was tried in every quick way, and in every way."""
 
@@ -342,12 +343,15 @@ class Ladder:
         return name, restored
 
     def _enlarged(self, crop: GreyImage, name: str, scale: int) -> GreyImage:
-        """A crop through the named network, brought to ``scale``."""
+        """A crop through the named network, brought to ``scale``; networks that enlarge get the small modules that they
+        are for."""
         restorer = self._tools.restorers[name]
-        restored = restorer.restore([crop])[0]
-        if restorer.scale < scale:
-            return self._tools.restorers[self._tools.upscaler].restore([restored])[0]
-        return resize(restored, scale / restorer.scale)
+        if restorer.scale == 1:
+            restored = restorer.restore([crop])[0]
+            return restored if scale == 1 else self._tools.restorers[self._tools.upscaler].restore([restored])[0]
+        height, width = crop.shape
+        restored = restorer.restore([resize(crop, _SMALL_MODULE / PIXELS_PER_MODULE)])[0]
+        return resize_to(restored, scale * width, scale * height)
 
     def _role(self, name: str) -> str:
         roles = {self._tools.light: "light", self._tools.heavy: "heavy"}

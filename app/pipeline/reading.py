@@ -205,10 +205,13 @@ class ZBar:
 
 def resize(image: GreyImage, factor: float) -> GreyImage:
     """The picture scaled: area averages to shrink, cubic interpolation to enlarge, at least one pixel a side."""
-    if factor == 1:
-        return image
     height, width = (max(1, round(factor * side)) for side in image.shape)
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return image if factor == 1 else resize_to(image, width, height)
+
+
+def resize_to(image: GreyImage, width: int, height: int) -> GreyImage:
+    """The picture scaled to this size: area averages to shrink, cubic interpolation to enlarge."""
+    method = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_CUBIC
     return _grey(cv2.resize(image, (width, height), interpolation=method))
 
 

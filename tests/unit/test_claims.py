@@ -135,15 +135,39 @@ def test_photographs_decide_nothing() -> None:
 
 
 def test_a_claim_is_as_good_as_its_worst_part() -> None:
-    soft = row("soft", [trial(psnr=20.0 + each / 10, sharpness=0.2) for each in range(6)], minutes=30.0)
-    sharp = row("sharp", [trial(psnr=19.0 + each / 10, sharpness=0.9) for each in range(6)], minutes=90.0)
+    soft = row("soft", [trial(psnr=20.0 + each / 10, sharpness=0.2) for each in range(6)])
+    sharp = row("sharp", [trial(psnr=19.0 + each / 10, sharpness=0.9) for each in range(6)])
     rows = {"soft": soft, "sharp": sharp}
     sharper, better = Part(SHARPNESS, "sharp", "soft"), Part(PSNR, "sharp", "soft")
     assert Claim("sharper", (sharper,)).judge(rows).verdict is Verdict.CONFIRMED
     judged = Claim("sharper and better", (sharper, better)).judge(rows)
     assert judged.verdict is Verdict.REFUTED
-    assert judged.figures[-1] == "trained for 90 against 30 minutes"
     assert Claim("and more", (sharper, better, Part(PSNR, "sharp", "none"))).judge(rows).verdict is Verdict.NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("minutes", "samples", "equal"),
+    [
+        ((90.0, 30.0), (9_000, 3_000), False),
+        ((90.0, 30.0), (3_100, 3_000), True),  # two machines
+        ((30.0, 33.0), (9_000, 3_000), True),  # the same time, to each at its own pace
+        ((90.0, 30.0), (None, None), False),
+        ((90.0, None), (3_000, None), True),
+        ((None, None), (None, None), True),
+    ],
+)
+def test_what_had_far_more_training_decides_nothing_but_of_time(
+    minutes: tuple[float | None, float | None], samples: tuple[int | None, int | None], equal: bool
+) -> None:
+    spent = [trial(psnr=20.0 + each / 10, seconds=0.1 + each / 100) for each in range(6)]
+    quick = [trial(psnr=19.0 + each / 10, seconds=0.05 + each / 200) for each in range(6)]
+    one = row("one", spent, minutes=minutes[0], samples=samples[0], timed={1: spent})
+    other = row("other", quick, minutes=minutes[1], samples=samples[1], timed={1: quick})
+    rows = {"one": one, "other": other}
+    found, figures = Part(PSNR, "one", "other").judge(rows)
+    assert found is (Verdict.CONFIRMED if equal else Verdict.UNDECIDED)
+    assert ("unequally trained: 90 min" in figures) == (not equal)
+    assert Part(TIME, "one", "other").judge(rows)[0] is Verdict.CONFIRMED
 
 
 def test_claims_are_about_systems_that_there_are() -> None:

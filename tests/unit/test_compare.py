@@ -108,17 +108,22 @@ def test_origin_adds_up_runs_that_continue_others() -> None:
     assert origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
 
 
+BEFORE = {"lr32": {"all": 0.5, "n": 2}, "scene": {"all": 0.5, "n": 1}, "qrdata": {"all": 0.0, "n": 1}}
+
+
 @pytest.mark.parametrize("half", [True, False])
 def test_recording_keeps_sets_and_precision(tmp_path: Path, half: bool) -> None:
     torch.manual_seed(0)
     network = compare.NETWORKS["LENet"](**TINY["LENet"])
     path = tmp_path / "tiny.safetensors"
-    save(Checkpoint("tiny", "LENet", network, TINY["LENet"], {}, {"decode": {"lr32": {"all": 0.5}}}), path, half=half)
+    save(Checkpoint("tiny", "LENet", network, TINY["LENet"], {}, {"decode": BEFORE}), path, half=half)
     before, size = load(path).network.state_dict(), path.stat().st_size
     trials = {"qrdata": [Trial(True, True, True, False, 0.1)]}
+    trials["lr32"] = trials["qrdata"]
     record([Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)], tmp_path, {})
     made = load(path)
-    assert made.measured["decode"]["lr32"] == {"all": 0.5}
+    assert made.measured["decode"]["lr32"] == BEFORE["lr32"]  # of more pictures
+    assert made.measured["decode"]["scene"] == BEFORE["scene"]
     assert made.measured["decode"]["qrdata"]["all"] == 1
     assert all(torch.equal(value, before[key]) for key, value in made.network.state_dict().items())
     assert abs(path.stat().st_size - size) < 2000

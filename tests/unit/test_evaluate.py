@@ -39,6 +39,13 @@ def test_a_tally_counts_exact_payloads_only() -> None:
     assert json.loads(json.dumps(figures))["n"] == 5
 
 
+def test_a_tally_of_which_zbar_was_not_asked_alone_does_not_say_it_read_nothing() -> None:
+    tally = Tally()
+    tally.count(b"yes", None, [symbol(b"yes")], 0.1)
+    assert (tally.by_zbar, tally.figures()["zbar"], tally.figures()["zbar_interval"]) == (None, None, None)
+    assert tally.row("method").split()[1:3] == ["-", "100.0"]
+
+
 def test_a_tallys_row_shows_rates_and_fidelity() -> None:
     tally = Tally(n=4, by_zbar=1, by_all=2, seconds=0.1, psnr=[10.0, 20.0], ssim=[0.5, 0.7])
     row = tally.row("method")
@@ -96,7 +103,9 @@ def test_engines_are_measured_without_networks() -> None:
         any(found.payload == sample.symbol.payload for found in ZXing().read(sample.image)) for sample in truth
     )
     assert tallies["zxing"].by_all == expected
-    assert tallies["zxing"].by_zbar == 0
+    assert tallies["zbar"].by_zbar == tallies["zbar"].by_all
+    apart = {name for name, tally in tallies.items() if tally.by_zbar is not None}
+    assert apart == {"zbar", "quick", "slow", "adnet", "random routing"}  # the rungs choose their engines
 
 
 # --- command --------------------------------------------------------------------------------------------------------

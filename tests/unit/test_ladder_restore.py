@@ -6,7 +6,7 @@ from app.pipeline.climbing import SOFT
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import View
 from app.pipeline.modules import LogOdds
-from app.pipeline.reading import ZXing
+from app.pipeline.reading import ZXing, resize
 from app.pipeline.symbology import function_patterns, render
 from tests.bench import (
     ALWAYS,
@@ -97,11 +97,19 @@ def test_scale_four_is_the_upscalers_work() -> None:
 @pytest.mark.parametrize(("scale", "side"), [(1, 132), (4, 528)])
 def test_the_upscaler_alone_gives_either_scale(scale: int, side: int) -> None:
     made = bench()
-    made.upscaler.answer = lambda crop: enlarge(truth(crop))
+    made.upscaler.answer = lambda crop: enlarge(resize(truth(resize(crop, 2)), 0.5))
     restoration = made.ladder().restore(broken_picture(), network="large", scale=scale)
     assert restoration.image.shape == (side, side)
-    assert len(made.upscaler.calls) == 1
+    assert made.upscaler.calls == [(66, 66)]  # two pixels a module: it is for small ones
     assert rungs(restoration.outcome) == {"upscale"}
+
+
+@pytest.mark.parametrize(("scale", "shape"), [(1, (341, 512)), (4, (1364, 2048))])
+def test_the_upscaler_gets_half_of_a_whole_picture(scale: int, shape: tuple[int, int]) -> None:
+    made = blind()
+    restoration = made.ladder().restore(flat_scene(), network="large", scale=scale)
+    assert restoration.image.shape == shape
+    assert made.upscaler.calls == [(170, 256)]
 
 
 @pytest.mark.parametrize("scale", [1, 4])

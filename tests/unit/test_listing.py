@@ -2,8 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from app.models.checkpoint import Checkpoint, save
+from app.models.checkpoint import Checkpoint, load, save
 from tests.tiny_recipes import plain
 from training import __main__
 from training.listing import describe
@@ -86,8 +87,42 @@ def test_a_recipe_of_ones_own_is_run_within_its_budget(tmp_path: Path, monkeypat
     words = ["training", "tests.tiny_recipes:plain", "--budget", "0.005", "--device", "cpu", "--out", str(tmp_path)]
     monkeypatch.setattr("sys.argv", [*words, "--weights", str(tmp_path)])
     __main__.main()
-    assert (tmp_path / "plain.safetensors").read_bytes() == (tmp_path / "plain" / "plain.safetensors").read_bytes()
+    put, kept = (load(folder / "plain.safetensors") for folder in (tmp_path, tmp_path / "plain"))
+    assert put.provenance == kept.provenance
+    assert (tmp_path / "plain.safetensors").stat().st_size < (tmp_path / "plain" / "plain.safetensors").stat().st_size
+    for key, value in kept.network.state_dict().items():
+        assert torch.allclose(put.network.state_dict()[key], value, rtol=1e-3, atol=1e-6)
     run = Run(replace(plain(), minutes=0.005), tmp_path / "plain")
     assert run.finished()
     assert run.checkpoint().provenance["planned_minutes"] == 0.005
     assert 0.3 <= run.clock.seconds < 3
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_run_that_another_begins_with_is_run_before_unless_weights_are_given(
+    given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["training", "tests.tiny_recipes:staged", "--steps", "3", "--device", "cpu", "--out", str(tmp_path)]
+    if given:
+        save(card(tmp_path, provenance={"recipe": "given"}), tmp_path / "given.safetensors")
+        words += ["--start", str(tmp_path / "given.safetensors")]
+    monkeypatch.setattr("sys.argv", words)
+    __main__.main()
+    assert (tmp_path / "plain").exists() != given
+    provenance = load(tmp_path / "staged" / "staged.safetensors").provenance
+    assert provenance["continues"]["recipe"] == ("given" if given else "plain")
+    assert provenance["steps"] == 3
+    if not given:
+        assert provenance["continues"]["steps"] == 3
+
+
+def test_a_run_does_not_begin_with_the_weights_of_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(card(tmp_path), tmp_path / "tiny.safetensors")
+    words = ["training", "srresnet-x4", "--start", str(tmp_path / "tiny.safetensors"), "--out", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert "holds other weights than those of srresnet-x4" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

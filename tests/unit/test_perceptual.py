@@ -214,8 +214,8 @@ def test_the_small_network_sees_softness_that_pixels_do_not() -> None:
     clean, soft, crisp = equal_errors(np.random.default_rng(41), count=32)
     ratio = float((loss(soft, clean) / loss(crisp, clean)).sqrt())
     with safe_open(FEATURES, framework="pt") as file:
-        said = json.loads(file.metadata()["measured"])["soft_to_crisp"]["trained"]
-    assert ratio == pytest.approx(said, rel=0.15)
+        said = json.loads(file.metadata()["measured"])["soft_to_crisp"]
+    assert ratio == pytest.approx(said["trained"], rel=0.05)  # other weights of its kind: 10 to 30 % off
     assert ratio > 1.1
 
 

@@ -201,8 +201,8 @@ def test_full_sizes_are_the_networks_own() -> None:
         ("srresnet-l1", "srresnet-mse", {"name", "loss"}),
         ("restormer-small", "eg-restormer-small", {"name", "architecture"}),
         ("restormer", "eg-restormer", {"name", "architecture"}),
-        ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "seed"}),
-        ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "seed"}),
+        ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "first", "seed"}),
+        ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "first", "seed"}),
     ],
 )
 def test_claims_are_tested_on_pairs_that_differ_in_one_thing(first: str, second: str, apart: set[str]) -> None:

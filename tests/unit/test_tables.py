@@ -98,6 +98,18 @@ def test_costs() -> None:
     assert cells[2:4] == ["1.00 to 3.00", "3.0 / 2.0 / 0.5"]
 
 
+def test_the_summary_has_a_line_a_system() -> None:
+    text = tables.summary(ROWS, SETS, (), (1, 2))
+    assert lines(text, "good") == [
+        ["good", "1.23 M", "2.50 (160²)", "100 / 100", "25.00 / 0.900", "87.5 [53-98]", "87.5 [53-98]"]
+    ]
+    assert lines(text, "decoder") == [["decoder", "-", "-", "-", "-", "-", "25.0 [7-59]"]]
+    assert lines(text, "paper size") == [["paper size", "26.13 M", "-", "-", "-", "-", "-"]]
+    both = Row(name="both", kind=Kind.RESTORER, trials={**GOOD.trials, "photographs": trials([1, 0])})
+    (cells,) = lines(tables.summary([both], SETS, ["photographs"], (1, 2)), "both")
+    assert cells[6:] == ["87.5 [53-98]", "50.0 [9-91]"]
+
+
 def test_the_report_has_every_part_and_says_whose_figures_are_whose() -> None:
     text = tables.report(ROWS, judge_all(ROWS), names=SETS, photographs=(), threads=(1, 2), measured="n = 4 a set.")
     assert text.startswith("n = 4 a set.")

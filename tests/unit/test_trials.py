@@ -126,8 +126,8 @@ def test_a_perfect_enlarger_is_nearly_perfect_and_one_pixel_off_is_not(name: str
         return fidelity.psnr
 
     shifts = [np.roll(clean, (down, right), axis=(0, 1)) for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1))]
-    assert judged(clean) > 19
-    assert judged(clean) > max(map(judged, shifts)) + 1
+    assert judged(clean) > 35
+    assert judged(clean) > max(map(judged, shifts)) + 15
 
 
 def test_a_perfect_restorer_is_perfect() -> None:
