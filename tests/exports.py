@@ -1,5 +1,6 @@
 """Files that claim to be exported from checkpoints, of a few operators that answer what no torch network would."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx.parser
@@ -35,10 +36,12 @@ GRAPHS = {"LENet": NEGATIVE, "SRResNet": FOURFOLD, "ModuleReader": VALUES, "Quad
 """By architecture: the negative; every pixel four times; what the standard says of each module; the window's means."""
 
 
-def made(folder: Path, name: str, architecture: str = "LENet", *, seed: int = 0) -> Checkpoint:
+def made(
+    folder: Path, name: str, architecture: str = "LENet", *, seed: int = 0, more: Mapping[str, object] | None = None
+) -> Checkpoint:
     """A checkpoint of a tiny network as it lies in a folder."""
     torch.manual_seed(seed)
-    config = TINY[architecture]
+    config = {**TINY[architecture], **(more or {})}
     path = folder / f"{name}.safetensors"
     save(Checkpoint(name, architecture, NETWORKS[architecture](**config), config, {"recipe": "none"}), path)
     return load(path)

@@ -23,6 +23,7 @@ from training.quantise import quantised, recipe_inputs
 from training.symbols import random_symbol
 
 NAME = "module-reader"
+ENLARGERS = RESTORERS.keys() - {"LENet", "EGRestormer", "Restormer", "NAFNet"}
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,14 @@ def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(UnequalAnswersError, match="light"):
         write(card, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["light.safetensors", "light.wrong"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "more"), [*((name, {}) for name in sorted(ENLARGERS)), ("PaperGen", {"upsampling": "transposed"})]
+)
+def test_every_network_that_enlarges_is_exported(architecture: str, more: dict[str, object], tmp_path: Path) -> None:
+    """What a service with the backend onnx is started on may hold any of them."""
+    card = made(tmp_path, "any", architecture, more=more)
+    assert write(card, tmp_path) <= export.TOLERANCE
+    served = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    assert [loaded.name for loaded in served.cards] == ["any"]
