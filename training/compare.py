@@ -19,8 +19,8 @@ from time import perf_counter
 import cv2
 import torch
 
-from app.models import NETWORKS, checkpoint
-from app.models.checkpoint import SUFFIX, Checkpoint
+from app.models import NETWORKS
+from app.models.checkpoint import Checkpoint
 from app.pipeline.loading import Networks, load_networks
 from app.pipeline.restoring import TorchRestorer
 from training import scatter, tables
@@ -29,6 +29,7 @@ from training.claims import Judged, judge_all
 from training.cost import Cost, Inference, measure, reading, restoring
 from training.literature import PUBLISHED_FIGURES
 from training.recipes import RECIPES
+from training.recording import record
 from training.rows import Row, ranked
 from training.served import add_options
 from training.sets import SETS, VALIDATION
@@ -207,30 +208,6 @@ def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) 
     return cv2.vconcat(panels)
 
 
-def record(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
-    """Writes each network's rates into its checkpoint's header; sets measured on more pictures before, or not now, are
-    kept.
-
-    ``files`` says which checkpoints a row is of where it is not called by their name. A file keeps the precision that
-    it has.
-    """
-    for row in rows:
-        paths = [weights / f"{name}{SUFFIX}" for name in files.get(row.name, (row.name,))]
-        for path in paths if row.trials else ():
-            if path.exists():
-                _record(row, path)
-
-
-def _record(row: Row, path: Path) -> None:
-    card = checkpoint.load(path)
-    before = card.measured.get("decode")
-    known = before if isinstance(before, dict) else {}
-    rates = {name: row.decode_figures(name) for name in row.trials}
-    rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
-    half = path.stat().st_size < 3 * card.parameters
-    checkpoint.save(checkpoint.with_measured(card, {"decode": {**known, **rates}}), path, half=half)
-
-
 def _watched(results: Iterable[tuple[str, dict[str, Trial]]], total: int) -> Iterator[tuple[str, dict[str, Trial]]]:
     """Tells how far it is, on standard error."""
     began = perf_counter()
@@ -257,7 +234,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, help="draw rate against milliseconds into this PNG file")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
     add_options(parser)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if min(options.count, options.timed, options.photo_count, options.jobs) < 1:
+        parser.error("--count, --timed, --photo-count and --jobs must be 1 or more")
+    return options
 
 
 def main() -> None:

@@ -80,8 +80,8 @@ class Guarded:
 
     def read(self, image: GreyImage) -> list[Symbol]:
         """Runs with as many threads as OpenCV has in this process."""
-        pipe = self._pipe or self._start()
         try:
+            pipe = self._pipe or self._start()
             pipe.send((image, cv2.getNumThreads()))
             if pipe.poll(self._limit):
                 symbols: list[Symbol] = pipe.recv()
@@ -127,12 +127,12 @@ def _wechat() -> Engine:
     return WeChatDetector(getattr(cv2, _WECHAT))
 
 
+def plain_engines() -> list[Engine]:
+    """The service's engines as they come: ZBar at the picture's own size only, and zxing-cpp."""
+    return [ZBar(longest_sides=(1 << 30,)), ZXing()]
+
+
 def stock_decoders() -> list[Engine]:
-    """Those that are installed: ZBar at the picture's own size only, zxing-cpp, OpenCV's, and WeChat's if OpenCV has
-    it."""
-    engines: list[Engine] = [
-        ZBar(longest_sides=(1 << 30,)),
-        ZXing(),
-        Guarded(OpenCVDetector, name=OpenCVDetector.name),
-    ]
+    """Those that are installed: the plain engines, OpenCV's, and WeChat's if OpenCV has it."""
+    engines = [*plain_engines(), Guarded(OpenCVDetector, name=OpenCVDetector.name)]
     return [*engines, Guarded(_wechat, name=WeChatDetector.name)] if hasattr(cv2, _WECHAT) else engines

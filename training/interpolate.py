@@ -1,10 +1,8 @@
 """Between two trainings of one network: python -m training.interpolate PSNR.safetensors GAN.safetensors --share 0.2
 --out FILE, or with --sweep what every share gives.
 
-Network interpolation (Wang et al., "ESRGAN", ECCV workshops 2018, section 3.4): from a network trained for PSNR and
-the same one trained on with a discriminator comes theta = (1 - a) theta_PSNR + a theta_GAN, tensor by tensor, for any
-share a in [0, 1], without training. The sweep measures whether it does what it is said to, trade PSNR for sharpness,
-and what that is worth to decoders.
+The sweep measures whether `training.mixing` does what it is said to, trade PSNR for sharpness, and what that is worth
+to decoders.
 """
 
 import argparse
@@ -19,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.models import NETWORKS, checkpoint
+from app.models import checkpoint
 from app.models.checkpoint import SUFFIX, Checkpoint
 from app.pipeline.imaging import GreyImage
 from app.pipeline.reading import ZBar, ZXing
@@ -27,66 +25,41 @@ from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.restoring import TorchRestorer
 from app.pipeline.severity import laplacian_variance
 from app.pipeline.symbology import dimension, render
-from training.evaluate import Tally
+from training.mixing import interpolate
 from training.pairs import code_picture
 from training.quality import Rate, psnr, ssim
+from training.rows import Row
 from training.sets import SETS, VALIDATION, Sample, samples
+from training.systems import Kind
+from training.trials import Fidelity, Trial
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SWEPT = tuple(name for name in SETS if name != "scene")
 """Sets whose pictures hold one code that fills them, so that the clean picture is known at any size."""
 
 
-def interpolate(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
-    """(1 - ``share``) of one checkpoint's values and ``share`` of the other's; whole numbers, such as batch
-    normalisation's counts, are the first one's.
-
-    ESRGAN's networks have no batch normalisation; where there is one, its running means and variances are interpolated
-    too, which is exact for neither. Raises ValueError for a share outside [0, 1] or networks that are not of one
-    architecture and configuration.
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"a share is in [0, 1], not {share}")
-    if (psnr.architecture, psnr.config) != (gan.architecture, gan.config):
-        raise ValueError(
-            f"{psnr.name} is {psnr.architecture} {dict(psnr.config)}, {gan.name} is {gan.architecture}"
-            f" {dict(gan.config)}: only two trainings of one network can be interpolated"
-        )
-    network = NETWORKS[psnr.architecture](**psnr.config)
-    second = gan.network.state_dict()
-    network.load_state_dict(
-        {
-            key: torch.lerp(first, second[key], share) if first.is_floating_point() else first
-            for key, first in psnr.network.state_dict().items()
-        }
-    )
-    network.eval().requires_grad_(False)
-    return Checkpoint(
-        name=name,
-        architecture=psnr.architecture,
-        network=network,
-        config=psnr.config,
-        provenance={
-            "recipe": "network interpolation",
-            "share": share,
-            "psnr": {"name": psnr.name, **psnr.provenance},
-            "gan": {"name": gan.name, **gan.provenance},
-        },
-    )
-
-
 @dataclass(frozen=True)
 class Point:
-    """What one share gave on a set; ``sharpness`` is the mean of the restored pictures' variance of the Laplacian over
-    that of the clean ones, to which left-over noise adds too."""
+    """What one share gave on the set ``name``; ``row`` holds the trials of that set alone."""
 
     share: float
-    tally: Tally
-    sharpness: float
+    name: str
+    row: Row
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """Means over the set's pictures."""
+        found = self.row.fidelity([self.name])
+        return found if found else Fidelity(float("nan"), float("nan"), float("nan"))
+
+    @property
+    def rates(self) -> tuple[Rate, Rate]:
+        """Read by ZBar alone, and by ZBar and zxing-cpp."""
+        return self.row.rate_by_zbar([self.name]) or Rate(0, 0), self.row.rate([self.name])
 
     def figures(self) -> dict[str, object]:
         """JSON-ready."""
-        return {"share": self.share, "sharpness": self.sharpness, **self.tally.figures()}
+        return {"share": self.share, **self.row.decode_figures(self.name)}
 
 
 def sweep(
@@ -99,23 +72,29 @@ def sweep(
     """
     chosen = list(samples(name, count=count))
     for share in shares:
-        yield _measured(interpolate(psnr, gan, share, name=f"share {share:g}"), chosen, share)
+        restorer = TorchRestorer(interpolate(psnr, gan, share, name=f"share {share:g}"))
+        kind = Kind.ENLARGER if restorer.scale > 1 else Kind.RESTORER
+        trials = [_trial(restorer, sample) for sample in chosen]
+        yield Point(share, name, Row(name=restorer.name, kind=kind, trials={name: trials}))
 
 
-def _measured(card: Checkpoint, chosen: Sequence[Sample], share: float) -> Point:
-    restorer, engines = TorchRestorer(card), (ZBar(), ZXing())
-    tally, sharpness = Tally(), []
-    for sample in chosen:
-        degraded, clean = _pair(sample, restorer.scale)
-        began = perf_counter()
-        restored = restorer.restore([degraded])[0]
-        seconds = perf_counter() - began
-        by_zbar, by_zxing = (engine.read(restored) for engine in engines)
-        tally.count(sample.symbol.payload, by_zbar, [*by_zbar, *by_zxing], seconds)
-        tally.psnr.append(psnr(restored, clean))
-        tally.ssim.append(ssim(restored, clean))
-        sharpness.append(laplacian_variance(restored) / laplacian_variance(clean))
-    return Point(share, tally, float(np.mean(sharpness)))
+def _trial(restorer: TorchRestorer, sample: Sample) -> Trial:
+    degraded, clean = _pair(sample, restorer.scale)
+    began = perf_counter()
+    restored = restorer.restore([degraded])[0]
+    seconds = perf_counter() - began
+    by_zbar, by_zxing = ({symbol.payload for symbol in engine.read(restored)} for engine in (ZBar(), ZXing()))
+    truth = sample.symbol.payload
+    return Trial(
+        tried=True,
+        by_all=truth in by_zbar | by_zxing,
+        by_zbar=truth in by_zbar,
+        wrong=bool((by_zbar | by_zxing) - {truth}),
+        seconds=seconds,
+        fidelity=Fidelity(
+            psnr(restored, clean), ssim(restored, clean), laplacian_variance(restored) / laplacian_variance(clean)
+        ),
+    )
 
 
 def _pair(sample: Sample, scale: int) -> tuple[GreyImage, GreyImage]:
@@ -132,10 +111,10 @@ def table(points: Sequence[Point]) -> str:
     """Markdown, a row a share."""
     rows = ["| share | PSNR | SSIM | sharpness | ZBar % | all engines % | wrong | ms |", "|---" * 8 + "|"]
     for point in points:
-        tally = point.tally
-        fidelity = f"{np.mean(tally.psnr):.2f} | {np.mean(tally.ssim):.4f} | {point.sharpness:.2f}"
-        rates = f"{Rate(tally.by_zbar or 0, tally.n)} | {Rate(tally.by_all, tally.n)}"
-        rows.append(f"| {point.share:g} | {fidelity} | {rates} | {tally.wrong} | {tally.milliseconds:.1f} |")
+        mean, (by_zbar, by_all) = point.fidelity, point.rates
+        fidelity = f"{mean.psnr:.2f} | {mean.ssim:.4f} | {mean.sharpness:.2f}"
+        wrong, spent = point.row.wrong([point.name]), point.row.mean_ms([point.name]) or 0.0
+        rows.append(f"| {point.share:g} | {fidelity} | {by_zbar} | {by_all} | {wrong} | {spent:.1f} |")
     return "\n".join(rows)
 
 
@@ -146,14 +125,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 325, 34, 215
 def picture(points: Sequence[Point], title: str) -> NDArray[np.uint8]:
     """(H, W, 3): PSNR, SSIM, sharpness and decode rates over the share; bars are 95 % intervals."""
     shares = [point.share for point in points]
-    rates = {
-        "ZBar": [Rate(point.tally.by_zbar or 0, point.tally.n) for point in points],
-        "all engines": [Rate(point.tally.by_all, point.tally.n) for point in points],
-    }
+    means = [point.fidelity for point in points]
+    by_zbar, by_all = zip(*(point.rates for point in points), strict=True)
+    rates: dict[str, tuple[Rate, ...]] = {"ZBar": by_zbar, "all engines": by_all}
     panels = [
-        _panel("PSNR, dB", shares, [[float(np.mean(point.tally.psnr)) for point in points]]),
-        _panel("SSIM", shares, [[float(np.mean(point.tally.ssim)) for point in points]]),
-        _panel("sharpness (clean picture = 1)", shares, [[point.sharpness for point in points]]),
+        _panel("PSNR, dB", shares, [[mean.psnr for mean in means]]),
+        _panel("SSIM", shares, [[mean.ssim for mean in means]]),
+        _panel("sharpness (clean picture = 1)", shares, [[mean.sharpness for mean in means]]),
         _panel(
             f"% read by {' and '.join(rates)}",
             shares,

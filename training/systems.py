@@ -18,15 +18,15 @@ import numpy as np
 
 from app.pipeline.climbing import Climb, Effort, Tools, merged
 from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import QUICK, Ladder, read_direct
+from app.pipeline.ladder import QUICK, Ladder, read_direct, read_flattened, read_modules, read_softly
 from app.pipeline.reading import Engine, Symbol, ZBar
 from app.pipeline.regions import Region
 from app.pipeline.restoring import Restorer, normalise
-from training.decoders import stock_decoders
+from training.decoders import plain_engines, stock_decoders
 
 ROUTED, TOSSED = "adnet", "random routing"
 DIRECT, STRAIGHTENED, LADDER = "direct rung", "straightened only", "whole ladder"
-READER = "module reader"
+READER, SOFT_TOO, FLATTENED_TOO = "module reader", "+ soft decoding", "+ flattening"
 _SEED = 5
 _MAX_CODES = 256
 
@@ -257,6 +257,17 @@ def _routings(tools: Tools) -> Iterator[System]:
     yield System(name=TOSSED, kind=Kind.ROUTING, read=_crop_by_crop(tossed))
 
 
+def _rungs(name: str, *rungs: Callable[[Climb], list[Symbol]]) -> System:
+    """Rungs of the ladder one after the other, until one reads."""
+
+    def read(look: Look, _: Sequence[Engine]) -> list[Symbol]:
+        list(look.regions())  # what the quick locators take is charged, whoever asked them first
+        readings = (look.once(rung, partial(rung, look.climb)) for rung in rungs)
+        return next((symbols for symbols in readings if symbols), [])
+
+    return System(name=name, kind=Kind.READER, read=read, engines_apart=False)
+
+
 def _ladder(tools: Tools) -> System:
     ladder = Ladder(tools=tools, max_codes=_MAX_CODES)
 
@@ -287,6 +298,21 @@ def all_systems(tools: Tools) -> list[System]:
             kind=Kind.READER,
             read=_in_turn(Look.regions, lambda look, region, engines: look.modules_read(region, engines)),
         ),
+        _ladder(tools),
+    ]
+
+
+def ladder_systems(tools: Tools) -> list[System]:
+    """What the ladder is made of, and the whole of it: the two engines alone, the first rung, the networks that it has
+    by name, their routings, the module reader, and the reader with the rungs that help it, on what any locator sees."""
+    return [
+        *map(_decoder, plain_engines()),
+        _direct(),
+        *(network_system(tools.restorers[name]) for name in (tools.light, tools.heavy, tools.upscaler)),
+        *_routings(tools),
+        _rungs(READER, read_modules),
+        _rungs(SOFT_TOO, read_modules, read_softly),
+        _rungs(FLATTENED_TOO, read_modules, read_softly, read_flattened),
         _ladder(tools),
     ]
 

@@ -26,7 +26,7 @@ from app.pipeline.severity import laplacian_variance
 from app.pipeline.symbology import QUIET_ZONE, dimension, render
 from training.cost import set_threads
 from training.degrade import between_centres
-from training.interpolate import interpolate
+from training.mixing import interpolate
 from training.photos import Photo, load
 from training.quality import psnr, ssim
 from training.sets import Sample, samples

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,61 +7,26 @@ import pytest
 
 from app.models.checkpoint import load
 from app.pipeline.climbing import Tools
-from app.pipeline.loading import load_networks
+from app.pipeline.imaging import GreyImage
+from app.pipeline.loading import Networks, load_networks
 from app.pipeline.locating import FinderLocator, SightingLocator
-from app.pipeline.reading import Symbol, ZBar, ZXing
+from app.pipeline.reading import ZBar, ZXing
 from app.settings import Settings
 from tests.helpers import FakeReader, FakeRestorer
-from training.evaluate import Tally, evaluate, main
+from training.evaluate import evaluate, line, main
+from training.rows import Row
 from training.sets import samples
+from training.systems import FLATTENED_TOO, LADDER, READER, ROUTED, SOFT_TOO, Kind, ladder_systems
+from training.trials import Bench, Fidelity, Trial
 
 
-def symbol(payload: bytes, engine: str = "zxing") -> Symbol:
-    corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    return Symbol(payload, "", "Text", "QRCode", 1, "M", engine, corners)
+def white(crop: GreyImage) -> GreyImage:
+    return crop | 255
 
 
-# --- tallies --------------------------------------------------------------------------------------------------------
-
-
-def test_a_tally_counts_exact_payloads_only() -> None:
-    tally = Tally()
-    right, wrong = symbol(b"yes"), symbol(b"Yes")
-    tally.count(b"yes", [right], [right], 0.2)
-    tally.count(b"yes", [], [right], 0.1)
-    tally.count(b"yes", [], [wrong, right], 0.1)
-    tally.count(b"yes", [wrong], [], 0.4)
-    tally.count(b"yes", [], [], 0.2)
-    assert (tally.n, tally.by_zbar, tally.by_all, tally.wrong) == (5, 1, 3, 2)
-    figures = tally.figures()
-    assert (figures["zbar"], figures["all"], figures["wrong"]) == (0.2, 0.6, 2)
-    assert figures["milliseconds"] == pytest.approx(200)
-    assert figures["psnr"] is None
-    assert json.loads(json.dumps(figures))["n"] == 5
-
-
-def test_a_tally_of_which_zbar_was_not_asked_alone_does_not_say_it_read_nothing() -> None:
-    tally = Tally()
-    tally.count(b"yes", None, [symbol(b"yes")], 0.1)
-    assert (tally.by_zbar, tally.figures()["zbar"], tally.figures()["zbar_interval"]) == (None, None, None)
-    assert tally.row("method").split()[1:3] == ["-", "100.0"]
-
-
-def test_a_tallys_row_shows_rates_and_fidelity() -> None:
-    tally = Tally(n=4, by_zbar=1, by_all=2, seconds=0.1, psnr=[10.0, 20.0], ssim=[0.5, 0.7])
-    row = tally.row("method")
-    assert row.startswith("method ")
-    assert [part for part in row.split() if part[0].isdigit() or part[0] == "["] == [
-        *("25.0", "[5-70]", "50.0", "[15-85]", "0", "15.00", "0.6000", "25.0"),
-    ]
-
-
-# --- on samples -----------------------------------------------------------------------------------------------------
-
-
-def fake_tools(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> Tools:
+def fake_bench(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> Bench:
     large = FakeRestorer("large", lambda crop: crop.repeat(4, axis=0).repeat(4, axis=1), scale=4)
-    return Tools(
+    tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
         locators=(SightingLocator(), FinderLocator()),
@@ -71,41 +37,70 @@ def fake_tools(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> To
         upscaler="large",
         threshold=threshold,
     )
+    return Bench(Networks({}, {}, {}), tools, ladder_systems(tools))
 
 
-def white(crop: np.ndarray) -> np.ndarray:
-    return np.full_like(crop, 255)
+def measured(bench: Bench, name: str, count: int) -> dict[str, dict[str, object]]:
+    return {row.name: row.decode_figures(name) for row in evaluate(bench, name, count)}
 
 
 def test_each_network_is_measured_by_itself_and_in_its_route() -> None:
     """The light network leaves the code as it is, which reads; the heavy one destroys it."""
     light, heavy = FakeRestorer("quick"), FakeRestorer("slow", white)
-    tallies = evaluate(fake_tools(light, heavy, threshold=0), "jpeg10", 2)
-    assert {tally.n for tally in tallies.values()} == {2}
-    read = {name: tally.by_all for name, tally in tallies.items()}
-    assert (read["quick"], read["slow"], read["adnet"]) == (2, 0, 2)
-    assert all(tally.wrong == 0 for tally in tallies.values())
-    routed = evaluate(fake_tools(light, heavy, threshold=float("inf")), "jpeg10", 2)
-    assert routed["adnet"].by_all == 0
-    assert "zbar" in tallies
-    assert "zxing" in tallies
-    assert "whole ladder" in tallies
-    fidelity = {name: len(tally.psnr) for name, tally in tallies.items() if tally.psnr}
-    assert fidelity == {"quick": 2, "slow": 2}
-    assert np.mean(tallies["quick"].psnr) > np.mean(tallies["slow"].psnr)
+    found = measured(fake_bench(light, heavy, threshold=0), "jpeg10", 2)
+    assert {figures["n"] for figures in found.values()} == {2}
+    assert (found["quick"]["all"], found["slow"]["all"], found[ROUTED]["all"]) == (1, 0, 1)
+    assert all(figures["wrong"] == 0 for figures in found.values())
+    routed = measured(fake_bench(light, heavy, threshold=float("inf")), "jpeg10", 2)
+    assert routed[ROUTED]["all"] == 0
+    assert {"zbar", "zxing", LADDER} <= found.keys()
+    assert {name for name, figures in found.items() if figures["psnr"]} == {"quick", "slow", "large"}
+    assert found["quick"]["psnr"] > found["slow"]["psnr"]
+
+
+def test_rungs_add_to_the_module_reader() -> None:
+    """A reader that knows nothing reads nothing, and nobody makes anything of its answer."""
+    made = fake_bench(FakeRestorer("quick"), FakeRestorer("slow"), threshold=0)
+    names = (READER, SOFT_TOO, FLATTENED_TOO)
+    assert [measured(made, "jpeg10", 1)[name]["all"] for name in names] == [1, 1, 1]
+    made.tools.reader.answer = lambda crop, version: np.zeros(2 * (17 + 4 * version,), np.float32)
+    found = measured(made, "jpeg10", 1)
+    assert [found[name]["all"] for name in names] == [0, 0, 0]
+    spent = [found[name]["milliseconds"] for name in names]
+    assert spent == sorted(spent)
+    assert spent[0] > 0
 
 
 def test_engines_are_measured_without_networks() -> None:
     light, heavy = FakeRestorer("quick", white), FakeRestorer("slow", white)
-    tallies = evaluate(fake_tools(light, heavy, threshold=0), "jpeg10", 2)
-    truth = list(samples("jpeg10", count=2))
-    expected = sum(
-        any(found.payload == sample.symbol.payload for found in ZXing().read(sample.image)) for sample in truth
-    )
-    assert tallies["zxing"].by_all == expected
-    assert tallies["zbar"].by_zbar == tallies["zbar"].by_all
-    apart = {name for name, tally in tallies.items() if tally.by_zbar is not None}
-    assert apart == {"zbar", "quick", "slow", "adnet", "random routing"}  # the rungs choose their engines
+    found = measured(fake_bench(light, heavy, threshold=0), "jpeg10", 2)
+    expected = [
+        any(symbol.payload == sample.symbol.payload for symbol in ZXing().read(sample.image))
+        for sample in samples("jpeg10", count=2)
+    ]
+    assert found["zxing"]["all"] == sum(expected) / 2
+    assert found["zbar"]["zbar"] == found["zbar"]["all"]
+
+
+def test_zbar_alone_is_told_only_where_it_was_asked_alone() -> None:
+    """Rungs ask their engines themselves, zxing-cpp before ZBar, so that what ZBar would read is not known."""
+    found = measured(fake_bench(FakeRestorer("quick"), FakeRestorer("slow"), threshold=0), "jpeg10", 1)
+    apart = {name for name, figures in found.items() if figures["zbar"] is not None}
+    assert apart == {"zbar", "quick", "slow", "large", ROUTED, "random routing"}
+    trials = [Trial(True, True, None, False, 0.1)]
+    row = Row(name="rung", kind=Kind.READER, trials={"jpeg10": trials})
+    assert line(row, "jpeg10").split() == ["jpeg10", "rung", "-", "100.0", "[21-100]", "0", "100.0"]
+
+
+def test_a_line_shows_rates_fidelity_and_time() -> None:
+    hits = [(True, True, 10.0), (False, True, 20.0), (False, False, 15.0), (False, False, 15.0)]
+    trials = [Trial(True, by_all, by_zbar, False, 0.025, Fidelity(psnr, 0.6, 1.0)) for by_zbar, by_all, psnr in hits]
+    row = Row(name="method", kind=Kind.RESTORER, trials={"scene": trials})
+    assert line(row, "scene").split() == [
+        *("scene", "method", "25.0", "[5-70]", "50.0", "[15-85]", "0", "15.00", "0.6000", "25.0"),
+    ]
+    wrong = replace(row, trials={"scene": [replace(trial, wrong=True) for trial in trials]})
+    assert line(wrong, "scene").split()[6] == "4"
 
 
 # --- command --------------------------------------------------------------------------------------------------------
@@ -128,11 +123,13 @@ def test_the_command_prints_keeps_and_records(
     printed = capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"blur64"}
-    assert {"zbar", "zxing", "adnet", light, "whole ladder"} <= set(figures["blur64"])
+    assert {"zbar", "zxing", ROUTED, light, LADDER} <= set(figures["blur64"])
     for method, values in figures["blur64"].items():
         assert values["n"] == 2
         assert any(method in line and line.startswith("blur64") for line in printed.splitlines())
     recorded = load(folder / f"{light}.safetensors").measured
     assert recorded["decode_rate"] == 0.0  # what was measured before stays
     assert recorded["decode"] == {"blur64": figures["blur64"][light]}
+    for name in (settings.reader_network, settings.locator_network):
+        assert load(folder / f"{name}.safetensors").measured["decode"] == {"blur64": figures["blur64"][READER]}
     assert len(load_networks(folder, "cpu").cards) == 5

@@ -14,9 +14,13 @@ from app.models.checkpoint import Checkpoint, load, save
 from app.pipeline.restoring import normalise
 from app.pipeline.symbology import render
 from tests.helpers import TINY
-from training.interpolate import COLOURS, Point, Tally, interpolate, main, picture, sweep, table
-from training.quality import psnr, ssim
+from training.interpolate import COLOURS, Point, main, picture, sweep, table
+from training.mixing import interpolate
+from training.quality import Rate, psnr, ssim
+from training.rows import Row
 from training.sets import samples
+from training.systems import Kind
+from training.trials import Fidelity, Trial
 
 
 def trained(name: str, seed: int, *, architecture: str = "SRResNet", **config: object) -> Checkpoint:
@@ -116,7 +120,7 @@ def test_a_sweep_measures_what_the_network_gives() -> None:
             expected.append((psnr(restored, clean), ssim(restored, clean)))
         assert figures["psnr"] == pytest.approx(np.mean([pair[0] for pair in expected]), abs=0.02)
         assert figures["ssim"] == pytest.approx(np.mean([pair[1] for pair in expected]), abs=1e-3)
-        assert 0 < point.sharpness < 0.5  # soft
+        assert 0 < point.fidelity.sharpness < 0.5  # soft
     assert first.figures()["all"] == last.figures()["all"] == 1.0  # zxing-cpp reads blur64 as it is
 
 
@@ -125,21 +129,23 @@ def test_a_sweep_sees_what_a_bad_training_loses() -> None:
     with torch.no_grad():
         bad.network.get_parameter("tail.bias").fill_(2.0)  # white, whatever it sees
     first, middle, last = sweep(bicubic(), bad, name="blur64", count=2, shares=(0, 0.1, 1))
-    assert first.tally.by_all == 2
-    assert last.tally.by_all == last.tally.by_zbar == 0
-    assert first.tally.psnr[0] > middle.tally.psnr[0] > last.tally.psnr[0]
-    assert last.sharpness == 0
+    assert first.rates[1] == Rate(2, 2)
+    assert last.rates == (Rate(0, 2), Rate(0, 2))
+    assert first.fidelity.psnr > middle.fidelity.psnr > last.fidelity.psnr
+    assert last.fidelity.sharpness == 0
 
 
 def test_networks_of_scale_one_see_canonical_crops() -> None:
     light = trained("a", 1, architecture="LENet")
     (point,) = sweep(light, replace(light, name="b"), name="jpeg10", count=1, shares=(0.3,))
-    assert point.tally.n == 1
-    assert 0 < point.tally.psnr[0] < 60
+    assert point.figures()["n"] == 1
+    assert 0 < point.fidelity.psnr < 60
 
 
 def made_up(share: float, psnr: float, by_zbar: int, by_all: int, sharpness: float) -> Point:
-    return Point(share, Tally(n=10, by_zbar=by_zbar, by_all=by_all, psnr=[psnr], ssim=[psnr / 40]), sharpness)
+    fidelity = Fidelity(psnr, psnr / 40, sharpness)
+    trials = [Trial(True, each < by_all, each < by_zbar, False, 0.1, fidelity) for each in range(10)]
+    return Point(share, "blur64", Row(name="made up", kind=Kind.ENLARGER, trials={"blur64": trials}))
 
 
 def test_table_and_picture() -> None:
