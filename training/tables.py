@@ -177,8 +177,10 @@ def report(
             rates(rows, names, photographs, by_zbar=False),
             "**Decode rate in %, ZBar alone** reading what the system made:",
             rates(rows, names, photographs, by_zbar=True),
-            "**PSNR in dB / SSIM** against the clean symbol at 4 pixels a module, at the code's true place; over all"
-            " sets also the variance of the Laplacian over that of the clean symbol (1 is as sharp):",
+            "**PSNR in dB / SSIM** against the clean symbol at 4 pixels a module, at the code's true place (what an"
+            " enlarging network makes is straightened to that, and so is the symbol it is held to); over all sets also"
+            " the variance of the Laplacian over that of the clean symbol (1 is as sharp). Means are over the pictures"
+            " that a system is for: enlarging networks are not judged on the larger modules.",
             fidelities(rows, names),
             f"**Cost.** GMAC (convolutions and matrix products) and ms of one inference are for a code of version"
             f" {VERSION} with its quiet zone, {MODULES} modules a side: a canonical crop of {CROP_SIDE} x {CROP_SIDE}"
