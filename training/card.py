@@ -13,6 +13,7 @@ from typing import Any
 from app.models import NETWORKS, checkpoint
 from app.models.checkpoint import SUFFIX, Checkpoint
 from app.pipeline.severity import THRESHOLD_KEY
+from training.headers import decode_figures, run_lengths
 from training.served import add_options
 
 _GREETING = """# Model cards
@@ -63,19 +64,6 @@ _OWN: dict[str, Purpose] = {
         ("Finds places, also where there is no code; registration on the function patterns decides.",),
     ),
 }
-
-
-def run_lengths(provenance: Mapping[str, Any]) -> tuple[float | None, int | None]:
-    """Minutes and samples of a run with all those that it continued; None where one of them does not say."""
-    minutes: float | None = 0.0
-    samples: int | None = 0
-    run: Any = provenance
-    while isinstance(run, Mapping):
-        spent, seen = run.get("training_minutes"), run.get("samples")
-        minutes = minutes + spent if minutes is not None and isinstance(spent, int | float) else None
-        samples = samples + seen if samples is not None and isinstance(seen, int) else None
-        run = run.get("continues")
-    return minutes, samples
 
 
 def card(made: Checkpoint, size: int, role: str | None) -> str:
@@ -136,14 +124,6 @@ def _weak_sets(measured: Mapping[str, Any]) -> Iterator[str]:
     ]
     if weak:
         yield f"Reads less than half of {', '.join(weak)}."
-
-
-def decode_figures(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Figures by set, as `training.evaluate` and `training.compare` record them, of the sets that it was tried on."""
-    decode = measured.get("decode")
-    if not isinstance(decode, Mapping):
-        return {}
-    return {name: figures for name, figures in decode.items() if figures.get("tried") != 0}
 
 
 def _measured(measured: Mapping[str, Any]) -> str:

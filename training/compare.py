@@ -24,9 +24,9 @@ from app.models.checkpoint import Checkpoint
 from app.pipeline.loading import Networks, load_networks
 from app.pipeline.restoring import TorchRestorer
 from training import scatter, tables
-from training.card import run_lengths
 from training.claims import Judged, judge_all
 from training.cost import Cost, Inference, measure, reading, restoring
+from training.headers import run_lengths
 from training.literature import PUBLISHED_FIGURES
 from training.recipes import RECIPES
 from training.recording import record

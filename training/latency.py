@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from app.pipeline.climbing import Effort, Outcome, Tools
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.ladder import Ladder
-from app.pipeline.reading import resize
 from training.served import add_options, load_tools
 from training.sets import VALIDATION, samples
 

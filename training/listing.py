@@ -1,15 +1,14 @@
 """What a recipe costs and what it gave, read from the recipe and from the weights that it made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, load
-from training.card import decode_figures
 from training.config import TrainConfig
+from training.headers import decode_figures, in_all
 
 
 def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str:
@@ -33,13 +32,10 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
 
 def _result(made: Checkpoint) -> str:
     """One line, from the checkpoint's header alone; a run that continued others is told with them."""
-    steps, minutes = 0, 0.0
-    run: Any = made.provenance
-    while isinstance(run, Mapping):
-        steps, minutes, run = steps + run["steps"], minutes + run["training_minutes"], run.get("continues")
+    steps, minutes = (in_all(made.provenance, key) or 0 for key in ("steps", "training_minutes"))
     rates = [
         f"{name} {100 * figures['all']:.1f} ({'-'.join(f'{100 * end:.0f}' for end in figures['all_interval'])})"
         for name, figures in sorted(decode_figures(made.measured).items())
     ]
     told = f"decodes % (95 %): {', '.join(rates)}" if rates else "nothing measured"
-    return f"trained: {steps:,} steps in {minutes:.0f} minutes on {made.provenance['device']}; {told}"
+    return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {made.provenance['device']}; {told}"

@@ -313,3 +313,15 @@ def _band_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> Gre
 
 def _eight_bits(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8, copy=False)
+
+
+def resize(image: GreyImage, factor: float) -> GreyImage:
+    """The picture scaled: area averages to shrink, cubic interpolation to enlarge, at least one pixel a side."""
+    height, width = (max(1, round(factor * side)) for side in image.shape)
+    return image if factor == 1 else resize_to(image, width, height)
+
+
+def resize_to(image: GreyImage, width: int, height: int) -> GreyImage:
+    """The picture scaled to this size: area averages to shrink, cubic interpolation to enlarge."""
+    method = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)

@@ -14,10 +14,10 @@ from app.errors import UnknownNetwork
 from app.pipeline.climbing import Climb, Effort, Found, Outcome, Reading, Stage, Tools, covered, merged, moved
 from app.pipeline.flattening import flatten
 from app.pipeline.fusing import FUSED, read_fused
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, resize, resize_to
 from app.pipeline.modules import rebuilt
 from app.pipeline.painting import paint
-from app.pipeline.reading import Symbol, read_variants, resize, resize_to
+from app.pipeline.reading import Symbol, read_variants
 from app.pipeline.rectifying import PIXELS_PER_MODULE
 from app.pipeline.regions import Region
 from app.pipeline.severity import choose, laplacian_variance

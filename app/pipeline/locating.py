@@ -21,8 +21,8 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from app.pipeline.imaging import GreyImage
-from app.pipeline.reading import Corners, ZXing, ZXingOptions, resize
+from app.pipeline.imaging import GreyImage, resize
+from app.pipeline.reading import Corners, ZXing, ZXingOptions
 from app.pipeline.rectifying import homography, side_length
 from app.pipeline.symbology import VERSIONS, dimension, function_patterns, version_of
 

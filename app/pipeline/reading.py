@@ -21,7 +21,7 @@ import numpy as np
 import zxingcpp
 from pyzbar import wrapper as libzbar
 
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, resize
 
 Corner = tuple[float, float]
 Corners = tuple[Corner, Corner, Corner, Corner]
@@ -201,18 +201,6 @@ class ZBar:
             return [
                 symbol for found in _chain(libzbar.zbar_image_first_symbol(picture)) for symbol in _zbar_symbols(found)
             ]
-
-
-def resize(image: GreyImage, factor: float) -> GreyImage:
-    """The picture scaled: area averages to shrink, cubic interpolation to enlarge, at least one pixel a side."""
-    height, width = (max(1, round(factor * side)) for side in image.shape)
-    return image if factor == 1 else resize_to(image, width, height)
-
-
-def resize_to(image: GreyImage, width: int, height: int) -> GreyImage:
-    """The picture scaled to this size: area averages to shrink, cubic interpolation to enlarge."""
-    method = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_CUBIC
-    return _grey(cv2.resize(image, (width, height), interpolation=method))
 
 
 def _scaled(symbol: Symbol, factor: float) -> Symbol:

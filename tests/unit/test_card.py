@@ -8,7 +8,8 @@ import torch
 from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint, save
 from tests.helpers import TINY
-from training.card import card, cards, main, run_lengths
+from training.card import card, cards, main
+from training.headers import run_lengths
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = {"n": 40, "all": 0.25, "all_interval": [0.14, 0.4], "zbar": None, "wrong": 2, "psnr": 20.123, "ssim": 0.5}

@@ -3,10 +3,10 @@ import pytest
 
 from app.errors import UnknownNetwork
 from app.pipeline.climbing import SOFT
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.ladder import View
 from app.pipeline.modules import LogOdds
-from app.pipeline.reading import ZXing, resize
+from app.pipeline.reading import ZXing
 from app.pipeline.symbology import function_patterns, render
 from tests.bench import (
     ALWAYS,
