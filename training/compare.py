@@ -49,7 +49,7 @@ from training.trials import (
 )
 
 THREADS = (1, 2)
-COUNT = 80
+COUNT = 60
 TIMED = 3
 _NO_RESTORERS = ("ModuleReader", "QuadLocator")
 
@@ -226,7 +226,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=COUNT, help=f"samples a set (default: {COUNT})")
     parser.add_argument("--timed", type=int, default=TIMED, help=f"samples a set that are timed (default: {TIMED})")
     parser.add_argument("--photos", type=Path, help="a labelled folder of photographs, as training.photos takes it")
-    parser.add_argument("--photo-count", type=int, default=100, help="photographs, spread over it (default: 100)")
+    parser.add_argument(
+        "--photo-count", type=int, default=COUNT, help=f"photographs, spread over it (default: {COUNT})"
+    )
     cores = os.cpu_count() or 1
     parser.add_argument("--jobs", type=int, default=cores, help=f"processes (default: {cores}, the cores)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
