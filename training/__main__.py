@@ -10,14 +10,13 @@ import cv2
 import torch
 
 from app.errors import InvalidCheckpoint
-from app.models import NETWORKS, checkpoint
-from app.models.checkpoint import SUFFIX, Checkpoint
-from training.config import TrainConfig
-from training.gopro import pretraining
+from app.models import checkpoint
+from app.models.checkpoint import SUFFIX
 from training.listing import describe
 from training.loop import Run
 from training.parallel import gather
 from training.recipes import RECIPES, chosen
+from training.stages import first_stage, starting_weights
 
 
 def main() -> None:
@@ -28,9 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where runs keep their state (default: runs)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument(
-        "--budget", type=float, metavar="MINUTES", help="fit the schedule (of each stage, if two) to this time"
-    )
+    length.add_argument("--budget", type=float, metavar="MINUTES", help="fit the schedule of each stage to this time")
     length.add_argument("--steps", type=int, help="fit it to so many steps, whatever time they take")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -44,15 +41,12 @@ def main() -> None:
         return
     if any(length is not None and length <= 0 for length in (arguments.budget, arguments.steps)):
         parser.error("--budget and --steps must be more than 0")
+    fit = {"minutes": arguments.budget, "steps": arguments.steps}
     try:
         recipe = chosen(arguments.recipe, vgg19=arguments.vgg19)
-        config = recipe.fitted(minutes=arguments.budget, steps=arguments.steps)
-        start = _start(arguments.start, config) if arguments.start else None
-        before = None
-        if arguments.gopro:
-            before = pretraining(config, arguments.gopro)
-        elif config.first and start is None:
-            before = config.first().fitted(minutes=arguments.budget, steps=arguments.steps)
+        config = recipe.fitted(**fit)
+        start = starting_weights(arguments.start, config) if arguments.start else None
+        before = first_stage(config, gopro=arguments.gopro, started=start is not None, **fit)
     except (ValueError, ImportError, AttributeError, InvalidCheckpoint) as error:
         parser.error(str(error))
     if arguments.threads:
@@ -68,19 +62,6 @@ def main() -> None:
     if arguments.weights and team.leads:
         name = f"{config.name}{SUFFIX}"
         checkpoint.save(checkpoint.load(directory / name), arguments.weights / name, half=True)
-
-
-def _start(path: Path, config: TrainConfig) -> Checkpoint:
-    """Raises InvalidCheckpoint, and ValueError for weights of another network."""
-    start = checkpoint.load(path)
-    with torch.device("meta"):  # shapes only
-        network = NETWORKS[config.architecture](**config.network)
-    wanted, given = (
-        {key: value.shape for key, value in each.state_dict().items()} for each in (network, start.network)
-    )
-    if start.architecture != config.architecture or wanted != given:
-        raise ValueError(f"{path} holds other weights than those of {config.name}")
-    return start
 
 
 if __name__ == "__main__":

@@ -54,16 +54,17 @@ def main() -> None:
     print(f"{'set':9s}{'':24s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
     results: dict[str, list[Row]] = {}
     for name in options.sets:
-        results[name] = []
-        for row in evaluate(bench, name, count):
-            results[name].append(row)
-            print(line(row, name), flush=True)
+        results[name] = list(evaluate(bench, name, count))
+        print(*(line(row, name) for row in results[name]), sep="\n", flush=True)
     if options.json:
         figures = {name: {row.name: row.decode_figures(name) for row in rows} for name, rows in results.items()}
         options.json.write_text(json.dumps(figures, indent=1))
     if options.record:
-        for rows in results.values():
-            record(rows, options.weights, {READER: (options.reader, options.locator)})
+        whole = [
+            replace(rows[0], trials={name: trials for row in rows for name, trials in row.trials.items()})
+            for rows in zip(*results.values(), strict=True)
+        ]
+        record(whole, options.weights, {READER: (options.reader, options.locator)})
 
 
 if __name__ == "__main__":

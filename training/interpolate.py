@@ -23,15 +23,14 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.reading import ZBar, ZXing
 from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.restoring import TorchRestorer
-from app.pipeline.severity import laplacian_variance
 from app.pipeline.symbology import dimension, render
 from training.mixing import interpolate
 from training.pairs import code_picture
-from training.quality import Rate, psnr, ssim
+from training.quality import Rate
 from training.rows import Row
 from training.sets import SETS, VALIDATION, Sample, samples
-from training.systems import Kind
-from training.trials import Fidelity, Trial
+from training.systems import Kind, Reads
+from training.trials import Fidelity, Trial, trial_of
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SWEPT = tuple(name for name in SETS if name != "scene")
@@ -83,18 +82,9 @@ def _trial(restorer: TorchRestorer, sample: Sample) -> Trial:
     began = perf_counter()
     restored = restorer.restore([degraded])[0]
     seconds = perf_counter() - began
-    by_zbar, by_zxing = ({symbol.payload for symbol in engine.read(restored)} for engine in (ZBar(), ZXing()))
-    truth = sample.symbol.payload
-    return Trial(
-        tried=True,
-        by_all=truth in by_zbar | by_zxing,
-        by_zbar=truth in by_zbar,
-        wrong=bool((by_zbar | by_zxing) - {truth}),
-        seconds=seconds,
-        fidelity=Fidelity(
-            psnr(restored, clean), ssim(restored, clean), laplacian_variance(restored) / laplacian_variance(clean)
-        ),
-    )
+    by_zbar, by_zxing = (engine.read(restored) for engine in (ZBar(), ZXing()))
+    reads = Reads([*by_zbar, *by_zxing], by_zbar, tried=True, seconds=seconds)
+    return trial_of(sample, reads, Fidelity.of(restored, clean))
 
 
 def _pair(sample: Sample, scale: int) -> tuple[GreyImage, GreyImage]:

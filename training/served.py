@@ -7,7 +7,7 @@ import cv2
 import torch
 
 from app.pipeline.climbing import Tools
-from app.pipeline.loading import load_networks
+from app.pipeline.loading import Networks, load_networks
 from app.pipeline.restoring import pick_device
 
 
@@ -28,8 +28,13 @@ def load_tools(options: argparse.Namespace) -> Tools:
     """The ladder's tools with the chosen networks loaded and warm. Raises InvalidCheckpoint."""
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
+    return chosen_tools(load_networks(options.weights, pick_device("auto")), options)
+
+
+def chosen_tools(networks: Networks, options: argparse.Namespace) -> Tools:
+    """Tools of these networks, each in the role that the options give it."""
     return Tools.standard(
-        load_networks(options.weights, pick_device("auto")),
+        networks,
         light=options.light,
         heavy=options.heavy,
         upscaler=options.upscaler,

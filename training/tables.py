@@ -44,6 +44,14 @@ def _times(values: Sequence[float | None]) -> str:
     return NOTHING if all(value is None for value in values) else " / ".join(map(milliseconds, values))
 
 
+def _threads(number: int) -> str:
+    return f"{number} thread{'s' * (number != 1)}"
+
+
+def _picture_head(threads: Sequence[int]) -> str:
+    return f"ms a picture, {' / '.join(map(_threads, threads))}"
+
+
 def _gmac(row: Row) -> str:
     if row.macs is None:
         return NOTHING
@@ -54,9 +62,8 @@ def _gmac(row: Row) -> str:
 def costs(rows: Sequence[Row], threads: Sequence[int]) -> str:
     """Size and time of every row."""
     devices = [*map(str, threads), *(["cuda"] if any("cuda" in row.inference_ms for row in rows) else [])]
-    label = " / ".join(f"{each} thread{'s' * (each != '1')}" if each.isdecimal() else each for each in devices)
-    plain = " / ".join(f"{each} thread{'s' * (each != 1)}" for each in threads)
-    head = ["system", "parameters", "GMAC (input)", f"ms an inference, {label}", f"ms a picture, {plain}", "weights"]
+    label = " / ".join(_threads(int(each)) if each.isdecimal() else each for each in devices)
+    head = ["system", "parameters", "GMAC (input)", f"ms an inference, {label}", _picture_head(threads), "weights"]
     return table(
         head,
         (
@@ -133,8 +140,7 @@ def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str
             *(_cell(row, (name,), by_zbar=False) for name in photographs),
         ]
 
-    plain = " / ".join(f"{each} thread{'s' * (each != 1)}" for each in threads)
-    head = ["system", "parameters", "GMAC (input)", f"ms a picture, {plain}", "PSNR / SSIM", "ZBar", "all engines"]
+    head = ["system", "parameters", "GMAC (input)", _picture_head(threads), "PSNR / SSIM", "ZBar", "all engines"]
     return table([*head, *photographs], map(line, rows))
 
 

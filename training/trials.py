@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from app.pipeline.climbing import Tools
 from app.pipeline.imaging import GreyImage, decode_image
 from app.pipeline.loading import Networks, load_networks
 from app.pipeline.reading import Symbol
-from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify, square
 from app.pipeline.regions import Region
 from app.pipeline.registering import Registration
 from app.pipeline.restoring import Restorer, TorchRestorer
@@ -29,6 +30,7 @@ from training.degrade import between_centres
 from training.mixing import interpolate
 from training.photos import Photo, load
 from training.quality import psnr, ssim
+from training.served import chosen_tools
 from training.sets import Sample, samples
 from training.systems import Look, Reads, System, all_systems, look_through, network_system, seed_of
 
@@ -46,6 +48,12 @@ class Fidelity:
     psnr: float
     ssim: float
     sharpness: float
+
+    @classmethod
+    def of(cls, restored: GreyImage, clean: GreyImage) -> Self:
+        """Of two pictures of one size."""
+        sharpness = laplacian_variance(restored) / laplacian_variance(clean)
+        return cls(psnr(restored, clean), ssim(restored, clean), sharpness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +91,7 @@ def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
     """The options of `training.served` turned into tools, every network on one device. Raises InvalidCheckpoint."""
     set_threads(options.threads)
     networks = load_networks(options.weights, device)
-    tools = Tools.standard(
-        networks,
-        light=options.light,
-        heavy=options.heavy,
-        upscaler=options.upscaler,
-        reader=options.reader,
-        locator=options.locator,
-    )
+    tools = chosen_tools(networks, options)
     between = _between(networks, device)
     systems = all_systems(tools)
     if between is not None:
@@ -111,17 +112,22 @@ def on_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: b
 
     ``time_only`` leaves out fidelity and what ZBar alone reads, which no system's time includes.
     """
-
-    def right(symbol: Symbol) -> bool:
-        return symbol.payload == sample.symbol.payload
-
     look = Look(sample.image, bench.tools, seed=seed)
     trials = {}
     for system in bench.systems:
         judged = judge(sample, look, system.restorer) if system.restorer and not time_only else None
         reads = look_through(system, look, by_zbar_too=not time_only)
-        trials[system.name] = _trial(reads, right, lambda symbols: not all(map(right, symbols)), judged)
+        trials[system.name] = trial_of(sample, reads, judged)
     return trials
+
+
+def trial_of(sample: Sample, reads: Reads, fidelity: Fidelity | None) -> Trial:
+    """A read is right when the payload's bytes equal the truth, and wrong otherwise."""
+
+    def right(symbol: Symbol) -> bool:
+        return symbol.payload == sample.symbol.payload
+
+    return _trial(reads, right, lambda symbols: not all(map(right, symbols)), fidelity)
 
 
 def on_photo(bench: Bench, photo: Photo, seed: Sequence[int]) -> dict[str, Trial]:
@@ -160,30 +166,29 @@ def judge(sample: Sample, look: Look, restorer: Restorer) -> Fidelity | None:
     without fault, grey on its edges as pixels make it, becomes when it is straightened in the same way.
     """
     modules = dimension(sample.symbol.version)
+    crop = rectify(sample.image, sample.corners, modules)
     if restorer.scale == 1:
-        restored = restorer.restore([rectify(sample.image, sample.corners, modules)])[0]
-        clean = render(sample.symbol.modules, pixels=PIXELS_PER_MODULE)
-    else:
-        crop = rectify(sample.image, sample.corners, modules)
-        truth = Registration(corners=sample.corners, version=sample.symbol.version, agreement=1.0, inverted=False)
-        region = Region(truth, crop)
-        if not region.is_small:
-            return None
-        _, offset = region.cut_out(sample.image)
-        enlarged = look.enlarged(region, restorer)
-        corners = (sample.corners - np.array(offset)) * restorer.scale
-        restored = rectify(enlarged, corners, modules)
-        clean = rectify(_printed(sample, corners, enlarged.shape), corners, modules)
-    sharpness = laplacian_variance(restored) / laplacian_variance(clean)
-    return Fidelity(psnr(restored, clean), ssim(restored, clean), sharpness)
+        return Fidelity.of(restorer.restore([crop])[0], render(sample.symbol.modules, pixels=PIXELS_PER_MODULE))
+    truth = Registration(corners=sample.corners, version=sample.symbol.version, agreement=1.0, inverted=False)
+    region = Region(truth, crop)
+    if not region.is_small:
+        return None
+    _, offset = region.cut_out(sample.image)
+    enlarged = look.enlarged(region, restorer)
+    corners = (sample.corners - np.array(offset)) * restorer.scale
+
+    def straightened() -> GreyImage:
+        return rectify(_printed(sample, corners, enlarged.shape), corners, modules)
+
+    clean = look.once(("clean", offset, enlarged.shape), straightened)  # the same for all that enlarge as much
+    return Fidelity.of(rectify(enlarged, corners, modules), clean)
 
 
 def _printed(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...]) -> GreyImage:
     """The clean symbol with its outer corners at ``corners`` of a white picture, every pixel the mean over its area."""
     fine = render(sample.symbol.modules, pixels=_FINE)
-    near, far = QUIET_ZONE * _FINE, fine.shape[0] - QUIET_ZONE * _FINE
-    inner = np.array([[near, near], [far, near], [far, far], [near, far]], dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(inner, (corners * _FINE).astype(np.float32))
+    inner = _FINE * (square(dimension(sample.symbol.version)) + QUIET_ZONE)
+    matrix = cv2.getPerspectiveTransform(inner.astype(np.float32), (corners * _FINE).astype(np.float32))
     height, width = shape
     large = cv2.warpPerspective(
         fine,

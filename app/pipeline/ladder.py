@@ -24,7 +24,7 @@ from app.pipeline.severity import choose, laplacian_variance
 from app.pipeline.symbology import render
 
 _WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-_SMALL_MODULE = 2  # pixels a module of a canonical crop as networks that enlarge get it
+_ENLARGED_MODULE = 2  # pixels a module of a canonical crop as networks that enlarge get it
 FIRST, QUICK = 1, 3
 """How many locators are asked before what they found was tried in every quick way, and in every way."""
 
@@ -350,7 +350,7 @@ class Ladder:
             restored = restorer.restore([crop])[0]
             return restored if scale == 1 else self._tools.restorers[self._tools.upscaler].restore([restored])[0]
         height, width = crop.shape
-        restored = restorer.restore([resize(crop, _SMALL_MODULE / PIXELS_PER_MODULE)])[0]
+        restored = restorer.restore([resize(crop, _ENLARGED_MODULE / PIXELS_PER_MODULE)])[0]
         return resize_to(restored, scale * width, scale * height)
 
     def _role(self, name: str) -> str:
