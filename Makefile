@@ -49,22 +49,22 @@ train: system $(VENV)/.installed-dev ## run a training recipe: RECIPE=name (none
 	$(BIN)/python -m training $(or $(RECIPE),--list) $(ARGS)
 
 evaluate: system $(VENV)/.installed-dev ## measure decode rate, PSNR, SSIM and time on the synthetic sets
-	$(BIN)/python -m training.evaluate $(ARGS)
+	$(BIN)/python -m training.compare.evaluate $(ARGS)
 
 compare: system $(VENV)/.installed-dev ## set every system side by side: rates, fidelity, time, claims
-	$(BIN)/python -m training.compare $(ARGS)
+	$(BIN)/python -m training.compare.__main__ $(ARGS)
 
 cards: $(VENV)/.installed-dev ## write MODELS.md from the headers of the weights
-	$(BIN)/python -m training.card --out MODELS.md
+	$(BIN)/python -m training.release.card --out MODELS.md
 
 fuzz: system $(VENV)/.installed-dev ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),--seconds 600)
 
 load: system $(VENV)/.installed-dev ## load a server of its own and say what bounds it (ARGS="--direct")
-	$(BIN)/python -m tests.load.load --start $(ARGS)
+	$(BIN)/python -m tools.load.load --start $(ARGS)
 
 soak: system $(VENV)/.installed-dev ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
-	$(BIN)/python -m tests.load.soak $(or $(ARGS),--count 10000)
+	$(BIN)/python -m tools.load.soak $(or $(ARGS),--count 10000)
 
 image-dry-run: ## carry out the Dockerfile without a container engine, as root (ARGS="--build-arg VARIANT=cuda")
 	@command -v debootstrap >/dev/null || $(call apt_install,debootstrap,The dry run needs debootstrap.)

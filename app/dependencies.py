@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBody
-from app.forms import read_files
+from app.http.multipart import read_files
 from app.schemas import Base64Upload, DecodeOptions
 from app.service import Loaded, Service
 

@@ -6,22 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, problems, serving
-from app.access import ApiKeys, load_keys
-from app.admission import Admission
+from app import __version__
 from app.errors import QrestoreError
-from app.limits import RequestContext, UploadLimit
-from app.logs import start_logging
-from app.metrics import Metrics
-from app.pipeline.child import Factory
-from app.pipeline.jobs import Pipeline
+from app.http import problems, server
+from app.http.auth import ApiKeys, load_keys
+from app.http.context import RequestContext
+from app.http.server import PlainStartupFailure
+from app.http.uploads import UploadLimit
 from app.routers import decode, health, metrics, page, restore
 from app.service import InProcess, Loaded, Service
 from app.settings import Settings
 from app.startup import load_service
-from app.tracing import start_tracing
+from app.telemetry.logs import start_logging
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import start_tracing
+from app.workers.admission import Admission
+from app.workers.jobs import Pipeline
+from app.workers.process import Factory
 
 log = logging.getLogger("qrestore")
 
@@ -142,35 +144,6 @@ def _operators_app(service: Service, public: FastAPI) -> FastAPI:
     return app
 
 
-class PlainStartupFailure:
-    """Reports a start-up that failed on purpose by its one-line reason; the framework would send a traceback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
-        failure: Message | None = None
-
-        async def hold_failure(message: Message) -> None:
-            nonlocal failure
-            if message["type"] == "lifespan.startup.failed":
-                failure = message
-            else:
-                await send(message)
-
-        try:
-            await self._app(scope, receive, hold_failure)
-        except QrestoreError as exc:
-            failure = {"type": "lifespan.startup.failed", "message": exc.detail}
-            raise
-        finally:
-            if failure is not None:
-                await send(failure)
-
-
 def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     """Runs until told to stop, and answers 503 while it loads.
 
@@ -182,4 +155,4 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     service = _service(settings)
     app = _application(service, factory=factory, in_background=True)
     operators = _operators_app(service, app) if settings.admin_port is not None else None
-    serving.run(app, operators, service)
+    server.run(app, operators, service)

@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.pipeline import severity
-from app.pipeline.climbing import Effort, Found, Outcome, Stage
-from app.pipeline.jobs import Restored
-from app.pipeline.ladder import AUTO, View
+from app.pipeline.inference import severity
+from app.pipeline.results import AUTO, Effort, Found, Outcome, Restored, Stage, View
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from app.admission import Admission
 from app.errors import NotReady
-from app.metrics import Metrics
-from app.pipeline.jobs import Pipeline
 from app.schemas import ModelCard
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.workers.admission import Admission
+from app.workers.jobs import Pipeline
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 
 class Job(Protocol[R_co]):
-    """A piece of work that a pipeline does on so many images; see `app.pipeline.jobs`."""
+    """A piece of work that a pipeline does on so many images; see `app.workers.jobs`."""
 
     @property
     def images(self) -> int: ...

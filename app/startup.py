@@ -8,21 +8,21 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import InternalError, WorkerCrashed
-from app.metrics import Metrics
 from app.models.checkpoint import Checkpoint
-from app.pipeline import isolation
-from app.pipeline.batching import BatchingRunner
-from app.pipeline.child import Arrays, Bounds, Factory
-from app.pipeline.crew import Blueprint
-from app.pipeline.isolation import Crew
-from app.pipeline.jobs import RESULTS, Pipeline
-from app.pipeline.loading import Backend, Networks, load_networks, outlined
-from app.pipeline.restoring import Runner, pick_device
+from app.pipeline.inference.loading import Backend, Networks, load_networks, outlined
+from app.pipeline.inference.runners import BatchingRunner, Runner
+from app.pipeline.inference.torch_runner import pick_device
 from app.schemas import ModelCard
 from app.service import Loaded
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.workers import pool
+from app.workers.blueprint import Blueprint
+from app.workers.jobs import RESULTS, Pipeline
+from app.workers.pool import Crew
+from app.workers.process import Arrays, Bounds, Factory
 
-_PRELOADED = ("app.pipeline.crew",)
+_PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
 
 
@@ -40,7 +40,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
     that is not installed, UnknownNetwork where the settings name one that is not there, InternalError where children
     cannot be started.
     """
-    isolation.prepare(_PRELOADED)
+    pool.prepare(_PRELOADED)
     torch.set_num_threads(settings.torch_threads)
     networks, device = _networks(settings)
     blueprint = _blueprint(settings, networks)

@@ -15,10 +15,11 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, save
-from app.pipeline.imaging import GreyImage, encode_png
-from app.pipeline.jobs import LadderLike, Pipeline
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.imaging import GreyImage
 from app.settings import Settings
-from tests.helpers import TINY
+from app.workers.jobs import LadderLike, Pipeline
+from tests.support.helpers import TINY
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,11 +12,11 @@ import torch
 from app.errors import InvalidCheckpoint
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from training.listing import describe
-from training.loop import Run
-from training.parallel import gather
-from training.recipes import RECIPES, chosen
-from training.stages import first_stage, starting_weights
+from training.recipes.gopro import first_stage, starting_weights
+from training.recipes.registry import RECIPES, chosen
+from training.run.listing import describe
+from training.run.loop import Run
+from training.run.parallel import gather
 
 
 def main() -> None:

@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.blurring import enlarged, symbol_of
-from app.pipeline.codewords import LogOdds
-from app.pipeline.imaging import GreyImage
-from app.pipeline.modules import ModuleReader, probability, surety
-from app.pipeline.realigning import realigned
-from app.pipeline.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.registering import Registration
-from app.pipeline.restoring import normalise
-from app.pipeline.symbology import QUIET_ZONE, dimension
+from app.pipeline.crops.blur import enlarged, symbol_of
+from app.pipeline.crops.realigning import realigned
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.imaging import GreyImage, normalise
+from app.pipeline.inference.module_reader import ModuleReader
+from app.pipeline.locating.registering import Registration
+from app.pipeline.qrcode.log_odds import LogOdds, probability, surety
+from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
 _REALIGNED = 2  # rounds in which the code is still taken for flat
 _DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later

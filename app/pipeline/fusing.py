@@ -12,11 +12,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.blurring import correlation
-from app.pipeline.climbing import Climb, Found, Reading, Tools, covered
-from app.pipeline.codewords import LogOdds
-from app.pipeline.reading import Symbol
-from app.pipeline.symbology import function_patterns
+from app.pipeline.climb import Climb, Reading
+from app.pipeline.crops.blur import correlation
+from app.pipeline.engines.symbol import Symbol, covered
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.patterns import function_patterns
+from app.pipeline.results import Found
+from app.pipeline.tools import Tools
 
 Value = TypeVar("Value", np.float32, np.bool_)
 

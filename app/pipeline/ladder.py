@@ -1,237 +1,26 @@
 """The ladder: ways to read a picture, cheapest first. It stops at the first that reads, unless told to be thorough."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from app.errors import UnknownNetwork
-from app.pipeline.climbing import Climb, Effort, Found, Outcome, Reading, Stage, Tools, covered, merged, moved
-from app.pipeline.flattening import flatten
+from app.pipeline.climb import Climb
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, resize, resize_to
-from app.pipeline.modules import rebuilt
+from app.pipeline.inference.severity import choose, laplacian_variance
+from app.pipeline.locating.regions import Region
 from app.pipeline.painting import paint
-from app.pipeline.reading import Symbol, read_variants
-from app.pipeline.rectifying import PIXELS_PER_MODULE
-from app.pipeline.regions import Region
-from app.pipeline.severity import choose, laplacian_variance
-from app.pipeline.symbology import render
-
-_WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
-_ENLARGED_MODULE = 2  # pixels a module of a canonical crop as networks that enlarge get it
-FIRST, QUICK = 1, 3
-"""How many locators are asked before what they found was tried in every quick way, and in every way."""
-
-
-AUTO, MODULES = "auto", "modules"
-"""Ways to restore that are no network's name."""
-
-
-class View(StrEnum):
-    """How a restored code is shown: "straightened", cut out and upright, or in its place in the "original"."""
-
-    STRAIGHTENED = "straightened"
-    ORIGINAL = "original"
-
-
-@dataclass(frozen=True, slots=True)
-class Restoration:
-    """A restored code; ``network`` is None where no network made it. ``outcome`` is what reads from it."""
-
-    image: GreyImage
-    network: str | None
-    outcome: Outcome
-
-
-def read_direct(climb: Climb) -> list[Symbol]:
-    """The untouched picture: zxing-cpp, and ZBar where that reads nothing or sees a code that it cannot read."""
-    symbols, sightings = climb.tools.zxing.look(climb.image)
-    unread = any(not covered(sighting.corners, symbols) for sighting in sightings)
-    return symbols if symbols and not unread else merged(symbols, climb.tools.zbar.read(climb.image))
-
-
-def read_scaled_and_filtered(climb: Climb) -> list[Symbol]:
-    """The picture at other sizes and contrasts: up to the first that reads, or all of them when thorough."""
-    readings = (symbols for _, symbols in read_variants(climb.image) if symbols)
-    return merged(*readings) if climb.effort is Effort.THOROUGH else next(readings, [])
-
-
-def read_rectified(climb: Climb, *, waves: int) -> list[Symbol]:
-    """Regions as the first ``waves`` locators see them, straightened but not restored."""
-
-    def read(region: Region) -> list[Symbol]:
-        if region in climb.straightened:
-            return []
-        climb.straightened.add(region)
-        return region.read(region.crop, climb.tools.engines, restored=False)
-
-    return climb.read_each(read, waves=waves)
-
-
-def read_modules(climb: Climb, *, waves: int | None = None) -> list[Symbol]:
-    """Regions read module by module, as the first ``waves`` locators see them or all of them do."""
-    read_before = {reading.region for reading in climb.readings}
-
-    def read(region: Region) -> list[Symbol]:
-        if region in read_before:
-            return []
-        log_odds = climb.tools.reader.read([region.crop], region.version)[0]
-        climb.readings.append(Reading(region, region.crop, log_odds))
-        return region.read_modules(region.crop, log_odds, climb.tools.engines)
-
-    return climb.read_each(read, waves=waves)
-
-
-def read_flattened(climb: Climb) -> list[Symbol]:
-    """The best readings, straightened along what was read; each round is decoded hard, then softly."""
-    symbols: list[Symbol] = []
-    for reading in climb.best_readings(climb.effort.flattened):
-        region = reading.region
-        if covered(region.corners, symbols) or region in climb.flattened or not region.is_hopeful:
-            continue
-        climb.flattened.add(region)
-        rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
-        for crop, log_odds in rounds:
-            straighter = Reading(region, crop, log_odds)
-            climb.readings.append(straighter)
-            read = region.read_modules(crop, log_odds, climb.tools.engines) or _softly(climb, straighter)
-            if read:
-                symbols = merged(symbols, read)
-                break
-        if symbols and climb.effort is not Effort.THOROUGH:
-            break
-    return symbols
-
-
-def read_softly(climb: Climb) -> list[Symbol]:
-    """The best readings, with error correction that knows how sure each module is."""
-    symbols: list[Symbol] = []
-    for reading in climb.best_readings(climb.effort.decoded_softly):
-        if not covered(reading.region.corners, symbols):
-            symbols = merged(symbols, _softly(climb, reading))
-        if symbols and climb.effort is not Effort.THOROUGH:
-            break
-    return symbols
-
-
-def _softly(climb: Climb, reading: Reading) -> list[Symbol]:
-    """What soft decoding reads in a reading, which it is shown once."""
-    if reading in climb.decoded:
-        return []
-    climb.decoded.add(reading)
-    modules = reading.decoded()
-    return [] if modules is None else reading.read_decoded(modules, climb.tools.engines)
-
-
-def read_light(climb: Climb) -> list[Symbol]:
-    """Regions above the routing threshold, restored by the light network."""
-    light = climb.tools.light
-
-    def read(region: Region) -> list[Symbol]:
-        route = climb.route_of(region)
-        return climb.read_restored(region, route, light) if region.is_hopeful and route.network == light else []
-
-    return climb.read_each(read, waves=QUICK)
-
-
-def read_heavy(climb: Climb) -> list[Symbol]:
-    """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
-    heavy = climb.tools.heavy
-
-    def read(region: Region) -> list[Symbol]:
-        return climb.read_restored(region, climb.route_of(region), heavy) if region.is_hopeful else []
-
-    return climb.read_each(read, waves=QUICK)
-
-
-def read_upscaled(climb: Climb) -> list[Symbol]:
-    """Regions of small modules, super-resolved as they lie in the picture."""
-    upscaler = climb.tools.restorers[climb.tools.upscaler]
-
-    def read(region: Region) -> list[Symbol]:
-        if not (region.is_small and region.is_hopeful):
-            return []
-        patch, offset = region.cut_out(climb.image)
-        enlarged = upscaler.restore([patch])[0]
-        symbols = merged(*(engine.read(enlarged) for engine in climb.tools.engines))
-        return [moved(symbol, 1 / upscaler.scale, offset) for symbol in symbols]
-
-    return climb.read_each(read, waves=QUICK)
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A way to read, by the name that answers and metrics know it under."""
-
-    name: str
-    read: Callable[[Climb], list[Symbol]]
-
-
-LADDER: tuple[Rung, ...] = (
-    Rung("direct", read_direct),
-    Rung("variants", read_scaled_and_filtered),
-    Rung("rectified", partial(read_rectified, waves=FIRST)),
-    Rung("modules", partial(read_modules, waves=FIRST)),
-    Rung("soft", read_softly),
-    # The same again where slower locators see more.
-    Rung("rectified", partial(read_rectified, waves=QUICK)),
-    Rung("modules", partial(read_modules, waves=QUICK)),
-    Rung("soft", read_softly),
-    Rung("flattened", read_flattened),
-    # And again where the slowest do.
-    Rung("modules", read_modules),
-    Rung("soft", read_softly),
-    Rung("flattened", read_flattened),
-    Rung("light", read_light),
-    Rung("heavy", read_heavy),
-    Rung("upscale", read_upscaled),
+from app.pipeline.restoration import _ENLARGED_MODULE, _as_read, _read_back, _redrawn, _thresholded, _whole
+from app.pipeline.results import AUTO, MODULES, Effort, Found, Outcome, Restoration, Stage, View
+from app.pipeline.rungs import (
+    LADDER,
+    RUNGS,
+    read_modules,
 )
-RUNGS = tuple(dict.fromkeys(rung.name for rung in LADDER))
-_REDRAWING = ("modules", "flattened", "soft")  # rungs that tell every module
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A region and the ``modules`` (M, M) of its symbol, True is dark."""
-
-    region: Region
-    modules: NDArray[np.bool_]
-
-    def picture(self, scale: int | None) -> GreyImage:
-        """The clean symbol at so many times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""
-        pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, round(self.region.module))
-        return render(self.modules, pixels=pixels)
-
-
-def _redrawn(climb: Climb) -> _Drawn | None:
-    """The best symbol that reads module by module, without its errors; the climb has found it then."""
-    for rung in (rung for rung in LADDER if rung.name in _REDRAWING):
-        if symbols := climb.timed(rung.name, partial(rung.read, climb)):
-            climb.add(symbols[:1], rung.name)
-            return _drawn(climb, symbols[0])
-    return None
-
-
-def _drawn(climb: Climb, symbol: Symbol) -> _Drawn:
-    """The whole symbol of a code that was just read module by module."""
-    readings = [reading for reading in reversed(climb.readings) if reading.region.corners == symbol.corners]
-    for reading in readings:
-        modules = reading.decoded()
-        if modules is not None:
-            again = reading.read_decoded(modules, climb.tools.engines)
-            if [one.payload for one in again] == [symbol.payload]:
-                return _Drawn(reading.region, modules)
-    return _as_read(readings[0])
-
-
-def _as_read(reading: Reading) -> _Drawn:
-    return _Drawn(reading.region, rebuilt(reading.log_odds, reading.region.version))
+from app.pipeline.tools import Tools
 
 
 class Ladder:
@@ -369,21 +158,6 @@ class Ladder:
         )
 
 
-def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list[Symbol]:
-    """What reads from a restored picture, at its place in the original."""
-    if region:
-        return region.read(restored, climb.tools.engines, restored=True)
-    factor = max(climb.image.shape) / max(restored.shape)
-    return merged(
-        *([moved(symbol, factor, (0, 0)) for symbol in engine.read(restored)] for engine in climb.tools.engines)
-    )
-
-
-def _whole(image: GreyImage) -> GreyImage:
-    """What is restored of a picture without a region: all of it, no larger than ``_WHOLE_SIDE``."""
-    return resize(image, min(1.0, _WHOLE_SIDE / max(image.shape)))
-
-
 def _each_once(found: Iterable[Found]) -> list[Found]:
     """Codes of several frames, each payload once, as the lowest rung and then the first frame read it."""
     order = (*RUNGS, FUSED)
@@ -391,7 +165,3 @@ def _each_once(found: Iterable[Found]) -> list[Found]:
     for one in sorted(found, key=lambda one: order.index(one.rung)):
         first.setdefault((one.symbol.symbology, one.symbol.payload), one)
     return list(first.values())
-
-
-def _thresholded(image: GreyImage) -> GreyImage:
-    return np.asarray(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], dtype=np.uint8)

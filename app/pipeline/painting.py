@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.gridding import module_means
+from app.pipeline.crops.grid import module_means
+from app.pipeline.crops.rectifying import crop_to_picture, surroundings
 from app.pipeline.imaging import GreyImage
-from app.pipeline.rectifying import crop_to_picture, surroundings
-from app.pipeline.regions import Region
-from app.pipeline.symbology import QUIET_ZONE, dimension
+from app.pipeline.locating.regions import Region
+from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
 _RIM = 1  # modules of quiet zone that are painted, too
 _SHADING = 4.0  # modules over which the light is averaged that the painted code is given

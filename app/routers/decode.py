@@ -4,10 +4,10 @@ from fastapi import APIRouter
 
 from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeQuery, RequestId, UploadedFrames
-from app.pipeline.jobs import Read, ReadTogether
-from app.problems import described
+from app.http.problems import described
 from app.schemas import DecodeAnswer
-from app.tracing import record
+from app.telemetry.tracing import record
+from app.workers.jobs import Read, ReadTogether
 
 router = APIRouter(tags=["codes"])
 

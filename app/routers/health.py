@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app import __version__, errors
 from app.dependencies import Ready
-from app.problems import described
+from app.http.problems import described
 from app.schemas import Health, Models, Version
 
 router = APIRouter(tags=["service"])

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Header, Query, Response
 
 from app import errors
 from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, UploadedImage
-from app.pipeline.jobs import Restore, Restored
-from app.problems import described
+from app.http.problems import described
+from app.pipeline.results import Restored
 from app.schemas import RestoreAnswer, RestoreOptions
-from app.tracing import record
+from app.telemetry.tracing import record
+from app.workers.jobs import Restore
 
 router = APIRouter(tags=["codes"])
 

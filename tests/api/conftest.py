@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.fakes import FakeLadder
+from tests.support.fakes import FakeLadder
 
 
 @pytest.fixture

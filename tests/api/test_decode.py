@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.climbing import Effort
-from app.pipeline.severity import Route
-from tests.api.fakes import FakeLadder, symbol
+from app.pipeline.inference.severity import Route
+from app.pipeline.results import Effort
+from tests.support.fakes import FakeLadder, symbol
 
 PROBLEM = "application/problem+json"
 

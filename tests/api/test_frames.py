@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.climbing import Effort
-from app.pipeline.imaging import encode_png
-from tests.api.fakes import FakeLadder, symbol
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.results import Effort
+from tests.support.fakes import FakeLadder, symbol
 
 
 def frames(*pictures: bytes) -> list[tuple[str, tuple[str, bytes]]]:

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.fusing import FUSED
-from app.pipeline.jobs import IMAGING_STAGE
-from app.pipeline.ladder import RUNGS
-from tests.api.fakes import FakeLadder
+from app.pipeline.rungs import RUNGS
+from app.workers.jobs import IMAGING_STAGE
+from tests.support.fakes import FakeLadder
+from tests.support.paths import ROOT
 
 FILES = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/payload.js": "text/javascript"}
-FOLDER = Path(__file__).resolve().parents[2] / "app" / "page"
+FOLDER = ROOT / "app" / "page"
 
 
 class Markup(HTMLParser):

@@ -11,13 +11,13 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp, Message
 
-from app.limits import SECURITY_HEADERS
+from app.http.context import SECURITY_HEADERS
 from app.main import create_app
-from app.pipeline.jobs import Pipeline
 from app.schemas import Problem
 from app.service import Service
 from app.settings import Settings
-from tests.api.fakes import FakeLadder, symbol
+from app.workers.jobs import Pipeline
+from tests.support.fakes import FakeLadder, symbol
 
 SECRET = "/srv/private/weights of torch"
 

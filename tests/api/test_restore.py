@@ -7,11 +7,11 @@ from urllib.parse import unquote
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.imaging import decode_image
-from app.pipeline.ladder import View
-from app.pipeline.severity import Route
+from app.pipeline.files.image_files import decode_image
+from app.pipeline.inference.severity import Route
+from app.pipeline.results import View
 from app.routers.restore import prefers_json
-from tests.api.fakes import FakeLadder, symbol
+from tests.support.fakes import FakeLadder, symbol
 
 ROUTE = Route(laplacian_variance=12.25, threshold=100.0, network="lenet")
 

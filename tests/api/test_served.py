@@ -12,8 +12,9 @@ import httpx
 import numpy as np
 import pytest
 
-from app.pipeline.imaging import GreyImage, decode_image, encode_png
-from tests.live.servers import running
+from app.pipeline.files.image_files import decode_image, encode_png
+from app.pipeline.imaging import GreyImage
+from tests.support.live.servers import running
 
 MAX_UPLOAD = 2_000_000
 

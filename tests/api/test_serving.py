@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from app.pipeline.imaging import GreyImage, encode_png
-from tests.live.servers import GOOD, Answer, Server, read_answer, request, running, upload
-from tests.waiting import wait_for
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.imaging import GreyImage
+from tests.support.live.servers import GOOD, Answer, Server, read_answer, request, running, upload
+from tests.support.waiting import wait_for
 
-SLOW = ("-m", "tests.slow_service")
+SLOW = ("-m", "tests.support.slow_service")
 _PIPELINED = 400
 KEY = "a key of more than sixteen characters"
 

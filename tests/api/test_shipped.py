@@ -2,7 +2,6 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,17 +10,20 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.models import checkpoint
-from app.pipeline.imaging import decode_image, encode_png
-from app.pipeline.reading import ZBar, ZXing
-from app.pipeline.restoring import TorchRestorer, TorchRunner, normalise
-from app.pipeline.symbology import render
+from app.pipeline.engines.zbar import ZBar
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.files.image_files import decode_image, encode_png
+from app.pipeline.imaging import normalise
+from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.torch_runner import TorchRunner
+from app.pipeline.qrcode.patterns import render
 from app.settings import Settings
-from tests.helpers import encode, photograph, square_at
-from training import degrade
-from training.sample import PAYLOAD
-from training.sets import SETS
+from tests.support.helpers import encode, photograph, square_at
+from tests.support.paths import ROOT
+from training.data import degrade
+from training.measure.sets import SETS
+from training.release.sample import PAYLOAD
 
-ROOT = Path(__file__).resolve().parents[2]
 LABEL, WEIGHTS = ROOT / "docs" / "label.jpg", ROOT / "weights"
 LADDER = {"eg-restormer-small", "lenet", "module-reader", "quad-locator", "srresnet-x4"}
 ENLARGING = {

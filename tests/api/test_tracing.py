@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.pipeline.imaging import GreyImage, encode_png
-from tests.live.servers import running
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.imaging import GreyImage
+from tests.support.live.servers import running
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

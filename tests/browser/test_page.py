@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.imaging import GreyImage, encode_png
-from app.pipeline.reading import ZXing
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.imaging import GreyImage
 from tests.conftest import qr_picture
-from tests.live.pictures import exif
-from tests.live.servers import ROOT, running
-from training.sample import PAYLOAD
+from tests.support.live.pictures import exif
+from tests.support.live.servers import ROOT, running
+from training.release.sample import PAYLOAD
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect

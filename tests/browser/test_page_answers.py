@@ -14,13 +14,13 @@ import pytest
 import uvicorn
 
 from app.main import create_app
-from app.pipeline.imaging import encode_png
-from app.pipeline.jobs import Pipeline
-from app.pipeline.severity import Route
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.inference.severity import Route
 from app.settings import Settings
-from tests.api.fakes import FakeLadder, symbol
+from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
 from tests.conftest import qr_picture
+from tests.support.fakes import FakeLadder, symbol
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect

@@ -1,13 +1,11 @@
 """README names every setting and every metric, and the two statements of the version agree."""
 
 import tomllib
-from pathlib import Path
 
 from app import __version__
-from app.metrics import TABLE
 from app.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
+from app.telemetry.metrics import TABLE
+from tests.support.paths import ROOT
 
 
 def missing_from_readme(names: list[str]) -> list[str]:

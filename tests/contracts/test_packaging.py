@@ -10,7 +10,6 @@ import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,8 @@ from packaging.utils import canonicalize_name
 from app import __version__
 from app.main import create_app
 from app.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

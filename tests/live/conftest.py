@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from tests.live.poisoning import ENTRY
-from tests.live.servers import GOOD, Answer, Server, request, running, upload
+from tests.support.live.poisoning import ENTRY
+from tests.support.live.servers import GOOD, Answer, Server, request, running, upload
 
 SLOTS, QUEUE = 2, 2
 DEADLINE: Final = 3.0

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.live.conftest import Beginning
-from tests.live.servers import (
+from tests.support.live.servers import (
     BOUNDARY,
     GOOD,
     GOOD_TEXT,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 from tests.conftest import qr_picture
-from tests.live import pictures
-from tests.live.servers import GOOD, Server
+from tests.support.live import pictures
+from tests.support.live.servers import GOOD, Server
 
 TEXT: Final = "pick me"
 CODE: Final[GreyImage] = qr_picture(TEXT, scale=8)

@@ -6,11 +6,12 @@ from typing import Final
 import pytest
 import segno
 
-from app.pipeline.imaging import GreyImage, encode_png
+from app.pipeline.files.image_files import encode_png
+from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from tests.conftest import qr_picture
-from tests.live.servers import Server
-from tests.live.symbols import bar_field, beside, drawn, finder_field, sheet
+from tests.support.live.servers import Server
+from tests.support.live.symbols import bar_field, beside, drawn, finder_field, sheet
 
 SHAPES: Final[dict[str, GreyImage]] = {
     "centres in a grid": finder_field(24),

@@ -18,9 +18,9 @@ import torch
 
 from app.models.checkpoint import SUFFIX
 from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Poisoned
-from tests.live.moods import SECRET, Mood
-from tests.live.poisoning import picture
-from tests.live.servers import GOOD, ROOT, SERVE, Answer, Server, children_of, read_answer, upload
+from tests.support.live.moods import SECRET, Mood
+from tests.support.live.poisoning import picture
+from tests.support.live.servers import GOOD, ROOT, SERVE, Answer, Server, children_of, read_answer, upload
 
 HEAD_DEADLINE: Final = 10.0
 """The service's own, not a setting: from a connection to the end of a request's head."""

@@ -1,7 +1,7 @@
 """What is left when every ordinary row has been sent to one service: the same process, well, and no larger."""
 
 from tests.live.conftest import Beginning
-from tests.live.servers import Server
+from tests.support.live.servers import Server
 
 
 def test_the_service_has_survived(server: Server, beginning: Beginning) -> None:

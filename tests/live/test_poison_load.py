@@ -1,10 +1,10 @@
-"""A small volley of `tests.live.poison_load`: bounds are loose here, for machines that have other things to do."""
+"""A small volley of `tests.support.live.poison_load`: bounds are loose here, for machines that have other things to do."""
 
 import pytest
 
 from tests.live.conftest import Poisoned
-from tests.live.poison_load import Report, fire, percentile, volley
-from tests.live.servers import Server
+from tests.support.live.poison_load import Report, fire, percentile, volley
+from tests.support.live.servers import Server
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.live.conftest import DEADLINE, Poisoned
-from tests.live.moods import Mood
-from tests.live.poisoning import picture
-from tests.live.servers import GOOD
+from tests.support.live.moods import Mood
+from tests.support.live.poisoning import picture
+from tests.support.live.servers import GOOD
 
 
 def test_row_40_while_draining(poisoned: Poisoned) -> None:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from app import errors
-from app.metrics import TABLE
 from app.settings import Settings
-from tests.monitoring import files, promql
-from tests.monitoring.files import DASHBOARDS, GRAFANA, PROMETHEUS, ROOT, RUNBOOK, Query
+from app.telemetry.metrics import TABLE
+from tests.support.monitoring import files, promql
+from tests.support.monitoring.files import DASHBOARDS, GRAFANA, PROMETHEUS, ROOT, RUNBOOK, Query
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DATASOURCE = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]

@@ -11,10 +11,19 @@ from typing import TypeVar
 
 import pytest
 
-from tests.live.servers import running
-from tests.monitoring import files, promql
-from tests.monitoring.files import CONFIG, PROMETHEUS, Query
-from tests.monitoring.stack import MISSING, Load, Prometheus, burst, free_port, mixture, prometheus, wait_until_ready
+from tests.support.live.servers import running
+from tests.support.monitoring import files, promql
+from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
+from tests.support.monitoring.stack import (
+    MISSING,
+    Load,
+    Prometheus,
+    burst,
+    free_port,
+    mixture,
+    prometheus,
+    wait_until_ready,
+)
 
 T = TypeVar("T")
 

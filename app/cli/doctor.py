@@ -1,0 +1,189 @@
+"""`qrestore doctor`: what this machine lacks to run the service, and the command that mends each.
+
+Imports only the standard library, and the rest by name while checking, so that it works where the rest is missing.
+"""
+
+import ctypes.util
+import importlib
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from platform import freedesktop_os_release as os_release
+from platform import python_version
+from types import ModuleType
+from typing import Final
+
+OLDEST_PYTHON: Final = (3, 11)
+_MODULES: Final = {
+    "cv2": "opencv-python-headless",
+    "fastapi": "fastapi",
+    "numpy": "numpy",
+    "opentelemetry": "opentelemetry-api",
+    "prometheus_client": "prometheus-client",
+    "pydantic": "pydantic",
+    "pydantic_settings": "pydantic-settings",
+    "python_multipart": "python-multipart",
+    "safetensors": "safetensors",
+    "torch": "torch",
+    "uvicorn": "uvicorn",
+    "zxingcpp": "zxing-cpp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `fix` is the command that mends it; empty where all is well."""
+
+    name: str
+    good: bool
+    found: str
+    fix: str = ""
+
+
+def examine(*, weights: Path | None = None, host: str | None = None, port: int | None = None) -> Iterator[Check]:
+    """Every check in turn. What is not given comes from the settings, or their absence is noted."""
+    yield _python()
+    for module, distribution in _MODULES.items():
+        yield _module(module, distribution)
+    yield _zbar()
+    yield _children()
+    settings = _import("app.settings")
+    if isinstance(settings, str):
+        yield Check("settings", good=False, found=settings, fix=_reinstall())
+        return
+    try:
+        chosen = settings.Settings()
+    except ValueError as exc:
+        yield Check("settings", good=False, found=" ".join(str(exc).split()), fix="unset the QRESTORE_ variable named")
+        return
+    if chosen.backend != "torch":
+        yield _module("onnxruntime", "onnxruntime")
+    yield _weights(weights or chosen.weights, chosen.backend)
+    yield _port(host or chosen.host, chosen.port if port is None else port)
+
+
+def _python() -> Check:
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    found = python_version()
+    if sys.version_info >= OLDEST_PYTHON:
+        return Check("python", good=True, found=found)
+    fix = _for_this_system(debian="apt-get install -y python3 python3-venv", macos="brew install python")
+    return Check("python", good=False, found=f"{found}, {wanted} or newer is needed", fix=fix)
+
+
+def _module(module: str, distribution: str) -> Check:
+    loaded = _import(module)
+    if isinstance(loaded, str):
+        return Check(module, good=False, found=loaded, fix=_pip_install(distribution))
+    return Check(module, good=True, found=_version_of(distribution))
+
+
+def _zbar() -> Check:
+    name = "zbar library"
+    wrapper = _import("pyzbar.wrapper")
+    if not isinstance(wrapper, str):
+        return Check(name, good=True, found=f"pyzbar {_version_of('pyzbar')}")
+    if ctypes.util.find_library("zbar") is None:
+        fix = _for_this_system(debian="apt-get install -y libzbar0", macos="brew install zbar")
+        return Check(name, good=False, found="the shared library is not installed", fix=fix)
+    return Check(name, good=False, found=wrapper, fix=_pip_install("pyzbar"))
+
+
+def _children() -> Check:
+    """Starts one child process as the service does."""
+    name = "child processes"
+    isolation = _import("app.workers.pool")
+    errors = _import("app.errors")
+    if isinstance(isolation, str) or isinstance(errors, str):
+        return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
+    try:
+        left = isolation.child_freedoms()
+    except errors.WorkerCrashed:
+        fix = "raise the limits of memory and of processes (ulimit -a) until one starts"
+        return Check(name, good=False, found="none can be started", fix=fix)
+    return Check(name, good=True, found=f"start; may still {', '.join(left)}" if left else "start, and are confined")
+
+
+def _weights(folder: Path, backend: str) -> Check:
+    """``backend`` is the value of a Backend."""
+    name = "weights"
+    loading = _import("app.pipeline.inference.loading")
+    errors = _import("app.errors")
+    runtime = None if backend == "torch" else _import("onnxruntime")
+    if isinstance(loading, str) or isinstance(errors, str) or isinstance(runtime, str):
+        return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
+    try:
+        networks = loading.load_networks(folder, "cpu", backend=loading.Backend(backend))
+    except errors.InvalidCheckpoint as exc:
+        exporting = f"{sys.executable} -m training.release.export all --weights {folder} --out {folder}"
+        fix = exporting if exc.path.endswith(".onnx") else f"git checkout -- {folder}"
+        return Check(name, good=False, found=str(exc), fix=fix)
+    return Check(name, good=True, found=", ".join(card.name for card in networks.cards))
+
+
+def _port(host: str, port: int) -> Check:
+    name = f"port {port}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            fix = f"qrestore serve --port {port + 1}" if port < 65535 else "qrestore serve --port 8000"
+            return Check(name, good=False, found=f"{host}: {exc.strerror or exc}", fix=fix)
+    return Check(name, good=True, found=f"free on {host}")
+
+
+def _import(name: str) -> ModuleType | str:
+    """The module, or why it cannot be had. A broken native library raises OSError, an absent one ImportError."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as exc:
+        return str(exc).partition("\n")[0]
+
+
+def _version_of(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "installed"
+
+
+def _pip_install(distribution: str) -> str:
+    return f"{sys.executable} -m pip install '{_requirement(distribution)}'"
+
+
+def _requirement(distribution: str) -> str:
+    """The requirement with its version, as this package's own metadata states it."""
+    try:
+        stated = metadata.requires("qrestore") or []
+    except metadata.PackageNotFoundError:
+        stated = []
+    pattern = re.compile(rf"{re.escape(distribution)}(?![\w.-])[^;]*", re.IGNORECASE)
+    return next((match[0].strip() for entry in stated if (match := pattern.match(entry))), distribution)
+
+
+def _reinstall() -> str:
+    return f"{sys.executable} -m pip install --editable {Path(__file__).resolve().parents[2]}"
+
+
+def system_command(*, debian: str, macos: str, platform: str, release: Mapping[str, str]) -> str:
+    """The command for a `sys.platform` and, on Linux, the fields of its os-release file."""
+    if platform == "darwin":
+        return macos
+    if {"debian", "ubuntu"} & {release.get("ID", ""), *release.get("ID_LIKE", "").split()}:
+        return debian if os.geteuid() == 0 else f"sudo {debian}"
+    return f"your package manager's equivalent of: {debian}"
+
+
+def _for_this_system(*, debian: str, macos: str) -> str:
+    try:
+        release = os_release()
+    except OSError:
+        release = {}
+    return system_command(debian=debian, macos=macos, platform=sys.platform, release=release)

@@ -1,0 +1,65 @@
+"""Registers a code anew by what was read in it: the symbol read, blurred as the picture is, is laid over the picture.
+
+Motion smears the function patterns, and a registration on these alone follows the smear: it comes out shifted and
+stretched along the path. What all modules predict, blurred by the kernel that fits best and centred, is not.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, enlarged, symbol_of
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture, square
+from app.pipeline.imaging import GreyImage, normalise
+from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+
+_LEAST_WEIGHT = 0.1  # of the largest: what is below it in a kernel is the fit's noise
+_SOFTNESS = 0.8  # pixels of blur that take the steps of the kernel's samples away
+_SEEN = 2  # modules of quiet zone that are compared
+_STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
+
+
+def realigned(
+    corners: NDArray[np.float64], crop: GreyImage, dark: NDArray[np.float32], version: int
+) -> NDArray[np.float64] | None:
+    """The corners (4, 2) under which the picture agrees best with the reading ``dark`` (M, M) of a canonical crop.
+
+    ``corners`` are those that the crop was cut out by. Enhanced correlation coefficient maximisation of a homography
+    (Evangelidis and Psarakis, TPAMI 2008); None where it does not converge.
+    """
+    size = dimension(version)
+    expected, seen = _expected(crop, dark, version), normalise(crop)
+    edge = (QUIET_ZONE - _SEEN) * PIXELS_PER_MODULE
+    compared = np.zeros(seen.shape, dtype=np.uint8)
+    compared[edge:-edge, edge:-edge] = 1
+    start = np.eye(3, dtype=np.float32)
+    try:
+        _, warp = cv2.findTransformECC(expected, seen, start, cv2.MOTION_HOMOGRAPHY, _STOP, compared, 1)
+    except cv2.error:
+        return None
+    inner = (square(size) + QUIET_ZONE) * PIXELS_PER_MODULE - 0.5  # the symbol's corners by pixel number
+    to_picture = crop_to_picture(corners, size, pixels=PIXELS_PER_MODULE, margin=QUIET_ZONE)
+    moved = cv2.perspectiveTransform(inner[None], to_picture @ warp.astype(np.float64))[0] + 0.5
+    return np.asarray(moved, dtype=np.float64) if cv2.isContourConvex(moved.astype(np.float32)) else None
+
+
+def _expected(crop: GreyImage, dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
+    """What the crop should look like, (S, S): the reading under the kernel that fits it best, moved to its centroid."""
+    comparison = Comparison.of(crop, dark, version)
+    inner = np.zeros(comparison.seen.shape, dtype=np.bool_)
+    edge = QUIET_ZONE * SAMPLES
+    inner[edge:-edge, edge:-edge] = True
+    rows, columns = np.nonzero(inner)
+    kernel = np.maximum(comparison.kernel((rows, columns)), 0)
+    kernel[kernel < _LEAST_WEIGHT * kernel.max()] = 0
+    kernel /= max(float(kernel.sum()), 1e-6)
+    along = np.arange(2 * REACH + 1)
+    finer = PIXELS_PER_MODULE // SAMPLES
+    reach = finer * REACH
+    offset = [reach - finer * float((kernel.sum(axis=axis) * along).sum()) for axis in (0, 1)]
+    matrix = np.array([[finer, 0, offset[0]], [0, finer, offset[1]]])
+    fine = np.asarray(cv2.warpAffine(kernel, matrix, (2 * reach + 1,) * 2, flags=cv2.INTER_LINEAR), dtype=np.float32)
+    fine /= np.float32(max(float(fine.sum()), 1e-6))
+    light = enlarged(1 - symbol_of(dark, version), PIXELS_PER_MODULE)
+    blurred = cv2.filter2D(light, -1, fine, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.GaussianBlur(blurred, (0, 0), _SOFTNESS), dtype=np.float32)

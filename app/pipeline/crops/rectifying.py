@@ -1,0 +1,92 @@
+"""Cuts a code out of a picture and straightens it: quad -> canonical crop at a fixed number of pixels a module.
+
+Positions are in pixels measured from the picture's outer edge: pixel ``i`` covers ``[i, i + 1]``.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.patterns import QUIET_ZONE
+
+PIXELS_PER_MODULE = 4
+"""Scale of the canonical crop: the one the networks are trained at."""
+
+
+def square(modules: float) -> NDArray[np.float64]:
+    """Corners of a symbol of ``modules`` a side in module units, clockwise from the top-left, (4, 2)."""
+    return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
+
+
+def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
+    """The 3 x 3 matrix from module coordinates (origin at the symbol's top-left corner) to picture positions."""
+    target = np.asarray(corners, dtype=np.float32).reshape(4, 2)
+    return np.asarray(cv2.getPerspectiveTransform(square(modules).astype(np.float32), target), dtype=np.float64)
+
+
+def side_length(corners: ArrayLike) -> float:
+    """Mean length of a quad's four sides, in pixels."""
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    return float(np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1).mean())
+
+
+def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[GreyImage, NDArray[np.int_]]:
+    """The upright box around a quad with ``reach`` pixels to spare, cut to the picture, and its offset (x, y) there.
+
+    It holds at least one pixel, wherever the quad lies.
+    """
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    height, width = image.shape
+    low = np.clip(np.floor(quad.min(axis=0) - reach), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(quad.max(axis=0) + reach), low + 1, (width, height)).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], low
+
+
+def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: float) -> NDArray[np.float64]:
+    """The 3 x 3 matrix from the pixels of a crop, by number, to those of the picture.
+
+    Both count pixel centres, half a pixel from the outer edge.
+    """
+    to_modules = np.array([[1 / pixels, 0, 0.5 / pixels - margin], [0, 1 / pixels, 0.5 / pixels - margin], [0, 0, 1]])
+    to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    return np.asarray(to_centres @ homography(corners, modules) @ to_modules, dtype=np.float64)
+
+
+def rectify(
+    image: GreyImage,
+    corners: ArrayLike,
+    modules: int,
+    *,
+    pixels: int = PIXELS_PER_MODULE,
+    margin: float = QUIET_ZONE,
+    displacement: NDArray[np.float32] | None = None,
+) -> GreyImage:
+    """The code at ``pixels`` a module with ``margin`` modules around it, square, as (S, S) uint8.
+
+    ``corners`` are the symbol's outer corners, clockwise from its own top-left, (4, 2). ``displacement``, (S, S, 2) as
+    x and y in pixels of the crop, bends the grid on which the picture is sampled. What lies outside the picture repeats
+    its border. Pictures finer than the crop are averaged down first.
+    """
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    step = side_length(quad) / modules
+    region, offset = surroundings(image, quad, (margin + 1) * step)
+    quad = quad - offset
+
+    shrink = pixels / step
+    if shrink < 0.7:
+        size = (max(1, round(region.shape[1] * shrink)), max(1, round(region.shape[0] * shrink)))
+        ratio = np.array([size[0] / region.shape[1], size[1] / region.shape[0]])
+        region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        quad = quad * ratio
+
+    matrix = crop_to_picture(quad, modules, pixels=pixels, margin=margin)
+    side = round((modules + 2 * margin) * pixels)
+    if displacement is None:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpPerspective(region, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        bent = np.indices((side, side), dtype=np.float32)[::-1].transpose(1, 2, 0) + displacement
+        at = cv2.perspectiveTransform(bent, matrix)
+        crop = cv2.remap(region, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, dtype=np.uint8)

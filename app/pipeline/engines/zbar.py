@@ -1,0 +1,173 @@
+"""ZBar."""
+
+import ctypes
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+from pyzbar import wrapper as libzbar
+
+from app.pipeline.engines.symbol import Symbol, _scaled
+from app.pipeline.imaging import GreyImage, resize
+
+_ANY_SYMBOLOGY, _QRCODE = 0, int(libzbar.ZBarSymbol.QRCODE)
+
+
+_ENABLE = int(libzbar.ZBarConfig.CFG_ENABLE)
+
+
+_RAW_BYTES = 4  # ZBAR_CFG_BINARY of zbar.h, libzbar >= 0.23.1
+
+
+_Y800 = int.from_bytes(b"Y800", "little")
+
+
+_LATIN_CONTROLS = re.compile(r"[\x80-\x9f]")
+
+
+_JAPANESE_RUN = re.compile(r"[^\x00-\x7f]{3}")
+
+
+_first_component = libzbar.zbar_function(
+    "zbar_symbol_first_component",
+    ctypes.POINTER(libzbar.zbar_symbol),
+    ctypes.POINTER(libzbar.zbar_symbol),
+)
+
+
+class ZBar:
+    """ZBar: upright QR codes of either handedness, dark on light, looked for at several picture sizes.
+
+    The sizes in `longest_sides` are tried in order, the picture itself standing for sizes it does not exceed, until one
+    reads; ZBar misses large codes that it reads in a smaller picture. Payloads are the stored bytes, except that ZBar
+    hands out the UTF-8 text of a segment with an explicit ECI. Parts of a structured append come one by one.
+    """
+
+    name = "zbar"
+
+    def __init__(self, longest_sides: tuple[int, ...] = (1000, 500, 2048)) -> None:
+        self._longest_sides = longest_sides
+        with _zbar_scanner():
+            pass
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        if image.size == 0:
+            return []
+        longest = max(image.shape)
+        for side in dict.fromkeys(min(side, longest) for side in self._longest_sides):
+            symbols = self.read_once(resize(image, side / longest))
+            if symbols:
+                return [_scaled(symbol, longest / side) for symbol in symbols]
+        return []
+
+    @staticmethod
+    def read_once(image: GreyImage) -> list[Symbol]:
+        """Read at the picture's own size only."""
+        if image.size == 0:
+            return []
+        with _zbar_scanner() as scanner, _zbar_image(image) as picture:
+            if libzbar.zbar_scan_image(scanner, picture) < 0:
+                raise RuntimeError("libzbar refused a grey picture")
+            return [
+                symbol for found in _chain(libzbar.zbar_image_first_symbol(picture)) for symbol in _zbar_symbols(found)
+            ]
+
+
+@contextmanager
+def _zbar_scanner() -> Iterator[Any]:
+    scanner = libzbar.zbar_image_scanner_create()
+    if not scanner:
+        raise MemoryError("libzbar could not create a scanner")
+    try:
+        wanted = ((_ANY_SYMBOLOGY, _ENABLE, 0), (_QRCODE, _ENABLE, 1), (_QRCODE, _RAW_BYTES, 1))
+        if any(libzbar.zbar_image_scanner_set_config(scanner, *config) for config in wanted):
+            raise RuntimeError("libzbar 0.23.1 or newer is needed to read payload bytes untouched")
+        yield scanner
+    finally:
+        libzbar.zbar_image_scanner_destroy(scanner)
+
+
+@contextmanager
+def _zbar_image(image: GreyImage) -> Iterator[Any]:
+    pixels = np.ascontiguousarray(image)
+    picture = libzbar.zbar_image_create()
+    if not picture:
+        raise MemoryError("libzbar could not create an image")
+    try:
+        height, width = pixels.shape
+        libzbar.zbar_image_set_format(picture, _Y800)
+        libzbar.zbar_image_set_size(picture, width, height)
+        libzbar.zbar_image_set_data(picture, pixels.ctypes.data, pixels.size, None)
+        yield picture
+    finally:
+        libzbar.zbar_image_destroy(picture)
+
+
+def _chain(symbol: Any) -> Iterator[Any]:
+    while symbol:
+        yield symbol
+        symbol = libzbar.zbar_symbol_next(symbol)
+
+
+def _zbar_symbols(found: Any) -> Iterator[Symbol]:
+    """The symbol itself, or the parts that are present of a structured append."""
+    data = libzbar.zbar_symbol_get_data(found)
+    payload = ctypes.string_at(data, libzbar.zbar_symbol_get_data_length(found))
+    parts = list(_chain(_first_component(found)))
+    if not parts:
+        yield _zbar_symbol(found, payload)
+        return
+    # libzbar joins the parts' bytes, with one NUL for missing parts before the last present one, and miscounts each
+    # part's length. Where parts begin can be trusted, except for a part after missing ones: that begins where they end.
+    present = [part.contents.type == _QRCODE for part in parts]
+    begins = [_address(libzbar.zbar_symbol_get_data(part)) - _address(data) for part in parts]
+    for i in np.flatnonzero(present):
+        begin = begins[i] if i == 0 or present[i - 1] else begins[i - 1]
+        end = begins[i + 1] if i + 1 < len(parts) else len(payload)
+        if any(present[i + 1 :]) and not present[i + 1]:
+            end -= 1
+        yield _zbar_symbol(parts[i], payload[begin:end])
+
+
+def _address(pointer: Any) -> int:
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
+def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
+    at = [
+        (float(libzbar.zbar_symbol_get_loc_x(symbol, i)), float(libzbar.zbar_symbol_get_loc_y(symbol, i)))
+        for i in range(4)
+    ]
+    mirrored = cv2.contourArea(np.array(at, np.float32), oriented=True) > 0
+    return Symbol(
+        payload=payload,
+        text=guess_text(payload),
+        content_type=guess_content_type(payload),
+        symbology="QRCode",
+        version=None,
+        ec_level=None,
+        engine=ZBar.name,
+        corners=(at[0], at[1], at[2], at[3]) if mirrored else (at[0], at[3], at[2], at[1]),
+    )
+
+
+def guess_text(payload: bytes) -> str:
+    """The text of bytes stored without an ECI: UTF-8, else Shift-JIS where that is plausible, else Latin-1."""
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    latin = payload.decode("latin-1")
+    try:
+        japanese = payload.decode("shift_jis")
+    except UnicodeDecodeError:
+        return latin
+    return japanese if _LATIN_CONTROLS.search(latin) or _JAPANESE_RUN.search(japanese) else latin
+
+
+def guess_content_type(payload: bytes) -> str:
+    """ "Binary" where control characters other than tab, line feed and carriage return occur, else "Text"."""
+    return "Binary" if any(byte < 0x20 and byte not in b"\t\n\r" for byte in payload) else "Text"

@@ -1,0 +1,113 @@
+"""Engines that read QR codes from a grey picture, and the cheap picture variants worth a second look.
+
+Conventions. Pictures are `(H, W)` uint8. Positions are in pixels of the picture handed in, measured from its outer
+edge: pixel `i` covers `[i, i + 1]`, so scaling a picture scales its positions by the same factor. Corners are the outer
+corners of the symbol without its quiet zone, clockwise as seen in the picture, beginning at the symbol's own top-left
+finder; in a mirrored symbol the second corner is therefore the symbol's own bottom-left.
+
+Payloads are the exact bytes stored in the symbol. `text` follows the symbol's ECI where there is one; otherwise the
+encoding is guessed: UTF-8, else Shift-JIS, else Latin-1.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import zxingcpp
+
+from app.pipeline.engines.symbol import Corners, Sighting, Symbol
+from app.pipeline.imaging import GreyImage
+
+_FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
+_EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
+_SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRCode"}
+
+
+@dataclass(frozen=True, slots=True)
+class ZXingOptions:
+    """How zxing-cpp searches one picture; the defaults are its own.
+
+    `small_symbols` looks for Micro QR and rMQR codes too. Their error correction is weak, so that in the remains of a
+    larger code noise reads as one now and then: leave them out for processed pictures.
+    """
+
+    small_symbols: bool = True
+    binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage
+    try_downscale: bool = True
+
+
+LONGEST_SIDE = 65_535
+"""Most pixels a side that zxing-cpp takes."""
+
+
+class ZXing:
+    """zxing-cpp: QR, Micro QR and rMQR codes, upright, rotated, mirrored or inverted."""
+
+    name = "zxing"
+
+    def __init__(self, options: ZXingOptions = ZXingOptions()) -> None:
+        self._options = options
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
+
+    def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
+        """Read, and also tell where QR codes are that did not decode (Micro QR and rMQR sightings are mere noise)."""
+        codes = self._scan(image, options or self._options, return_errors=True)
+        symbols = [_zxing_symbol(code) for code in codes if code.valid]
+        sightings = [
+            Sighting(_zxing_corners(code), _dimension(code))
+            for code in codes
+            if not code.valid and code.format not in _SMALL_SYMBOLS
+        ]
+        return symbols, sightings
+
+    @staticmethod
+    def _scan(image: GreyImage, options: ZXingOptions, *, return_errors: bool) -> list[zxingcpp.Barcode]:
+        if image.size == 0 or max(image.shape) > LONGEST_SIDE:
+            return []
+        codes = zxingcpp.read_barcodes(
+            np.ascontiguousarray(image),
+            formats=_EVERY_SIZE if options.small_symbols else _FULL_SIZE,
+            try_downscale=options.try_downscale,
+            text_mode=zxingcpp.TextMode.Plain,
+            binarizer=options.binarizer,
+            return_errors=return_errors,
+        )
+        # A small symbol without error correction to spare is as likely an accident (a full M1 never has any).
+        return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
+
+
+def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
+    return Symbol(
+        payload=code.bytes,
+        text=code.text,
+        content_type=code.content_type.name,
+        symbology=_SMALL_SYMBOLS.get(code.format, "QRCode"),
+        version=_version(code),
+        ec_level=code.ec_level or None,
+        engine=ZXing.name,
+        corners=_zxing_corners(code),
+    )
+
+
+def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
+    return {"Version": "", "UEC": 0.0, **(cast("dict[str, Any] | None", code.extra) or {})}
+
+
+def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
+    at = code.position
+    points = (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
+    first, second, third, fourth = ((float(p.x), float(p.y)) for p in points)
+    return first, second, third, fourth
+
+
+def _version(code: zxingcpp.Barcode) -> int | None:
+    """Version number: "7" of a QR code, "M2" of a Micro QR code; rMQR versions such as "R11x27" are no number."""
+    version = str(_extra(code)["Version"]).removeprefix("M")
+    return int(version) if version.isdecimal() else None
+
+
+def _dimension(code: zxingcpp.Barcode) -> int | None:
+    version = _version(code)
+    return None if version is None else 17 + 4 * version

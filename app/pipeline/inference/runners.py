@@ -1,0 +1,125 @@
+"""Inference for several pictures at once: what different threads ask of one network is run together.
+
+On a GPU a batch of eight takes little longer than one; on a CPU it takes as long as eight, and batching only waits.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_STOP: Final = None
+_IDLE_SECONDS: Final = 0.5
+
+
+class Runner(Protocol):
+    """Runs a network: its inputs in the order of its ``forward``, float32 with the batch first -> its output, float32.
+
+    May be called by several threads at once.
+    """
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+@dataclass(eq=False)
+class _Call:
+    """What one thread asks: inputs with the batch first, and, once ``done``, the output or what was raised."""
+
+    inputs: tuple[NDArray[np.float32], ...]
+    done: threading.Event = field(default_factory=threading.Event)
+    output: NDArray[np.float32] | None = None
+    error: BaseException | None = None
+
+    @property
+    def samples(self) -> int:
+        return len(self.inputs[0])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of one sample: only calls of equal shapes go together."""
+        return tuple(array.shape[1:] for array in self.inputs)
+
+
+class BatchingRunner:
+    """Runs a network for several threads, up to ``most`` samples at once, in the order in which they came.
+
+    The first call of a batch waits at most ``wait`` seconds for others of its shapes; a call of other shapes closes the
+    batch and is the first of the next, so that none is overtaken. A call of more than ``most`` samples runs alone.
+    """
+
+    def __init__(self, runner: Runner, *, most: int, wait: float) -> None:
+        self._runner = runner
+        self._most = most
+        self._wait = wait
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._next: deque[_Call] = deque()
+        self._thread = threading.Thread(target=self._run, name="batching", daemon=True)
+        self._thread.start()
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's output for these inputs alone. Raises what the network raised for the batch; RuntimeError when
+        the thread that runs batches has ended."""
+        call = _Call(inputs)
+        self._calls.put(call)
+        while not call.done.wait(_IDLE_SECONDS):
+            if not self.is_alive():
+                raise RuntimeError("the thread that runs batches has ended")
+        if call.error is not None:
+            raise call.error
+        if call.output is None:
+            raise RuntimeError("a batch gave no output")
+        return call.output
+
+    def is_alive(self) -> bool:
+        """Whether calls are still answered."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Ends the thread when what was asked before is answered."""
+        self._calls.put(_STOP)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._collect():
+            try:
+                self._answer(batch)
+            except Exception as error:  # noqa: BLE001 - handed to those who asked
+                for call in batch:
+                    call.error = error
+            for call in batch:
+                call.done.set()
+
+    def _collect(self) -> list[_Call]:
+        """The next batch; empty when there will be none."""
+        first = self._next.popleft() if self._next else self._calls.get()
+        if first is _STOP:
+            return []
+        batch, samples = [first], first.samples
+        until = time.monotonic() + self._wait
+        while samples < self._most:
+            try:
+                call = self._calls.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if call is _STOP:
+                self._calls.put(_STOP)
+                break
+            if call.shapes != first.shapes or samples + call.samples > self._most:
+                self._next.append(call)
+                break
+            batch.append(call)
+            samples += call.samples
+        return batch
+
+    def _answer(self, batch: list[_Call]) -> None:
+        columns: Any = zip(*(call.inputs for call in batch), strict=True)
+        output = self._runner(*(np.concatenate(column) for column in columns))
+        at = 0
+        for call in batch:
+            call.output = output[at : at + call.samples]
+            at += call.samples

@@ -1,0 +1,67 @@
+"""Runs networks with torch."""
+
+from contextlib import nullcontext
+from functools import cache
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+def dense_autocast(device: torch.device) -> torch.autocast:
+    """The number format in which dense convolutions run fastest: bfloat16 on CUDA and where the processor gains by it.
+
+    Depthwise convolutions become slower in it on CPUs, so networks made of these stay in float32.
+    """
+    pays = device.type == "cuda" or (device.type == "cpu" and _bfloat16_pays())
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=pays)
+
+
+@cache
+@torch.inference_mode()
+def _bfloat16_pays() -> bool:
+    """Times a convolution on the processor either way, once.
+
+    Its word does not suffice: of two processors that both have units for bfloat16, one ran it twice as fast as float32
+    and the other half as fast.
+    """
+    cpu = torch.cpu.get_capabilities()
+    if not (cpu.get("avx512_bf16") or cpu.get("amx_bf16")):
+        return False
+    convolution, picture = nn.Conv2d(64, 128, 3, padding=1), torch.zeros(1, 64, 40, 40)
+
+    def seconds(*, bfloat16: bool) -> float:
+        began = perf_counter()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            convolution(picture)
+        return perf_counter() - began
+
+    pairs = [(seconds(bfloat16=True), seconds(bfloat16=False)) for _ in range(8)][1:]  # the first pair warms up
+    return min(pair[0] for pair in pairs) < 0.9 * min(pair[1] for pair in pairs)
+
+
+class TorchRunner:
+    """Runs a network with torch on one device; ``dense`` ones in the number format of ``dense_autocast``."""
+
+    def __init__(self, network: nn.Module, *, device: str = "cpu", dense: bool = False) -> None:
+        self._device = torch.device(device)
+        self._network = network.to(self._device).eval()
+        self._dense = dense
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensors = [torch.from_numpy(values).to(self._device) for values in inputs]
+        with dense_autocast(self._device) if self._dense else nullcontext():
+            output = self._network(*tensors)
+        return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
+
+
+def pick_device(wanted: str) -> str:
+    """The torch device to use: ``wanted`` itself, or for "auto" CUDA, else MPS, else the CPU."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,130 @@
+"""Messages."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.codewords import (
+    _CHARACTERS,
+    _ECI,
+    _FNC1_FIRST,
+    _FNC1_SECOND,
+    _STRUCTURED_APPEND,
+    _TERMINATOR,
+    ALPHANUMERIC,
+    BYTE,
+    KANJI,
+    NUMERIC,
+    PADDING,
+)
+
+
+def count_bits(version: int, mode: int) -> int:
+    """Length of the character count indicator (table 3); raises KeyError for a mode without one."""
+    sizes = {NUMERIC: (10, 12, 14), ALPHANUMERIC: (9, 11, 13), BYTE: (8, 16, 16), KANJI: (8, 10, 12)}
+    return sizes[mode][(version > 9) + (version > 26)]
+
+
+def payload_bits(mode: int, counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Bits that so many characters of a mode take after the count indicator (7.4.3 to 7.4.6)."""
+    if mode == NUMERIC:
+        bits = counts // 3 * 10 + np.array([0, 4, 7])[counts % 3]
+    elif mode == ALPHANUMERIC:
+        bits = counts // 2 * 11 + counts % 2 * 6
+    else:
+        bits = counts * (8 if mode == BYTE else 13)
+    return np.asarray(bits, dtype=np.intp)
+
+
+class _Reader:
+    """Takes big-endian numbers off a bit string; raises EOFError at its end."""
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self._bits = 8 * len(data)
+        self._value = int.from_bytes(data.tobytes(), "big")
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return self._bits - self.at
+
+    def take(self, count: int) -> int:
+        if count > self.left:
+            raise EOFError
+        self.at += count
+        return self._value >> self.left & ((1 << count) - 1)
+
+
+def message_bits(data: NDArray[np.uint8], version: int) -> int | None:
+    """Bits of data codewords before the terminator; None where they are no message that the standard allows (7.4).
+
+    That is: known modes in an allowed order, counts that fit, characters that exist, at least one of them, and after
+    them a terminator, zeros up to the codeword's end and the alternating padding. A zero codeword may stand before the
+    padding: segno writes one where the terminator ends with a codeword. The texts are not read.
+    """
+    reader = _Reader(data)
+    try:
+        end = _segments(reader, version)
+        tail = reader.take(min(4, reader.left)) or reader.take(-reader.at % 8)
+    except EOFError:
+        return None
+    padding = data[reader.at // 8 :]
+    if len(padding) and padding[0] == 0:
+        padding = padding[1:]
+    return end if end and tail == 0 and np.array_equal(padding, np.resize(PADDING, len(padding))) else None
+
+
+def _segments(reader: _Reader, version: int) -> int | None:
+    """Reads up to the terminator, and tells where that begins; None where something is not allowed."""
+    started = filled = False
+    while reader.left >= 4:
+        begin = reader.at
+        mode = reader.take(4)
+        if mode == _TERMINATOR:
+            reader.at = begin
+            break
+        if mode in _CHARACTERS:
+            if not _characters(reader, mode, reader.take(count_bits(version, mode))):
+                return None
+            filled = True
+        elif mode == _ECI:
+            lead = reader.take(3)
+            assignment = reader.take((5, 5, 5, 5, 13, 13, 21, 0)[lead])
+            if lead == 7 or assignment > 999_999:
+                return None
+            filled = False
+        elif started or mode not in (_STRUCTURED_APPEND, _FNC1_FIRST, _FNC1_SECOND):
+            return None
+        elif mode == _STRUCTURED_APPEND:
+            index, last = reader.take(4), reader.take(4)
+            reader.take(8)
+            if index > last:
+                return None
+            continue
+        elif mode == _FNC1_SECOND:
+            reader.take(8)
+        started = True
+    return reader.at if filled else None
+
+
+def _characters(reader: _Reader, mode: int, count: int) -> bool:
+    """Reads so many characters of a mode; False where there are none or one does not exist."""
+    if count == 0:
+        return False
+    if mode == BYTE:
+        reader.take(8 * count)
+        return True
+    if mode == KANJI:
+        return all(_is_kanji(reader.take(13)) for _ in range(count))
+    widths, limits = ((10, 4, 7), (1000, 10, 100)) if mode == NUMERIC else ((11, 6), (45 * 45, 45))
+    group = len(widths)
+    whole = all(reader.take(widths[0]) < limits[0] for _ in range(count // group))
+    rest = count % group
+    return whole and (rest == 0 or reader.take(widths[rest]) < limits[rest])
+
+
+def _is_kanji(value: int) -> bool:
+    """Whether 13 bits stand for a double byte of Shift JIS, 8140-9FFC or E040-EBBF (7.4.6)."""
+    code = (value // 0xC0 << 8 | value % 0xC0) + 0x8140
+    code += 0xC140 - 0x8140 if code > 0x9FFF else 0
+    low = code & 0xFF
+    return 0x40 <= low <= 0xFC and low != 0x7F

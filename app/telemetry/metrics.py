@@ -1,0 +1,160 @@
+"""Every metric's name, help, labels and buckets in one table, and what a finished piece of work adds to them.
+
+Labels hold names that the service itself chose, never request data.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.metrics import MetricWrapperBase
+
+from app import __version__
+from app.pipeline.results import Outcome
+from app.workers.admission import Refusal
+from app.workers.pool import Restart
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+NOTHING: Final = "none"
+"""Label value of a picture in which no rung and no engine read a code."""
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_BYTES: Final = tuple(float(1 << power) for power in range(10, 27, 2))
+_SAMPLES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_VARIANCE: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    kind: type[MetricWrapperBase]
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+TABLE: Final = (
+    Spec(Histogram, "qrestore_request_duration_seconds", "Time from a request's arrival to its last byte sent.",
+         ("endpoint", "status"), _SECONDS),
+    Spec(Histogram, "qrestore_stage_duration_seconds", "Time spent in one stage of the pipeline.",
+         ("stage",), _SECONDS),
+    Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without one count as none.",
+         ("rung", "engine", "result")),
+    Spec(Counter, "qrestore_route_total", "Pictures with a routed region, by the network chosen first.", ("network",)),
+    Spec(Histogram, "qrestore_laplacian_variance", "Laplacian variance of routed regions.", (), _VARIANCE),
+    Spec(Histogram, "qrestore_upload_bytes", "Size of an uploaded image.", (), _BYTES),
+    Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),
+    Spec(Counter, "qrestore_errors_total", "Answers that carried a problem, by category.", ("category",)),
+    Spec(Gauge, "qrestore_ready", "1 while the service may be sent work."),
+    Spec(Gauge, "qrestore_slots", "Images that may be worked on at once."),
+    Spec(Gauge, "qrestore_busy_slots", "Images being worked on now."),
+    Spec(Gauge, "qrestore_queue_length", "Requests waiting for a slot."),
+    Spec(Gauge, "qrestore_queue_capacity", "Requests that may wait for a slot."),
+    Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for its slot.", (), _SECONDS),
+    Spec(Counter, "qrestore_refused_total", "Requests refused because every place was taken.", ("reason",)),
+    Spec(Counter, "qrestore_child_restarts_total", "Child processes replaced, by cause.", ("reason",)),
+    Spec(Gauge, "qrestore_child_memory_bytes", "Resident memory of all child processes."),
+    Spec(Histogram, "qrestore_inference_duration_seconds", "Time of one run of a network.", ("network",), _SECONDS),
+    Spec(Histogram, "qrestore_inference_batch_size", "Samples in one run of a network.", ("network",), _SAMPLES),
+    Spec(Gauge, "qrestore_build_info", "Always 1; the labels say what is running.", ("version", "python")),
+    Spec(Gauge, "qrestore_model_info", "Always 1 for each network that is loaded.",
+         ("name", "architecture", "parameters", "device")),
+)  # fmt: skip
+
+
+class Model(Protocol):
+    """The part of a loaded checkpoint that is shown as labels."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def parameters(self) -> int: ...
+
+
+class Metrics:
+    """One application's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._by_name: dict[str, MetricWrapperBase] = {spec.name: self._make(spec) for spec in TABLE}
+        self._gauge("qrestore_build_info", version=__version__, python=platform.python_version()).set(1)
+        for refusal in Refusal:  # a counter that appears with its first event has no rate for it
+            self._counter("qrestore_refused_total", reason=refusal)
+        for restart in Restart:
+            self._counter("qrestore_child_restarts_total", reason=restart)
+
+    def models_loaded(self, models: Iterable[Model], *, device: str) -> None:
+        for model in models:
+            labels = {"name": model.name, "architecture": model.architecture, "parameters": str(model.parameters)}
+            self._gauge("qrestore_model_info", **labels, device=device).set(1)
+
+    def request_started(self) -> None:
+        self._gauge("qrestore_in_flight").inc()
+
+    def request_finished(self, *, endpoint: str, status: int, seconds: float) -> None:
+        self._gauge("qrestore_in_flight").dec()
+        self._histogram("qrestore_request_duration_seconds", endpoint=endpoint, status=str(status)).observe(seconds)
+
+    def watch(self, name: str, value: Callable[[], float]) -> None:
+        """Has the gauge of this name ask for its value when it is scraped."""
+        self._gauge(name).set_function(value)
+
+    def waited(self, seconds: float) -> None:
+        self._histogram("qrestore_queue_seconds").observe(seconds)
+
+    def refused(self, reason: Refusal) -> None:
+        self._counter("qrestore_refused_total", reason=reason).inc()
+
+    def restarted(self, reason: Restart) -> None:
+        self._counter("qrestore_child_restarts_total", reason=reason).inc()
+
+    def inferred(self, network: str, samples: int, seconds: float) -> None:
+        """One run of a network on a batch."""
+        self._histogram("qrestore_inference_duration_seconds", network=network).observe(seconds)
+        self._histogram("qrestore_inference_batch_size", network=network).observe(samples)
+
+    def problem(self, category: str) -> None:
+        self._counter("qrestore_errors_total", category=category).inc()
+
+    def uploaded(self, size: int) -> None:
+        self._histogram("qrestore_upload_bytes").observe(size)
+
+    def record(self, outcome: Outcome) -> None:
+        """One finished run of the ladder: its trace, its route and what it read."""
+        for stage in outcome.trace:
+            self._histogram("qrestore_stage_duration_seconds", stage=stage.stage).observe(stage.seconds)
+        if outcome.route is not None:
+            self._counter("qrestore_route_total", network=outcome.route.network).inc()
+            self._histogram("qrestore_laplacian_variance").observe(outcome.route.laplacian_variance)
+        for found in outcome.codes:
+            labels = {"rung": found.rung, "engine": found.symbol.engine, "result": "read"}
+            self._counter("qrestore_decode_total", **labels).inc()
+        if not outcome.codes:
+            self._counter("qrestore_decode_total", rung=NOTHING, engine=NOTHING, result="not_read").inc()
+
+    def _make(self, spec: Spec) -> MetricWrapperBase:
+        if spec.kind is Histogram:
+            return Histogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=self.registry)
+        return spec.kind(spec.name, spec.help, spec.labels, registry=self.registry)
+
+    def _counter(self, name: str, /, **labels: str) -> Counter:
+        return self._child(Counter, name, labels)
+
+    def _gauge(self, name: str, /, **labels: str) -> Gauge:
+        return self._child(Gauge, name, labels)
+
+    def _histogram(self, name: str, /, **labels: str) -> Histogram:
+        return self._child(Histogram, name, labels)
+
+    def _child(self, kind: type[M], name: str, labels: Mapping[str, str]) -> M:
+        metric = self._by_name[name]
+        child = metric.labels(**labels) if labels else metric
+        if not isinstance(child, kind):
+            raise TypeError(f"{name} is not a {kind.__name__}")
+        return child

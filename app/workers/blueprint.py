@@ -1,0 +1,53 @@
+"""The pipeline in child processes: the networks stay with the parent, everything else is built anew in each child."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.models.checkpoint import Checkpoint
+from app.pipeline.inference.loading import assembled
+from app.pipeline.inference.runners import Runner
+from app.pipeline.ladder import Ladder
+from app.pipeline.tools import Tools
+from app.workers.jobs import Pipeline
+from app.workers.process import Ask, Handler
+
+
+class RemoteRunner:
+    """Has a network run by the parent."""
+
+    def __init__(self, ask: Ask, name: str) -> None:
+        self._ask = ask
+        self._name = name
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._ask(self._name, inputs)
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a child builds its pipeline from. ``cards`` carry outlines in the place of networks; ``roles`` are the
+    names that `Tools.standard` takes."""
+
+    cards: tuple[Checkpoint, ...]
+    roles: Mapping[str, str]
+    max_codes: int
+    max_pixels: int
+
+    def build(self, runner: Mapping[str, Runner]) -> Pipeline:
+        """The pipeline on these runners, each under its network's name."""
+        networks = assembled(self.cards, lambda card: runner[card.name])
+        ladder = Ladder(tools=Tools.standard(networks, **self.roles), max_codes=self.max_codes)
+        return Pipeline(ladder=ladder, max_pixels=self.max_pixels)
+
+    def handler(self, ask: Ask) -> Handler:
+        """What does the jobs in a child."""
+        return partial(_run, self.build({card.name: RemoteRunner(ask, card.name) for card in self.cards}))
+
+
+def _run(pipeline: Pipeline, job: Any) -> Any:
+    return job.run(pipeline)

@@ -1,0 +1,74 @@
+"""A ladder that answers what it is told to, so that HTTP is tested apart from reading."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.errors import UnknownNetwork
+from app.pipeline.engines.symbol import Symbol
+from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.severity import Route
+from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage, View
+
+
+def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
+    return Symbol(
+        payload=text.encode() if payload is None else payload,
+        text=text,
+        content_type="Text",
+        symbology="QRCode",
+        version=2,
+        ec_level="M",
+        engine="zxing",
+        corners=((1.0, 2.0), (30.5, 2.0), (30.5, 31.0), (1.0, 31.0)),
+    )
+
+
+@dataclass
+class FakeLadder:
+    """Finds `symbols` in every picture, or raises `failure`; remembers how it was called."""
+
+    symbols: tuple[Symbol, ...] = ()
+    route: Route | None = None
+    truncated: bool = False
+    failure: Exception | None = None
+    calls: list[dict[str, object]] = field(default_factory=list)
+
+    def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
+        self.calls.append({"effort": effort, "shape": image.shape})
+        return self._outcome(image)
+
+    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
+        """Finds the symbols in the last frame."""
+        self.calls.append({"effort": effort, "shapes": [frame.shape for frame in frames]})
+        outcome = self._outcome(frames[0])
+        return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
+
+    def restore(
+        self,
+        image: GreyImage,
+        *,
+        network: str = "auto",
+        scale: int = 1,
+        binary: bool = False,
+        view: View = View.STRAIGHTENED,
+    ) -> Restoration:
+        self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view})
+        if network not in {"auto", "modules", "lenet"}:
+            raise UnknownNetwork
+        restored = np.full((20 * scale, 30 * scale), 7, np.uint8)
+        return Restoration(image=restored, network=self.route and self.route.network, outcome=self._outcome(image))
+
+    def _outcome(self, image: GreyImage) -> Outcome:
+        if self.failure is not None:
+            raise self.failure
+        height, width = image.shape
+        return Outcome(
+            codes=tuple(Found(symbol=found, rung="direct") for found in self.symbols),
+            width=width,
+            height=height,
+            route=self.route,
+            trace=(Stage(stage="direct", seconds=0.002, codes=len(self.symbols)),),
+            truncated=self.truncated,
+        )

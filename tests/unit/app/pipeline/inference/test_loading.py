@@ -1,0 +1,85 @@
+"""What a weights folder holds is served by its architecture, and a bad folder is refused at start-up."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.errors import InvalidCheckpoint, UnknownNetwork
+from app.models import NETWORKS
+from app.models.checkpoint import Checkpoint, save
+from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.module_reader import TorchModuleReader
+from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.window_locator import WindowLocator
+from tests.support.helpers import RESTORERS, TINY
+
+KINDS = {
+    **dict.fromkeys(RESTORERS, ("restorers", TorchRestorer)),
+    "ModuleReader": ("readers", TorchModuleReader),
+    "QuadLocator": ("locators", WindowLocator),
+}
+
+
+def put(folder: Path, name: str, architecture: str) -> None:
+    torch.manual_seed(0)
+    config = TINY[architecture]
+    save(Checkpoint("", architecture, NETWORKS[architecture](**config), config), folder / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_a_network_is_served_by_its_architecture_under_its_files_name(architecture: str, tmp_path: Path) -> None:
+    put(tmp_path, "mine.2", architecture)
+    (tmp_path / "README.md").write_text("not weights")
+    loaded = load_networks(tmp_path, "cpu")
+    kind, served = KINDS[architecture]
+    for other in ("restorers", "readers", "locators"):
+        assert list(getattr(loaded, other)) == (["mine.2"] if other == kind else [])
+    made = getattr(loaded, kind)["mine.2"]
+    assert type(made) is served
+    assert made.card.architecture == architecture
+    assert loaded.cards == [made.card]
+
+
+def test_networks_of_every_kind_are_listed_by_name(tmp_path: Path) -> None:
+    names = {architecture: f"{len(NETWORKS) - i:02}" for i, architecture in enumerate(NETWORKS)}
+    for architecture, name in names.items():
+        put(tmp_path, name, architecture)
+    loaded = load_networks(tmp_path, "cpu")
+    assert [card.name for card in loaded.cards] == sorted(names.values())
+    assert {card.name: card.architecture for card in loaded.cards} == {name: key for key, name in names.items()}
+    assert set(loaded.restorers) == {names[architecture] for architecture in RESTORERS}
+    assert loaded.restorers[names["SRResNet"]].scale == 4
+    assert loaded.reader(names["ModuleReader"]) is loaded.readers[names["ModuleReader"]]
+    assert loaded.locator(names["QuadLocator"]) is loaded.locators[names["QuadLocator"]]
+
+
+def test_names_of_another_kind_or_of_none_are_unknown(tmp_path: Path) -> None:
+    put(tmp_path, "light", "LENet")
+    put(tmp_path, "reads", "ModuleReader")
+    loaded = load_networks(tmp_path, "cpu")
+    for name in ("light", "absent"):
+        with pytest.raises(UnknownNetwork, match=rf"{name}.*reads"):
+            loaded.reader(name)
+    with pytest.raises(UnknownNetwork, match=r"reads.*none"):
+        loaded.locator("reads")
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_every_network_has_run_once(architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "mine", architecture)
+    run: list[str] = []
+    monkeypatch.setattr(KINDS[architecture][1], "warm_up", lambda self: run.append(self.card.name))
+    load_networks(tmp_path, "cpu")
+    assert run == ["mine"]
+
+
+def test_folders_without_weights_or_with_bad_ones_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCheckpoint, match="holds no"):
+        load_networks(tmp_path, "cpu")
+    with pytest.raises(InvalidCheckpoint, match="holds no"):
+        load_networks(tmp_path / "absent", "cpu")
+    put(tmp_path, "good", "LENet")
+    (tmp_path / "bad.safetensors").write_bytes(b"1234")
+    with pytest.raises(InvalidCheckpoint, match=r"bad\.safetensors"):
+        load_networks(tmp_path, "cpu")

@@ -1,0 +1,217 @@
+"""Networks run by ONNX Runtime, from exported files of a few operators that answer what no torch network would."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from app.cli import doctor, main
+from app.errors import InvalidCheckpoint
+from app.models import NETWORKS
+from app.models.checkpoint import Checkpoint
+from app.models.quad_locator import MAPS, STRIDE
+from app.pipeline.inference.loading import Backend, load_networks
+from app.pipeline.inference.module_reader import TorchModuleReader, planes
+from app.pipeline.inference.onnx import OnnxRunner, exported_file, fingerprint
+from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.window_locator import WindowLocator
+from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from tests.support.exports import GRAPHS, WHITE, exported, made
+from tests.support.helpers import TINY
+
+
+def noise(*shape: int) -> NDArray[np.float32]:
+    return np.random.default_rng(5).random(shape, dtype=np.float32)
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def test_inputs_are_taken_in_order_and_answers_given_whatever_the_size(tmp_path: Path) -> None:
+    light, reads = made(tmp_path, "light"), made(tmp_path, "reads", "ModuleReader")
+    run = OnnxRunner(exported(tmp_path, light), light)
+    for shape in ((1, 1, 8, 16), (3, 1, 40, 8)):
+        answer = run(noise(*shape))
+        assert answer.dtype == np.float32
+        assert np.array_equal(answer, 1 - noise(*shape))
+    told = noise(2, 4, 6, 6)
+    assert np.array_equal(OnnxRunner(exported(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
+    with pytest.raises(ValueError, match="zip"):
+        run(told, told)
+
+
+def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    run = OnnxRunner(exported(tmp_path, card), card, threads=2)
+    pictures = [np.full((1, 1, 64, 64), value, np.float32) for value in np.linspace(0, 1, 40)]
+    with ThreadPoolExecutor(8) as pool:
+        for picture, answer in zip(pictures, pool.map(run, pictures), strict=True):
+            assert np.array_equal(answer, 1 - picture)
+
+
+def test_any_runner_may_run_a_network() -> None:
+    """Restorer, module reader and locator, this at all its sizes, ask the runner that they were given."""
+    asked: list[tuple[int, ...]] = []
+
+    def answers(value: NDArray[np.float32]) -> Callable[..., NDArray[np.float32]]:
+        def run(*inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+            asked.append(inputs[0].shape)
+            return np.repeat(value[None], len(inputs[0]), axis=0)
+
+        return run
+
+    def card(architecture: str) -> Checkpoint:
+        return Checkpoint("mine", architecture, NETWORKS[architecture](**TINY[architecture]), {})
+
+    crop = np.zeros((16, 16), np.uint8)
+    restorer = TorchRestorer(card("LENet"), runner=answers(np.full((1, 16, 16), 2.0, np.float32)))
+    assert (restorer.restore([crop, crop])[1] == 255).all()
+    side = dimension(2) + 2 * QUIET_ZONE
+    reader = TorchModuleReader(card("ModuleReader"), runner=answers(np.full((1, side, side), 7.0, np.float32)))
+    assert (reader.read([np.zeros((4 * side, 4 * side), np.uint8)], 2)[0] == 7).all()
+    assert asked == [(2, 1, 16, 16), (1, 1, 4 * side, 4 * side)]
+    nothing = np.full((MAPS, 256 // STRIDE, 256 // STRIDE), -9, np.float32)
+    locator = WindowLocator(card("QuadLocator"), runner=answers(nothing))
+    for looks in (locator, locator.finer(), locator.finest()):
+        before = len(asked)
+        assert looks.locate(np.zeros((40, 1600), np.uint8)) == []
+        assert len(asked) > before
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    with pytest.raises(InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.export light --weights"):
+        OnnxRunner(tmp_path / "light.onnx", card)
+
+
+@pytest.mark.parametrize("data", [b"", b"12345" * 100, None])
+def test_damaged_files_are_refused(data: bytes | None, tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    path = exported(tmp_path, card)
+    path.write_bytes(path.read_bytes()[:-40] if data is None else data)
+    with pytest.raises(InvalidCheckpoint, match=r"light\.onnx"):
+        OnnxRunner(path, card)
+
+
+def test_files_made_from_other_weights_are_refused(tmp_path: Path) -> None:
+    path = exported(tmp_path, made(tmp_path, "light"))
+    retrained = made(tmp_path, "light", seed=1)
+    with pytest.raises(InvalidCheckpoint, match="other weights than light's"):
+        OnnxRunner(path, retrained)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.save(model, path)
+    with pytest.raises(InvalidCheckpoint, match="other weights"):
+        OnnxRunner(path, made(tmp_path, "light"))
+
+
+def test_a_fingerprint_is_of_what_decides_the_answers(tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    same = replace(card, name="another", provenance={"recipe": "x"}, measured={"decode": 1.0})
+    assert fingerprint(same) == fingerprint(card) == fingerprint(made(tmp_path, "light"))
+    others = [made(tmp_path, "other", seed=1), replace(card, architecture="SRResNet"), replace(card, config={"a": 1})]
+    assert len({fingerprint(other) for other in (card, *others)}) == 4
+
+
+def test_eight_bits_are_taken_where_there_are_any(tmp_path: Path) -> None:
+    assert exported_file(tmp_path, "a.b") == exported_file(tmp_path, "a.b", int8=True) == tmp_path / "a.b.onnx"
+    (tmp_path / "a.b.int8.onnx").touch()
+    assert exported_file(tmp_path, "a.b") == tmp_path / "a.b.onnx"
+    assert exported_file(tmp_path, "a.b", int8=True) == tmp_path / "a.b.int8.onnx"
+
+
+# --- the service's start --------------------------------------------------------------------------------------------
+
+
+def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None:
+    for architecture in GRAPHS:
+        exported(tmp_path, made(tmp_path, architecture.lower(), architecture))
+    loaded = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (24, 40))
+    assert np.array_equal(loaded.restorers["lenet"].restore([crop])[0], 255 - crop)
+    side = 4 * (dimension(1) + 2 * QUIET_ZONE)
+    (read,) = loaded.reader("modulereader").read([np.zeros((side, side), np.uint8)], 1)
+    assert np.array_equal(read, planes(1)[1, QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE])
+    assert loaded.locator("quadlocator").locate(np.zeros((300, 300), np.uint8)) == []
+    larger = loaded.restorers["srresnet"].restore([crop])[0]
+    assert np.array_equal(larger, crop.repeat(4, axis=0).repeat(4, axis=1))
+    assert [card.name for card in loaded.cards] == ["lenet", "modulereader", "quadlocator", "srresnet"]
+
+
+@pytest.mark.parametrize("architecture", GRAPHS)
+def test_every_kind_needs_its_file(architecture: str, tmp_path: Path) -> None:
+    made(tmp_path, "mine", architecture)
+    load_networks(tmp_path, "cpu")
+    for backend in (Backend.ONNX, Backend.ONNX_INT8):
+        with pytest.raises(InvalidCheckpoint, match=r"mine\.onnx: it does not exist"):
+            load_networks(tmp_path, "cpu", backend=backend)
+
+
+def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    exported(tmp_path, card)
+    exported(tmp_path, card, suffix=".int8.onnx", graph=WHITE)
+    crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (16, 16))
+    answers = {
+        backend: load_networks(tmp_path, "cpu", backend=backend).restorers["light"].restore([crop])[0]
+        for backend in Backend
+    }
+    assert np.array_equal(answers[Backend.ONNX], 255 - crop)
+    assert (answers[Backend.ONNX_INT8] == 255).all()
+    assert not np.array_equal(answers[Backend.TORCH], answers[Backend.ONNX])
+
+
+def test_an_absent_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported(tmp_path, made(tmp_path, "light"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    load_networks(tmp_path, "cpu")
+    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install --editable '.\[onnx\]'`"):
+        load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+
+
+def test_a_start_without_exports_fails_in_one_line(
+    code_png: Path, configured: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QRESTORE_BACKEND", "onnx")
+    assert main.main(["decode", str(code_png)]) == main.CANNOT_START
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ".onnx: it does not exist; make it with `python -m training.release.export" in line
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------------
+
+
+def checks(weights: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, doctor.Check]:
+    monkeypatch.setenv("QRESTORE_BACKEND", backend)
+    return {check.name: check for check in doctor.examine(weights=weights, port=0)}
+
+
+def test_the_doctor_looks_at_what_the_backend_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = made(tmp_path, "light")
+    told = checks(tmp_path, "torch", monkeypatch)
+    assert "onnxruntime" not in told
+    assert told["weights"].good
+    told = checks(tmp_path, "onnx", monkeypatch)
+    assert told["onnxruntime"].good
+    assert not told["weights"].good
+    assert told["weights"].fix.endswith(f"-m training.release.export all --weights {tmp_path} --out {tmp_path}")
+    exported(tmp_path, card)
+    assert checks(tmp_path, "onnx", monkeypatch)["weights"].good
+
+
+def test_the_doctor_says_how_to_install_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported(tmp_path, made(tmp_path, "light"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    told = checks(tmp_path, "onnx", monkeypatch)
+    assert not told["onnxruntime"].good
+    assert "pip install 'onnxruntime" in told["onnxruntime"].fix
+    assert not told["weights"].good

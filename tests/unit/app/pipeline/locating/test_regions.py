@@ -1,0 +1,255 @@
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.crops.grid import with_quiet_zone
+from app.pipeline.crops.rectifying import rectify
+from app.pipeline.engines.symbol import Symbol
+from app.pipeline.engines.zbar import ZBar
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.locators import Candidate
+from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.locating.registering import Registration
+from app.pipeline.qrcode.patterns import render
+from tests.support.helpers import as_corners, encode, mean_reading, photograph, scrambled, square_at
+
+SYMBOL = encode("in this region", version=2)
+CORNERS = square_at(60, 40, 125)
+
+
+def place(quad: NDArray[np.float64], dimension: int | None = 25) -> Candidate:
+    return Candidate(as_corners(quad), dimension, 0.5)
+
+
+def picture(*, inverted: bool = False) -> GreyImage:
+    levels = {"dark": 220, "light": 35} if inverted else {"dark": 35, "light": 220}
+    return photograph(SYMBOL, CORNERS, (220, 260), **levels)
+
+
+def region(crop: GreyImage | None = None, corners: NDArray[np.float64] = CORNERS, *, inverted: bool = False) -> Region:
+    registration = Registration(corners=corners, version=2, agreement=1.0, inverted=inverted)
+    return Region(registration=registration, crop=render(SYMBOL, pixels=4) if crop is None else crop)
+
+
+@dataclass
+class FakeEngine:
+    """Reads its answer in every picture that is dark enough at a place."""
+
+    answers: list[Symbol]
+    name: str = "fake"
+    seen: int = 0
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        self.seen += 1
+        return self.answers
+
+
+def symbol(version: int | None) -> Symbol:
+    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", as_corners(square_at(0, 0, 9)))
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def test_a_region_is_the_rectified_registration() -> None:
+    (found,) = find_regions(picture(), [place(CORNERS + 2.0)], limit=1)
+    assert found.registration.version == 2
+    assert np.abs(found.registration.corners - CORNERS).max() < 1.0  # a fifth of a module
+    assert np.array_equal(found.crop, rectify(picture(), found.registration.corners, 25))
+    assert found.crop.shape == (132, 132)
+    assert np.array_equal(found.crop[2::4, 2::4] > 127, render(SYMBOL, pixels=4)[2::4, 2::4] > 127)
+
+
+def test_inverted_symbols_become_dark_on_light() -> None:
+    (found,) = find_regions(picture(inverted=True), [place(CORNERS)], limit=1)
+    assert found.registration.inverted
+    assert np.array_equal(found.crop[2::4, 2::4] > 127, render(SYMBOL, pixels=4)[2::4, 2::4] > 127)
+
+
+def test_most_credible_come_first_whatever_the_locators_order() -> None:
+    clutter = np.hstack([np.random.default_rng(0).integers(60, 255, (220, 200), dtype=np.uint8), picture()])
+    noisy = photograph(SYMBOL, square_at(40, 45, 125), clutter.shape, paper=clutter)
+    grain = np.random.default_rng(1).normal(0, 250, noisy[:, :200].shape)
+    noisy[:, :200] = np.clip(noisy[:, :200] + grain, 0, 255).astype(np.uint8)
+    places = [place(square_at(40, 45, 125)), place(square_at(260, 40, 125))]
+    regions = find_regions(noisy, places, limit=9)
+    agreements = [found.registration.agreement for found in regions]
+    assert agreements == sorted(agreements, reverse=True)
+    assert regions[0].registration.corners[0, 0] > 200
+    assert any(found.registration.corners[0, 0] < 100 for found in regions)
+    assert len(find_regions(noisy, places, limit=1)) == 1
+
+
+def test_the_first_candidates_are_looked_at() -> None:
+    """As many as there may be regions: the others cost time and are less likely by the locator's own account."""
+    places = [place(square_at(900, 900, 125)), place(CORNERS)]
+    wide = np.full((1100, 1100), 220, np.uint8)
+    wide[:220, :260] = picture()
+    assert find_regions(wide, places, limit=1) == []
+    assert find_regions(wide, places, limit=2) != []
+    assert find_regions(wide, places, limit=0) == []
+
+
+def test_a_candidate_of_unknown_size_is_measured() -> None:
+    off = np.array([[3.0, -2.0], [-2.0, -3.0], [2.0, 3.0], [-3.0, 1.0]])
+    found = find_regions(picture(), [place(CORNERS + off, None)], limit=9)[0]
+    assert found.version == 2
+    assert np.abs(found.registration.corners - CORNERS).max() < 1.0
+
+
+def test_noise_gives_nothing_that_is_believed_unexplained() -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (220, 260), dtype=np.uint8)
+    assert all(found.registration.agreement < 0.4 for found in find_regions(noise, [place(CORNERS)], limit=9))
+
+
+def test_nothing_credible_gives_no_region() -> None:
+    assert find_regions(np.full((220, 260), 90, np.uint8), [place(CORNERS)], limit=9) == []
+    assert find_regions(picture(), [], limit=9) == []
+
+
+@pytest.mark.parametrize("shape", [(20, 300), (300, 20), (40, 33_000)])
+def test_pictures_too_narrow_or_too_long_have_no_regions(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+    assert find_regions(noise, [place(square_at(2, 2, 30))], limit=9) == []
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", [ZXing(), ZBar()], ids=lambda engine: engine.name)
+def test_reads_get_the_corners_of_the_registration(engine: ZXing | ZBar) -> None:
+    (read,) = region().read(render(SYMBOL, pixels=4), [engine], restored=True)
+    assert read.payload == b"in this region"
+    assert read.engine == engine.name
+    assert read.corners == as_corners(CORNERS)
+
+
+def test_restored_crops_are_redrawn_at_mid_grey_and_others_at_their_own_level() -> None:
+    dim = (render(SYMBOL, pixels=4) // 4).astype(np.uint8)  # black on 63
+    dim[0] = 0  # print at the rim
+    seen: list[GreyImage] = []
+
+    class Watching(FakeEngine):
+        def read(self, image: GreyImage) -> list[Symbol]:
+            seen.append(image)
+            return super().read(image)
+
+    region().read(dim, [Watching([])], restored=False)
+    assert np.array_equal(seen[0], render(SYMBOL, pixels=4))
+    assert np.array_equal(seen[1], with_quiet_zone(dim, 2))
+    assert np.array_equal(seen[2], dim)
+    seen.clear()
+    region().read(dim, [Watching([])], restored=True)
+    assert not np.array_equal(seen[0], render(SYMBOL, pixels=4))
+
+
+@pytest.mark.parametrize(("version", "believed"), [(2, True), (None, True), (1, False), (3, False)])
+def test_symbols_of_another_version_are_not_believed(version: int | None, believed: bool) -> None:
+    crop = render(SYMBOL, pixels=4)
+    assert bool(region().read(crop, [FakeEngine([symbol(version)])], restored=True)) is believed
+
+
+def test_other_kinds_of_symbol_are_not_believed() -> None:
+    micro = replace(symbol(2), symbology="MicroQRCode")
+    assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro])], restored=True) == []
+    assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro, symbol(2)])], restored=True) != []
+
+
+def test_the_first_engine_that_reads_is_enough() -> None:
+    silent, first, second = FakeEngine([]), FakeEngine([symbol(2)]), FakeEngine([symbol(2)])
+    read = region().read(render(SYMBOL, pixels=4), [silent, first, second], restored=True)
+    assert read == [replace(symbol(2), corners=as_corners(CORNERS))]
+    assert (silent.seen, first.seen, second.seen) == (1, 1, 0)
+
+
+# --- reading modules ------------------------------------------------------------------------------------------------
+
+
+def test_a_reading_is_rebuilt_and_read() -> None:
+    log_odds = mean_reading(render(SYMBOL, pixels=4), 2)
+    log_odds[:8, :8] = -9  # a finder pattern that the reader did not see: the standard knows it
+    (read,) = region().read_modules(render(SYMBOL, pixels=4), log_odds, [ZXing()])
+    assert (read.payload, read.corners) == (b"in this region", as_corners(CORNERS))
+    assert region().read_modules(render(SYMBOL, pixels=4), -log_odds, [ZXing()]) == []
+
+
+def test_corrected_modules_are_read_as_they_are() -> None:
+    (read,) = region().read_symbol(SYMBOL, [ZBar()], render(SYMBOL, pixels=4))
+    assert (read.payload, read.engine) == (b"in this region", "zbar")
+    assert region().read_symbol(scrambled(SYMBOL), [ZXing(), ZBar()], render(SYMBOL, pixels=4)) == []
+
+
+# --- believing ------------------------------------------------------------------------------------------------------
+
+
+def doubtful(agreement: float) -> Region:
+    registration = replace(region().registration, agreement=agreement)
+    return replace(region(), registration=registration)
+
+
+def smeared() -> GreyImage:
+    """The symbol under motion of five modules: its patterns are hard to see, its modules explain every pixel."""
+    return np.asarray(cv2.blur(render(SYMBOL, pixels=4), (20, 1)), np.uint8)
+
+
+def grain() -> GreyImage:
+    return np.random.default_rng(4).integers(0, 256, smeared().shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "crop", "believed"),
+    [(0.3, smeared(), True), (0.3, grain(), False), (0.49, grain(), False), (0.51, grain(), True)],
+    ids=["explained", "noise", "noise below", "noise above"],
+)
+def test_a_read_that_patterns_do_not_vouch_for_must_explain_the_picture(
+    agreement: float, crop: GreyImage, believed: bool
+) -> None:
+    """What the engines say of noise is an accident of error correction; registration alone is fooled at times."""
+    engines = [FakeEngine([symbol(2)])]
+    one = doubtful(agreement)
+    truth = mean_reading(render(SYMBOL, pixels=4), 2)
+    assert bool(one.read_modules(crop, truth, engines)) is believed
+    assert bool(one.read_symbol(SYMBOL, engines, crop)) is believed
+    assert bool(replace(one, crop=crop).read(render(SYMBOL, pixels=4), engines, restored=True)) is believed
+
+
+# --- shape ----------------------------------------------------------------------------------------------------------
+
+
+def test_module_size_decides_what_is_small() -> None:
+    assert region().module == 5.0
+    assert not region(corners=square_at(0, 0, 75.0)).is_small
+    assert region(corners=square_at(0, 0, 74.9)).is_small
+
+
+@pytest.mark.parametrize(
+    ("shift", "version", "alike"), [(0.0, 2, True), (2.4, 2, True), (2.6, 2, False), (0.0, 3, False)]
+)
+def test_regions_within_half_a_module_of_one_version_are_alike(shift: float, version: int, alike: bool) -> None:
+    other = region(corners=CORNERS + np.array([0.0, shift]))
+    other = replace(other, registration=replace(other.registration, version=version))
+    assert region().resembles(other) is alike
+
+
+@pytest.mark.parametrize("pixels", [4, 16])
+def test_binarised_keeps_the_scale(pixels: int) -> None:
+    soft = (render(SYMBOL, pixels=pixels) * 0.4 + 70).astype(np.uint8)
+    assert np.array_equal(region().binarised(soft), render(SYMBOL, pixels=pixels))
+
+
+def test_cut_out_has_four_modules_to_spare() -> None:
+    whole = picture()
+    patch, offset = region().cut_out(whole)
+    assert offset == (40, 20)
+    assert np.array_equal(patch, whole[20:185, 40:205])
+
+
+def test_cut_out_ends_with_the_picture_and_is_dark_on_light() -> None:
+    whole = picture(inverted=True)
+    patch, offset = region(corners=square_at(-10, 150, 125), inverted=True).cut_out(whole)
+    assert offset == (0, 130)
+    assert np.array_equal(patch, 255 - whole[130:, :135])

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.locating.registering import Registration, register
+from app.pipeline.qrcode.patterns import dimension
+from tests.support.helpers import encode, photograph, square_at
+
+MODULE = 5.0
+
+
+def tilted(version: int) -> NDArray[np.float64]:
+    """Outer corners of a symbol seen a little from the side, about MODULE pixels a module."""
+    side = dimension(version) * MODULE
+    middle = np.array([side, side]) * 0.5 + 60
+    angle = np.deg2rad(13)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    bent = np.array([[0.02, -0.01], [-0.03, 0.02], [0.01, 0.03], [0.0, -0.02]]) * side
+    quad: NDArray[np.float64] = (square_at(-side / 2, -side / 2, side) + bent) @ turn + middle
+    return quad
+
+
+def picture_of(version: int, corners: NDArray[np.float64], *, inverted: bool = False) -> NDArray[np.uint8]:
+    side = int(dimension(version) * MODULE + 120)
+    return photograph(
+        encode(f"version {version}", version=version, error="l"),
+        corners,
+        (side, side),
+        dark=200 if inverted else 40,
+        light=50 if inverted else 210,
+    )
+
+
+def shaken(corners: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Each corner off by 0.8 module in a direction of its own."""
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, 4)
+    return corners + 0.8 * MODULE * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def farthest(found: Registration, corners: NDArray[np.float64]) -> float:
+    """Error of the worst corner, in modules."""
+    return float(np.linalg.norm(found.corners - corners, axis=1).max()) / MODULE
+
+
+@pytest.mark.parametrize("start", range(4))
+@pytest.mark.parametrize("version", [1, 2, 5, 7, 10])
+def test_corners_and_version_are_found_from_any_starting_corner(version: int, start: int) -> None:
+    corners = tilted(version)
+    guess = np.roll(shaken(corners, seed=10 * version + start), -start, axis=0)
+    best = register(picture_of(version, corners), guess, dimension(version))[0]
+    assert best.version == version
+    assert farthest(best, corners) < 0.35
+    assert 0.8 < best.agreement <= 1
+    assert not best.inverted
+
+
+@pytest.mark.parametrize("version", [2, 7])
+def test_inverted_symbols_are_told(version: int) -> None:
+    corners = tilted(version)
+    best = register(picture_of(version, corners, inverted=True), shaken(corners, seed=1), dimension(version))[0]
+    assert best.inverted
+    assert best.version == version
+    assert farthest(best, corners) < 0.35
+    assert best.agreement > 0.8
+
+
+@pytest.mark.parametrize("shape", [(1.0, 0.25), (0.25, 1.0)], ids=["flat", "narrow"])
+def test_symbols_seen_from_far_aside_agree_as_well_as_from_the_front(shape: tuple[float, float]) -> None:
+    """A module four times as long as wide: the patterns are compared as they look when straightened."""
+    front = tilted(3)
+    aside = (front - front.mean(axis=0)) * np.array(shape) * 1.5 + front.mean(axis=0)
+    guess = aside + (shaken(front, seed=6) - front) * np.array(shape)
+    best, seen_in_front = (
+        register(picture_of(3, quad), rough, dimension(3))[0] for quad, rough in ((aside, guess), (front, front))
+    )
+    assert best.version == 3
+    assert best.agreement > seen_in_front.agreement - 0.08
+    assert np.abs((best.corners - aside) / np.array(shape)).max() < 0.5 * 1.5 * MODULE
+
+
+@pytest.mark.parametrize("version", [1, 4, 8, 15])
+def test_unknown_versions_are_found_out(version: int) -> None:
+    corners = tilted(version)
+    best = register(picture_of(version, corners), shaken(corners, seed=2), None)[0]
+    assert best.version == version
+    assert farthest(best, corners) < 0.5  # compared at a scale that does not fit the version
+
+
+@pytest.mark.parametrize("offset", [-2, -1, 1, 2])
+def test_a_version_off_by_up_to_two_is_corrected(offset: int) -> None:
+    corners = tilted(6)
+    best = register(picture_of(6, corners), shaken(corners, seed=3), dimension(6 + offset))[0]
+    assert best.version == 6
+    assert farthest(best, corners) < 0.35
+
+
+def test_corners_may_come_anticlockwise() -> None:
+    corners = tilted(3)
+    best = register(picture_of(3, corners), shaken(corners, seed=4)[::-1], dimension(3))[0]
+    assert best.version == 3
+    assert farthest(best, corners) < 0.35
+
+
+def test_noise_agrees_with_nothing() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (240, 240), dtype=np.uint8)
+    for modules in (None, 25, 45):
+        found = register(noise, square_at(50, 50, 140), modules)
+        assert all(registration.agreement < 0.5 for registration in found)
+
+
+def test_flat_pictures_agree_with_nothing() -> None:
+    found = register(np.full((200, 200), 90, np.uint8), square_at(40, 40, 100), 25)
+    assert all(registration.agreement < 0.1 for registration in found)
+
+
+@pytest.mark.parametrize(
+    "quad",
+    [
+        [[50, 50]] * 4,
+        square_at(50, 50, 10),
+        [[20, 20], [120, 20], [120, 120], [100, 40]],  # not convex
+        [[20, 20], [120, 120], [120, 20], [20, 120]],  # crossed
+        [[20, 20], [80, 20], [140, 20], [200, 20]],  # a line
+    ],
+    ids=["point", "tiny", "dart", "crossed", "line"],
+)
+def test_degenerate_quads_hold_nothing(quad: list[list[float]]) -> None:
+    noise = np.random.default_rng(6).integers(0, 256, (220, 220), dtype=np.uint8)
+    assert register(noise, quad, 25) == []
+
+
+def test_best_come_first_and_no_more_than_asked_for() -> None:
+    noise = np.random.default_rng(7).integers(0, 256, (240, 240), dtype=np.uint8)
+    both = register(noise, square_at(50, 50, 140), None, keep=2)
+    assert len(both) == 2
+    assert both[0].agreement > both[1].agreement
+    only = register(noise, square_at(50, 50, 140), None, keep=1)
+    assert [found.agreement for found in only] == [both[0].agreement]
+
+
+def test_one_place_is_named_once() -> None:
+    corners = tilted(3)
+    found = register(picture_of(3, corners), shaken(corners, seed=8), dimension(3), keep=9)
+    assert sum(one.version == 3 and farthest(one, corners) < 0.5 for one in found) == 1

@@ -1,0 +1,214 @@
+from collections.abc import Collection
+from time import process_time
+
+import numpy as np
+import pytest
+import zxingcpp
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.codewords import (
+    PADDING,
+    assemble,
+    blocks,
+    codeword_log_odds,
+    format_positions,
+    format_word,
+    rank_formats,
+    zigzag,
+)
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.qrcode.soft import MARGIN, STAGES, decode_soft, evidence
+from tests.support.helpers import Modules, encode, scrambled
+
+ADDRESS = "https://example.org/a?id=90210"
+
+
+def noisy(modules: Modules, amplitude: float, *, seed: int = 0) -> LogOdds:
+    """True log-odds behind gaussian noise of deviation 1 on modules of plus or minus ``amplitude``."""
+    noise = np.random.default_rng(seed).standard_normal(modules.shape)
+    return (2 * amplitude * (np.where(modules, amplitude, -amplitude) + noise)).astype(np.float32)
+
+
+def clear(modules: Modules) -> LogOdds:
+    return np.where(modules, 6, -6).astype(np.float32)
+
+
+def reads(symbols: list[tuple[Modules, int]], amplitude: float, stages: Collection[str]) -> int:
+    """How many are read, all of them rightly."""
+    count = 0
+    for seed, (modules, version) in enumerate(symbols):
+        read = decode_soft(noisy(modules, amplitude, seed=seed), version, stages=stages)
+        assert read is None or np.array_equal(read.modules, modules)
+        count += read is not None
+    return count
+
+
+@pytest.mark.parametrize(("version", "level"), [(1, "l"), (2, "q"), (5, "h"), (7, "m"), (14, "q"), (40, "l")])
+def test_a_clear_symbol_is_read_as_it_is(version: int, level: str) -> None:
+    modules = encode("CLEAR 7" if version < 3 else ADDRESS, version=version, error=level, mask=3)
+    read = decode_soft(clear(modules), version)
+    assert read is not None
+    assert np.array_equal(read.modules, modules)
+    assert (read.level, read.mask, read.corrected_modules, read.flips, read.method) == (level.upper(), 3, 0, 0, "hard")
+    assert read.confidence >= MARGIN
+
+
+def test_what_is_corrected_is_counted_and_drawn_for_another_engine() -> None:
+    modules = encode(ADDRESS, version=3, error="m")
+    log_odds = clear(modules)
+    rows, columns = zigzag(3)
+    log_odds[rows[:60:10], columns[:60:10]] *= -1
+    log_odds[0, :3] *= -1  # a finder pattern
+    read = decode_soft(log_odds, 3)
+    assert read is not None
+    assert (read.corrected_modules, read.flips) == (9, 6)
+    assert zxingcpp.read_barcodes(render(read.modules, pixels=4))[0].text == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "least", "most"),
+    [(1.9, (0, 1, 12, 12), (8, 12, 12, 12)), (1.5, (0, 0, 5, 9), (0, 0, 12, 12)), (1.3, (0, 0, 0, 5), (0, 0, 4, 12))],
+)
+def test_every_stage_reads_more_than_the_one_before(
+    amplitude: float, least: tuple[int, ...], most: tuple[int, ...]
+) -> None:
+    symbols = [(encode(ADDRESS[:24] + str(i), version=3, error="m", mask=i % 8), 3) for i in range(12)]
+    rates = [reads(symbols, amplitude, STAGES[: stage + 1]) for stage in range(len(STAGES))]
+    assert rates == sorted(rates)
+    assert all(low <= rate <= high for low, rate, high in zip(least, rates, most, strict=True)), rates
+
+
+def test_a_smudge_of_known_place_takes_more_than_hard_decisions_can() -> None:
+    """A tenth more codewords than the code corrects as errors are grey, and as many as two are plainly wrong."""
+    modules = encode(ADDRESS, version=4, error="q")
+    rows, columns = zigzag(4)
+    log_odds = clear(modules)
+    grey = np.arange(0, 8 * 30)
+    log_odds[rows[grey], columns[grey]] = 0.2 * np.random.default_rng(1).standard_normal(len(grey))
+    log_odds[rows[400:408], columns[400:408]] *= -1
+    log_odds[rows[560:568], columns[560:568]] *= -1
+    assert decode_soft(log_odds, 4, stages=("hard",)) is None
+    read = decode_soft(log_odds, 4, stages=("hard", "erasures"))
+    assert read is not None
+    assert read.method == "erasures"
+    assert np.array_equal(read.modules, modules)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_log_odds_need_not_be_calibrated(scale: float) -> None:
+    modules = encode(ADDRESS, version=3, error="l")
+    read = decode_soft(np.float32(scale) * noisy(modules, 1.75, seed=4), 3)
+    assert read is not None
+    assert np.array_equal(read.modules, modules)
+    assert read.method in ("statistics", "padding")
+
+
+def test_the_second_best_format_is_tried_when_it_is_close() -> None:
+    modules = encode(ADDRESS, version=3, error="m", mask=2)
+    log_odds = clear(modules)
+    rows, columns = format_positions(3)
+    truth, other = format_word("M", 2), format_word("M", 3)
+    leaning = np.flatnonzero(truth != other)[:-1]  # one bit fewer than tells them apart speaks for it
+    word = truth.copy()
+    word[leaning] = other[leaning]
+    log_odds[rows, columns] = np.where(word, 1, -1)
+    log_odds[rows[0], columns[0]] = np.where(truth, 0.7, -0.7)
+    assert rank_formats(log_odds, 3)[0].mask == 3
+    read = decode_soft(log_odds, 3)
+    assert read is not None
+    assert (read.level, read.mask) == ("M", 2)
+    assert np.array_equal(read.modules, modules)
+
+
+def test_a_format_far_from_every_word_is_refused() -> None:
+    log_odds = clear(encode(ADDRESS, version=3, error="m", mask=2))
+    rows, columns = format_positions(3)
+    log_odds[rows[:, 2::3], columns[:, 2::3]] *= -1
+    assert min(fit.distance for fit in rank_formats(log_odds, 3)[:2]) > 3
+    assert decode_soft(log_odds, 3) is None
+
+
+def test_a_valid_codeword_that_is_no_message_is_refused() -> None:
+    data = np.random.default_rng(0).integers(0, 256, blocks(2, "M").data_codewords, dtype=np.uint8)
+    data[0] = 0x60  # a mode that there is not
+    assert decode_soft(clear(assemble(data, 2, "M", 4)), 2) is None
+
+
+def test_wrong_padding_is_refused() -> None:
+    modules = encode("PADDED", version=2, error="m", mask=0)
+    soft = codeword_log_odds(clear(modules), 2, "M", 0)
+    data: NDArray[np.uint8] = np.packbits(soft > 0, axis=2)[0, :28, 0]
+    assert data[-2:].tolist() in (list(PADDING), list(PADDING)[::-1])
+    assert decode_soft(clear(assemble(data, 2, "M", 0)), 2) is not None
+    data[-1] ^= 1
+    assert decode_soft(clear(assemble(data, 2, "M", 0)), 2) is None
+
+
+def test_random_codewords_under_right_patterns_are_refused() -> None:
+    modules = encode(ADDRESS, version=2, error="l")
+    for seed in range(25):
+        assert decode_soft(noisy(scrambled(modules, seed=seed), 3, seed=seed), 2) is None
+
+
+def test_a_message_with_a_lost_beginning_is_not_made_up() -> None:
+    """Padding that is plain to see is no evidence for the text before it."""
+    modules = encode("HTTP", version=5, error="l", mask=1)
+    rows, columns = zigzag(5)
+    for seed in range(20):
+        log_odds = clear(modules)
+        rng = np.random.default_rng(seed)
+        lost = np.arange(16, 48)  # the text
+        log_odds[rows[lost], columns[lost]] = rng.normal(0, 3, len(lost))
+        log_odds[rows[108 * 8 :], columns[108 * 8 :]] = rng.normal(0, 3, len(rows) - 108 * 8)  # and every check symbol
+        read = decode_soft(log_odds, 5)
+        assert read is None
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_noise_is_refused_at_once(scale: float) -> None:
+    log_odds = (scale * np.random.default_rng(2).standard_normal((57, 57))).astype(np.float32)
+    decode_soft(log_odds, 10)
+    began = process_time()
+    assert decode_soft(log_odds, 10) is None
+    assert process_time() - began < 0.02
+
+
+def test_nothing_to_go_by_is_refused() -> None:
+    modules = encode(ADDRESS, version=3)
+    blank = np.where(function_patterns(3).known, clear(modules), 0).astype(np.float32)
+    assert decode_soft(blank, 3) is None
+    assert decode_soft(np.full(modules.shape, np.nan, dtype=np.float32), 3) is None
+    assert decode_soft(np.zeros(modules.shape, dtype=np.float32), 3) is None
+
+
+def test_the_wrong_size_is_an_error() -> None:
+    with pytest.raises(ValueError, match="version 2 has 25 modules"):
+        decode_soft(np.zeros((21, 21), dtype=np.float32), 2)
+
+
+def test_the_log_odds_are_not_written_to() -> None:
+    log_odds = noisy(encode(ADDRESS, version=3), 1.5)
+    log_odds.setflags(write=False)
+    before = log_odds.copy()
+    decode_soft(log_odds, 3)
+    assert np.array_equal(log_odds, before)
+
+
+def test_evidence_is_what_the_bits_are_worth() -> None:
+    certain = np.full(1000, 20, dtype=np.float32)
+    assert 990 < evidence(certain) < 1000
+    assert evidence(-certain) < 0
+    assert evidence(np.zeros(1000, dtype=np.float32)) == pytest.approx(-np.log2(20))
+    half = np.where(np.arange(1000) % 2 == 0, 3, -3).astype(np.float32)
+    assert evidence(half) < 0
+
+
+def test_evidence_for_fair_coins_is_as_rare_as_it_says() -> None:
+    """The likelihood ratio's mean is at most 1: evidence of 3 bits is seen in no more than an eighth of the cases."""
+    rng = np.random.default_rng(8)
+    seen = np.array(
+        [evidence((rng.choice([-1, 1], 60) * rng.exponential(2, 60)).astype(np.float32)) for _ in range(2000)]
+    )
+    assert (seen > 3).mean() <= 1 / 8
+    assert np.exp2(seen).mean() < 1

@@ -1,0 +1,333 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.pipeline.climb import Climb, Reading
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
+from app.pipeline.engines.symbol import Symbol
+from app.pipeline.fusing import AS_IT_IS, FUSED, POSES, Fusion, Pose, Sight, best_pose, fusions, read_fused
+from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.module_reader import LogOdds
+from app.pipeline.ladder import Ladder
+from app.pipeline.locating.regions import Region
+from app.pipeline.locating.registering import Registration
+from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.results import SOFT, Effort
+from app.pipeline.rungs import RUNGS
+from app.pipeline.tools import Tools
+from tests.support.helpers import FakeLocator, Modules, encode, photograph, scrambled, square_at
+from tools.bench import FIRST, NEVER, OTHER_PLACE, PLACE, SECOND, bench, broken_picture, stages, texts
+
+FULL = encode("https://example.org/fused/9021", version=2, error="l")
+PLACES = [square_at(60.0 + 5 * frame, 50.0, 125.0) for frame in range(8)]
+
+
+def evidence(modules: Modules, clarity: float, *, seed: int) -> LogOdds:
+    """Log-odds of ``modules`` seen with normal noise, ``clarity`` times weaker than the difference from mid-grey.
+
+    Of those at 0.7 a quarter are wrong, at 1 a sixth, at 2 one in 44.
+    """
+    noise = np.random.default_rng(seed).normal(size=modules.shape)
+    return (2 * clarity * (clarity * np.where(modules, 1, -1) + noise)).astype(np.float32)
+
+
+def sight(frame: int, log_odds: LogOdds, *, modules: Modules = FULL, agreement: float = 0.9, version: int = 2) -> Sight:
+    """``modules`` is what the crop really shows."""
+    registration = Registration(PLACES[frame], version, agreement, inverted=False)
+    region = Region(registration, render(modules, pixels=PIXELS_PER_MODULE))
+    return Sight(frame, Reading(region, region.crop, log_odds))
+
+
+def noisy(frames: int, clarity: float, modules: Modules = FULL) -> list[Sight]:
+    return [sight(frame, evidence(modules, clarity, seed=frame), modules=modules) for frame in range(frames)]
+
+
+@pytest.fixture
+def tools() -> Tools:
+    return bench().tools
+
+
+# --- poses ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_a_pose_and_back_is_nothing(pose: Pose) -> None:
+    modules = np.random.default_rng(0).random((25, 25)).astype(np.float32)
+    assert np.array_equal(pose.back(pose.onto(modules)), modules)
+    assert np.array_equal(pose.onto(pose.back(modules)), modules)
+
+
+def test_the_poses_are_all_different() -> None:
+    modules = np.arange(9, dtype=np.float32).reshape(3, 3)
+    assert len({pose.onto(modules).tobytes() for pose in POSES}) == 8
+    assert np.array_equal(Pose(mirrored=True).onto(modules), modules.T)
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_the_pose_of_a_turned_reading_is_found(pose: Pose) -> None:
+    first, second = evidence(FULL, 0.85, seed=1), evidence(FULL, 0.85, seed=2)
+    excess, found = best_pose(first, sight(1, pose.back(second)))
+    assert found == pose
+    assert excess > 1
+
+
+def test_readings_of_unrelated_codes_are_told_from_those_of_one() -> None:
+    """Noise on both; the same 60 trials with one code, and with codes that share nothing but their patterns."""
+    same, other = 0, 0
+    for seed in range(60):
+        first = evidence(scrambled(FULL, seed=seed), 0.7, seed=seed)
+        same += best_pose(first, sight(1, evidence(scrambled(FULL, seed=seed), 0.7, seed=100 + seed)))[0] >= 1
+        other += best_pose(first, sight(1, evidence(scrambled(FULL, seed=500 + seed), 0.7, seed=200 + seed)))[0] >= 1
+    assert same >= 55
+    assert other <= 1
+
+
+# --- growing --------------------------------------------------------------------------------------------------------
+
+
+def test_frames_of_one_code_are_added_up() -> None:
+    (fusion,) = fusions(noisy(6, 0.7), most=4)
+    assert sorted(one.frame for one, _ in fusion.members) == list(range(6))
+    assert {pose for _, pose in fusion.members} == {AS_IT_IS}
+    added = sum(evidence(FULL, 0.7, seed=frame) for frame in range(6))
+    assert np.allclose(fusion.log_odds, added, atol=1e-4)
+
+
+def test_a_fusion_has_one_reading_of_a_frame() -> None:
+    sights = [*noisy(2, 0.85), sight(1, evidence(FULL, 0.85, seed=9)), sight(1, evidence(FULL, 0.85, seed=10))]
+    first, *rest = fusions(sights, most=4)
+    assert sorted(one.frame for one, _ in first.members) == [0, 1]
+    assert rest == []  # what is left is of frame 1 alone
+
+
+def test_versions_are_not_mixed() -> None:
+    larger = encode("https://example.org/fused/9021", version=3)
+    sights = [
+        *noisy(2, 1.3),
+        *(sight(frame, evidence(larger, 1.3, seed=frame), modules=larger, version=3) for frame in (2, 3)),
+    ]
+    assert sorted(sorted(one.frame for one, _ in fusion.members) for fusion in fusions(sights, most=4)) == [
+        [0, 1],
+        [2, 3],
+    ]
+
+
+def test_unrelated_readings_are_left_alone() -> None:
+    sights = [sight(frame, evidence(scrambled(FULL, seed=frame), 1.3, seed=frame)) for frame in range(6)]
+    assert list(fusions(sights, most=6)) == []
+
+
+def test_no_frame_has_a_veto() -> None:
+    """One that is sure of what is wrong is outvoted by two that are less sure of what is right."""
+    wrong = evidence(FULL, 1.3, seed=0)
+    wrong[9:12, 9:12] = np.where(FULL[9:12, 9:12], -500, 500)
+    right = [np.where(FULL, np.float32(5), np.float32(-5)) for _ in range(2)]
+    (fusion,) = fusions([sight(frame, one) for frame, one in enumerate([wrong, *right])], most=1)
+    assert len(fusion.members) == 3
+    assert np.array_equal(fusion.log_odds[9:12, 9:12] > 0, FULL[9:12, 9:12])
+
+
+@pytest.mark.parametrize(("lonely", "found"), [(12, 1), (13, 0)])
+def test_some_sights_of_nothing_may_be_surer(lonely: int, found: int) -> None:
+    nothing = [sight(seed % 4, 3 * evidence(scrambled(FULL, seed=seed), 1.3, seed=50 + seed)) for seed in range(lonely)]
+    assert len(list(fusions([*noisy(2, 1.3), *nothing], most=1))) == found
+
+
+def test_the_number_of_fusions_is_bounded() -> None:
+    sights = [
+        sight(frame, evidence(scrambled(FULL, seed=code), 1.3, seed=frame)) for code in range(5) for frame in range(2)
+    ]
+    assert len(list(fusions(sights, most=9))) == 5
+    assert len(list(fusions(sights, most=2))) == 2
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def single(one: Sight, tools: Tools) -> list[Symbol]:
+    """What a frame gives alone, softly too."""
+    reading = one.reading
+    modules = reading.decoded()
+    return [
+        *reading.region.read_modules(reading.crop, reading.log_odds, tools.engines),
+        *([] if modules is None else reading.read_decoded(modules, tools.engines)),
+    ]
+
+
+@pytest.mark.parametrize(("clarity", "engine"), [(1.1, "zxing"), (0.8, SOFT)])
+def test_what_no_frame_gives_all_give_together(tools: Tools, clarity: float, engine: str) -> None:
+    sights = noisy(6, clarity)
+    assert [single(one, tools) for one in sights] == [[]] * 6
+    (fusion,) = fusions(sights, most=1)
+    ((frame, symbol),) = fusion.read(tools)
+    assert symbol.text == "https://example.org/fused/9021"
+    assert symbol.engine == engine
+    assert np.allclose(symbol.corners, PLACES[frame])
+
+
+def test_turned_and_mirrored_frames_take_part(tools: Tools) -> None:
+    """Two of them, of which each alone is not enough for the other, are read where only one lies as it should."""
+    upright, turned = evidence(FULL, 1.35, seed=1), Pose(turns=1).back(evidence(FULL, 1.35, seed=2))
+    sights = [sight(0, upright), sight(1, turned, modules=np.rot90(FULL, -1))]
+    assert [single(one, tools) for one in sights] == [[], []]
+    (fusion,) = fusions(sights, most=1)
+    ((frame, symbol),) = fusion.read(tools)
+    assert (frame, symbol.text) == (0, "https://example.org/fused/9021")
+
+
+def test_a_turned_reading_says_nothing_where_it_took_patterns_for_granted() -> None:
+    turned = Pose(turns=2).back(evidence(FULL, 1.6, seed=2))
+    fusion = next(iter(fusions([sight(0, evidence(FULL, 1.6, seed=1)), sight(1, turned)], most=1)))
+    granted = np.rot90(~function_patterns(2).data, 2)
+    alone = fusion.members[0][0].reading.log_odds.clip(-8, 8)
+    assert np.array_equal(fusion.log_odds[granted], alone[granted])
+    assert not np.array_equal(fusion.log_odds, alone)
+
+
+@pytest.mark.parametrize(("agreements", "frames"), [((0.9, 0.1, 0.1), [0]), ((0.1, 0.1, 0.9), [2]), ((0.1,) * 3, [])])
+def test_one_frame_must_show_what_is_read(tools: Tools, agreements: tuple[float, ...], frames: list[int]) -> None:
+    """In frames that agree badly the crop decides, and these crops show another symbol altogether."""
+    lies = np.random.default_rng(7).random(FULL.shape) < 0.5
+    sights = [
+        sight(frame, evidence(FULL, 1.05, seed=frame), modules=lies, agreement=agreement)
+        for frame, agreement in enumerate(agreements)
+    ]
+    (fusion,) = fusions(sights, most=1)
+    assert [frame for frame, _ in fusion.read(tools)] == frames
+
+
+def test_where_a_fusion_lies() -> None:
+    (fusion,) = fusions(noisy(2, 1.3), most=1)
+    here, elsewhere = [[*corners] for corners in (PLACES[0], PLACES[0] + 200)]
+    symbol = Symbol(b"", "", "Text", "QRCode", 2, "L", "fake", tuple(map(tuple, here)))
+    assert fusion.is_at(0, symbol)
+    assert not fusion.is_at(3, symbol)
+    assert not fusion.is_at(0, replace(symbol, corners=tuple(map(tuple, elsewhere))))
+
+
+def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
+    """Reading noise, a reader is sure of nothing; however that adds up, nothing comes of it."""
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        noise = [rng.normal(0, 2, FULL.shape).astype(np.float32) for _ in range(6)]
+        lies = rng.random(FULL.shape) < 0.5
+        sights = [sight(frame, one, modules=lies, agreement=0.4) for frame, one in enumerate(noise)]
+        everything = Fusion(tuple((one, AS_IT_IS) for one in sights), np.sum(noise, axis=0))
+        assert everything.read(tools) == []
+
+
+# --- on the ladder --------------------------------------------------------------------------------------------------
+
+
+def doubtful(clarity: float) -> Callable[[GreyImage, int], LogOdds]:
+    """A reader that is wrong about other modules of ``FULL`` every time it is asked."""
+    seeds = iter(range(10_000))
+
+    def read(crop: GreyImage, version: int) -> LogOdds:
+        assert version == 2
+        assert crop.shape == (132, 132)
+        return evidence(FULL, clarity, seed=next(seeds))
+
+    return read
+
+
+def frames(count: int) -> list[GreyImage]:
+    """Each shows a code at its own place; only its function patterns are right."""
+    return [photograph(scrambled(FULL, seed=1), PLACES[index], (230, 280)) for index in range(count)]
+
+
+def fusing_ladder(clarity: float, count: int, max_codes: int = 4) -> Ladder:
+    made = bench(NEVER)
+    made.reader.answer = doubtful(clarity)
+    quads = [PLACES[index] for index in range(count)]
+    made.locator.quads = quads[:1]
+
+    return Ladder(tools=replace(made.tools, locators=(InTurn(quads),)), max_codes=max_codes)
+
+
+class InTurn(FakeLocator):
+    """Knows the quad of each picture that it is asked about, in their order."""
+
+    def locate(self, image: GreyImage) -> list[object]:
+        self.asked += 1
+        return FakeLocator([self.quads[self.asked - 1]]).locate(image)
+
+
+@pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
+def test_frames_that_do_not_read_are_fused(effort: Effort) -> None:
+    outcome = fusing_ladder(0.9, 5).fuse(frames(5), effort=effort)
+    (found,) = outcome.codes
+    assert (found.symbol.text, found.rung) == ("https://example.org/fused/9021", FUSED)
+    assert np.abs(np.array(found.symbol.corners) - PLACES[found.frame]).max() < 1.0
+    told = [stage for stage in stages(outcome) if stage != "locate"]
+    assert told[-1] == FUSED
+    assert outcome.trace[-1].codes == 1
+    assert told.count("direct") == 5
+    assert FUSED not in RUNGS
+    assert (outcome.width, outcome.height) == (280, 230)
+
+
+def test_one_frame_alone_is_not_fused() -> None:
+    outcome = fusing_ladder(0.9, 1).fuse(frames(1), effort=Effort.THOROUGH)
+    assert outcome.codes == ()
+    assert FUSED not in stages(outcome)
+
+
+def test_fast_frames_are_not_fused() -> None:
+    outcome = fusing_ladder(0.9, 5).fuse(frames(5), effort=Effort.FAST)
+    assert outcome.codes == ()
+    assert stages(outcome) == ["direct"] * 5
+
+
+def test_each_payload_is_answered_once_from_the_lowest_rung() -> None:
+    modules = FIRST.copy()
+    modules[:8, :8] = False  # rectified reads it, the rungs below do not
+    pictures = [
+        broken_picture(),
+        photograph(modules, PLACE, (240, 270)),
+        photograph(FIRST, PLACE, (250, 500), paper=photograph(SECOND, OTHER_PLACE, (250, 500))),
+        photograph(FIRST, PLACE, (240, 270)),
+    ]
+    outcome = bench().ladder().fuse(pictures, effort=Effort.BALANCED)
+    assert {(found.symbol.text, found.rung, found.frame) for found in outcome.codes} == {
+        ("the first truth", "direct", 2),
+        ("the other truth", "direct", 2),
+    }
+    assert FUSED not in stages(outcome)
+    assert stages(outcome).count("direct") == 4
+    again = bench().ladder().fuse(pictures[:2], effort=Effort.BALANCED)
+    assert [(found.rung, found.frame) for found in again.codes] == [("rectified", 1)]
+
+
+def test_codes_of_all_frames_are_bounded_together() -> None:
+    pictures = [photograph(modules, PLACE, (240, 270)) for modules in (FIRST, SECOND)]
+    cut = bench().ladder(max_codes=1).fuse(pictures, effort=Effort.BALANCED)
+    assert (texts(cut), cut.truncated) == (["the first truth"], True)
+
+
+def test_thorough_frames_are_fused_for_what_none_of_them_read() -> None:
+    """The code that every frame reads is left alone."""
+    clear = square_at(300.0, 60.0, 125.0)
+    pictures = [
+        photograph(FIRST, clear, (250, 460), paper=np.pad(one, ((0, 20), (0, 180)), constant_values=220))
+        for one in frames(5)
+    ]
+    ladder = fusing_ladder(0.9, 5)
+    outcome = ladder.fuse(pictures, effort=Effort.THOROUGH)
+    assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
+        ("the first truth", "direct"),
+        ("https://example.org/fused/9021", FUSED),
+    ]
+    assert texts(fusing_ladder(0.9, 5).fuse(pictures, effort=Effort.BALANCED)) == ["the first truth"]
+
+
+def test_a_place_that_was_read_is_not_fused_again(tools: Tools) -> None:
+    """Two readings of every frame make two sums; the second is of a place that the first has read."""
+    climbs = []
+    for frame in range(4):
+        climb = Climb(frames(1)[0], Effort.BALANCED, tools)
+        climb.readings = [sight(frame, evidence(FULL, 1.3, seed=10 * frame + i)).reading for i in range(2)]
+        climbs.append(climb)
+    assert len(read_fused(climbs)) == 1

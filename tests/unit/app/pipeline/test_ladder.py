@@ -1,0 +1,357 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import UnknownNetwork
+from app.pipeline.engines.zbar import ZBar
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.module_reader import LogOdds
+from app.pipeline.ladder import Ladder
+from app.pipeline.locating.locators import FinderLocator
+from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.results import SOFT, Effort
+from app.pipeline.rungs import LADDER, QUICK, RUNGS
+from tests.support.helpers import FakeLocator, mean_reading, photograph, square_at
+from tools.bench import (
+    ALWAYS,
+    BROKEN,
+    FIRST,
+    NEVER,
+    OTHER_PLACE,
+    PLACE,
+    SECOND,
+    Bench,
+    bench,
+    broken_pair,
+    broken_picture,
+    rungs,
+    stages,
+    texts,
+    true_reading,
+    truth,
+)
+
+EVERY_STAGE = [rung.name for rung in LADDER]
+
+# --- order ----------------------------------------------------------------------------------------------------------
+
+
+def test_rungs_are_cheapest_first() -> None:
+    assert RUNGS == ("direct", "variants", "rectified", "modules", "soft", "flattened", "light", "heavy", "upscale")
+
+
+def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
+    made = bench()
+    outcome = made.run(photograph(FIRST, PLACE, (240, 270)))
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"direct"}
+    assert stages(outcome) == ["direct"]
+    assert outcome.route is None
+    assert (outcome.width, outcome.height) == (270, 240)
+    assert made.locator.asked == 0
+    assert made.reader.calls == []
+    assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
+
+
+def test_what_never_reads_has_climbed_every_rung() -> None:
+    outcome = bench().run(broken_picture())
+    assert outcome.codes == ()
+    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
+    assert stages(outcome).index("locate") == RUNGS.index("rectified")
+    assert all(stage.codes == 0 and stage.seconds >= 0 for stage in outcome.trace)
+    assert not outcome.truncated
+
+
+def test_each_locator_is_asked_once() -> None:
+    made = bench()
+    made.run(broken_picture())
+    assert (made.locator.asked, made.spare.asked) == (1, 1)
+
+
+def test_a_region_is_read_module_by_module_once() -> None:
+    """Whichever rungs come by again; flattening reads it anew because it straightens it."""
+    made = bench()
+    read: list[GreyImage] = []
+
+    def remember(crop: GreyImage, version: int) -> LogOdds:
+        read.append(crop)
+        return np.zeros((17 + 4 * version,) * 2, np.float32)
+
+    made.reader.answer = remember
+    outcome = made.run(broken_picture())
+    regions = {crop.tobytes() for crop in read}
+    assert stages(outcome).count("modules") == [rung.name for rung in LADDER].count("modules")
+    assert len(regions) == len(read)
+
+
+def test_a_region_that_reads_straightened_needs_no_network() -> None:
+    """Without one of its finder patterns no engine sees the code; redrawn, it has it again."""
+    modules = FIRST.copy()
+    modules[:8, :8] = False
+    made = bench()
+    outcome = made.run(photograph(modules, PLACE, (240, 270)))
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"rectified"}
+    assert outcome.route is None
+    assert made.light.calls == made.heavy.calls == []
+
+
+# --- effort ---------------------------------------------------------------------------------------------------------
+
+
+def test_fast_stays_on_the_first_rung() -> None:
+    made = bench()
+    made.light.answer = truth
+    outcome = made.run(broken_picture(), Effort.FAST)
+    assert stages(outcome) == ["direct"]
+    assert outcome.codes == ()
+
+
+@pytest.mark.parametrize(("effort", "most"), [(Effort.BALANCED, 4), (Effort.THOROUGH, 12)])
+def test_effort_bounds_the_regions(effort: Effort, most: int) -> None:
+    tile = render(BROKEN[0], pixels=3)
+    places = [
+        square_at(12.0 + tile.shape[0] * column, 12.0 + tile.shape[0] * row, 75.0)
+        for row in range(3)
+        for column in range(5)
+    ]
+    picture = np.tile(tile, (3, 5))
+    made = bench(NEVER, *places)
+    made.heavy.answer = truth
+    outcome = made.run(picture, effort)
+    assert len(made.heavy.calls) == most
+    assert texts(outcome) == ["the first truth"] * most
+
+
+def test_thorough_climbs_on_for_codes_that_lower_rungs_left_unread() -> None:
+    picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
+    made = bench(ALWAYS, PLACE, OTHER_PLACE)
+    made.light.answer = truth
+    assert texts(made.run(picture)) == ["the other truth"]
+    assert made.light.calls == []
+    outcome = made.run(picture, Effort.THOROUGH)
+    assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
+        ("the other truth", "direct"),
+        ("the first truth", "light"),
+    ]
+    assert made.light.calls == [(132, 132)]  # not on what was read before
+    assert made.heavy.calls == []
+    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
+
+
+# --- routing --------------------------------------------------------------------------------------------------------
+
+
+def test_above_the_threshold_the_light_network_reads() -> None:
+    made = bench(ALWAYS)
+    made.light.answer = truth
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"light"}
+    assert outcome.route is not None
+    assert (outcome.route.network, outcome.route.threshold) == ("quick", ALWAYS)
+    assert outcome.route.laplacian_variance > 100
+    assert made.light.calls == [(132, 132)]
+    assert made.heavy.calls == []
+    assert stages(outcome)[-1] == "light"
+    assert outcome.trace[-1].codes == 1
+
+
+def test_below_the_threshold_only_the_heavy_network_runs() -> None:
+    made = bench(NEVER)
+    made.light.answer = made.heavy.answer = truth
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"heavy"}
+    assert outcome.route is not None
+    assert outcome.route.network == "slow"
+    assert made.light.calls == []
+
+
+def test_what_the_light_network_leaves_unread_goes_to_the_heavy_one() -> None:
+    made = bench(ALWAYS)
+    made.heavy.answer = truth
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"heavy"}
+    assert outcome.route is not None
+    assert outcome.route.network == "quick"  # where the region was sent first
+    assert len(made.light.calls) == len(made.heavy.calls) == 1
+
+
+def test_the_threshold_is_of_the_crop_that_the_networks_get() -> None:
+    score = bench().run(broken_picture()).route
+    assert score is not None
+    for threshold, network in ((score.laplacian_variance - 1, "quick"), (score.laplacian_variance + 1, "slow")):
+        route = bench(threshold).run(broken_picture()).route
+        assert route is not None
+        assert route.network == network
+
+
+def test_positions_are_in_pixels_of_the_picture() -> None:
+    made = bench(ALWAYS)
+    made.light.answer = truth
+    (found,) = made.run(broken_picture()).codes
+    assert np.abs(np.array(found.symbol.corners) - PLACE).max() < 1.0
+
+
+def test_the_finder_locator_finds_what_networks_then_read() -> None:
+    made = bench(ALWAYS)
+    made.light.answer = lambda crop: truth(crop) if crop.shape == (132, 132) else crop
+    tools = replace(made.tools, locators=(FinderLocator(),))
+    outcome = Ladder(tools=tools, max_codes=16).run(broken_pair(), effort=Effort.BALANCED)
+    assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
+
+
+# --- module by module -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_module_by_module_needs_no_network_that_restores() -> None:
+    made = bench()
+    made.reader.answer = true_reading
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"modules"}
+    assert outcome.codes[0].symbol.engine == "zxing"
+    assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
+    assert outcome.route is None
+    assert made.light.calls == made.heavy.calls == []
+    assert made.spare.asked == 0  # what the first locator saw is tried in every quick way before another is asked
+
+
+def unsure(crop: GreyImage, version: int) -> LogOdds:
+    """Too many modules read wrong for error correction, but the wrong ones are the least sure."""
+    log_odds = true_reading(crop, version)
+    wrong = function_patterns(version).data & (np.random.default_rng(5).random(log_odds.shape) < 0.12)
+    return np.where(wrong, -0.2 * np.sign(log_odds), log_odds).astype(np.float32)
+
+
+def test_what_is_read_with_doubts_is_decoded_softly() -> None:
+    made = bench()
+    made.reader.answer = unsure
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert rungs(outcome) == {"soft"}
+    assert outcome.codes[0].symbol.engine == SOFT
+    assert stages(outcome)[-2:] == ["modules", "soft"]
+
+
+def first_then(made: Bench, later: Callable[[GreyImage, int], LogOdds]) -> Callable[[GreyImage, int], LogOdds]:
+    """A faint reading of what is really there, at the first call; another after that."""
+
+    def read(crop: GreyImage, version: int) -> LogOdds:
+        return mean_reading(crop, version) / 20 if len(made.reader.calls) == 1 else later(crop, version)
+
+    return read
+
+
+@pytest.mark.parametrize(("later", "engine"), [(true_reading, "zxing"), (unsure, SOFT)])
+def test_what_does_not_decode_is_flattened_and_read_again(
+    later: Callable[[GreyImage, int], LogOdds], engine: str
+) -> None:
+    made = bench()
+    made.reader.answer = first_then(made, later)
+    outcome = made.run(broken_picture())
+    assert texts(outcome) == ["the first truth"]
+    assert [(found.rung, found.symbol.engine) for found in outcome.codes] == [("flattened", engine)]
+    assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
+
+
+def test_slow_locators_are_asked_when_every_way_failed_on_what_the_quick_ones_saw() -> None:
+    made = bench(ALWAYS)
+    made.reader.answer = true_reading
+    slow, never = FakeLocator([PLACE]), FakeLocator()
+    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK, slow, never))
+    outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
+    assert texts(outcome) == ["the first truth"]
+    assert (slow.asked, never.asked) == (1, 0)
+    told = [stage for stage in stages(outcome) if stage != "locate"]
+    assert told == [rung.name for rung in LADDER[: len(told)]]
+    assert told[-4:] == ["modules", "soft", "flattened", "modules"]
+
+
+# --- several codes --------------------------------------------------------------------------------------------------
+
+
+def test_several_codes_are_all_read_once_each() -> None:
+    made = bench(ALWAYS, PLACE, OTHER_PLACE, PLACE + 2.0)
+    made.light.answer = truth
+    outcome = made.run(broken_pair())
+    assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
+    assert outcome.trace[-1].codes == 2
+
+
+def test_equal_payloads_at_two_places_are_two_codes() -> None:
+    picture = photograph(FIRST, OTHER_PLACE, (250, 500), paper=photograph(FIRST, PLACE, (250, 500)))
+    outcome = bench().run(picture)
+    assert texts(outcome) == ["the first truth"] * 2
+    assert sorted(found.symbol.corners[0][0] < 250 for found in outcome.codes) == [False, True]
+
+
+def test_a_code_beside_an_unreadable_one_does_not_hide_it_from_zbar() -> None:
+    """zxing-cpp reads one and sees another: the direct rung asks ZBar too and keeps each place once."""
+    picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
+    outcome = bench().run(picture)
+    assert texts(outcome) == ["the other truth"]
+
+
+def test_too_many_codes_are_cut_off_and_said_so() -> None:
+    picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(FIRST, PLACE, (250, 500)))
+    cut = bench().run(picture, max_codes=1)
+    assert len(cut.codes) == 1
+    assert cut.truncated
+    whole = bench().run(picture, max_codes=2)
+    assert len(whole.codes) == 2
+    assert not whole.truncated
+
+
+# --- super-resolution -----------------------------------------------------------------------------------------------
+
+
+SMALL_PLACE = np.array([[40.0, 30.0], [102.0, 35.0], [98.0, 96.0], [36.0, 92.0]])  # 2.5 pixels a module
+
+
+def test_small_modules_are_read_from_the_enlarged_picture_at_their_place() -> None:
+    small = photograph(BROKEN[0], SMALL_PLACE, (130, 150))
+    large = photograph(FIRST, 4 * SMALL_PLACE, (520, 600))
+    made = bench(ALWAYS, SMALL_PLACE)
+
+    def clairvoyant(patch: GreyImage) -> GreyImage:
+        _, _, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(small, patch, cv2.TM_CCOEFF_NORMED))
+        height, width = patch.shape
+        return large[4 * y : 4 * (y + height), 4 * x : 4 * (x + width)]
+
+    made.upscaler.answer = clairvoyant
+    outcome = made.run(small)
+    (found,) = outcome.codes
+    assert found.symbol.text == "the first truth"
+    assert found.rung == "upscale"
+    assert np.abs(np.array(found.symbol.corners) - SMALL_PLACE).max() < 1.0
+    assert len(made.heavy.calls) == 1
+
+
+def test_large_modules_are_not_enlarged() -> None:
+    made = bench()
+    made.run(broken_picture())
+    assert made.upscaler.calls == []
+
+
+# --- assembling -----------------------------------------------------------------------------------------------------
+
+
+def test_a_ladder_without_its_networks_is_refused() -> None:
+    tools = replace(bench().tools, heavy="absent")
+    with pytest.raises(UnknownNetwork, match="absent"):
+        Ladder(tools=tools, max_codes=1)
+
+
+def test_the_broken_symbols_are_broken() -> None:
+    """Guards this file: neither engine reads what the fakes are there to restore."""
+    for modules in BROKEN.values():
+        picture = render(modules, pixels=6)
+        assert ZXing().read(picture) == []
+        assert ZBar().read(picture) == []

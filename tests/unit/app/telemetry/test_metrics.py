@@ -1,0 +1,59 @@
+"""The table and what a finished run adds."""
+
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client import Counter, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.pipeline.inference.severity import Route
+from app.pipeline.results import Found, Outcome, Stage
+from app.telemetry.metrics import TABLE, Metrics, Spec
+from tests.support.fakes import symbol
+
+
+@pytest.mark.parametrize("spec", TABLE, ids=lambda spec: spec.name)
+def test_conventions(spec: Spec) -> None:
+    assert spec.name.startswith("qrestore_")
+    assert spec.help.endswith(".")
+    assert spec.name.endswith("_total") == (spec.kind is Counter)
+    assert list(spec.buckets) == sorted(set(spec.buckets))
+    assert bool(spec.buckets) == (spec.kind is Histogram)
+
+
+def test_names_are_unique() -> None:
+    assert len({spec.name for spec in TABLE}) == len(TABLE)
+
+
+def value(metrics: Metrics, name: str, /, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_record_of_a_routed_read() -> None:
+    metrics = Metrics()
+    trace = (Stage("direct", 0.01, 0), Stage("light", 0.2, 1))
+    codes = (Found(symbol=symbol(), rung="light"),)
+    metrics.record(Outcome(codes, 10, 10, Route(250.0, 100.0, "lenet"), trace, False))
+    assert value(metrics, "qrestore_decode_total", rung="light", engine="zxing", result="read") == 1
+    assert value(metrics, "qrestore_route_total", network="lenet") == 1
+    assert value(metrics, "qrestore_laplacian_variance_sum") == 250
+    assert value(metrics, "qrestore_stage_duration_seconds_sum", stage="light") == pytest.approx(0.2)
+
+
+def test_record_of_nothing_read() -> None:
+    metrics = Metrics()
+    metrics.record(Outcome((), 10, 10, None, (), False))
+    assert value(metrics, "qrestore_decode_total", rung="none", engine="none", result="not_read") == 1
+    assert value(metrics, "qrestore_laplacian_variance_count") == 0
+
+
+def test_models() -> None:
+    metrics = Metrics()
+    metrics.models_loaded([SimpleNamespace(name="lenet", architecture="LENet", parameters=280_000)], device="cpu")
+    labels = {"name": "lenet", "architecture": "LENet", "parameters": "280000", "device": "cpu"}
+    assert value(metrics, "qrestore_model_info", **labels) == 1
+
+
+def test_every_metric_of_the_table_is_exposed() -> None:
+    families = {family.name for family in text_string_to_metric_families(generate_latest(Metrics().registry).decode())}
+    assert {spec.name.removesuffix("_total") for spec in TABLE} <= families

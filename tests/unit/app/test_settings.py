@@ -1,0 +1,64 @@
+"""Defaults, the environment, and what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from app.pipeline import PIXEL_CEILING
+from app.pipeline.inference.loading import Backend
+from app.pipeline.results import Effort
+from app.settings import Settings
+from tests.support.paths import ROOT
+
+
+def test_defaults() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.device) == ("127.0.0.1", 8000, "auto")
+    assert settings.max_upload_bytes == 20 * 2**20
+    assert settings.max_pixels == 50_000_000
+    assert settings.default_effort is Effort.BALANCED
+    assert settings.weights == ROOT / "weights"
+    assert settings.reader_network == "module-reader"
+    assert settings.locator_network == "quad-locator"
+    assert settings.workers >= 1
+    assert settings.torch_threads >= 1
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QRESTORE_DEFAULT_EFFORT", "fast")
+    monkeypatch.setenv("QRESTORE_WORKERS", "3")
+    settings = Settings(workers=2)
+    assert settings.default_effort is Effort.FAST
+    assert settings.workers == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 70_000),
+        ("workers", 0),
+        ("max_upload_bytes", -1),
+        ("max_pixels", PIXEL_CEILING + 1),
+        ("device", "abacus"),
+        ("backend", "abacus"),
+        ("default_effort", "lazy"),
+        ("log_level", "loud"),
+        ("unheard_of", 1),
+    ],
+)
+def test_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({name: value})
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_onnx_runtime_is_asked_for_on_the_cpu_only(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().backend is Backend.TORCH
+    assert Settings(device=device).backend is Backend.TORCH
+    monkeypatch.setenv("QRESTORE_BACKEND", "onnx-int8")
+    assert Settings(device="cpu").backend is Settings().backend is Backend.ONNX_INT8
+    with pytest.raises(ValidationError, match=f"onnx-int8 runs on the CPU only.*{device}"):
+        Settings(device=device)
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

@@ -1,0 +1,99 @@
+"""The pipeline in a child process reads what it reads in this one, with the networks left here."""
+
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import ImageTooLarge, InvalidImage, UnknownNetwork
+from app.pipeline.files.image_files import decode_image
+from app.pipeline.results import Effort, Outcome, View
+from app.service import Loaded
+from app.settings import Settings
+from app.startup import load_pipeline, load_service
+from app.telemetry.metrics import Metrics
+from app.workers.jobs import Read, ReadTogether, Restore
+from tests.support.paths import ROOT
+from training.release.sample import PAYLOAD
+
+LABEL = (ROOT / "docs" / "label.jpg").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings(device="cpu", workers=1, max_pixels=2_000_000)
+
+
+@pytest.fixture(scope="module")
+def loaded(settings: Settings) -> Iterator[tuple[Loaded, Metrics]]:
+    metrics = Metrics()
+    made = load_service(settings, metrics)
+    yield made, metrics
+    made.worker.close()
+    made.close()
+
+
+def soon() -> float:
+    return time.monotonic() + 60
+
+
+def without_times(outcome: Outcome) -> object:
+    return outcome.codes, outcome.route, [(stage.stage, stage.codes) for stage in outcome.trace]
+
+
+def test_a_child_reads_as_this_process_does(loaded: tuple[Loaded, Metrics], settings: Settings) -> None:
+    made, metrics = loaded
+    job = Read(LABEL, Effort.BALANCED)
+    outcome = made.worker.run(job, soon())
+    assert [found.symbol.text for found in outcome.codes] == [PAYLOAD]
+    assert without_times(outcome) == without_times(job.run(load_pipeline(settings)))
+    counted = metrics.registry.get_sample_value("qrestore_inference_batch_size_count", {"network": "module-reader"})
+    assert counted is not None
+    assert counted > 0
+
+
+def test_restored_pictures_come_back_as_files(loaded: tuple[Loaded, Metrics]) -> None:
+    job = Restore(LABEL, network="auto", scale=1, binary=False, view=View.STRAIGHTENED)
+    restored = loaded[0].worker.run(job, soon())
+    picture = decode_image(restored.png, max_pixels=1_000_000)
+    assert picture.shape == (restored.height, restored.width) == (148, 148)
+    assert restored.network == "modules"
+
+
+@pytest.mark.parametrize("network", ["lenet", "eg-restormer-small", "srresnet-x4"])
+def test_every_network_answers_from_here(loaded: tuple[Loaded, Metrics], network: str) -> None:
+    restored = loaded[0].worker.run(
+        Restore(LABEL, network=network, scale=4, binary=False, view=View.STRAIGHTENED), soon()
+    )
+    assert restored.width == 592
+    assert restored.network == network
+
+
+def test_what_a_job_refuses_keeps_its_kind_and_its_words(loaded: tuple[Loaded, Metrics]) -> None:
+    worker = loaded[0].worker
+    large = cv2.imencode(".png", np.zeros((2000, 1001), np.uint8))[1].tobytes()
+    with pytest.raises(ImageTooLarge, match="1001 x 2000"):
+        worker.run(Read(large, Effort.FAST), soon())
+    with pytest.raises(InvalidImage, match="Frame 1"):
+        worker.run(ReadTogether((LABEL, LABEL[:200]), Effort.FAST), soon())
+    with pytest.raises(UnknownNetwork):
+        worker.run(Restore(LABEL, network="colossus", scale=1, binary=False, view=View.STRAIGHTENED), soon())
+
+
+def test_batches_hold_what_different_children_ask(settings: Settings) -> None:
+    metrics = Metrics()
+    made = load_service(settings.model_copy(update={"max_batch": 8}), metrics)
+    try:
+        assert made.healthy()
+        assert made.worker.run(Read(LABEL, Effort.BALANCED), soon()).codes[0].symbol.text == PAYLOAD
+    finally:
+        made.worker.close()
+        made.close()
+    assert not made.healthy()
+
+
+def test_names_that_are_not_there_show_at_start_up(settings: Settings) -> None:
+    with pytest.raises(UnknownNetwork, match="colossus"):
+        load_service(settings.model_copy(update={"reader_network": "colossus"}), Metrics())

@@ -1,0 +1,289 @@
+"""Children that crash, hang, lie and leak, and a parent that goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCrashed
+from app.pipeline.inference.severity import Route
+from app.workers.pool import Crew, Restart
+from app.workers.process import Arrays, Ask, Bounds, Factory
+from tests.support import isolated
+from tests.support.waiting import wait_for
+
+LONG = 60.0
+Make = Callable[..., Crew]
+
+
+def doubled(name: str, arrays: Arrays) -> NDArray[np.float32]:
+    """What the parent's networks do here."""
+    if name != "double":
+        raise KeyError(name)
+    return 2 * arrays[0]
+
+
+@pytest.fixture
+def restarts() -> Counter[Restart]:
+    return Counter()
+
+
+@pytest.fixture
+def make(restarts: Counter[Restart]) -> Iterator[Make]:
+    crews: list[Crew] = []
+
+    def build(
+        *,
+        factory: Factory = isolated.factory,
+        serve: Ask = doubled,
+        size: int = 1,
+        known: tuple[type, ...] = (),
+        **bounds: int,
+    ) -> Crew:
+        crew = Crew(
+            factory,
+            serve,
+            size=size,
+            bounds=Bounds(**bounds),
+            known=known,
+            preload=("tests.support.isolated",),
+            on_restart=lambda why: restarts.update([why]),
+        )
+        crews.append(crew)
+        return crew
+
+    yield build
+    for crew in crews:
+        crew.close()
+
+
+def do(crew: Crew, word: str, content: Any = None, *, seconds: float = LONG) -> Any:
+    return crew.run((word, content), time.monotonic() + seconds)
+
+
+def test_results_come_back_whole(make: Make) -> None:
+    crew = make(known=(Route,))
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    answer = do(crew, "echo", {"bytes": b"\x00\xff", "numbers": (1, 2.5, None), "picture": picture.T[::2]})
+    assert (answer["bytes"], answer["numbers"]) == (b"\x00\xff", (1, 2.5, None))
+    assert np.array_equal(answer["picture"], picture.T[::2])
+    assert do(crew, "route", "lenet") == Route(laplacian_variance=1.5, threshold=2.0, network="lenet")
+
+
+def test_children_do_their_work_elsewhere_and_stay(make: Make) -> None:
+    crew = make()
+    assert {do(crew, "pid") for _ in range(3)} == set(crew.pids()) != {os.getpid()}
+    assert crew.memory() > 10_000_000
+
+
+def test_the_parent_runs_networks_for_its_children(make: Make) -> None:
+    asked = np.arange(200_000, dtype=np.float32)
+    assert np.array_equal(do(make(), "ask", ("double", asked)), 2 * asked)
+
+
+def test_asking_for_what_is_not_there_ends_the_child(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make()
+    with pytest.raises(WorkerCrashed):
+        do(crew, "ask", ("colossus", np.zeros(1, np.float32)))
+    assert do(crew, "echo", 1) == 1
+    assert restarts == {Restart.CRASH: 2}
+
+
+def test_what_a_job_refuses_is_raised_and_the_child_stays(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make()
+    before = crew.pids()
+    with pytest.raises(InvalidImage, match="Cut short"):
+        do(crew, "refuse", "Cut short.")
+    assert crew.pids() == before
+    assert not restarts
+
+
+def test_what_a_job_should_not_have_raised_stays_inside(
+    make: Make, restarts: Counter[Restart], caplog: pytest.LogCaptureFixture
+) -> None:
+    crew = make()
+    with pytest.raises(InternalError) as error:
+        do(crew, "fail", "/srv/private")
+    assert "/srv/private" not in error.value.detail
+    assert "ZeroDivisionError: /srv/private" in caplog.text
+    assert do(crew, "echo", 1) == 1
+    assert restarts == {Restart.CRASH: 1}
+
+
+@pytest.mark.parametrize("kind", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_job_that_ends_its_process_is_tried_once_more(
+    make: Make, restarts: Counter[Restart], kind: signal.Signals
+) -> None:
+    crew = make()
+    with pytest.raises(WorkerCrashed):
+        do(crew, "die", kind)
+    assert restarts == {Restart.CRASH: 2}
+    assert do(crew, "echo", "next") == "next"
+
+
+def test_a_child_killed_from_outside_costs_no_answer(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make()
+    (victim,) = crew.pids()
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(do, crew, "sleep", 0.5)
+        time.sleep(0.2)
+        os.kill(victim, signal.SIGKILL)
+        assert slow.result() is None
+    assert victim not in crew.pids()
+    assert restarts == {Restart.CRASH: 1}
+
+
+def test_an_idle_child_killed_from_outside_is_replaced(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make(size=2)
+    for pid in crew.pids():
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    assert do(crew, "echo", 1) == 1
+    assert restarts[Restart.CRASH] >= 1
+
+
+def test_children_that_are_dead_already_do_not_count_as_tries(make: Make) -> None:
+    crew = make(size=4)
+    for pid in crew.pids():
+        os.kill(pid, signal.SIGKILL)
+    assert do(crew, "echo", 1) == 1
+
+
+def test_a_crew_that_cannot_replace_its_children_is_unhealthy_until_it_can(make: Make, tmp_path: Path) -> None:
+    hindrance = tmp_path / "hindrance"
+    crew = make(factory=partial(isolated.unless, hindrance))
+    hindrance.touch()
+    os.kill(crew.pids()[0], signal.SIGKILL)
+    with pytest.raises(ProcessingTimeout):
+        do(crew, "echo", 1, seconds=0.5)
+    wait_for(lambda: not crew.healthy)
+    hindrance.unlink()
+    wait_for(lambda: crew.healthy)
+    assert do(crew, "echo", 1) == 1
+
+
+class Unforeseen(Exception):
+    """As onnxruntime's own errors, which are no RuntimeError."""
+
+
+def broken(name: str, arrays: Arrays) -> NDArray[np.float32]:
+    raise Unforeseen(name)
+
+
+def test_networks_that_fail_in_unforeseen_ways_cost_no_place(make: Make) -> None:
+    crew = make(serve=broken)
+    for _ in range(2):
+        with pytest.raises(WorkerCrashed):
+            do(crew, "ask", ("double", np.zeros(1, np.float32)))
+    assert do(crew, "echo", 1) == 1
+
+
+def test_answers_that_are_no_answers_cost_no_place(make: Make) -> None:
+    crew = make()
+    for _ in range(2):
+        with pytest.raises(InternalError):
+            do(crew, "echo", lambda: None)  # cannot be pickled, on its way there
+    assert do(crew, "echo", 1) == 1
+
+
+@pytest.mark.parametrize("word", ["sleep", "spin"])
+def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart], word: str) -> None:
+    crew = make()
+    began = time.monotonic()
+    with pytest.raises(ProcessingTimeout):
+        do(crew, word, 1000, seconds=0.3)
+    assert time.monotonic() - began < 5
+    assert restarts == {Restart.TIMEOUT: 1}
+    assert do(crew, "echo", "next") == "next"
+
+
+def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
+    """A child in an endless loop has nobody left to kill it: its own timer does."""
+    program = (
+        "import time; from app.workers.process import Bounds\n"
+        "from app.workers.pool import Crew; from tests import isolated\n"
+        "if __name__ == '__main__':\n"
+        "    crew = Crew(isolated.factory, None, size=1, bounds=Bounds(), preload=('tests.support.isolated',))\n"
+        "    print(crew.pids()[0], flush=True)\n"
+        "    crew.run(('sleep', 1000), time.monotonic() + 1)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    time.sleep(0.2)
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_child_is_replaced_after_its_tasks(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make(tasks=3)
+    pids = [do(crew, "pid") for _ in range(7)]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+    assert restarts == {Restart.RECYCLED: 2}
+
+
+def test_memory_is_bounded(make: Make) -> None:
+    crew = make(memory_bytes=256 << 20)
+    assert do(crew, "allocate", 64 << 20) == 64 << 20
+    with pytest.raises(InternalError):
+        do(crew, "allocate", 1 << 30)
+    assert do(crew, "echo", 1) == 1
+
+
+def test_a_child_writes_no_file_opens_no_socket_and_runs_no_program(make: Make, tmp_path: Path) -> None:
+    crew = make()
+    target = tmp_path / "written"
+    assert do(crew, "write", str(target)) in ("PermissionError", "OSError")  # by Landlock or by its size
+    assert not target.exists() or target.stat().st_size == 0
+    assert do(crew, "connect") == "PermissionError"
+    assert do(crew, "run") == "PermissionError"
+
+
+def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restarts: Counter[Restart]) -> None:
+    crew = make()
+    with pytest.raises(WorkerCrashed):
+        do(crew, "stranger")
+    assert restarts == {Restart.CRASH: 2}
+    with pytest.raises(WorkerCrashed):  # nor is one that the parent has, but was not told of
+        do(crew, "route", "lenet")
+
+
+def test_children_work_side_by_side(make: Make) -> None:
+    crew = make(size=3)
+    together = threading.Barrier(3)
+
+    def one(_: int) -> Any:
+        together.wait(10)
+        return do(crew, "pid"), do(crew, "sleep", 0.2)
+
+    with ThreadPoolExecutor(3) as threads:
+        assert {pid for pid, _ in threads.map(one, range(3))} == set(crew.pids())
+
+
+def test_a_crew_that_cannot_start_says_so() -> None:
+    with pytest.raises(WorkerCrashed):
+        Crew(isolated.stillborn, doubled, size=1, bounds=Bounds(), preload=("tests.support.isolated",))
+
+
+def test_closing_ends_every_child(make: Make) -> None:
+    crew = make(size=2)
+    pids = crew.pids()
+    crew.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert crew.pids() == []

@@ -1,0 +1,72 @@
+"""The filter of system calls, interpreted here as the kernel does, and memory as the system tells it."""
+
+import os
+import platform
+import struct
+
+import pytest
+
+from app.workers.pool import child_freedoms
+from app.workers.sandbox import freedoms, resident_memory, seccomp_program
+
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
+X86_64, AARCH64 = 0xC000003E, 0xC00000B7
+READ = {"x86_64": 0, "aarch64": 63}
+SOCKET = {"x86_64": 41, "aarch64": 198}
+EXECVE = {"x86_64": 59, "aarch64": 221}
+
+
+def verdict(program: bytes, *, architecture: int, call: int) -> int:
+    """What a program of classic BPF returns for a call; only the four instructions of such filters are known."""
+    steps = list(struct.iter_unpack("=HBBI", program))
+    at, value = 0, 0
+    while True:
+        code, if_so, if_not, operand = steps[at]
+        at += 1
+        if code == 0x20:
+            value = {0: call, 4: architecture}[operand]
+        elif code == 0x15:
+            at += if_so if value == operand else if_not
+        elif code == 0x35:
+            at += if_so if value >= operand else if_not
+        else:
+            assert code == 0x06
+            return int(operand)
+
+
+@pytest.mark.parametrize(("machine", "architecture"), [("x86_64", X86_64), ("aarch64", AARCH64)])
+def test_sockets_and_programs_are_refused_and_the_rest_is_not(machine: str, architecture: int) -> None:
+    program = seccomp_program(machine)
+    assert program is not None
+    for call in (SOCKET[machine], EXECVE[machine], 425):
+        assert verdict(program, architecture=architecture, call=call) == REFUSE
+    forbidden = {call for call in range(600) if verdict(program, architecture=architecture, call=call) != ALLOW}
+    assert READ[machine] not in forbidden
+    assert len(forbidden) == 7
+
+
+def test_calls_under_other_numbers_are_no_way_round() -> None:
+    program = seccomp_program("x86_64")
+    assert program is not None
+    assert verdict(program, architecture=0x40000003, call=102) == KILL  # i386's socketcall
+    assert verdict(program, architecture=X86_64, call=0x40000000 + 41) == REFUSE  # x32's socket
+
+
+def test_machines_that_are_not_known_have_no_filter() -> None:
+    assert seccomp_program("z80") is None
+
+
+def test_what_is_not_confined_is_free() -> None:
+    assert freedoms() == ["read files", "write files", "open sockets", "run programs"]
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="other systems have no such filter")
+def test_children_are_not() -> None:
+    """A kernel without Landlock (5.12 and older, or switched off) leaves them their eyes."""
+    assert set(child_freedoms()) <= {"read files"}
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="memory is read from /proc")
+def test_resident_memory() -> None:
+    assert 1_000_000 < resident_memory(os.getpid()) < 1 << 40
+    assert resident_memory(2**22 + 1) == 0

@@ -1,0 +1,129 @@
+"""The comparison runs from one command, and what it prints, keeps, draws and records is the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from app.models.checkpoint import Checkpoint, load, save
+from app.settings import Settings
+from tests.support.helpers import TINY
+from training.compare import __main__
+from training.compare.__main__ import main, origin, record, untrained
+from training.compare.rows import Row
+from training.compare.systems import LADDER, READER, ROUTED, TOSSED, Kind
+from training.compare.trials import Trial
+from training.recipes.registry import RECIPES
+from training.run.config import TrainConfig
+
+
+def tiny_recipe() -> TrainConfig:
+    """A network of the paper's size: needs a GPU."""
+    lenet = RECIPES["lenet"]()
+    return TrainConfig(
+        name="paper-size",
+        architecture="LENet",
+        network=TINY["LENet"],
+        make_batch=lenet.make_batch,
+        loss=lenet.loss,
+        data={},
+        minutes=1,
+        batch_size=1,
+    )
+
+
+@pytest.fixture
+def folder(weights: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "weights"
+    shutil.copytree(weights, copy)
+    return copy
+
+
+def test_the_command_prints_keeps_draws_and_records(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "RECIPES", {"paper-size": tiny_recipe, "lenet": tiny_recipe})
+    monkeypatch.setattr(__main__, "THREADS", (1,))
+    files = {key: tmp_path / f"out.{key}" for key in ("json", "markdown", "picture")}
+    files["picture"] = files["picture"].with_suffix(".png")
+    words = ["--weights", str(folder), "--sets", "blur64", "--count", "1", "--timed", "1", "--jobs", "1", "--record"]
+    for option, file in files.items():
+        words += [f"--{option}", str(file)]
+    monkeypatch.setattr("sys.argv", ["compare", *words])
+    main()
+
+    printed = capsys.readouterr().out
+    assert files["markdown"].read_text() == printed
+    figures = json.loads(files["json"].read_text())
+    rows = {row["name"]: row for row in figures["rows"]}
+    settings = Settings()
+    assert {settings.light_network, settings.heavy_network, settings.upscale_network, "paper-size"} <= set(rows)
+    assert {"zbar", "zxing", "opencv", "bicubic x4", "Lanczos x4", ROUTED, TOSSED, READER, LADDER} <= set(rows)
+    assert rows["zxing"]["sets"]["blur64"]["n"] == 1
+    assert rows["zxing"]["sets"]["blur64"]["all"] == 1
+    assert set(rows[READER]["inference_ms"]) == {"1"}
+    assert set(rows["zbar"]["picture_ms"]) == {"1"}
+    assert rows["paper-size"]["sets"] == {}
+    assert rows["paper-size"]["origin"] == "untrained: needs a GPU, recipe `paper-size`"
+    assert f"| {settings.light_network} |" in printed
+    small, large = rows[settings.light_network], rows[settings.heavy_network]
+    assert rows[ROUTED]["parameters"] == small["parameters"] + large["parameters"]
+    assert rows[ROUTED]["gmac"] == [small["gmac"][0], pytest.approx(small["gmac"][0] + large["gmac"][0])]
+    assert rows[TOSSED]["gmac"] == [small["gmac"][0], large["gmac"][0]]
+    assert [claim["verdict"] for claim in figures["claims"]].count("not measured") >= 6
+
+    light = load(folder / f"{settings.light_network}.safetensors").measured
+    assert light["decode_rate"] == 0.0  # what was measured before stays
+    assert light["decode"] == {"blur64": rows[settings.light_network]["sets"]["blur64"]}
+    for name in (settings.reader_network, settings.locator_network):
+        assert load(folder / f"{name}.safetensors").measured["decode"] == {"blur64": rows[READER]["sets"]["blur64"]}
+    assert cv2.imread(str(files["picture"])).shape[2] == 3
+
+
+def test_untrained_recipes_have_rows_of_cost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(__main__, "RECIPES", {"there": tiny_recipe, "not there": tiny_recipe})
+    monkeypatch.setattr(__main__, "THREADS", (1,))
+    (row,) = untrained(["there"])
+    assert (row.name, row.kind, row.trials) == ("not there", Kind.RESTORER, {})
+    assert row.parameters == sum(each.numel() for each in __main__.NETWORKS["LENet"](**TINY["LENet"]).parameters())
+    assert set(row.inference_ms) == {"1"}
+
+
+def test_origin_adds_up_runs_that_continue_others() -> None:
+    told = {
+        "training_minutes": 27.0,
+        "samples": 300,
+        "loss": "pixel_loss",
+        "continues": {"training_minutes": 105.0, "samples": 900},
+    }
+    made = Checkpoint(
+        "a", "LENet", torch.nn.Identity(), {}, {**told, "adversary": {"discriminator": "ConvDiscriminator"}}
+    )
+    assert origin(made) == "132 min, 1,200 samples, pixel_loss, against ConvDiscriminator"
+    middle = Checkpoint("a", "LENet", torch.nn.Identity(), {}, {"recipe": "network interpolation", "share": 0.5})
+    assert origin(middle) == "between two networks, 50 % of the way"
+    assert origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
+
+
+BEFORE = {"lr32": {"all": 0.5, "n": 2}, "scene": {"all": 0.5, "n": 1}, "qrdata": {"all": 0.0, "n": 1}}
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_recording_keeps_sets_and_precision(tmp_path: Path, half: bool) -> None:
+    torch.manual_seed(0)
+    network = __main__.NETWORKS["LENet"](**TINY["LENet"])
+    path = tmp_path / "tiny.safetensors"
+    save(Checkpoint("tiny", "LENet", network, TINY["LENet"], {}, {"decode": BEFORE}), path, half=half)
+    before, size = load(path).network.state_dict(), path.stat().st_size
+    trials = {"qrdata": [Trial(True, True, True, False, 0.1)]}
+    trials["lr32"] = trials["qrdata"]
+    record([Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)], tmp_path, {})
+    made = load(path)
+    assert made.measured["decode"]["lr32"] == BEFORE["lr32"]  # of more pictures
+    assert made.measured["decode"]["scene"] == BEFORE["scene"]
+    assert made.measured["decode"]["qrdata"]["all"] == 1
+    assert all(torch.equal(value, before[key]) for key, value in made.network.state_dict().items())
+    assert abs(path.stat().st_size - size) < 2000

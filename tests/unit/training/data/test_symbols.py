@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import segno
+
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.qrcode.patterns import dimension, function_patterns, render
+from training.data.symbols import corpus, random_symbol
+
+POOLS = {"short": (8, 60, 40), "long": (8, 300, 40), "tiny": (8, 20, 2)}
+"""Shortest and longest payload, highest version."""
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_pools_hold_what_they_say(pool: str) -> None:
+    shortest, longest, highest = POOLS[pool]
+    symbols = corpus(pool)
+    assert len(symbols) == 300
+    assert len({symbol.payload for symbol in symbols}) > 290
+    assert {symbol.level for symbol in symbols} == set("lmqh")
+    lengths = [len(symbol.payload) for symbol in symbols]
+    assert shortest <= min(lengths)
+    assert longest >= max(lengths) > 0.8 * longest
+    assert min(symbol.version for symbol in symbols) >= 1
+    assert max(symbol.version for symbol in symbols) <= highest
+    for symbol in symbols:
+        patterns = function_patterns(symbol.version)
+        assert np.array_equal(symbol.modules[patterns.known], patterns.dark[patterns.known])
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_corpus_decodes_to_its_payloads(pool: str) -> None:
+    reader = ZXing()
+    for symbol in corpus(pool)[::15]:
+        (read,) = reader.read(render(symbol.modules, pixels=4))
+        assert (read.payload, read.version) == (symbol.payload, symbol.version)
+        assert read.ec_level == symbol.level.upper()
+
+
+def test_corpus_is_what_the_encoder_makes() -> None:
+    for symbol in corpus("short")[:10]:
+        code = segno.make(symbol.payload.decode(), error=symbol.level, micro=False, boost_error=False)
+        assert np.array_equal(np.array([list(row) for row in code.matrix], dtype=np.bool_), symbol.modules)
+
+
+@pytest.mark.parametrize("version", [1, 2, 7, 14])
+def test_random_symbols_have_their_patterns_and_fair_bits(version: int) -> None:
+    patterns = function_patterns(version)
+    drawn = [random_symbol(np.random.default_rng(seed), version) for seed in range(40)]
+    for modules in drawn:
+        assert modules.shape == (dimension(version),) * 2
+        assert np.array_equal(modules[patterns.known], patterns.dark[patterns.known])
+    free = np.stack(drawn)[:, ~patterns.known]
+    assert free.mean() == pytest.approx(0.5, abs=0.03)
+    assert free.mean(axis=0).min() > 0
+    assert free.mean(axis=0).max() < 1
+
+
+def test_random_symbols_follow_the_generator() -> None:
+    once, again, other = (random_symbol(np.random.default_rng(seed), 3) for seed in (1, 1, 2))
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)

@@ -1,0 +1,75 @@
+"""Stock decoders answer as the engines of the service do, and none can hold up a comparison."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from app.pipeline.imaging import GreyImage
+from tests.support.bad_engines import Moody
+from training.measure.decoders import Guarded, OpenCVDetector, WeChatDetector, stock_decoders
+
+
+def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
+    image = draw("opencv reads this")
+    (symbol,) = OpenCVDetector().read(image)
+    assert (symbol.payload, symbol.text, symbol.engine) == (b"opencv reads this", "opencv reads this", "opencv")
+    quiet = 4 * 6
+    assert np.allclose(symbol.corners[0], quiet, atol=6)
+    assert np.allclose(symbol.corners[2], image.shape[0] - quiet, atol=6)
+
+
+def test_opencv_reads_every_code_and_nothing_else(draw: Callable[..., GreyImage]) -> None:
+    both = np.hstack([draw("left one"), draw("right 1!")])
+    assert {symbol.payload for symbol in OpenCVDetector().read(both)} == {b"left one", b"right 1!"}
+    assert OpenCVDetector().read(np.full((64, 64), 255, np.uint8)) == []
+    assert OpenCVDetector().read(np.empty((0, 5), np.uint8)) == []
+
+
+class _WeChat:
+    """Answers as WeChatQRCode does, or raises as OpenCV does."""
+
+    def detectAndDecode(self, image: GreyImage) -> tuple[tuple[str, ...], tuple[np.ndarray, ...]]:  # noqa: N802
+        if not image.any():
+            raise cv2.error("it asserts something")
+        square = np.array([[1, 2], [9, 2], [9, 8], [1, 8]], np.float32)
+        return ("grüß", ""), (square, square)
+
+
+def test_wechat_answers_text() -> None:
+    engine = WeChatDetector(_WeChat)
+    (symbol,) = engine.read(np.ones((10, 10), np.uint8))
+    assert symbol.payload == "grüß".encode()
+    assert symbol.corners[1] == (9.0, 2.0)
+    assert engine.read(np.zeros((10, 10), np.uint8)) == []
+
+
+def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyImage]) -> None:
+    image = draw("guarded")
+    guarded = Guarded(OpenCVDetector, name="opencv")
+    try:
+        assert guarded.read(image) == OpenCVDetector().read(image)
+    finally:
+        guarded.close()
+
+
+def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read(
+    draw: Callable[..., GreyImage],
+) -> None:
+    image = draw("after the storm")
+    hangs, dies = image.copy(), image.copy()
+    hangs[0, 0], dies[0, 0] = 1, 2
+    guarded = Guarded(Moody, name="moody", limit=0.5)
+    try:
+        assert [guarded.read(picture) for picture in (hangs, dies)] == [[], []]
+        assert [symbol.payload for symbol in guarded.read(image)] == [b"after the storm"]
+    finally:
+        guarded.close()
+
+
+def test_stock_decoders_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "wechat_qrcode_WeChatQRCode", raising=False)
+    assert [engine.name for engine in stock_decoders()] == ["zbar", "zxing", "opencv"]
+    monkeypatch.setattr(cv2, "wechat_qrcode_WeChatQRCode", _WeChat, raising=False)
+    assert [engine.name for engine in stock_decoders()][-1] == "wechat"

@@ -1,0 +1,63 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from training.measure.quality import Rate, psnr, ssim
+
+GREY = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),  # Newcombe, Statistics in Medicine 17 (1998), table I, method 3
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_as_published(hits: int, n: int, low: float, high: float) -> None:
+    assert Rate(hits, n).interval == pytest.approx((low, high), abs=5e-5)
+
+
+def test_intervals_mirror_and_stay_within_bounds() -> None:
+    low, high = Rate(20, 20).interval
+    mirrored = Rate(0, 20).interval
+    assert (low, high) == pytest.approx((1 - mirrored[1], 1.0))
+    assert Rate(0, 0).interval == (0.0, 1.0)
+    assert math.isnan(Rate(0, 0).value)
+
+
+def test_rates_print_as_percentages() -> None:
+    assert str(Rate(81, 263)) == " 30.8 [26-37]"
+
+
+def test_psnr_by_hand() -> None:
+    clean = np.zeros((10, 10), np.uint8)
+    off = clean.copy()
+    off[0, 0] = 255
+    assert psnr(off, clean) == pytest.approx(20.0)
+    assert psnr(off + np.uint8(0), off) == 100.0
+    assert psnr(np.full((5, 5), 255, np.uint8), np.zeros((5, 5), np.uint8)) == 0.0
+    assert psnr(np.zeros((5, 5), np.uint8), np.full((5, 5), 255, np.uint8)) == 0.0  # no wrap-around
+
+
+def test_ssim_of_equal_opposite_and_shifted_pictures() -> None:
+    assert ssim(GREY, GREY) == pytest.approx(1.0)
+    assert ssim(GREY, 255 - GREY) < -0.8
+    assert ssim(GREY, np.roll(GREY, 5, axis=1)) == pytest.approx(0, abs=0.1)
+    assert ssim(GREY, np.roll(GREY, 5, axis=1)) == pytest.approx(ssim(np.roll(GREY, 5, axis=1), GREY))
+
+
+def test_ssim_of_two_flat_pictures_by_the_formula() -> None:
+    first, second = np.full((20, 20), 100, np.uint8), np.full((20, 20), 150, np.uint8)
+    c1 = (0.01 * 255) ** 2
+    assert ssim(first, second) == pytest.approx((2 * 100 * 150 + c1) / (100**2 + 150**2 + c1))
+
+
+def test_ssim_falls_with_blur() -> None:
+    values = [ssim(np.asarray(cv2.GaussianBlur(GREY, (0, 0), sigma)), GREY) for sigma in (0.4, 0.7, 1.5)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] < 1

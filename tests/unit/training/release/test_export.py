@@ -1,0 +1,168 @@
+"""A tiny module reader from checkpoint to ONNX files and into service, and exports that are refused."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import torch
+
+from app.models import NETWORKS
+from app.models.checkpoint import Checkpoint
+from app.pipeline.inference.loading import Backend, load_networks
+from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner, fingerprint
+from app.pipeline.inference.torch_runner import TorchRunner
+from app.pipeline.qrcode.patterns import render
+from tests.support.exports import NEGATIVE, exported, made
+from tests.support.helpers import RESTORERS
+from training.data.symbols import random_symbol
+from training.release import export
+from training.release.export import UnequalAnswersError, largest_difference, main, random_inputs, write
+from training.release.quantise import quantised, recipe_inputs
+
+NAME = "module-reader"
+ENLARGERS = [name for name in sorted(RESTORERS) if NETWORKS[name].scale > 1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command makes of a checkpoint, with one batch of calibration."""
+    folder = tmp_path_factory.mktemp("exports")
+    made(folder, NAME, "ModuleReader")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "BATCHES", 1)
+        patch.setattr("sys.argv", ["export", "all", "--weights", str(folder), "--out", str(folder), "--int8"])
+        main()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def card(folder: Path) -> Checkpoint:
+    return load_networks(folder, "cpu").readers[NAME].card
+
+
+def test_the_command_leaves_both_files_and_nothing_else(folder: Path) -> None:
+    assert sorted(path.name.removeprefix(NAME) for path in folder.iterdir()) == [
+        ".int8.onnx",
+        ".onnx",
+        ".safetensors",
+    ]
+
+
+@pytest.mark.parametrize(("count", "modules"), [(1, (7, 7)), (1, (1, 3)), (4, (12, 29))])
+def test_the_file_answers_as_torch_does_whatever_the_size(
+    count: int, modules: tuple[int, int], folder: Path, card: Checkpoint
+) -> None:
+    height, width = (4 * side for side in modules)
+    inputs = random_inputs(card.network, np.random.default_rng(9), count=count, height=height, width=width)
+    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.onnx", card)(*inputs)
+    assert answer.shape == (count, 1, *modules)
+    assert np.allclose(answer, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_the_graph_is_rewritten_and_in_the_stated_opset(folder: Path) -> None:
+    model = onnx.load(folder / f"{NAME}.onnx")
+    operators = [node.op_type for node in model.graph.node]
+    assert "Conv" in operators
+    assert "Split" not in operators
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", export.OPSET)]
+    assert [given.name for given in model.graph.input] == ["crop", "planes"]
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".int8.onnx"])
+def test_metadata_say_where_the_weights_come_from(suffix: str, folder: Path, card: Checkpoint) -> None:
+    properties = {entry.key: entry.value for entry in onnx.load(folder / f"{NAME}{suffix}").metadata_props}
+    assert properties["name"] == NAME
+    assert properties["architecture"] == "ModuleReader"
+    assert json.loads(properties["config"]) == dict(card.config)
+    assert json.loads(properties["provenance"]) == {"recipe": "none"}
+    assert properties[FINGERPRINT_KEY] == fingerprint(card)
+    assert properties["exporter"].startswith("torch ")
+    assert ("quantisation" in properties) == (suffix == ".int8.onnx")
+
+
+def test_eight_bits_are_within_the_network_and_change_little(folder: Path, card: Checkpoint) -> None:
+    model = onnx.load(folder / f"{NAME}.int8.onnx")
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in model.graph.node}
+    stored = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 4]
+    assert {onnx.TensorProto.FLOAT, onnx.TensorProto.INT8} == {tensor.data_type for tensor in stored}
+    assert sum(tensor.data_type == onnx.TensorProto.FLOAT for tensor in stored) == 2  # first and last
+    inputs = next(islice(recipe_inputs(NAME), 1, None))  # the first calibrated it
+    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.int8.onnx", card)(*inputs)
+    assert 0 < np.abs(answer - expected).max() < 0.2 * np.abs(expected).max()
+
+
+def test_exports_are_served(folder: Path) -> None:
+    crop = render(random_symbol(np.random.default_rng(1), 2), pixels=4)
+    read = {
+        backend: load_networks(folder, "cpu", backend=backend).reader(NAME).read([crop], 2)[0] for backend in Backend
+    }
+    largest = np.abs(read[Backend.TORCH]).max()
+    assert np.abs(read[Backend.ONNX] - read[Backend.TORCH]).max() < 0.05 * largest  # torch may calculate in 16 bits
+    assert np.abs(read[Backend.ONNX_INT8] - read[Backend.TORCH]).max() < 0.3 * largest
+    assert not np.array_equal(read[Backend.ONNX], read[Backend.ONNX_INT8])
+
+
+# --- what the checks are made of ------------------------------------------------------------------------------------
+
+
+def test_calibration_sees_the_same_samples_each_time() -> None:
+    first, second = islice(recipe_inputs("srresnet-x4"), 2)
+    (again,) = islice(recipe_inputs("srresnet-x4"), 1)
+    assert np.array_equal(first[0], again[0])
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_quantising_needs_samples() -> None:
+    with pytest.raises(ValueError, match="No data is collected"):
+        quantised(onnx.parser.parse_model('<ir_version: 10, opset_import: ["": 20]>' + CONVOLUTIONS), [])
+
+
+CONVOLUTIONS = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {
+    weight = Constant <value = float[1, 1, 1, 1] {2}> ()
+    inner = Conv (image, weight)
+    middle = Conv (inner, weight)
+    output = Conv (middle, weight)
+}"""
+
+
+@pytest.mark.parametrize("architecture", [*RESTORERS, "QuadLocator", "ModuleReader"])
+def test_random_inputs_are_what_a_network_takes(architecture: str, tmp_path: Path) -> None:
+    network = made(tmp_path, "any", architecture).network
+    inputs = random_inputs(network, np.random.default_rng(0), count=2, height=33, width=50)
+    picture = inputs[0]
+    assert picture.dtype == np.float32
+    assert picture.shape[:2] == (2, 1)
+    assert min(np.subtract(picture.shape[2:], (33, 50))) >= 0
+    with torch.inference_mode():
+        assert len(network(*(torch.from_numpy(values) for values in inputs))) == 2
+
+
+def test_differences_are_shares_of_the_largest_answer(tmp_path: Path) -> None:
+    card = made(tmp_path, "light")
+    run = TorchRunner(card.network)
+    assert largest_difference(card, run) == 0
+    assert largest_difference(card, lambda image: 1.5 * run(image)) == pytest.approx(0.5)
+
+
+def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = made(tmp_path, "light")
+    wrong = exported(tmp_path, card, suffix=".wrong", graph=NEGATIVE)
+    monkeypatch.setattr(export, "exported", lambda _: ir.load(wrong))
+    with pytest.raises(UnequalAnswersError, match="light"):
+        write(card, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["light.safetensors", "light.wrong"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "more"), [*((name, {}) for name in ENLARGERS), ("PaperGen", {"upsampling": "transposed"})]
+)
+def test_every_network_that_enlarges_is_exported(architecture: str, more: dict[str, object], tmp_path: Path) -> None:
+    """What a service with the backend onnx is started on may hold any of them."""
+    card = made(tmp_path, "any", architecture, more=more)
+    assert write(card, tmp_path) <= export.TOLERANCE
+    served = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    assert [loaded.name for loaded in served.cards] == ["any"]

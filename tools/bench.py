@@ -1,0 +1,111 @@
+"""A ladder on real engines and networks of a few lines, and pictures that only a network's answer makes readable."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.engines.zbar import ZBar
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.module_reader import LogOdds
+from app.pipeline.ladder import Ladder
+from app.pipeline.qrcode.patterns import render
+from app.pipeline.results import Effort, Outcome
+from app.pipeline.tools import Tools
+from tests.support.helpers import (
+    FakeLocator,
+    FakeReader,
+    FakeRestorer,
+    Modules,
+    encode,
+    photograph,
+    scrambled,
+    square_at,
+)
+
+FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
+BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}
+"""Symbols whose codewords are destroyed: found and registered, but only their true modules can be read."""
+PLACE = square_at(70.0, 55.0, 125.0)
+OTHER_PLACE = square_at(300.0, 60.0, 125.0)
+NEVER, ALWAYS = float("inf"), 0.0  # thresholds of the light network
+
+
+def broken_picture() -> GreyImage:
+    return photograph(BROKEN[0], PLACE, (240, 270))
+
+
+def broken_pair() -> GreyImage:
+    return photograph(BROKEN[1], OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
+
+
+def truth(crop: GreyImage) -> GreyImage:
+    """What a perfect network makes of a canonical crop of a broken symbol."""
+    return render(_repaired(crop), pixels=4)
+
+
+def true_reading(crop: GreyImage, version: int) -> LogOdds:
+    """What a perfect module reader makes of a canonical crop of a broken symbol."""
+    return np.where(_repaired(crop), np.float32(9), np.float32(-9))
+
+
+def _repaired(crop: GreyImage) -> Modules:
+    likeness = [np.abs(crop.astype(int) - render(modules, pixels=4)).mean() for modules in BROKEN.values()]
+    return (FIRST, SECOND)[int(np.argmin(likeness))]
+
+
+@dataclass
+class Bench:
+    """A ladder on networks that leave everything as it is, and read it as it is, unless told otherwise.
+
+    ``spare`` is the second locator that is asked; it knows nothing.
+    """
+
+    tools: Tools
+    locator: FakeLocator
+    spare: FakeLocator
+    reader: FakeReader
+    light: FakeRestorer
+    heavy: FakeRestorer
+    upscaler: FakeRestorer
+
+    def ladder(self, max_codes: int = 16) -> Ladder:
+        return Ladder(tools=self.tools, max_codes=max_codes)
+
+    def run(self, image: GreyImage, effort: Effort = Effort.BALANCED, *, max_codes: int = 16) -> Outcome:
+        return self.ladder(max_codes).run(image, effort=effort)
+
+
+def enlarge(crop: GreyImage) -> GreyImage:
+    return np.asarray(crop.repeat(4, axis=0).repeat(4, axis=1))
+
+
+def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
+    light, heavy = FakeRestorer("quick"), FakeRestorer("slow")
+    upscaler = FakeRestorer("large", enlarge, scale=4)
+    locator, spare, reader = FakeLocator(quads or (PLACE + 1.5,)), FakeLocator(), FakeReader()
+    tools = Tools(
+        zxing=ZXing(),
+        zbar=ZBar(),
+        locators=(locator, spare),
+        reader=reader,
+        restorers={restorer.name: restorer for restorer in (light, heavy, upscaler)},
+        light="quick",
+        heavy="slow",
+        upscaler="large",
+        threshold=threshold,
+    )
+    return Bench(tools, locator, spare, reader, light, heavy, upscaler)
+
+
+def texts(outcome: Outcome) -> list[str]:
+    return [found.symbol.text for found in outcome.codes]
+
+
+def rungs(outcome: Outcome) -> set[str]:
+    return {found.rung for found in outcome.codes}
+
+
+def stages(outcome: Outcome) -> list[str]:
+    return [stage.stage for stage in outcome.trace]

@@ -1,0 +1,1 @@
+"""Draws the Grafana dashboard as a picture, without Grafana."""

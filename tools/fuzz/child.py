@@ -1,0 +1,213 @@
+"""A process that runs one target on one input after another, and may crash, hang or eat memory.
+
+The parent's side is `Child`; the other side is `python -m tools.fuzz.child TARGET`, which reads inputs from its
+standard input and writes a report on each, both behind four bytes of length.
+"""
+
+import importlib
+import json
+import os
+import re
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from tests.support.paths import ROOT
+
+WALL_SECONDS = 20.0
+"""After so long an input counts as hanging. Generous: other work on the machine must not make a finding."""
+CPU_SECONDS = 2.0
+"""Processor time above which an input counts as too costly; all of them are small."""
+MEMORY_BYTES = 64 << 20
+"""Resident memory that one input may need on top."""
+ADDRESS_BYTES = 1 << 30
+"""Address space that a child may take on top of what it starts with."""
+LIFETIME_CPU_SECONDS = 1800
+"""So that a child whose parent was killed does not run for ever."""
+MODULES = {
+    "images": "target_images",
+    "pictures": "target_codes",
+    "symbols": "target_codes",
+    "planted": "target_planted",
+}
+"""Target -> the module that has it, which only a child imports."""
+_FRAME = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of an input: a short word, a signature that differs where another path was taken, and what is wrong
+    with it, if anything."""
+
+    outcome: str
+    signature: str
+    finding: str | None
+
+
+class Child:
+    """Runs inputs in a process, which is replaced when it ends or has to be ended."""
+
+    def __init__(self, target: str, *, wall_seconds: float = WALL_SECONDS) -> None:
+        self._target = target
+        self._wall = wall_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed on leaving
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+        self._stderr.close()
+
+    def run(self, data: bytes) -> Report:
+        process = self._process or self._start()
+        assert process.stdin is not None
+        try:
+            process.stdin.write(_FRAME.pack(len(data)) + data)
+            process.stdin.flush()
+            answer = self._read(process, self._wall)
+        except TimeoutError:
+            self._end()
+            return Report("hang", "hang", f"no answer within {self._wall:g} s")
+        except (BrokenPipeError, EOFError):
+            return self._crash(process)
+        return Report(**json.loads(answer))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._stderr.seek(0)
+        self._stderr.truncate()
+        command = [sys.executable, "-m", "tools.fuzz.child", self._target]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+        )
+        try:
+            self._read(self._process, 120)  # its imports take as long as they take
+        except (EOFError, TimeoutError) as exc:
+            self._end()
+            raise RuntimeError(f"the fuzzing child did not start: {self._said()}") from exc
+        return self._process
+
+    def _crash(self, process: subprocess.Popen[bytes]) -> Report:
+        code = process.wait(10)
+        self._end()
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return Report("crash", f"crash {how}", f"the process ended: {how}. {self._said()}".strip())
+
+    def _said(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read().decode("utf-8", "replace")[-400:]
+
+    def _read(self, process: subprocess.Popen[bytes], seconds: float) -> bytes:
+        deadline = time.monotonic() + seconds
+        (length,) = _FRAME.unpack(self._exactly(process, _FRAME.size, deadline))
+        return self._exactly(process, length, deadline)
+
+    @staticmethod
+    def _exactly(process: subprocess.Popen[bytes], count: int, deadline: float) -> bytes:
+        assert process.stdout is not None
+        pipe, parts = process.stdout.fileno(), bytearray()
+        while len(parts) < count:
+            if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError
+            part = os.read(pipe, count - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(BrokenPipeError):  # bytes that it did not read any more
+                    pipe.close()
+
+
+def main(name: str) -> None:
+    """The child's side."""
+    target = getattr(importlib.import_module(f"tests.fuzz.{MODULES[name]}"), name)
+    _limit()
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _write(sink, b"ready")
+    while head := source.read(_FRAME.size):
+        data = source.read(_FRAME.unpack(head)[0])
+        _write(sink, json.dumps(_report(target, data)).encode())
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIFETIME_CPU_SECONDS, LIFETIME_CPU_SECONDS))
+    if sys.platform == "linux":
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_BYTES,) * 2)
+
+
+def _write(sink: IO[bytes], data: bytes) -> None:
+    sink.write(_FRAME.pack(len(data)) + data)
+    sink.flush()
+
+
+def _report(target: Any, data: bytes) -> dict[str, str | None]:
+    _reset_peak()
+    before, began = _peak(), time.process_time()
+    finding = None
+    try:
+        outcome = target(data)
+    except Exception as exc:  # noqa: BLE001  whatever a target lets through is what is looked for
+        outcome, finding = f"raised {type(exc).__name__}", _describe(exc)
+    spent, grown = time.process_time() - began, _peak() - before
+    if finding is None and spent > CPU_SECONDS:
+        finding = f"{spent:.1f} s of processor time"
+    if finding is None and grown > MEMORY_BYTES:
+        finding = f"{grown >> 20} MiB of memory"
+    return {"outcome": outcome, "signature": f"{outcome} {_complaints()}", "finding": finding}
+
+
+def _describe(exc: BaseException) -> str:
+    at = exc.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    where = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else "nowhere"
+    return f"{type(exc).__name__} at {where}: {exc}"[:300]
+
+
+def _complaints() -> str:
+    """What C libraries said on standard error meanwhile, numbers aside: another complaint is another path."""
+    said = os.pread(2, 4096, 0)
+    if said:
+        os.ftruncate(2, 0)
+        os.lseek(2, 0, os.SEEK_SET)
+    return re.sub(rb"[^A-Za-z ]+", b"", said)[:200].decode("ascii")
+
+
+def _reset_peak() -> None:
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int:
+    """Highest resident memory since it was reset, or at all where it cannot be reset, in bytes."""
+    if sys.platform == "linux":
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""Load and endurance: what a service answers, how fast, and what memory it keeps."""

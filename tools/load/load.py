@@ -1,0 +1,125 @@
+"""`python -m tools.load.load`: mixed good and bad images against a service on this machine, and what bounds it.
+
+Exit status 1 where an answer was wrong or missing, or the rate is below `--least`; 2 where it cannot be measured.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.live.servers import running
+from tools.load import processes
+from tools.load.client import Target, at, closed_loop, open_loop
+from tools.load.measuring import Measurement, lines, measure
+from tools.load.traffic import DIRECT, MIXED, drawn
+
+WARM_UP = 8
+"""Requests of each run that come first and do not count."""
+
+
+@contextmanager
+def service(url: str | None, pid: int | None, weights: Path | None) -> Iterator[Target]:
+    """The one at `url`, or one of our own. Raises ValueError for a host that is not this machine."""
+    if url is not None:
+        yield at(url, pid)
+        return
+    settings: dict[str, Any] = {} if weights is None else {"weights": weights}
+    with running(**settings) as server:
+        yield Target("127.0.0.1", server.port, server.pid)
+
+
+def load(
+    target: Target,
+    kinds: Mapping[str, int],
+    *,
+    count: int,
+    seconds: float,
+    connections: int,
+    rate: float | None = None,
+    seed: int = 1,
+    every: float = 0.25,
+) -> Measurement:
+    """One run: in a closed loop, or at a rate."""
+    shots = drawn(kinds, seed)
+    measure(target, shots, closed_loop(WARM_UP), connections=connections, seconds=seconds, every=seconds)
+    due = closed_loop(count) if rate is None else open_loop(count, rate, seed)
+    return measure(target, shots, due, connections=connections, seconds=seconds, every=every)
+
+
+def arguments(description: str, *, count: int, seconds: float) -> argparse.ArgumentParser:
+    """What load and soak have in common."""
+    parser = argparse.ArgumentParser(description=description)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--url", help="a service on a loopback address, such as http://127.0.0.1:8000")
+    where.add_argument("--start", action="store_true", help="start one for the purpose (the default)")
+    parser.add_argument("--pid", type=int, help="with --url: its process, for memory and processor time")
+    parser.add_argument("--weights", type=Path, help="folder of the networks of the service that is started")
+    parser.add_argument("--count", type=_positive, default=count, help=f"most requests ({count})")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"longest time ({seconds:g})")
+    parser.add_argument("--connections", type=_positive, default=4, help="connections that are kept busy (4)")
+    parser.add_argument("--seed", type=int, default=1, help="equal seeds send the same (1)")
+    parser.add_argument("--kinds", type=_weights, help="KIND=WEIGHT,... of " + ", ".join(MIXED))
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value
+
+
+def _weights(text: str) -> dict[str, int]:
+    found = {}
+    for part in text.split(","):
+        kind, _, weight = part.partition("=")
+        if kind not in MIXED:
+            raise argparse.ArgumentTypeError(f"no kind {kind!r}; there are {', '.join(MIXED)}")
+        found[kind] = _positive(weight or "1")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = arguments(__doc__.partition("\n")[0], count=2000, seconds=60.0)
+    parser.add_argument("--direct", action="store_true", help="directly readable photographs only")
+    parser.add_argument("--rate", type=float, help="requests a second, as strangers come, and not as they are answered")
+    parser.add_argument("--least", type=float, default=0.0, help="right answers a second below which this fails")
+    chosen = parser.parse_args(words)
+    kinds = chosen.kinds or (DIRECT if chosen.direct else MIXED)
+    connections = chosen.connections if chosen.rate is None else max(chosen.connections, 128)
+    try:
+        with service(chosen.url, chosen.pid, chosen.weights) as target:
+            measured = load(
+                target,
+                kinds,
+                count=chosen.count,
+                seconds=chosen.seconds,
+                connections=connections,
+                rate=chosen.rate,
+                seed=chosen.seed,
+            )
+    except ValueError as exc:
+        say(str(exc))
+        return 2
+    except ProcessLookupError:
+        say("FAILED: the service's process is gone")
+        return 1
+    say(*lines(measured))
+    if measured.rate < chosen.least:
+        say(f"FAILED: {measured.rate:.1f} right answers a second are fewer than {chosen.least:g}")
+    return 1 if measured.wrong or not measured.run.done or measured.rate < chosen.least else 0
+
+
+def say(*told: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in told))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    if not processes.available():
+        say("memory and processor time are read from /proc, which is not here")
+        sys.exit(2)
+    sys.exit(main())

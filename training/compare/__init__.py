@@ -1,0 +1,1 @@
+"""Compares complete systems: published ones and ours, on the same pictures, by the same rules."""

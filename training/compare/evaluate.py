@@ -1,0 +1,70 @@
+"""Measures what the ladder is made of on the synthetic sets, along the served path: python -m training.compare.evaluate.
+
+Prints one table: decode rate by all engines, and by ZBar alone where it can be asked alone, with 95 % intervals, wrong
+payloads, PSNR and SSIM of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read
+counts when the payload's bytes equal the truth. `training.compare.__main__` sets every other system beside these.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from app.pipeline.inference.torch_runner import pick_device
+from training.compare.rows import Row, record
+from training.compare.systems import READER, ladder_systems, seed_of
+from training.compare.trials import Bench, gathered, on_sample, set_up
+from training.measure.served import add_options
+from training.measure.sets import SETS, VALIDATION, samples
+
+
+def evaluate(bench: Bench, name: str, count: int) -> Iterator[Row]:
+    """Every system of the bench on the first ``count`` samples of a set."""
+    seen = enumerate(samples(name, count=count))
+    trials = gathered((name, on_sample(bench, sample, seed_of(name, index))) for index, sample in seen)
+    for system in bench.systems:
+        yield Row(name=system.name, kind=system.kind, trials={name: trials[name][system.name]})
+
+
+def line(row: Row, name: str) -> str:
+    """What a row did on a set."""
+    names = (name,)
+    mean, spent = row.fidelity(names), row.mean_ms(names) or 0.0
+    fidelity = f"{mean.psnr:6.2f} {mean.ssim:7.4f}" if mean else f"{'':6s} {'':7s}"
+    rates = f"{row.rate_by_zbar(names) or '-'!s:>16s} {row.rate(names)!s:>16s}"
+    return f"{name:9s}{row.name:24s} {rates} {row.wrong(names):5d} {fidelity} {spent:8.1f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.compare.evaluate", description="Measure decode rates on synthetic sets."
+    )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--count", type=int, default=VALIDATION, help=f"samples a set, at most {VALIDATION}")
+    add_options(parser)
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
+    options = parser.parse_args()
+    bench = set_up(options, device=pick_device("auto"))
+    bench = replace(bench, systems=ladder_systems(bench.tools))
+    count = min(options.count, VALIDATION)
+    print(f"n = {count} a set, {options.threads} thread(s), routing threshold {bench.tools.threshold:.1f}")
+    print(f"{'set':9s}{'':24s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
+    results: dict[str, list[Row]] = {}
+    for name in options.sets:
+        results[name] = list(evaluate(bench, name, count))
+        print(*(line(row, name) for row in results[name]), sep="\n", flush=True)
+    if options.json:
+        figures = {name: {row.name: row.decode_figures(name) for row in rows} for name, rows in results.items()}
+        options.json.write_text(json.dumps(figures, indent=1))
+    if options.record:
+        whole = [
+            replace(rows[0], trials={name: trials for row in rows for name, trials in row.trials.items()})
+            for rows in zip(*results.values(), strict=True)
+        ]
+        record(whole, options.weights, {READER: (options.reader, options.locator)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Pairs for super-resolution: whole low-resolution codes and the larger clean ones.
+
+One generator serves every system, so that their data differ in nothing but what each was published with: the sizes, the
+degradation, and with these the versions that are still to be seen.
+"""
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.pipeline import imaging
+from app.pipeline.qrcode.patterns import QUIET_ZONE
+from training.data.crops import CropBatch
+from training.data.degrade import Image
+from training.data.published_degradations import Degradation
+from training.data.symbols import random_symbol
+
+_HALO = 8  # low-resolution pixels degraded around a crop and then cut off: nearly all that the published blurs reach
+
+
+def code_picture(
+    modules: NDArray[np.bool_], side: int, *, quiet: float = QUIET_ZONE, shift: tuple[float, float] = (0.0, 0.0)
+) -> Image:
+    """A symbol with ``quiet`` light modules around it filling (side, side), black on white in [0, 1].
+
+    ``shift`` (down, right) is in modules. Each pixel is the mean over its area, so pixels on edges are grey.
+    """
+    count = modules.shape[0]
+    pitch = side / (count + 2 * quiet)
+
+    def shares(offset: float) -> NDArray[np.float64]:
+        """The share of each pixel's length that each module covers, (side, modules)."""
+        start = (np.arange(count) + quiet + offset) * pitch
+        pixel = np.arange(side)[:, None]
+        covered: NDArray[np.float64] = np.minimum(pixel + 1, start + pitch) - np.maximum(pixel, start)
+        return covered.clip(0)
+
+    down, right = shift
+    return np.asarray(np.clip(1 - shares(down) @ modules @ shares(right).T, 0, 1), dtype=np.float32)
+
+
+def _drawn(rng: Generator, version: int, side: int) -> Image:
+    """Half of the codes as the synthetic sets have them (a quiet zone of 4 modules), half with 2-4 modules and moved by
+    up to half a module, so that pixels and modules meet in every phase."""
+    modules = random_symbol(rng, version)
+    if rng.random() < 0.5:
+        return code_picture(modules, side)
+    shift = rng.uniform(-0.5, 0.5, 2)
+    return code_picture(modules, side, quiet=rng.uniform(2, QUIET_ZONE), shift=(float(shift[0]), float(shift[1])))
+
+
+def pair(
+    rng: Generator, *, version: int, low: int, scale: int, degradation: Degradation, crop: int | None = None
+) -> tuple[Image, Image]:
+    """A degraded picture (low, low) as the service hands it to a network, and its target (scale low, scale low).
+
+    With ``crop``, both are a random part of the picture, ``crop`` low-resolution pixels a side.
+    """
+    clean = _drawn(rng, version, scale * low)
+    if crop is None:
+        degraded, target = degradation(clean, rng, low=low)
+        return _served(degraded), target
+    reach = min(low, crop + 2 * _HALO)
+    place = rng.integers(0, low - crop + 1, 2)
+    start = np.clip(place - _HALO, 0, low - reach)
+    degraded, target = degradation(_cut(clean, scale * start, scale * reach), rng, low=reach)
+    inside = place - start
+    return _cut(_served(degraded), inside, crop), _cut(target, scale * inside, scale * crop)
+
+
+def _cut(picture: Image, start: NDArray[np.int64], side: int) -> Image:
+    row, column = start
+    return np.ascontiguousarray(picture[row : row + side, column : column + side])
+
+
+def _served(degraded: Image) -> Image:
+    """As it comes to a network in service: 8 bits, normalised."""
+    return imaging.normalise(np.rint(np.clip(degraded, 0, 1) * 255).astype(np.uint8))
+
+
+def pair_batch(
+    rng: Generator,
+    *,
+    size: int,
+    low: int,
+    scale: int,
+    degradation: Degradation,
+    max_version: int = 2,
+    crop: int | None = None,
+) -> CropBatch:
+    """``size`` pairs of ``degraded`` (N, 1, low, low) and ``clean`` (N, 1, scale low, scale low), off any module grid
+    (``dark`` is None); ``crop`` low-resolution pixels a side instead of ``low``, if given.
+
+    Symbols are of versions 1 to ``max_version``, small ones more often, with random codewords. Targets have grey pixels
+    on their edges. Raises ValueError for a crop that is larger than the picture.
+    """
+    if crop is not None and crop > low:
+        raise ValueError(f"a crop of {crop} px does not fit into a picture of {low} px")
+    versions = np.arange(1, max_version + 1)
+    weights = 1 / (versions + 4.0)
+    drawn = rng.choice(versions, size, p=weights / weights.sum())
+    made = [
+        pair(rng, version=int(version), low=low, scale=scale, degradation=degradation, crop=crop) for version in drawn
+    ]
+    degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*made, strict=True))
+    return CropBatch(degraded=degraded, clean=clean, dark=None)
+
+
+def told(*, low: int, max_version: int, degradation: str, crop: int | None = None) -> dict[str, object]:
+    """What a checkpoint's provenance says of ``pair_batch``'s samples at scale 4."""
+    part = "" if crop is None else f"; random parts of {crop} -> {4 * crop} px of these"
+    return {
+        "sample": f"whole codes {low} -> {4 * low} px, quiet zone 4 modules (50 %) or 2-4 and any phase{part}",
+        "symbols": f"function patterns of versions 1-{max_version} (weight 1 / (version + 4)), fair random bits",
+        "degradation": degradation,
+    }

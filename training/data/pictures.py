@@ -1,0 +1,35 @@
+"""What a run draws of its samples, one column each."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.data.crops import CropBatch
+
+_COLUMNS = 8
+_SIDE = 192
+
+
+def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
+    """Rows of pictures (N, 1, H, W) in [0, 1], brought to one size, as an 8-bit image."""
+    drawn = [
+        np.hstack(
+            [
+                cv2.resize(picture[0].float().cpu().numpy(), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST)
+                for picture in row[:_COLUMNS]
+            ]
+        )
+        for row in rows
+    ]
+    return np.asarray(np.rint(np.clip(np.vstack(drawn), 0, 1) * 255), dtype=np.uint8)
+
+
+def restoration_picture(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
+    """Degraded, restored and clean."""
+    return _grid([batch.degraded, restored, batch.clean])
+
+
+def reading_picture(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
+    """Degraded, probability of light for each module, and clean."""
+    return _grid([batch.degraded, (-log_odds).sigmoid(), batch.clean])

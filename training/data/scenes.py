@@ -1,0 +1,299 @@
+"""Synthetic scenes for the locator: codes on clutter and on things that look like codes, photographed badly.
+
+Images are float32 (S, S) in [0, 1]; positions are pixels from the outer edge, x before y.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.patterns import VERSIONS, dimension
+from training.data import degrade
+from training.data.crops import draw_dots, draw_symbol
+from training.data.degrade import Image
+from training.data.symbols import random_symbol
+
+_SHARE_WITHOUT = 0.12  # scenes without a code
+_SHARE_CLOSE = 0.4  # scenes with one code that fills most of the window, as the second look sees it
+_LEAST_VISIBLE = 0.6  # of a code's area: what shows less of itself is neither taught nor punished
+
+
+@dataclass(frozen=True)
+class SceneCode:
+    """A code in a scene: outer corners clockwise as seen (4, 2), its own top-left first, and modules a side."""
+
+    corners: NDArray[np.float64]
+    modules: int
+    visible: bool
+
+
+def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tuple[Image, list[SceneCode]]:
+    """A scene of ``side`` pixels and the codes in it; ``empty`` decides whether there is none, else chance does."""
+    image = _background(rng, side)
+    for _ in range(rng.integers(0, 6)):
+        image = _pasted(image, _CONFUSERS[rng.integers(len(_CONFUSERS))](rng), rng)
+    codes: list[SceneCode] = []
+    unit = float(rng.uniform(2, 8))
+    if not (rng.random() < _SHARE_WITHOUT if empty is None else empty):
+        close = rng.random() < _SHARE_CLOSE
+        for _ in range(1 if close or rng.random() < 0.75 else rng.integers(2, 5)):
+            reach = side * (rng.uniform(0.55, 0.95) if close else 10 ** rng.uniform(np.log10(0.11), np.log10(0.8)))
+            image, code = _with_code(image, rng, reach=float(reach), close=close, others=codes)
+            if code:
+                codes.append(code)
+        if codes:
+            unit = min(_unit(code) for code in codes)
+    return _photographed(image, rng, unit), codes
+
+
+def _unit(code: SceneCode) -> float:
+    """The length in pixels that blur is measured in: a module, of codes with many modules somewhat more."""
+    return float(cv2.contourArea(code.corners.astype(np.float32)) ** 0.5) / min(code.modules, 41)
+
+
+def _photographed(image: Image, rng: Generator, unit: float) -> Image:
+    if rng.random() < 0.6:
+        image = degrade.shade(image, rng)
+    if rng.random() < 0.25:
+        image = degrade.glare(image, rng)
+    if rng.random() < 0.7:
+        image = degrade.blur(image, rng, module=unit, reach=rng.uniform(0.2, 0.9))
+    if rng.random() < 0.15:
+        factor = min(1.0, rng.uniform(1.0, 2.5) / unit)
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    return np.clip(degrade.sensor(np.clip(image, 0, 1), rng, worst_noise=0.2), 0, 1)
+
+
+# --- what there is beside codes -------------------------------------------------------------------------------------
+
+
+def _octaves(rng: Generator, side: int) -> Image:
+    field = np.zeros((side, side), dtype=np.float32)
+    for octave in range(1, 7):
+        grid = rng.random((2**octave, 2**octave), dtype=np.float32)
+        field += cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR) * np.float32(
+            rng.uniform(0.3, 1) / 1.6**octave
+        )
+    return np.asarray((field - field.min()) / max(float(np.ptp(field)), 1e-6), dtype=np.float32)
+
+
+def _background(rng: Generator, side: int) -> Image:
+    """Plain, octave noise, or dead leaves: overlapping shapes of all sizes (Lee, Mumford and Huang, IJCV 2001)."""
+    kind = rng.random()
+    if kind < 0.2:
+        return np.full((side, side), rng.random(), dtype=np.float32)
+    low, high = np.sort(rng.random(2))
+    image = np.asarray(low + (high - low) * _octaves(rng, side), dtype=np.float32)
+    if kind < 0.45:
+        return image
+    for _ in range(rng.integers(8, 70)):
+        centre = tuple(int(v) for v in rng.uniform(0, side, 2))
+        size = side * 0.5 * rng.random() ** 3 + 2
+        axes = tuple(int(v) for v in size * rng.uniform(0.3, 1.5, 2) + 1)
+        grey = float(rng.random())
+        if rng.random() < 0.4:
+            cv2.ellipse(image, centre, axes, float(rng.uniform(0, 180)), 0, 360, grey, -1, cv2.LINE_AA)
+        else:
+            box = cv2.boxPoints((centre, axes, float(rng.uniform(0, 180)) if rng.random() < 0.6 else 0.0))
+            cv2.fillConvexPoly(image, np.rint(box).astype(np.int32), grey, cv2.LINE_AA)
+    return image
+
+
+def _stripes(rng: Generator) -> Image:
+    """A bar code or, with even widths, stripes."""
+    widths = rng.integers(1, 5, 60) if rng.random() < 0.7 else np.full(60, rng.integers(1, 4))
+    row = np.repeat(np.arange(60) % 2, widths).astype(np.float32)
+    return np.repeat(row[None], max(8, int(len(row) * rng.uniform(0.2, 0.8))), axis=0)
+
+
+def _modules(rng: Generator) -> Image:
+    """Random modules, as in other matrix codes; sometimes with the solid and dashed border of a Data Matrix."""
+    count = int(rng.integers(8, 40))
+    cells = (rng.random((count, count)) < rng.uniform(0.3, 0.7)).astype(np.float32)
+    kind = rng.random()
+    if kind < 0.3:
+        cells[:, 0] = cells[-1] = 0
+        cells[0], cells[:, -1] = np.arange(count) % 2, np.arange(count) % 2
+    elif kind < 0.5:
+        cells = np.indices((count, count)).sum(axis=0).astype(np.float32) % 2
+    elif kind < 0.6:  # the bull's eye of an Aztec code
+        y, x = np.abs(np.indices((count, count)) - count // 2)
+        ring = np.maximum(x, y)
+        cells = np.where(ring < 6, ring % 2, cells).astype(np.float32)
+    return np.pad(np.kron(cells, np.ones((3, 3), dtype=np.float32)), 4, constant_values=1)
+
+
+def _squares(rng: Generator) -> Image:
+    """Finder patterns that belong to no code: one, or two in a row."""
+    ring = np.maximum(*np.abs(np.indices((9, 9)) - 4))
+    finder = np.isin(ring, (2, 4)).astype(np.float32)
+    row = np.hstack([finder] * int(rng.integers(1, 3)))
+    return np.kron(row, np.ones((4, 4), dtype=np.float32))
+
+
+def _text(rng: Generator) -> Image:
+    """A few lines of letters."""
+    image = np.ones((96, 160), dtype=np.float32)
+    scale = float(rng.uniform(0.3, 1.2))
+    for y in range(int(18 * scale) + 4, 96, int(26 * scale) + 4):
+        letters = "".join(chr(c) for c in rng.integers(33, 123, 24))
+        cv2.putText(image, letters, (2, y), int(rng.integers(0, 8)), scale, 0.0, int(rng.integers(1, 3)), cv2.LINE_AA)
+    return image
+
+
+def _windows(rng: Generator) -> Image:
+    """A grid of boxes, as in the face of a building or in a table."""
+    rows, columns = rng.integers(2, 10, 2)
+    cell = np.ones((12, 12), dtype=np.float32)
+    height, width = rng.integers(3, 11, 2)
+    cell[1 : 1 + height, 1 : 1 + width] = 0
+    return np.asarray(np.tile(cell, (rows, columns)), dtype=np.float32)
+
+
+_CONFUSERS: tuple[Callable[[Generator], Image], ...] = (_stripes, _modules, _squares, _text, _windows)
+
+
+def _pasted(image: Image, patch: Image, rng: Generator) -> Image:
+    """A patch in random greys at a random place, size and turn."""
+    side = image.shape[0]
+    corners = _quad(rng, aspect=patch.shape[0] / patch.shape[1], tilt=rng.uniform(0, 0.8))
+    corners = corners * side * 10 ** rng.uniform(-0.9, -0.2) + rng.uniform(0, side, 2)
+    dark, light = rng.random(2)
+    return _composed(image, (dark + (light - dark) * patch).astype(np.float32), corners)
+
+
+def _composed(image: Image, patch: Image, corners: NDArray[np.float64], mask: Image | None = None) -> Image:
+    """``patch`` warped so that its outer corners come to ``corners`` (4, 2), over ``image`` where ``mask`` is 1."""
+    height, width = patch.shape
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    matrix = degrade.between_centres(cv2.getPerspectiveTransform(frame, corners.astype(np.float32)))
+    scale = float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / (width * height)))
+    if scale < 1:
+        patch = degrade.gaussian(patch, sigma=0.45 / max(scale, 0.1))
+    cover = np.ones_like(patch) if mask is None else mask
+    size = image.shape[::-1]
+    warped = cv2.warpPerspective(patch, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = np.asarray(cv2.warpPerspective(cover, matrix, size, flags=cv2.INTER_LINEAR), dtype=np.float32)
+    return np.asarray(image + cover * (warped - image), dtype=np.float32)
+
+
+def _quad(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.float64]:
+    """Corners of a plane rectangle of area 1 around the origin, turned any way, tilted by ``tilt`` radians about any
+    axis and seen from a distance of 1.5 to 6 of its sides, (4, 2)."""
+    width = aspect**-0.5
+    corners = np.array([[-width, -1 / width], [width, -1 / width], [width, 1 / width], [-width, 1 / width]]) / 2
+    turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.normal(0, 0.05) + rng.integers(4) * np.pi / 2
+    corners = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    axis = rng.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(axis), np.sin(axis)])
+    depth = corners @ along
+    flat = corners + np.outer(depth * (np.cos(tilt) - 1), along)
+    seen = flat / (1 + depth * np.sin(tilt) / rng.uniform(1.5, 6))[:, None]
+    seen -= seen.mean(axis=0)
+    return np.asarray(seen / cv2.contourArea(seen.astype(np.float32)) ** 0.5, dtype=np.float64)
+
+
+# --- codes ----------------------------------------------------------------------------------------------------------
+
+
+def _label(rng: Generator, modules: NDArray[np.bool_], pixels: int) -> tuple[Image, Image, float]:
+    """A printed symbol, where it covers what lies below, and its margin in modules."""
+    drawn = draw_dots(rng, modules, pixels=pixels) if rng.random() < 0.08 else draw_symbol(modules, pixels=pixels)
+    quiet = float(rng.uniform(0.5, 6)) if rng.random() < 0.7 else 4.0
+    margin = round(quiet * pixels)
+    label = np.pad(drawn, margin, constant_values=1)
+    if rng.random() < 0.1:
+        cv2.rectangle(label, (0, 0), (label.shape[1] - 1, label.shape[0] - 1), 0.0, max(1, round(0.7 * pixels)))
+    if rng.random() < 0.1:  # a logo
+        middle, reach = label.shape[0] / 2, 0.5 * drawn.shape[0] * rng.uniform(0.1, 0.35)
+        low, high = int(middle - reach), int(middle + reach)
+        label[low:high, low:high] = rng.random()
+    if rng.random() < 0.06:
+        label = 1 - label
+    cover = np.ones_like(label) if rng.random() < 0.9 else np.asarray(np.abs(label - np.median(label)))
+    return degrade.ink(label, rng, module=pixels), np.asarray(cover, dtype=np.float32), quiet
+
+
+def _with_code(
+    image: Image, rng: Generator, *, reach: float, close: bool, others: list[SceneCode]
+) -> tuple[Image, SceneCode | None]:
+    """Puts a code whose square root of area is about ``reach`` pixels into the scene; None where it would overlap."""
+    weights = 1 / (np.array(VERSIONS) + 2.0)
+    version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
+    size = dimension(version)
+    while reach / size < 1.0 and version > 1:  # finer than pixels: nothing could read it, so nothing should find it
+        version = int(rng.integers(1, version))
+        size = dimension(version)
+    steep = rng.random() < 0.3
+    quad = _quad(rng, aspect=1.0, tilt=rng.uniform(0.6, 1.2) if steep else rng.uniform(0, 0.6)) * reach
+    side = image.shape[0]
+    if close:
+        extent = np.ptp(quad, axis=0).max()
+        quad *= min(1.0, 0.97 * side / extent)
+        place = side / 2 + rng.uniform(-0.12, 0.12, 2) * side
+    else:
+        half = np.ptp(quad, axis=0) / 2
+        spare = -0.3 * half if rng.random() < 0.15 else half
+        place = rng.uniform(np.minimum(spare, side / 2), np.maximum(side - spare, side / 2))
+    corners = quad + place
+    if any(_touch(corners, other.corners) for other in others):
+        return image, None
+    pixels = int(np.clip(np.ceil(1.3 * reach / size), 2, 10))
+    label, cover, quiet = _label(rng, random_symbol(rng, version), pixels)
+    far = quiet + size
+    inner = np.array([[quiet, quiet], [far, quiet], [far, far], [quiet, far]], dtype=np.float64)
+    matrix = np.asarray(
+        cv2.getPerspectiveTransform(inner.astype(np.float32), corners.astype(np.float32)), dtype=np.float64
+    )
+    if rng.random() < 0.3:
+        label, cover, corners = _bent(label, cover, rng, np.asarray(inner * pixels, dtype=np.float64), matrix, pixels)
+    if rng.random() < 0.2:
+        label = degrade.occlude(label, rng, module=pixels * size / 25)
+    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (size + 2 * quiet)
+    outer = cv2.perspectiveTransform(frame[None], matrix)[0]
+    image = _composed(image, label, np.asarray(outer, dtype=np.float64), cover)
+    return image, SceneCode(corners, size, _visible(corners, side) >= _LEAST_VISIBLE)
+
+
+def _bent(
+    label: Image, cover: Image, rng: Generator, inner: NDArray[np.float64], matrix: NDArray[np.float64], pixels: int
+) -> tuple[Image, Image, NDArray[np.float64]]:
+    """Label and cover displaced along two waves, and where the corners come to lie in the scene."""
+    side = label.shape[0]
+    amplitude, frequency = rng.uniform(0, 0.05, 2) * side, rng.uniform(0.4, 1.6, (2, 2)) * 2 * np.pi / side
+    phase = rng.uniform(0, 2 * np.pi, 2)
+
+    def shift(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        dx, dy = (amplitude[i] * np.sin(x * frequency[i, 0] + y * frequency[i, 1] + phase[i]) for i in (0, 1))
+        return dx, dy
+
+    y, x = np.mgrid[0:side, 0:side].astype(np.float64)
+    dx, dy = shift(x, y)
+    at = (x + dx).astype(np.float32), (y + dy).astype(np.float32)
+    label, cover = (
+        np.asarray(cv2.remap(part, *at, cv2.INTER_LINEAR, borderMode=border), dtype=np.float32)
+        for part, border in ((label, cv2.BORDER_REPLICATE), (cover, cv2.BORDER_CONSTANT))
+    )
+    places = inner.copy()
+    for _ in range(8):  # a corner comes to lie where place + shift(place) is the corner
+        places = inner - np.stack(shift(places[:, 0], places[:, 1]), axis=1)
+    return label, cover, np.asarray(cv2.perspectiveTransform((places / pixels)[None], matrix)[0], dtype=np.float64)
+
+
+def _touch(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
+    radii = [np.linalg.norm(quad - quad.mean(axis=0), axis=1).max() for quad in (one, other)]
+    return bool(apart < 1.15 * sum(radii))
+
+
+def _visible(corners: NDArray[np.float64], side: int) -> float:
+    """Share of a quad's area that lies within the window."""
+    window = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float32)
+    quad = corners.astype(np.float32)
+    shared, _ = cv2.intersectConvexConvex(quad, window)
+    return float(shared / max(cv2.contourArea(quad), 1e-6))

@@ -1,0 +1,93 @@
+"""Symbols to train and to measure on.
+
+Training draws random modules. Measuring needs symbols that decode: those are kept in one small file beside this one,
+made once by ``python -m training.data.symbols`` (the only place that needs an encoder, segno).
+"""
+
+import importlib
+import random
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.patterns import dimension, function_patterns
+
+CORPUS = Path(__file__).with_name("corpus.npz")
+_PER_POOL = 300
+_LEVELS = "lmqh"
+
+
+def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
+    """Modules (True is dark) of a symbol with all its function patterns and fair random bits everywhere else.
+
+    Masked codewords look like fair bits, so this teaches what a corpus of encoded texts would, without repeating.
+    It does not decode.
+    """
+    patterns = function_patterns(version)
+    size = dimension(version)
+    return np.where(patterns.known, patterns.dark, rng.random((size, size)) < 0.5)
+
+
+@dataclass(frozen=True)
+class EncodedSymbol:
+    """A symbol that decodes to ``payload``."""
+
+    payload: bytes
+    version: int
+    level: str
+    modules: NDArray[np.bool_]
+
+
+def corpus(pool: str) -> list[EncodedSymbol]:
+    """One pool of the kept symbols: "short" (8-60 characters), "long" (8-300) or "tiny" (versions 1 and 2)."""
+    with np.load(CORPUS) as file:
+        payloads, versions, levels, bits = (
+            file[f"{pool}_{part}"] for part in ("payloads", "versions", "levels", "bits")
+        )
+    symbols, offset = [], 0
+    for payload, version, level in zip(payloads, versions, levels, strict=True):
+        count = dimension(int(version)) ** 2
+        used = (count + 7) // 8
+        modules = np.unpackbits(bits[offset : offset + used], count=count).astype(np.bool_)
+        offset += used
+        side = dimension(int(version))
+        symbols.append(EncodedSymbol(bytes(payload), int(version), str(level), modules.reshape(side, side)))
+    return symbols
+
+
+def _payload(rng: random.Random, longest: int) -> str:
+    length = rng.randint(8, longest)
+    alphabet = rng.choice((string.digits, string.ascii_letters + string.digits + "-._:/?=&", string.ascii_uppercase))
+    return "".join(rng.choices(alphabet, k=length))
+
+
+def _encode(rng: random.Random, longest: int, highest_version: int) -> Iterator[EncodedSymbol]:
+    segno = importlib.import_module("segno")
+    while True:
+        payload, level = _payload(rng, longest), rng.choice(_LEVELS)
+        code = segno.make(payload, error=level, micro=False, boost_error=False)
+        if code.version <= highest_version:
+            modules = np.array([list(row) for row in code.matrix], dtype=np.bool_)
+            yield EncodedSymbol(payload.encode(), int(code.version), level, modules)
+
+
+def _write() -> None:
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for pool, longest, highest in (("short", 60, 40), ("long", 300, 40), ("tiny", 20, 2)):
+        symbols = [
+            symbol for symbol, _ in zip(_encode(random.Random(pool), longest, highest), range(_PER_POOL), strict=False)
+        ]
+        arrays[f"{pool}_payloads"] = np.array([symbol.payload for symbol in symbols])
+        arrays[f"{pool}_versions"] = np.array([symbol.version for symbol in symbols], dtype=np.uint8)
+        arrays[f"{pool}_levels"] = np.array([symbol.level for symbol in symbols])
+        arrays[f"{pool}_bits"] = np.concatenate([np.packbits(symbol.modules) for symbol in symbols])
+    np.savez_compressed(CORPUS, **arrays)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    _write()

@@ -1,0 +1,1 @@
+"""Measures what is served: decode rates, quality, latency, false reads and calibration."""

@@ -1,0 +1,64 @@
+"""Counts payloads invented on pictures without a QR code: python -m training.measure.codeless.
+
+The pictures are the locator's training scenes without codes, of seeds that no training run uses: dead leaves and noise
+with text, bar codes, other matrix codes, lone finder patterns, checks and rows of windows on them, photographed badly.
+Every read is an invention. Prints the count with its upper 95 % bound, and what a picture takes.
+"""
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from app.pipeline.ladder import Ladder
+from app.pipeline.results import Effort, Found
+from app.pipeline.tools import Tools
+from training.data.scenes import scene
+from training.measure.quality import Rate
+from training.measure.served import add_options, load_tools
+
+_SEED = 9_000_000  # far from every recipe's
+_SIDES = (320, 480, 720)
+
+
+def inventions(
+    tools: Tools, *, start: int, count: int, effort: Effort = Effort.BALANCED
+) -> Iterator[tuple[float, tuple[Found, ...]]]:
+    """Seconds and reads of each of ``count`` pictures from number ``start`` on."""
+    ladder = Ladder(tools=tools, max_codes=16)
+    for index in range(start, start + count):
+        rng = np.random.default_rng((_SEED, index))
+        image, _ = scene(rng, _SIDES[index % len(_SIDES)], empty=True)
+        grey = np.rint(image * 255).astype(np.uint8)
+        began = perf_counter()
+        outcome = ladder.run(grey, effort=effort)
+        yield perf_counter() - began, outcome.codes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.measure.codeless", description="Count invented payloads.")
+    parser.add_argument("--count", type=int, default=2000, help="pictures (default: 2000)")
+    parser.add_argument("--start", type=int, default=0, help="number of the first picture, to share the work")
+    parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+    add_options(parser)
+    arguments = parser.parse_args()
+    tools = load_tools(arguments)
+    seconds, invented = [], 0
+    results = inventions(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))
+    for index, (took, codes) in zip(itertools.count(arguments.start), results, strict=False):
+        seconds.append(took)
+        invented += bool(codes)
+        for found in codes:
+            print(f"picture {index}: {found.rung} invented {found.symbol.payload!r}", flush=True)
+    rate = Rate(invented, arguments.count)
+    print(
+        f"{arguments.count} pictures without a code, {invented} with a payload; at most {100 * rate.interval[1]:.2f} %"
+    )
+    print(f"median {1000 * median(seconds):.0f} ms a picture, longest {1000 * max(seconds):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""How often soft decoding invents a payload: python -m training.measure.inventions.
+
+Hands `decode_soft` what holds no symbol, or one too damaged to tell, and counts the symbols it claims. Three kinds, by
+turns:
+
+- noise: gaussian log-odds of a random scale; in every other one the function patterns and a format are right;
+- random bits: a symbol whose codewords are fair coins, seen confidently, 0 to 30 % of its modules turned over;
+- damaged: a symbol with a message, 15 to 50 % of its modules turned over, with log-odds there that are weaker, equal or
+  stronger by chance. A read of what the symbol held is right and not counted.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import process_time
+
+import numpy as np
+from numpy.random import Generator
+
+from app.pipeline.qrcode.codewords import LEVELS, MASKS, Bits, format_positions, format_word, version_word
+from app.pipeline.qrcode.codewords import version_positions as positions_of_version
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.patterns import function_patterns
+from app.pipeline.qrcode.soft import decode_soft
+from training.data.symbols import random_symbol
+from training.measure.quality import Rate
+from training.measure.soft_gain import random_message_symbol
+
+_VERSIONS = np.arange(1, 11)
+_CHANCES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01])
+"""Small versions most often: their codes are the shortest."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Log-odds of a supposed version, and the symbol that they come from, if one with a message."""
+
+    version: int
+    log_odds: LogOdds
+    truth: Bits | None
+
+
+@dataclass
+class Count:
+    """Attempts of a kind, right reads and false ones."""
+
+    n: int = 0
+    right: int = 0
+    false: int = 0
+    seconds: float = 0.0
+
+    def row(self, name: str) -> str:
+        return (
+            f"{name:12s} {self.n:8d} {self.right:7d} {self.false:6d} {Rate(self.false, self.n).interval[1]:12.1e}"
+            f" {1000 * self.seconds / max(1, self.n):8.1f}"
+        )
+
+
+def _magnitudes(rng: Generator, shape: tuple[int, ...]) -> LogOdds:
+    """Log-odds' sizes, (0, inf), of one scale from faint to certain and from even to very uneven over the modules."""
+    scale, spread = np.exp(rng.uniform(np.log(0.1), np.log(20))), rng.uniform(0, 1.5)
+    return np.asarray(scale * np.exp(spread * rng.standard_normal(shape)), dtype=np.float32)
+
+
+def _with_information(rng: Generator, modules: Bits, version: int) -> Bits:
+    """Modules with a random valid format and the version information in place."""
+    modules = modules.copy()
+    modules[format_positions(version)] = format_word(str(rng.choice(LEVELS)), int(rng.choice(MASKS)))
+    if version >= 7:
+        modules[positions_of_version(version)] = version_word(version)
+    return modules
+
+
+def _signed(modules: Bits, magnitudes: LogOdds) -> LogOdds:
+    return np.where(modules, magnitudes, -magnitudes)
+
+
+def noise(rng: Generator, version: int) -> Input:
+    scale = np.exp(rng.uniform(np.log(0.1), np.log(20)))
+    modules = _with_information(rng, random_symbol(rng, version), version)
+    log_odds = (scale * rng.standard_normal(modules.shape)).astype(np.float32)
+    if rng.random() < 0.5:
+        log_odds = np.where(function_patterns(version).data, log_odds, _signed(modules, np.abs(log_odds)))
+    return Input(version, log_odds, None)
+
+
+def random_bits(rng: Generator, version: int) -> Input:
+    modules = _with_information(rng, random_symbol(rng, version), version)
+    turned = (rng.random(modules.shape) < rng.uniform(0, 0.3)) & function_patterns(version).data
+    return Input(version, _signed(modules ^ turned, _magnitudes(rng, modules.shape)), None)
+
+
+def damaged(rng: Generator, version: int) -> Input:
+    modules = random_message_symbol(rng, version, str(rng.choice(LEVELS)))
+    turned = (rng.random(modules.shape) < rng.uniform(0.15, 0.5)) & function_patterns(version).data
+    weakened = np.exp(rng.uniform(np.log(0.02), np.log(1.5)))
+    magnitudes = _magnitudes(rng, modules.shape)
+    log_odds = _signed(modules ^ turned, np.where(turned, weakened * magnitudes, magnitudes))
+    return Input(version, log_odds.astype(np.float32), modules)
+
+
+KINDS: dict[str, Callable[[Generator, int], Input]] = {
+    "noise": noise,
+    "random bits": random_bits,
+    "damaged": damaged,
+}
+
+
+def count_inventions(count: int, *, seed: int = 0) -> dict[str, Count]:
+    """``count`` attempts, the kinds by turns."""
+    rng, counts = np.random.default_rng(seed), {name: Count() for name in KINDS}
+    names = list(KINDS)
+    for i in range(count):
+        name = names[i % len(names)]
+        made, tally = KINDS[name](rng, int(rng.choice(_VERSIONS, p=_CHANCES))), counts[name]
+        began = process_time()
+        read = decode_soft(made.log_odds, made.version)
+        tally.seconds += process_time() - began
+        tally.n += 1
+        if read is not None:
+            right = made.truth is not None and np.array_equal(read.modules, made.truth)
+            tally.right += right
+            tally.false += not right
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.measure.inventions", description="Count the payloads that soft decoding invents."
+    )
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    counts = count_inventions(arguments.count, seed=arguments.seed)
+    total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
+    print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
+    for name, tally in {**counts, "all": total}.items():
+        print(tally.row(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""What soft decoding gains over hard decisions: python -m training.measure.soft_gain.
+
+Symbols of random bytes in byte mode, 40 to 95 % of what the version and level hold, the rest padding, go through a
+channel that adds gaussian noise to every module independently, function patterns and format information too, so that
+a given share of hard decisions is wrong; the decoder is handed the true log-odds. Printed is the share of wrong modules
+at which half of the symbols decode, stage by stage, beside what a simulation of bounded-distance decoders gave
+(Reed-Solomon; generalised minimum distance; with Chase's flips of weak bits; with known padding).
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.codewords import BYTE, LEVELS, PADDING, Bits, assemble, blocks
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.messages import count_bits
+from app.pipeline.qrcode.soft import STAGES, decode_soft
+
+SYMBOLS = ("2-L", "2-M", "3-L", "4-M", "4-Q", "5-H")
+SHARES = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20)
+"""Percent of modules that are wrong."""
+
+_BOUNDED_DISTANCE = {
+    "2-L": (1.4, 1.5, 2.3, 3.0),
+    "2-M": (2.7, 3.0, 3.6, 4.6),
+    "3-L": (1.4, 1.6, 2.0, 2.6),
+    "4-M": (2.2, 2.5, 3.0, 3.9),
+    "4-Q": (3.3, 3.9, 4.3, 5.3),
+    "5-H": (3.9, 5.0, 5.4, 6.2),
+}
+_TITLES = ("hard RS", "+ erasures", "+ ordered statistics", "+ known padding")
+COLOURS = ((130, 130, 130), (60, 160, 230), (200, 110, 30), (60, 140, 40))
+
+
+def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
+    """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, terminated and padded."""
+    total, width = blocks(version, level).data_codewords, count_bits(version, BYTE)
+    capacity = (8 * total - 4 - width) // 8
+    count = max(1, int(rng.uniform(0.4, 0.95) * capacity))
+    header = np.array([(BYTE << width | count) >> i & 1 for i in range(3 + width, -1, -1)], dtype=np.uint8)
+    payload = np.unpackbits(rng.integers(0, 256, count, dtype=np.uint8))
+    message = np.packbits(np.concatenate([header, payload, np.zeros(4, dtype=np.uint8)]))
+    return np.concatenate([message, np.resize(np.array(PADDING, dtype=np.uint8), total - len(message))])
+
+
+def random_message_symbol(rng: Generator, version: int, level: str) -> Bits:
+    """A symbol of `random_message` under a random mask."""
+    return assemble(random_message(rng, version, level), version, level, int(rng.integers(8)))
+
+
+def gaussian_channel(rng: Generator, modules: Bits, wrong: float) -> LogOdds:
+    """True log-odds of modules seen through gaussian noise that turns a share ``wrong`` in (0, 0.5) of them over."""
+    amplitude = -NormalDist().inv_cdf(wrong)
+    seen = np.where(modules, amplitude, -amplitude) + rng.standard_normal(modules.shape)
+    return (2 * amplitude * seen).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates of decoding in [0, 1], (stages, shares), of one symbol, and its wrong reads."""
+
+    symbol: str
+    rates: NDArray[np.float64]
+    wrong: int
+
+    def half(self, stage: int) -> float:
+        """Percent of wrong modules at which half decode; NaN where the curve does not come down to that."""
+        return crossing(SHARES, self.rates[stage])
+
+
+def crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
+    """Where rates that fall along ``shares`` first come below one half, interpolated from 1 at share 0."""
+    below = np.flatnonzero(rates < 0.5)
+    if not len(below):
+        return float("nan")
+    i = int(below[0])
+    left, above = (shares[i - 1], float(rates[i - 1])) if i else (0.0, 1.0)
+    return left + (shares[i] - left) * (above - 0.5) / (above - float(rates[i]))
+
+
+def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
+    """``count`` symbols such as "4-M" at every share; a stage's rate counts what it or a cheaper one reads."""
+    version, level = int(symbol[:-2]), symbol[-1]
+    hits, wrong = np.zeros((len(STAGES), len(SHARES))), 0
+    for i in range(count):
+        for column, share in enumerate(SHARES):
+            rng = np.random.default_rng((seed, version, LEVELS.index(level), i))
+            modules = random_message_symbol(rng, version, level)
+            read = decode_soft(gaussian_channel(rng, modules, share / 100), version)
+            if read is None:
+                continue
+            if np.array_equal(read.modules, modules):
+                hits[STAGES.index(read.method) :, column] += 1
+            else:
+                wrong += 1
+    return Curve(symbol, hits / count, wrong)
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """Markdown: percent of wrong modules at which half decode, and what bounded-distance decoders gave."""
+    rows = [f"| symbol | {' | '.join(_TITLES)} | wrong reads | bounded distance |", "|---" * (len(_TITLES) + 3) + "|"]
+    for curve in curves:
+        halves = " | ".join(f"{curve.half(stage):.1f}" for stage in range(len(STAGES)))
+        known = " / ".join(f"{value:.1f}" for value in _BOUNDED_DISTANCE.get(curve.symbol, ())) or "-"
+        rows.append(f"| {curve.symbol} | {halves} | {curve.wrong} | {known} |")
+    return "\n".join(rows)
+
+
+def picture(curves: Sequence[Curve]) -> NDArray[np.uint8]:
+    """(H, W, 3): a panel a symbol, decode rate against the share of wrong modules, a line a stage."""
+    columns = min(3, len(curves))
+    panels = [_panel(curve) for curve in curves]
+    panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)
+    rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
+    legend = np.full((40, rows[0].shape[1], 3), 255, dtype=np.uint8)
+    for i, (title, colour) in enumerate(zip(_TITLES, COLOURS, strict=True)):
+        x = 20 + i * (legend.shape[1] - 20) // len(_TITLES)
+        cv2.line(legend, (x, 20), (x + 24, 20), colour, 2, cv2.LINE_AA)
+        _write(legend, title, (x + 32, 24))
+    return np.vstack([legend, *rows])
+
+
+def _panel(curve: Curve) -> NDArray[np.uint8]:
+    panel = np.full((260, 340, 3), 255, dtype=np.uint8)
+    left, right, top, bottom = 46, 325, 30, 215
+
+    def at(share: float, rate: float) -> tuple[int, int]:
+        return round(left + (right - left) * share / SHARES[-1]), round(bottom - (bottom - top) * rate)
+
+    for rate in (0, 0.5, 1):
+        cv2.line(panel, at(0, rate), at(SHARES[-1], rate), (225, 225, 225), 1)
+        _write(panel, f"{100 * rate:.0f}", (14, at(0, rate)[1] + 4))
+    for share in range(0, int(SHARES[-1]) + 1, 5):
+        cv2.line(panel, at(share, 0), at(share, 1), (225, 225, 225), 1)
+        _write(panel, str(share), (at(share, 0)[0] - 6, bottom + 16))
+    _write(panel, f"{curve.symbol}: % read", (14, 18))
+    _write(panel, "% of modules wrong", (130, bottom + 34))
+    for rates, colour in zip(curve.rates, COLOURS, strict=True):
+        points = [at(0, 1), *(at(share, float(rate)) for share, rate in zip(SHARES, rates, strict=True))]
+        cv2.polylines(panel, [np.array(points, dtype=np.int32)], False, colour, 2, cv2.LINE_AA)
+    return panel
+
+
+def _write(image: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (60, 60, 60), 1, cv2.LINE_AA)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.measure.soft_gain", description="Measure what soft decoding gains."
+    )
+    parser.add_argument("--versions", type=int, nargs="+", help="with --levels: every version at every level")
+    parser.add_argument("--levels", nargs="+", choices=LEVELS, default=["M"])
+    parser.add_argument("--count", type=int, default=100, help="symbols at each share of wrong modules")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--picture", type=Path, help="draw the curves into this PNG file")
+    arguments = parser.parse_args()
+    wanted = [f"{version}-{level}" for version in arguments.versions or () for level in arguments.levels]
+    curves = [measure(symbol, arguments.count) for symbol in wanted or SYMBOLS]
+    print(f"n = {arguments.count} a point; % of modules wrong at which half of the symbols decode\n")
+    print(table(curves))
+    if arguments.json:
+        figures = {
+            curve.symbol: {
+                "shares": SHARES,
+                "wrong": curve.wrong,
+                "rates": dict(zip(STAGES, curve.rates.tolist(), strict=True)),
+                "half": {stage: curve.half(i) for i, stage in enumerate(STAGES)},
+            }
+            for curve in curves
+        }
+        arguments.json.write_text(json.dumps(figures, indent=1))
+    if arguments.picture:
+        cv2.imwrite(str(arguments.picture), picture(curves))
+
+
+if __name__ == "__main__":
+    main()

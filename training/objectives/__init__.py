@@ -1,0 +1,1 @@
+"""What networks are trained towards: losses, perceptual features and discriminators."""

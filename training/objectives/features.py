@@ -1,0 +1,305 @@
+"""A small network of VGG's kind that learns to see QR codes, for the perceptual losses of `training.objectives.perceptual`.
+
+It learns two things at once, from one trunk of features. From a degraded patch it says, pixel by pixel, what the clean
+symbol was, so features tell modules apart and where their edges run; and it says how strongly the patch is degraded and
+in which way, so features of a soft, grainy or ringing picture differ from those of a clean one. Either alone would
+not do: the first makes features blind to the degradation that a perceptual loss is to remove, the second blind to the
+symbol. The heads that answer are thrown away.
+"""
+
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.models.checkpoint import Checkpoint
+from training.data import degrade
+from training.data.crops import draw_symbol
+from training.data.degrade import Image
+from training.data.symbols import random_symbol
+
+ARCHITECTURE = "FeatureNetwork"
+Blocks = tuple[tuple[int, int], ...]
+"""Of each block: channels, and how many convolutions it has."""
+
+BLOCKS: Blocks = ((16, 2), (32, 2), (64, 3))
+KINDS = ("blur", "resolution", "noise", "compression", "contrast")
+SIDE = 64
+"""Pixels of a patch."""
+_DRAWN = 6  # pixels a module at which a symbol is drawn
+_BATCH = 16
+_LEARNING_RATE = 1.5e-3
+_SEED = 31
+_HELD_OUT = 1 << 20  # seeds from here on are for measuring
+
+
+def layer_names(blocks: Blocks) -> list[str]:
+    """The names of a network's layers in their order: convB_N, reluB_N, ..., poolB behind each block but the last."""
+    names = []
+    for block, (_, count) in enumerate(blocks, start=1):
+        names += [f"{kind}{block}_{n}" for n in range(1, count + 1) for kind in ("conv", "relu")]
+        names += [f"pool{block}"]
+    return names[:-1]
+
+
+def layer_index(blocks: Blocks, layer: str) -> int:
+    """Where a layer stands. Raises ValueError where there is none of that name."""
+    names = layer_names(blocks)
+    if layer not in names:
+        raise ValueError(f"no layer {layer!r}; there are {', '.join(names)}")
+    return names.index(layer)
+
+
+class FeatureNetwork(nn.Module):
+    """VGG (Simonyan & Zisserman, ICLR 2015) up to a layer: blocks of 3x3 convolutions and ReLUs, each block at half the
+    resolution of the one before by 2x2 maxima.
+
+    ``forward``: (N, 1 or ``channels``, H, W) in [0, 1] -> that layer's features; grey is repeated for a network of
+    several channels. Each side must have a pixel left at the layer's resolution. ``mean`` and ``deviation`` are taken
+    from, and divide, each channel. The keys of its state dictionary are torchvision's, "features.0.weight" and so on,
+    as far as the layer reaches.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, *, channels: int, blocks: Blocks, layer: str, mean: tuple[float, ...], deviation: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = channels
+        for wider, count in blocks:
+            for _ in range(count):
+                layers += [nn.Conv2d(width, wider, 3, padding=1), nn.ReLU()]
+                width = wider
+            layers += [nn.MaxPool2d(2)]
+        self.channels = channels
+        self.layer = layer
+        self.features = nn.Sequential(*layers[: layer_index(blocks, layer) + 1])
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(-1, 1, 1), persistent=False)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        whole = picture.expand(-1, self.channels, -1, -1)
+        features: Tensor = self.features((whole - self.mean) / self.deviation)
+        return features
+
+
+_SCALING: dict[str, tuple[float, ...]] = {"mean": (0.5,), "deviation": (0.5,)}
+
+
+def _last(blocks: Blocks) -> str:
+    """The last convolution."""
+    return f"conv{len(blocks)}_{blocks[-1][1]}"
+
+
+class _Pupil(nn.Module):
+    """The trunk with the heads that it learns by: (N, 1, S, S) -> log-odds that each pixel is light, (N, 1, S, S), and
+    the strength of each of ``KINDS``, (N, 5). S is a multiple of the trunk's reduction."""
+
+    def __init__(self, *, blocks: Blocks) -> None:
+        super().__init__()
+        width, reduction = blocks[-1][0], 2 ** (len(blocks) - 1)
+        self.trunk = FeatureNetwork(channels=1, blocks=blocks, layer=_last(blocks), **_SCALING)
+        self.pixels = nn.Sequential(nn.Conv2d(width, reduction**2, 1), nn.PixelShuffle(reduction))
+        self.levels = nn.Linear(width, len(KINDS))
+        for parameter in self.trunk.parameters():
+            if parameter.dim() == 4:
+                nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+            else:
+                nn.init.zeros_(parameter)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.trunk(picture).relu()
+        return self.pixels(features), self.levels(features.mean(dim=(2, 3)))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """``degraded`` and ``clean``: (N, 1, S, S) in [0, 1]; ``levels``: (N, 5) in [0, 1], the strength of each kind."""
+
+    degraded: Tensor
+    clean: Tensor
+    levels: Tensor
+
+
+def clean_patch(rng: Generator) -> tuple[Image, float]:
+    """A part of a symbol on white (``SIDE``, ``SIDE``), at 3-12 pixels a module, half of the time at any turn; and the
+    pixels a module."""
+    module = float(np.exp(rng.uniform(np.log(3), np.log(12))))
+    modules = random_symbol(rng, int(rng.integers(1, 7)))
+    label = draw_symbol(modules, pixels=_DRAWN)
+    if module < _DRAWN:
+        label = degrade.gaussian(label, sigma=0.3 * _DRAWN / module)
+    middle = label.shape[0] / 2
+    angle = rng.uniform(-180, 180) if rng.random() < 0.5 else 90.0 * rng.integers(4)
+    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), float(angle), module / _DRAWN), dtype=np.float64)
+    reach = modules.shape[0] * module / 2
+    matrix[:, 2] += SIDE / 2 - middle + rng.uniform(-reach, reach, 2)
+    patch = cv2.warpAffine(label, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderValue=1.0)
+    return np.asarray(patch, dtype=np.float32), module
+
+
+def degraded_patch(clean: Image, rng: Generator, *, module: float, levels: tuple[float, ...]) -> Image:
+    """A patch degraded by each of ``KINDS`` as strongly as ``levels`` in [0, 1] say; 0 is not at all.
+
+    At 1: gaussian blur of 0.65 modules, motion of 3.5 or defocus of 1; 1 pixel a module; noise of 0.3; JPEG quality 5;
+    contrast of 0.2.
+    """
+    blur, resolution, noise, compression, contrast = levels
+    image = clean
+    if blur:
+        kind = rng.integers(3)
+        if kind == 0:
+            image = degrade.gaussian(image, sigma=(0.05 + 0.6 * blur) * module)
+        elif kind == 1:
+            image = degrade.convolve(image, degrade.motion_kernel(rng, length=(0.3 + 3.2 * blur) * module))
+        else:
+            image = degrade.convolve(image, degrade.disc_kernel(radius=(0.1 + 0.9 * blur) * module))
+    if resolution:
+        side = max(8, round(SIDE / module**resolution))
+        small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+        large = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        image = np.asarray(large, dtype=np.float32).clip(0, 1)
+    if contrast:
+        middle = np.float32(rng.uniform(0.3, 0.7))
+        image = middle + np.float32(1 - 0.8 * contrast) * (image - middle)
+    if noise:
+        image = degrade.noise(image, rng, sigma=0.3 * noise)
+    if compression:
+        image = degrade.jpeg(image, quality=round(90 - 85 * compression))
+    return image.clip(0, 1)
+
+
+def lesson(rng: Generator, *, size: int) -> Lesson:
+    """``size`` patches, each degraded in each way with a chance of 0.4."""
+    degraded, clean, levels = [], [], []
+    for _ in range(size):
+        patch, module = clean_patch(rng)
+        strengths = rng.uniform(0, 1, len(KINDS)) * (rng.random(len(KINDS)) < 0.4)
+        degraded.append(degraded_patch(patch, rng, module=module, levels=tuple(strengths.tolist())))
+        clean.append(patch)
+        levels.append(strengths.astype(np.float32))
+    return Lesson(_stacked(degraded), _stacked(clean), torch.from_numpy(np.stack(levels)))
+
+
+def _stacked(patches: list[Image]) -> Tensor:
+    return torch.from_numpy(np.stack(patches))[:, None]
+
+
+def _loss(pupil: _Pupil, seen: Lesson) -> Tensor:
+    pixels, levels = pupil(seen.degraded)
+    return functional.binary_cross_entropy_with_logits(pixels, seen.clean) + 2 * functional.mse_loss(
+        levels, seen.levels
+    )
+
+
+def _learn(pupil: _Pupil, *, steps: int) -> None:
+    """AdamW, the rate rising over the first 50 steps and falling to zero on a cosine."""
+    optimizer = torch.optim.AdamW(pupil.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
+    for step in range(steps):
+        rate = min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = _LEARNING_RATE * rate
+        optimizer.zero_grad(set_to_none=True)
+        loss = _loss(pupil, lesson(np.random.default_rng((_SEED, step)), size=_BATCH))
+        loss.backward()
+        nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        optimizer.step()
+
+
+def train(*, steps: int, blocks: Blocks = BLOCKS, exam: int = 512) -> Checkpoint:
+    """The trunk after ``steps`` steps; the same for the same number on the same kind of machine with one thread.
+
+    What ``exam`` patches that it never saw say of it goes into the checkpoint.
+    """
+    began = time.process_time()
+    torch.manual_seed(_SEED)
+    untrained, pupil = _Pupil(blocks=blocks), _Pupil(blocks=blocks)
+    _learn(pupil, steps=steps)
+    seconds = time.process_time() - began
+    pupil.eval()
+    return Checkpoint(
+        name="features",
+        architecture=ARCHITECTURE,
+        network=pupil.trunk,
+        config={"channels": 1, "blocks": blocks, "layer": _last(blocks), **_SCALING},
+        provenance={
+            "recipe": "python -m training.objectives.perceptual",
+            "seed": _SEED,
+            "steps": steps,
+            "samples": steps * _BATCH,
+            "training_minutes": round(seconds / 60, 1),
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "loss": "binary cross-entropy of the clean pixels + 2 x mean squared error of the strengths",
+            "optimizer": f"AdamW lr {_LEARNING_RATE:g}, cosine",
+            "data": {
+                "sample": f"{SIDE} px parts of symbols of versions 1-6 at 3-12 px a module, half of them at any turn",
+                "degradations": f"each of {', '.join(KINDS)} with a chance of 0.4, strength uniform",
+            },
+        },
+        measured=_examined(pupil, count=exam) | {"soft_to_crisp": _softness(pupil, untrained, count=exam // 4)},
+    )
+
+
+def _examined(pupil: _Pupil, *, count: int) -> dict[str, object]:
+    """What the heads get right: the share of pixels on the wrong side of mid-grey, beside that of the patch as it is;
+    and the correlation of each strength that they say with the truth."""
+    unseen = lesson(np.random.default_rng((_SEED, _HELD_OUT)), size=count)
+    with torch.no_grad():
+        pixels, levels = pupil(unseen.degraded)
+
+    def wrong(light: Tensor) -> float:
+        return round(float((light != (unseen.clean > 0.5)).float().mean()), 4)
+
+    both = [np.corrcoef(levels[:, i], unseen.levels[:, i])[0, 1] for i in range(len(KINDS))]
+    return {
+        "n": count,
+        "pixels_wrong": wrong(pixels > 0),
+        "pixels_wrong_before": wrong(unseen.degraded > 0.5),
+        "strength_correlation": {kind: round(float(r), 2) for kind, r in zip(KINDS, both, strict=True)},
+    }
+
+
+def equal_errors(rng: Generator, *, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Clean patches, the same blurred, and the same crisp with edges that are bent by 0.15-0.4 modules, (N, 1, S, S)
+    each; a blurred patch and its crisp fellow have one mean squared error (within 1 %)."""
+    clean: list[Image] = []
+    soft: list[Image] = []
+    crisp: list[Image] = []
+    while len(clean) < count:
+        patch, module = clean_patch(rng)
+        bent = degrade.bend(patch, rng, amplitude=rng.uniform(0.15, 0.4) * module)
+        error = float(np.mean((bent - patch) ** 2))
+        low, high = 0.1, 4 * module
+        for _ in range(12):
+            middle = (low + high) / 2
+            blurred = degrade.gaussian(patch, sigma=middle)
+            less = float(np.mean((blurred - patch) ** 2)) < error
+            low, high = (middle, high) if less else (low, middle)
+        if error > 1e-3 and abs(float(np.mean((blurred - patch) ** 2)) / error - 1) < 0.01:
+            clean.append(patch)
+            soft.append(blurred)
+            crisp.append(bent)
+    return _stacked(clean), _stacked(soft), _stacked(crisp)
+
+
+def _softness(pupil: _Pupil, untrained: _Pupil, *, count: int) -> dict[str, float]:
+    """How many times as far from the clean patch a soft one is as a crisp one of the same squared error, to features
+    that learnt nothing and to those that did: the ratio of root mean squared differences, which is 1 to the pixels."""
+    clean, soft, crisp = equal_errors(np.random.default_rng((_SEED, _HELD_OUT + 1)), count=count)
+
+    def ratio(see: FeatureNetwork) -> float:
+        with torch.no_grad():
+            squares = [functional.mse_loss(see(patch), see(clean)) for patch in (soft, crisp)]
+        return round(float((squares[0] / squares[1]).sqrt()), 2)
+
+    return {"untrained": ratio(untrained.trunk), "trained": ratio(pupil.trunk)}

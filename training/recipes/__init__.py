@@ -1,0 +1,1 @@
+"""One recipe for each system that can be trained, by name."""

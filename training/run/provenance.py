@@ -1,0 +1,59 @@
+"""What a checkpoint says of the run that made it, in words and figures that JSON can hold."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from training.objectives.adversarial import Adversary
+from training.objectives.losses import name_of
+from training.run.config import TrainConfig
+from training.run.state import Clock
+
+
+def provenance(
+    config: TrainConfig,
+    clock: Clock,
+    *,
+    processes: int,
+    origin: Mapping[str, object],
+    discriminator: nn.Module | None = None,
+) -> dict[str, object]:
+    """``origin``: what the run began with, if not with random weights; ``discriminator``: that of its adversary."""
+    planned = {"planned_minutes": config.minutes} if config.steps is None else {"planned_steps": config.steps}
+    told: dict[str, object] = {
+        "recipe": config.name,
+        "seed": config.seed,
+        "steps": clock.step,
+        "samples": clock.samples,
+        "training_minutes": round(clock.seconds / 60, 1),
+        **planned,
+        "device": clock.device,
+        "threads": clock.threads,
+        "processes": processes,
+        "bfloat16": clock.bfloat16,
+        "torch": torch.__version__,
+        "loss": name_of(config.loss),
+        "optimizer": f"AdamW lr {config.learning_rate:g} betas {config.betas} decay {config.weight_decay:g}",
+        "data": config.data,
+        **origin,
+    }
+    if config.adversary is not None:
+        told["adversary"] = {"discriminator": type(discriminator).__name__, **_adversary(config.adversary)}
+    if config.patience is not None and clock.best_step:
+        told["validation"] = {
+            "loss": clock.best,
+            "step": clock.best_step,
+            "batches": config.validation_batches,
+            "stopped_early": clock.stale >= config.patience,
+        }
+    return told
+
+
+def _adversary(adversary: Adversary) -> dict[str, object]:
+    return {
+        "losses": getattr(adversary.losses, "__name__", type(adversary.losses).__name__),
+        "weight": adversary.weight,
+        "learning_rate": adversary.learning_rate,
+        "after_share": adversary.after_minutes_share,
+    }
