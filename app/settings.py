@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.inference.loading import Backend
+from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort
 
 _SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import InternalError, WorkerCrashed
-from app.models.checkpoint import Checkpoint
-from app.pipeline.inference.loading import Backend, Networks, load_networks, outlined
-from app.pipeline.inference.runners import BatchingRunner, Runner
+from app.models.contract import Card
+from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.runners import Backend, BatchingRunner, Runner
 from app.pipeline.inference.torch_runner import pick_device
 from app.schemas import ModelCard
 from app.service import Loaded
@@ -115,19 +116,19 @@ def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
         "locator": settings.locator_network,
     }
     return Blueprint(
-        cards=tuple(outlined(card) for card in networks.cards),
+        cards=tuple(networks.cards),
         roles=roles,
         max_codes=settings.max_codes,
         max_pixels=settings.max_pixels,
     )
 
 
-def _card(card: Checkpoint) -> ModelCard:
+def _card(card: Card) -> ModelCard:
     return ModelCard(
         name=card.name,
         architecture=card.architecture,
         parameters=card.parameters,
-        scale=int(getattr(card.network, "scale", 1)),
+        scale=card.scale,
         config=dict(card.config),
         provenance=dict(card.provenance),
         measured=dict(card.measured),

@@ -13,8 +13,8 @@ import torch
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, save
+from app.models.registry import NETWORKS
 from app.pipeline.files.image_files import encode_png
 from app.pipeline.imaging import GreyImage
 from app.settings import Settings

@@ -8,6 +8,7 @@ more skip over all groups and one from the enlarged input to the output.
 
 from torch import Tensor, nn
 
+from app.models.contract import Kind
 from app.models.layers import bicubic, pixel_shuffle_step
 from app.models.srresnet import ResidualBlock
 
@@ -33,6 +34,7 @@ class AdvancedSimpleQR(nn.Module):
     detail to learn.
     """
 
+    kind = Kind.RESTORER
     scale = 4
     size_multiple = 1
 

@@ -1,12 +1,14 @@
 """The only reader and writer of weights: safetensors, constructor arguments and provenance in the header.
 
 Nothing is guessed from tensor shapes and nothing is unpickled. A file says which architecture it is for, how to build
-it, where the weights come from and what was measured of them; one that does not match is refused.
+it, where the weights come from and what was measured with them; a file that does not match is refused.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -15,7 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from app.errors import InvalidCheckpoint
-from app.models import NETWORKS
+from app.models.contract import Card, Kind
+from app.models.registry import NETWORKS
 
 FORMAT = "qrestore-1"
 SUFFIX = ".safetensors"
@@ -26,7 +29,7 @@ class Checkpoint:
     """A network with everything known about its weights.
 
     ``config``: keyword arguments of the architecture's constructor. ``provenance``: recipe, seed, data, training time.
-    ``measured``: figures that commands of this project measured of these weights.
+    ``measured``: figures that commands of this project measured with these weights.
     """
 
     name: str
@@ -41,10 +44,48 @@ class Checkpoint:
         """Number of learned values."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
+    @cached_property
+    def card(self) -> Card:
+        """What is known besides the weights. Raises TypeError where the network does not keep the contract."""
+        kind, scale, multiple = (_promised(self.network, name) for name in ("kind", "scale", "size_multiple"))
+        if not isinstance(kind, Kind):
+            raise TypeError(f"{type(self.network).__name__}.kind is no Kind")
+        if not (isinstance(scale, int) and isinstance(multiple, int) and min(scale, multiple) >= 1):
+            raise TypeError(f"{type(self.network).__name__}.scale and .size_multiple must be whole numbers from 1")
+        return Card(
+            name=self.name,
+            architecture=self.architecture,
+            kind=kind,
+            scale=scale,
+            size_multiple=multiple,
+            parameters=self.parameters,
+            config=dict(self.config),
+            provenance=dict(self.provenance),
+            measured=dict(self.measured),
+        )
+
+
+def _promised(network: nn.Module, name: str) -> object:
+    """An attribute that every network in service has; see `app.models.contract.Card`."""
+    value: object = getattr(network, name, None)
+    if value is None:
+        raise TypeError(f"{type(network).__name__} has no attribute {name!r}")
+    return value
+
 
 def with_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Checkpoint:
-    """The checkpoint with ``figures`` added to, or in place of, what was measured before."""
+    """The checkpoint with ``figures`` added to what was measured before; equal keys are replaced."""
     return replace(checkpoint, measured={**checkpoint.measured, **figures})
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """SHA-256 over architecture, configuration and float32 weights: all that decides a checkpoint's answers."""
+    head = json.dumps([checkpoint.architecture, dict(checkpoint.config)], sort_keys=True)
+    digest = hashlib.sha256(head.encode())
+    for key, tensor in sorted(checkpoint.network.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
@@ -63,14 +104,15 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
     }
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=header)
-    partial.chmod(0o644)  # safetensors writes for the owner alone; a container reads as somebody else
+    partial.chmod(0o644)  # safetensors writes for the owner alone; a container reads as another user
     partial.replace(path)
 
 
 def load(path: Path) -> Checkpoint:
     """Reads a checkpoint onto the CPU as float32, in evaluation mode, named after its file.
 
-    Raises InvalidCheckpoint, naming the file and the reason, for anything that ``save`` did not write whole.
+    Raises InvalidCheckpoint, naming the file and the reason, for anything that ``save`` did not write in full and for
+    networks that do not keep the contract of `app.models.contract`.
     """
 
     def refuse(reason: str) -> InvalidCheckpoint:
@@ -94,18 +136,11 @@ def load(path: Path) -> Checkpoint:
         provenance, measured = dict(provenance), dict(measured)
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise refuse("its header does not describe a network that can be built") from error
-    expected = network.state_dict()
-    missing, unexpected = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    if missing or unexpected:
-        raise refuse(f"its tensors do not match: missing {missing[:3]}, unexpected {unexpected[:3]}")
-    misshapen = [key for key, tensor in expected.items() if tensor.shape != tensors[key].shape]
-    if misshapen:
-        raise refuse(f"the shape of {misshapen[0]!r} does not match")
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise refuse("it holds values that are not finite")
+    if mismatch := _mismatch(network.state_dict(), tensors):
+        raise refuse(mismatch)
     network.load_state_dict(tensors)
     network.eval().requires_grad_(False)
-    return Checkpoint(
+    loaded = Checkpoint(
         name=path.name.removesuffix(SUFFIX),
         architecture=architecture,
         network=network,
@@ -113,3 +148,21 @@ def load(path: Path) -> Checkpoint:
         provenance=provenance,
         measured=measured,
     )
+    try:
+        _ = loaded.card
+    except TypeError as error:
+        raise refuse(f"its network breaks the contract: {error}") from error
+    return loaded
+
+
+def _mismatch(expected: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor]) -> str:
+    """Why these tensors are not the weights of a network; empty where they are."""
+    missing, unexpected = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+    if missing or unexpected:
+        return f"its tensors do not match: missing {missing[:3]}, unexpected {unexpected[:3]}"
+    misshapen = [key for key, tensor in expected.items() if tensor.shape != tensors[key].shape]
+    if misshapen:
+        return f"the shape of {misshapen[0]!r} does not match"
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        return "it holds values that are not finite"
+    return ""

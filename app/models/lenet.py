@@ -4,6 +4,7 @@ Deblurring", arXiv 2510.12098, section 2.3)."""
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import Kind
 from app.models.layers import LayerNorm2d, SimpleGate
 
 
@@ -54,6 +55,7 @@ class LENet(nn.Module):
     With ``channels=3, base=16`` it has 0.28 M parameters and 3.87 GMAC at 512 x 512 (paper, Table 1).
     """
 
+    kind = Kind.RESTORER
     scale = 1
 
     def __init__(

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import PLANES, Kind
 from app.models.layers import SimpleGate
-
-PLANES = 4
-"""What the network is told of each module beside the picture: known or not, its value if known, and its place."""
 
 
 class ReadingBlock(nn.Module):
@@ -41,9 +39,13 @@ class ModuleReader(nn.Module):
     ``pixels`` a module. A crop may be any window of the module grid.
     """
 
+    kind = Kind.MODULE_READER
+    scale = 1
+
     def __init__(self, *, pixels: int = 4, width: int = 64, blocks: int = 10, residual_init: float = 0.1) -> None:
         super().__init__()
         self.pixels = pixels
+        self.size_multiple = pixels
         self.head = nn.Conv2d(pixels * pixels + PLANES, width, 3, padding=1)
         self.body = nn.Sequential(*(ReadingBlock(channels=width, residual_init=residual_init) for _ in range(blocks)))
         self.tail = nn.Conv2d(width, 1, 3, padding=1)

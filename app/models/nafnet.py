@@ -7,6 +7,7 @@ in training and in service.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import Kind
 from app.models.layers import LayerNorm2d, SimpleGate
 
 _EPS = 1e-6  # of the layer normalisation
@@ -55,6 +56,7 @@ class NAFNet(nn.Module):
     ``channels=3`` (ADNet, Li et al., arXiv 2510.12098, Table 1); 63.8 of these are convolutions.
     """
 
+    kind = Kind.RESTORER
     scale = 1
 
     def __init__(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from app.models.contract import Kind
 from app.models.layers import bicubic, pixel_shuffle_step, transposed_step
 from app.models.srresnet import ResidualBlock
 
@@ -26,6 +27,7 @@ class PaperGen(nn.Module):
     ``bicubic_skip`` adds the enlarged input, which leaves only the detail to learn.
     """
 
+    kind = Kind.RESTORER
     scale = 4
     size_multiple = 1
 

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MAPS = 10
-"""Output maps: log-odds that a code is here, x and y offsets to its four corners, and log2(modules a side / 32)."""
-CORNER_UNIT = 64.0
-"""Pixels that an offset of 1 stands for."""
-STRIDE = 8
-"""Pixels between positions of the maps."""
+from app.models.contract import MAPS, Kind
 
 
 class ResidualBlock(nn.Module):
@@ -37,6 +32,9 @@ class QuadLocator(nn.Module):
     (N, ``MAPS``, H / 8, W / 8). Position (i, j) looks at the pixel (8 j + 4, 8 i + 4) and its offsets are relative to
     it, in units of ``CORNER_UNIT``; corners are clockwise as seen, and start anywhere.
     """
+
+    kind = Kind.QUAD_LOCATOR
+    scale = 1
 
     def __init__(
         self,

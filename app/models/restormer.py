@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import Kind
 from app.models.layers import LayerNorm2d
 
 
@@ -85,6 +86,7 @@ class TransformerUShape(nn.Module):
     ``size_multiple``. The arguments are those of `Restormer`.
     """
 
+    kind = Kind.RESTORER
     scale = 1
 
     def __init__(

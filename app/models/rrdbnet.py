@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import Kind
 from app.models.layers import bicubic
 
 _SLOPE = 0.2  # of every leaky ReLU
@@ -63,6 +64,7 @@ class RRDBNet(nn.Module):
     The defaults with ``channels=3`` have 16.70 M parameters.
     """
 
+    kind = Kind.RESTORER
     scale = 4
 
     def __init__(

@@ -4,6 +4,7 @@ variant of it."""
 
 from torch import Tensor, nn
 
+from app.models.contract import Kind
 from app.models.layers import bicubic, pixel_shuffle_step
 from app.models.srresnet import ResidualBlock
 
@@ -17,6 +18,7 @@ class SRGANGenerator(nn.Module):
     The defaults with ``channels=3`` have 1.55 M parameters (counted from figure 4).
     """
 
+    kind = Kind.RESTORER
     scale = 4
     size_multiple = 1
 

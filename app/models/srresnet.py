@@ -4,6 +4,7 @@ Super-Resolution Using a Generative Adversarial Network", CVPR 2017, section 2.1
 from torch import Tensor, nn
 from torch.nn import functional
 
+from app.models.contract import Kind
 from app.models.layers import bicubic
 
 
@@ -42,6 +43,7 @@ class SRResNet(nn.Module):
     The bicubic skip is not in the paper: it leaves the network only the detail to learn.
     """
 
+    kind = Kind.RESTORER
     scale = 4
 
     def __init__(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from app.pipeline.engines.symbol import Engine
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.inference.loading import Networks
 from app.pipeline.inference.module_reader import ModuleReader
+from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
 from app.pipeline.inference.window_locator import StretchedLocator

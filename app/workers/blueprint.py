@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.checkpoint import Checkpoint
-from app.pipeline.inference.loading import assembled
+from app.models.contract import Card
+from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import Runner
 from app.pipeline.ladder import Ladder
 from app.pipeline.tools import Tools
@@ -30,17 +30,17 @@ class RemoteRunner:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a child builds its pipeline from. ``cards`` carry outlines in the place of networks; ``roles`` are the
+    """What a child builds its pipeline from. ``roles`` are the
     names that `Tools.standard` takes."""
 
-    cards: tuple[Checkpoint, ...]
+    cards: tuple[Card, ...]
     roles: Mapping[str, str]
     max_codes: int
     max_pixels: int
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
-        networks = assembled(self.cards, lambda card: runner[card.name])
+        networks = Networks.of(self.cards, lambda card: runner[card.name])
         ladder = Ladder(tools=Tools.standard(networks, **self.roles), max_codes=self.max_codes)
         return Pipeline(ladder=ladder, max_pixels=self.max_pixels)
 

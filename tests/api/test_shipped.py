@@ -14,11 +14,11 @@ from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.image_files import decode_image, encode_png
 from app.pipeline.imaging import normalise
-from app.pipeline.inference.restorer import TorchRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
 from app.settings import Settings
 from tests.support.helpers import encode, photograph, square_at
+from tests.support.networks import restorer_of
 from tests.support.paths import ROOT
 from training.data import degrade
 from training.measure.sets import SETS
@@ -172,7 +172,7 @@ def test_tiles_leave_no_seams(name: str) -> None:
     noise = np.random.default_rng(0).normal(0, 20, code.shape)
     crop = np.clip(50 + 0.6 * code + noise, 0, 255).astype(np.uint8)
     whole = TorchRunner(card.network)(normalise(crop)[None, None])[0, 0]
-    restored = TorchRestorer(card).restore([crop])[0]
+    restored = restorer_of(card).restore([crop])[0]
     assert np.abs(restored - 255 * np.clip(whole, 0, 1)).max() < 3
 
 

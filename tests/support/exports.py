@@ -7,9 +7,9 @@ import onnx.parser
 import torch
 from onnx.helper import set_model_props
 
-from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint, load, save
-from app.pipeline.inference.onnx import FINGERPRINT_KEY, fingerprint
+from app.models.checkpoint import Checkpoint, fingerprint, load, save
+from app.models.registry import NETWORKS
+from app.pipeline.inference.onnx import FINGERPRINT_KEY
 from tests.support.helpers import TINY
 
 _HEADER = '<ir_version: 10, opset_import: ["": 20]>'

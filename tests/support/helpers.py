@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from app.models.module_reader import PLANES
+from app.models.contract import PLANES
 from app.pipeline.crops.grid import module_means
 from app.pipeline.engines.symbol import Corners
 from app.pipeline.imaging import GreyImage

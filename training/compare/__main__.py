@@ -19,10 +19,13 @@ from time import perf_counter
 import cv2
 import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
-from app.pipeline.inference.loading import Networks, load_networks
-from app.pipeline.inference.restorer import TorchRestorer
+from app.models.contract import Card
+from app.models.registry import NETWORKS
+from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.restorer import NetworkRestorer
+from app.pipeline.inference.torch_runner import TorchRunner
 from training.compare import scatter, tables
 from training.compare.claims import PUBLISHED_FIGURES, Judged, judge_all
 from training.compare.cost import Cost, Inference, measure, reading, restoring
@@ -77,8 +80,9 @@ def untrained(names: Iterable[str]) -> Iterator[Row]:
         if config.architecture in _NO_RESTORERS:
             continue
         network = NETWORKS[config.architecture](**config.network).eval().requires_grad_(False)
-        card = Checkpoint(name, config.architecture, network, config.network)
-        restorer = TorchRestorer(card)
+        untrained_weights = Checkpoint(name, config.architecture, network, config.network)
+        card = untrained_weights.card
+        restorer = NetworkRestorer(card, TorchRunner.of(untrained_weights))
         built = f"{config.architecture} {config.network}"
         if built not in measured:
             measured[built] = measure(card, {"cpu": restoring(restorer)}, threads=THREADS)
@@ -116,7 +120,7 @@ def _row(
     )
 
 
-def origin(card: Checkpoint) -> str:
+def origin(card: Card) -> str:
     """Where weights come from, in a few words."""
     if (share := card.provenance.get("share")) is not None:
         return f"between two networks, {100 * float(str(share)):.0f} % of the way"

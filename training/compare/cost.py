@@ -11,9 +11,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint
-from app.models.module_reader import PLANES
+from app.models.contract import PLANES, Card
+from app.models.registry import NETWORKS
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
@@ -107,7 +106,7 @@ def _noise(side: int) -> GreyImage:
     return np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
 
 
-def measure(card: Checkpoint, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
+def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
     """What a checkpoint's network costs; ``devices`` says how one inference is run on "cpu" and elsewhere."""
     side = input_side(card.architecture, card.config)
     milliseconds = {str(number): median_ms(devices["cpu"], threads=number) for number in threads}

@@ -23,7 +23,8 @@ from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.restorer import NetworkRestorer
+from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import dimension, render
 from training.compare.rows import Row
 from training.compare.systems import Kind, Reads
@@ -72,13 +73,14 @@ def sweep(
     """
     chosen = list(samples(name, count=count))
     for share in shares:
-        restorer = TorchRestorer(interpolate(psnr, gan, share, name=f"share {share:g}"))
+        made = interpolate(psnr, gan, share, name=f"share {share:g}")
+        restorer = NetworkRestorer(made.card, TorchRunner.of(made))
         kind = Kind.ENLARGER if restorer.scale > 1 else Kind.RESTORER
         trials = [_trial(restorer, sample) for sample in chosen]
         yield Point(share, name, Row(name=restorer.name, kind=kind, trials={name: trials}))
 
 
-def _trial(restorer: TorchRestorer, sample: Sample) -> Trial:
+def _trial(restorer: NetworkRestorer, sample: Sample) -> Trial:
     degraded, clean = _pair(sample, restorer.scale)
     began = perf_counter()
     restored = restorer.restore([degraded])[0]

@@ -15,13 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.models.checkpoint import Checkpoint
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, square
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.image_files import decode_image
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.loading import Networks, load_networks
-from app.pipeline.inference.restorer import Restorer, TorchRestorer
+from app.pipeline.inference.loading import load_checkpoints, load_networks
+from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.restorer import NetworkRestorer, Restorer
 from app.pipeline.inference.severity import laplacian_variance
+from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
@@ -85,7 +88,7 @@ class Bench:
     networks: Networks
     tools: Tools
     systems: Sequence[System]
-    between: TorchRestorer | None = None
+    between: NetworkRestorer | None = None
 
 
 def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
@@ -93,19 +96,18 @@ def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
     set_threads(options.threads)
     networks = load_networks(options.weights, device)
     tools = chosen_tools(networks, options)
-    between = _between(networks, device)
+    between = _between(load_checkpoints(options.weights), device)
     systems = all_systems(tools)
     if between is not None:
         systems.append(network_system(between))
     return Bench(networks, tools, systems, between)
 
 
-def _between(networks: Networks, device: str) -> TorchRestorer | None:
-    found = networks.restorers
+def _between(found: Mapping[str, Checkpoint], device: str) -> NetworkRestorer | None:
     if HALFWAY in found or not {PSNR_TRAINED, GAN_TRAINED} <= found.keys():
         return None
-    made = interpolate(found[PSNR_TRAINED].card, found[GAN_TRAINED].card, 0.5, name=HALFWAY)
-    return TorchRestorer(made, device=device)
+    made = interpolate(found[PSNR_TRAINED], found[GAN_TRAINED], 0.5, name=HALFWAY)
+    return NetworkRestorer(made.card, TorchRunner.of(made, device=device))
 
 
 def on_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: bool = False) -> dict[str, Trial]:

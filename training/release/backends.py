@@ -30,13 +30,13 @@ import torch
 from numpy.typing import NDArray
 
 from app.models import checkpoint
-from app.models.checkpoint import Checkpoint
+from app.models.checkpoint import Checkpoint, fingerprint
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.inference.module_reader import ModuleReader, TorchModuleReader
+from app.pipeline.inference.module_reader import ModuleReader, NetworkModuleReader
 from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.inference.window_locator import WindowLocator
@@ -78,8 +78,8 @@ def runners(card: Checkpoint, folder: Path) -> dict[str, Runner]:
     return {
         TORCH: TorchRunner(card.network),
         BFLOAT16: Bfloat16Runner(card),
-        ONNX: OnnxRunner(folder / f"{card.name}{SUFFIX}", card),
-        INT8: OnnxRunner(folder / f"{card.name}{INT8_SUFFIX}", card),
+        ONNX: OnnxRunner(folder / f"{card.name}{SUFFIX}", card.name, fingerprint=fingerprint(card)),
+        INT8: OnnxRunner(folder / f"{card.name}{INT8_SUFFIX}", card.name, fingerprint=fingerprint(card)),
     }
 
 
@@ -114,15 +114,16 @@ def reads_of(card: Checkpoint, runner: Runner | None, engines: Sequence[Engine],
     A restorer of scale 1 and a module reader are given the true place; an enlarging one the whole picture; a locator
     finds the place itself, and ``reader`` reads what it found.
     """
+    runner = runner or TorchRunner.of(card)
     if card.architecture == "QuadLocator":
-        locator = WindowLocator(card, runner=runner)
+        locator = WindowLocator(card.card, runner)
         return lambda sample: _read_first(
             find_regions(sample.image, locator.locate(sample.image), limit=_REGIONS), reader, engines
         )
     if card.architecture == "ModuleReader":
-        own = TorchModuleReader(card, runner=runner)
+        own = NetworkModuleReader(card.card, runner)
         return lambda sample: _read_first([region] if (region := _region(sample)) else [], own, engines)
-    restorer = TorchRestorer(card, runner=runner)
+    restorer = NetworkRestorer(card.card, runner)
 
     def restored(sample: Sample) -> list[Symbol]:
         if restorer.scale > 1:
@@ -179,7 +180,7 @@ def main() -> None:
         print(f"{name:15s} {what:17s}" + "".join(f"{value:12.1f}" for value in medians.values()), flush=True)
     count = min(arguments.count, VALIDATION)
     engines = (ZXing(), ZBar())
-    reader = TorchModuleReader(cards["module-reader"])
+    reader = NetworkModuleReader(cards["module-reader"].card, TorchRunner.of(cards["module-reader"]))
     for name in arguments.reads:
         chosen = {TORCH: None, **{key: run for key, run in runners(cards[name], folder).items() if key in {ONNX, INT8}}}
         rivals = {key: reads_of(cards[name], run, engines, reader) for key, run in chosen.items()}

@@ -24,9 +24,10 @@ from torch import nn
 from torch.export import Dim
 
 from app.models import checkpoint
-from app.models.checkpoint import Checkpoint
-from app.models.module_reader import PLANES, ModuleReader
-from app.pipeline.inference.onnx import FINGERPRINT_KEY, INT8_SUFFIX, SUFFIX, OnnxRunner, fingerprint
+from app.models.checkpoint import Checkpoint, fingerprint
+from app.models.contract import PLANES
+from app.models.module_reader import ModuleReader
+from app.pipeline.inference.onnx import FINGERPRINT_KEY, INT8_SUFFIX, SUFFIX, OnnxRunner
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
 from training.release.quantise import BATCHES, quantised, recipe_inputs
@@ -112,7 +113,7 @@ def write(card: Checkpoint, folder: Path) -> float:
     model = ir.to_proto(exported(card))
     _describe(model, card, {"exporter": f"torch {torch.__version__}, opset {OPSET}"})
     onnx.save(model, partial)
-    difference = largest_difference(card, OnnxRunner(partial, card))
+    difference = largest_difference(card, OnnxRunner(partial, card.name, fingerprint=fingerprint(card)))
     if not difference <= TOLERANCE:
         partial.unlink()
         raise UnequalAnswersError(f"{card.name}: the exported network's answers differ by {difference:.1e} of torch's")
@@ -135,7 +136,7 @@ def write_int8(card: Checkpoint, folder: Path) -> float:
     onnx.save(model, partial)
     inputs = next(samples)
     expected = TorchRunner(card.network)(*inputs)
-    difference = OnnxRunner(partial, card)(*inputs) - expected
+    difference = OnnxRunner(partial, card.name, fingerprint=fingerprint(card))(*inputs) - expected
     partial.replace(path)
     return float(np.sqrt(np.mean(difference**2)) / expected.std())
 

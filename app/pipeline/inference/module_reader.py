@@ -7,11 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.checkpoint import Checkpoint
+from app.models.contract import Card
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
 
@@ -40,12 +39,12 @@ class ModuleReader(Protocol):
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 
 
-class TorchModuleReader:
-    """A module reader that runs a checkpoint's network with torch on one device, or with the ``runner`` given."""
+class NetworkModuleReader:
+    """A module reader that is a network."""
 
-    def __init__(self, card: Checkpoint, *, device: str = "cpu", runner: Runner | None = None) -> None:
+    def __init__(self, card: Card, runner: Runner) -> None:
         self.card = card
-        self.runner = runner or TorchRunner(card.network, device=device, dense=True)
+        self.runner = runner
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
@@ -56,6 +55,9 @@ class TorchModuleReader:
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
 
     def warm_up(self) -> None:
-        """Runs one inference, so that the first request does not pay for lazy initialisation."""
+        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError where the network's
+        output does not have its promised shape."""
         side = PIXELS_PER_MODULE * (dimension(1) + 2 * QUIET_ZONE)
-        self.read([np.zeros((side, side), dtype=np.uint8)], 1)
+        shape = self.read([np.zeros((side, side), dtype=np.uint8)], 1)[0].shape
+        if shape != (promised := (dimension(1),) * 2):
+            raise ValueError(f"its output shows {shape} modules of version 1, not {promised}")

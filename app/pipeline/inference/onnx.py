@@ -1,8 +1,6 @@
 """Runs exported networks with ONNX Runtime on the CPU: an optional backend, whose package only its users install."""
 
-import hashlib
 import importlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidCheckpoint
-from app.models.checkpoint import Checkpoint
 
 SUFFIX = ".onnx"
 INT8_SUFFIX = ".int8.onnx"
@@ -20,15 +17,6 @@ FINGERPRINT_KEY = "fingerprint"
 _LEAST_SEVERE_LOGGED = 3  # errors
 
 
-def fingerprint(card: Checkpoint) -> str:
-    """SHA-256 of what decides a checkpoint's answers: architecture, configuration and float32 weights, not the rest."""
-    digest = hashlib.sha256(json.dumps([card.architecture, dict(card.config)], sort_keys=True).encode())
-    for key, tensor in sorted(card.network.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def exported_file(folder: Path, name: str, *, int8: bool = False) -> Path:
     """Where the folder keeps a checkpoint's exported network: if ``int8``, the 8-bit one where there is one."""
     quantised = folder / f"{name}{INT8_SUFFIX}"
@@ -36,17 +24,16 @@ def exported_file(folder: Path, name: str, *, int8: bool = False) -> Path:
 
 
 class OnnxRunner:
-    """Runs the network in an exported file, which must be made from ``card``, with ``threads`` threads a call.
+    """Runs the network in an exported file, with ``threads`` threads a call.
 
-    Raises InvalidCheckpoint for a missing, damaged or outdated file and where the package is not installed.
+    ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. Raises InvalidCheckpoint
+    for a missing, damaged or outdated file and where the package is not installed.
     """
 
-    def __init__(self, path: Path, card: Checkpoint, *, threads: int = 1) -> None:
-        again = (
-            f"make it with `python -m training.release.export {card.name} --weights {path.parent} --out {path.parent}`"
-        )
+    def __init__(self, path: Path, name: str, *, fingerprint: str, threads: int = 1) -> None:
+        export = f"make it with `python -m training.release.export {name} --weights {path.parent} --out {path.parent}`"
         if not path.is_file():
-            raise InvalidCheckpoint(path, f"it does not exist; {again}")
+            raise InvalidCheckpoint(path, f"it does not exist; {export}")
         runtime = _runtime(path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -56,9 +43,9 @@ class OnnxRunner:
         try:
             self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf) as error:
-            raise InvalidCheckpoint(path, f"it is not a complete ONNX file; {again}") from error
-        if self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT_KEY) != fingerprint(card):
-            raise InvalidCheckpoint(path, f"it was made from other weights than {card.name}'s; {again}")
+            raise InvalidCheckpoint(path, f"it is not a complete ONNX file; {export}") from error
+        if self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT_KEY) != fingerprint:
+            raise InvalidCheckpoint(path, f"it was made from other weights than {name}'s; {export}")
         self._inputs = [given.name for given in self._session.get_inputs()]
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -15,6 +16,14 @@ from numpy.typing import NDArray
 
 _STOP: Final = None
 _IDLE_SECONDS: Final = 0.5
+
+
+class Backend(StrEnum):
+    """What runs the networks: torch on a device, or ONNX Runtime on the CPU, from 8-bit files where there are any."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
 
 
 class Runner(Protocol):

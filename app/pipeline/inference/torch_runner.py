@@ -1,13 +1,20 @@
-"""Runs networks with torch."""
+"""Runs networks with torch, on the CPU or a GPU."""
 
 from contextlib import nullcontext
 from functools import cache
 from time import perf_counter
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+from app.models.checkpoint import Checkpoint
+from app.models.contract import Kind
+
+_DENSE: Final = (Kind.MODULE_READER, Kind.QUAD_LOCATOR)
+"""Kinds whose networks are made of dense convolutions."""
 
 
 def dense_autocast(device: torch.device) -> torch.autocast:
@@ -22,9 +29,9 @@ def dense_autocast(device: torch.device) -> torch.autocast:
 @cache
 @torch.inference_mode()
 def _bfloat16_pays() -> bool:
-    """Times a convolution on the processor either way, once.
+    """Times a convolution on the processor in both formats, once.
 
-    Its word does not suffice: of two processors that both have units for bfloat16, one ran it twice as fast as float32
+    Support alone does not decide it: of two processors with bfloat16 units, one ran bfloat16 twice as fast as float32
     and the other half as fast.
     """
     cpu = torch.cpu.get_capabilities()
@@ -50,6 +57,11 @@ class TorchRunner:
         self._network = network.to(self._device).eval()
         self._dense = dense
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, *, device: str = "cpu") -> "TorchRunner":
+        """The runner of a checkpoint's network, in the number format that suits its kind."""
+        return cls(checkpoint.network, device=device, dense=checkpoint.card.kind in _DENSE)
+
     @torch.inference_mode()
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         tensors = [torch.from_numpy(values).to(self._device) for values in inputs]
@@ -58,10 +70,10 @@ class TorchRunner:
         return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
 
 
-def pick_device(wanted: str) -> str:
-    """The torch device to use: ``wanted`` itself, or for "auto" CUDA, else MPS, else the CPU."""
-    if wanted != "auto":
-        return wanted
+def pick_device(preference: str) -> str:
+    """The torch device for a setting: ``preference`` itself, or for "auto" CUDA, else MPS, else the CPU."""
+    if preference != "auto":
+        return preference
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.checkpoint import Checkpoint
-from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
+from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Card
 from app.pipeline.crops.rectifying import homography, rectify, side_length, square
 from app.pipeline.imaging import GreyImage, standardise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.locating.locators import Candidate, Locator, best_of_overlapping, candidate_of, is_sound, shrunk
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
@@ -47,42 +45,41 @@ class _Level:
 
 
 class WindowLocator:
-    """Finds at most ``limit`` codes with a checkpoint's network, best first; scores are the network's own, 0 to 1.
+    """Finds at most ``limit`` codes with a quad locator, best first; scores are the network's own, 0 to 1.
 
     ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
     Pictures whose longest side is not ``above`` so many pixels have been seen as large before and are left alone.
-    The network runs with torch on one device, or with the ``runner`` given.
     """
 
     def __init__(
         self,
-        card: Checkpoint,
+        card: Card,
+        runner: Runner,
         *,
-        device: str = "cpu",
-        runner: Runner | None = None,
         sizes: Sequence[int] = _SIZES,
         limit: int = 8,
         above: int = 0,
     ) -> None:
         self.card = card
-        self.runner = runner or TorchRunner(card.network, device=device, dense=True)
+        self.runner = runner
         self._sizes = tuple(sizes)
         self._limit = limit
         self._above = above
 
     def finer(self) -> "WindowLocator":
         """The same network at a size that shows smaller codes."""
-        return WindowLocator(self.card, runner=self.runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
+        return WindowLocator(self.card, self.runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
 
     def finest(self) -> "WindowLocator":
         """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
-        return WindowLocator(
-            self.card, runner=self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1]
-        )
+        return WindowLocator(self.card, self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1])
 
     def warm_up(self) -> None:
-        """Runs one inference, so that the first request does not pay for lazy initialisation."""
-        self._run([np.zeros((_WINDOW, _WINDOW), dtype=np.float32)])
+        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError where the network's
+        output does not have its promised shape."""
+        shape = self._run([np.zeros((_WINDOW, _WINDOW), dtype=np.float32)]).shape
+        if shape != (promised := (1, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE)):
+            raise ValueError(f"its output has shape {shape}, not {promised}")
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         """Quads with the network's guess of the modules a side. Too small a picture has none."""

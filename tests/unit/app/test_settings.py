@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.inference.loading import Backend
+from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort
 from app.settings import Settings
 from tests.support.paths import ROOT

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from app.errors import InvalidCheckpoint
-from app.models import NETWORKS
 from app.models.checkpoint import FORMAT, Checkpoint, load, save, with_measured
+from app.models.registry import NETWORKS
 from tests.support.helpers import TINY, random_inputs
 
 CONFIGS: dict[str, dict[str, object]] = {

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.models import NETWORKS
 from app.models.eg_restormer import EdgeGuidedMDTA, EdgeMap
 from app.models.lenet import SGDB, EdgeSharpening
+from app.models.registry import NETWORKS
 from app.models.srresnet import SRResNet
 from tests.support.helpers import RESTORERS, TINY, random_inputs
 

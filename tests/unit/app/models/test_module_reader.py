@@ -3,7 +3,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.models.module_reader import PLANES, ModuleReader, ReadingBlock
+from app.models.contract import PLANES
+from app.models.module_reader import ModuleReader, ReadingBlock
 from training.recipes.registry import module_reader
 
 

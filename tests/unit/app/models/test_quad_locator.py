@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.models.quad_locator import MAPS, STRIDE, QuadLocator, ResidualBlock
+from app.models.contract import MAPS, STRIDE
+from app.models.quad_locator import QuadLocator, ResidualBlock
 from training.recipes.registry import quad_locator
 
 

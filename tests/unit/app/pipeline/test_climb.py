@@ -6,15 +6,13 @@ import pytest
 import torch
 
 from app.errors import UnknownNetwork
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
 from app.pipeline.climb import Climb, Reading
 from app.pipeline.engines.symbol import Symbol, covered, merged, moved
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.loading import Networks
-from app.pipeline.inference.module_reader import TorchModuleReader
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY, Route, laplacian_variance
 from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
 from app.pipeline.locating.locators import Candidate, FinderLocator, SightingLocator, WholePicture
@@ -24,6 +22,7 @@ from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import SOFT, Effort, Stage
 from app.pipeline.tools import Tools
 from tests.support.helpers import TINY, FakeLocator, Modules, as_corners, encode, photograph, square_at
+from tests.support.networks import locator_of, reader_of, restorer_of
 from tools.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
 
 
@@ -299,9 +298,9 @@ def card(name: str, architecture: str, **measured: object) -> Checkpoint:
 
 def networks(**measured: object) -> Networks:
     return Networks(
-        restorers={"quick": TorchRestorer(card("quick", "LENet", **measured))},
-        readers={"reads": TorchModuleReader(card("reads", "ModuleReader"))},
-        locators={"finds": WindowLocator(card("finds", "QuadLocator"))},
+        restorers={"quick": restorer_of(card("quick", "LENet", **measured))},
+        readers={"reads": reader_of(card("reads", "ModuleReader"))},
+        locators={"finds": locator_of(card("finds", "QuadLocator"))},
     )
 
 

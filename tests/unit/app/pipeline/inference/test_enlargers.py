@@ -6,15 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from app.models import NETWORKS
 from app.models.advanced_simple_qr import ResidualGroup
 from app.models.checkpoint import Checkpoint
 from app.models.layers import pixel_shuffle_step, transposed_step
 from app.models.paper_gen import PaperGen
+from app.models.registry import NETWORKS
 from app.models.rrdbnet import RRDB, DenseBlock, RRDBNet
 from app.models.srgan import SRGANGenerator
-from app.pipeline.inference.restorer import TorchRestorer
 from tests.support.helpers import RESTORERS
+from tests.support.networks import restorer_of
 
 ENLARGERS = ["PaperGen", "AdvancedSimpleQR", "SRGANGenerator", "RRDBNet"]
 
@@ -74,7 +74,7 @@ def test_the_service_runs_it_in_tiles_without_seams(architecture: str) -> None:
         last(network).weight.mul_(0.1 / network(torch.rand(1, 1, 32, 32)).std())
         last(network).bias.fill_(0.5)
     crop = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (203, 90))
-    (restored,) = TorchRestorer(Checkpoint("made", architecture, network, {})).restore([crop])
+    (restored,) = restorer_of(Checkpoint("made", architecture, network, {})).restore([crop])
     assert restored.shape == (4 * 203, 4 * 90)
     assert restored.std() > 10
     with torch.inference_mode():

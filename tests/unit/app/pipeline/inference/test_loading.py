@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from app.errors import InvalidCheckpoint, UnknownNetwork
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint, save
+from app.models.registry import NETWORKS
 from app.pipeline.inference.loading import load_networks
-from app.pipeline.inference.module_reader import TorchModuleReader
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.module_reader import NetworkModuleReader
+from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.window_locator import WindowLocator
 from tests.support.helpers import RESTORERS, TINY
 
 KINDS = {
-    **dict.fromkeys(RESTORERS, ("restorers", TorchRestorer)),
-    "ModuleReader": ("readers", TorchModuleReader),
+    **dict.fromkeys(RESTORERS, ("restorers", NetworkRestorer)),
+    "ModuleReader": ("readers", NetworkModuleReader),
     "QuadLocator": ("locators", WindowLocator),
 }
 

@@ -5,18 +5,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
+from app.models.contract import Kind
+from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise
-from app.pipeline.inference.module_reader import TorchModuleReader, planes
+from app.pipeline.inference.module_reader import NetworkModuleReader, planes
 from app.pipeline.qrcode.log_odds import probability, rebuilt, surety
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, function_patterns, render
 from tests.support.helpers import TINY
+from tests.support.networks import reader_of
 from training.data.symbols import random_symbol
 
 
 class Told(nn.Module):
     """A network that does what it is told; ``seen`` are its inputs."""
+
+    kind, scale, size_multiple = Kind.MODULE_READER, 1, 4
 
     def __init__(self, answer: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
@@ -33,8 +37,8 @@ def means(crop: Tensor, _: Tensor) -> Tensor:
     return 8 * (0.5 - nn.functional.avg_pool2d(crop, 4))
 
 
-def reader(network: nn.Module) -> TorchModuleReader:
-    return TorchModuleReader(Checkpoint("told", "Told", network, {}))
+def reader(network: nn.Module) -> NetworkModuleReader:
+    return reader_of(Checkpoint("told", "Told", network, {}))
 
 
 def crops_of(version: int, count: int) -> list[GreyImage]:

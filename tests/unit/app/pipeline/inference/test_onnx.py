@@ -13,17 +13,22 @@ from numpy.typing import NDArray
 
 from app.cli import doctor, main
 from app.errors import InvalidCheckpoint
-from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint
-from app.models.quad_locator import MAPS, STRIDE
-from app.pipeline.inference.loading import Backend, load_networks
-from app.pipeline.inference.module_reader import TorchModuleReader, planes
-from app.pipeline.inference.onnx import OnnxRunner, exported_file, fingerprint
-from app.pipeline.inference.restorer import TorchRestorer
+from app.models.checkpoint import Checkpoint, fingerprint
+from app.models.contract import MAPS, STRIDE, Card
+from app.models.registry import NETWORKS
+from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.module_reader import NetworkModuleReader, planes
+from app.pipeline.inference.onnx import OnnxRunner, exported_file
+from app.pipeline.inference.restorer import NetworkRestorer
+from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from tests.support.exports import GRAPHS, WHITE, exported, made
 from tests.support.helpers import TINY
+
+
+def runner(path: Path, checkpoint: Checkpoint, *, threads: int = 1) -> OnnxRunner:
+    return OnnxRunner(path, checkpoint.name, fingerprint=fingerprint(checkpoint), threads=threads)
 
 
 def noise(*shape: int) -> NDArray[np.float32]:
@@ -35,20 +40,20 @@ def noise(*shape: int) -> NDArray[np.float32]:
 
 def test_inputs_are_taken_in_order_and_answers_given_whatever_the_size(tmp_path: Path) -> None:
     light, reads = made(tmp_path, "light"), made(tmp_path, "reads", "ModuleReader")
-    run = OnnxRunner(exported(tmp_path, light), light)
+    run = runner(exported(tmp_path, light), light)
     for shape in ((1, 1, 8, 16), (3, 1, 40, 8)):
         answer = run(noise(*shape))
         assert answer.dtype == np.float32
         assert np.array_equal(answer, 1 - noise(*shape))
     told = noise(2, 4, 6, 6)
-    assert np.array_equal(OnnxRunner(exported(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
+    assert np.array_equal(runner(exported(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
     with pytest.raises(ValueError, match="zip"):
         run(told, told)
 
 
 def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
     card = made(tmp_path, "light")
-    run = OnnxRunner(exported(tmp_path, card), card, threads=2)
+    run = runner(exported(tmp_path, card), card, threads=2)
     pictures = [np.full((1, 1, 64, 64), value, np.float32) for value in np.linspace(0, 1, 40)]
     with ThreadPoolExecutor(8) as pool:
         for picture, answer in zip(pictures, pool.map(run, pictures), strict=True):
@@ -66,14 +71,14 @@ def test_any_runner_may_run_a_network() -> None:
 
         return run
 
-    def card(architecture: str) -> Checkpoint:
-        return Checkpoint("mine", architecture, NETWORKS[architecture](**TINY[architecture]), {})
+    def card(architecture: str) -> Card:
+        return Checkpoint("mine", architecture, NETWORKS[architecture](**TINY[architecture]), {}).card
 
     crop = np.zeros((16, 16), np.uint8)
-    restorer = TorchRestorer(card("LENet"), runner=answers(np.full((1, 16, 16), 2.0, np.float32)))
+    restorer = NetworkRestorer(card("LENet"), runner=answers(np.full((1, 16, 16), 2.0, np.float32)))
     assert (restorer.restore([crop, crop])[1] == 255).all()
     side = dimension(2) + 2 * QUIET_ZONE
-    reader = TorchModuleReader(card("ModuleReader"), runner=answers(np.full((1, side, side), 7.0, np.float32)))
+    reader = NetworkModuleReader(card("ModuleReader"), runner=answers(np.full((1, side, side), 7.0, np.float32)))
     assert (reader.read([np.zeros((4 * side, 4 * side), np.uint8)], 2)[0] == 7).all()
     assert asked == [(2, 1, 16, 16), (1, 1, 4 * side, 4 * side)]
     nothing = np.full((MAPS, 256 // STRIDE, 256 // STRIDE), -9, np.float32)
@@ -89,8 +94,10 @@ def test_any_runner_may_run_a_network() -> None:
 
 def test_what_is_not_there_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
     card = made(tmp_path, "light")
-    with pytest.raises(InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.export light --weights"):
-        OnnxRunner(tmp_path / "light.onnx", card)
+    with pytest.raises(
+        InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.release\.export light --weights"
+    ):
+        runner(tmp_path / "light.onnx", card)
 
 
 @pytest.mark.parametrize("data", [b"", b"12345" * 100, None])
@@ -99,19 +106,19 @@ def test_damaged_files_are_refused(data: bytes | None, tmp_path: Path) -> None:
     path = exported(tmp_path, card)
     path.write_bytes(path.read_bytes()[:-40] if data is None else data)
     with pytest.raises(InvalidCheckpoint, match=r"light\.onnx"):
-        OnnxRunner(path, card)
+        runner(path, card)
 
 
 def test_files_made_from_other_weights_are_refused(tmp_path: Path) -> None:
     path = exported(tmp_path, made(tmp_path, "light"))
     retrained = made(tmp_path, "light", seed=1)
     with pytest.raises(InvalidCheckpoint, match="other weights than light's"):
-        OnnxRunner(path, retrained)
+        runner(path, retrained)
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.save(model, path)
     with pytest.raises(InvalidCheckpoint, match="other weights"):
-        OnnxRunner(path, made(tmp_path, "light"))
+        runner(path, made(tmp_path, "light"))
 
 
 def test_a_fingerprint_is_of_what_decides_the_answers(tmp_path: Path) -> None:

@@ -5,16 +5,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
+from app.models.contract import Kind
+from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise, pad, standardise
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import pick_device
 from tests.support.helpers import RESTORERS
+from tests.support.networks import restorer_of
 
 
 class Made(nn.Module):
     """A network that does what it is told; ``seen`` are its inputs."""
+
+    kind = Kind.RESTORER
 
     def __init__(self, answer: Callable[[Tensor], Tensor], *, size_multiple: int = 1, scale: int = 1) -> None:
         super().__init__()
@@ -26,11 +30,11 @@ class Made(nn.Module):
         return self.answer(image)
 
 
-def restorer(network: nn.Module) -> TorchRestorer:
-    return TorchRestorer(Checkpoint("made", "Made", network, {}))
+def restorer(network: nn.Module) -> NetworkRestorer:
+    return restorer_of(Checkpoint("made", "Made", network, {}))
 
 
-def real(architecture: str) -> TorchRestorer:
+def real(architecture: str) -> NetworkRestorer:
     torch.manual_seed(3)
     return restorer(NETWORKS[architecture](**RESTORERS[architecture]))
 

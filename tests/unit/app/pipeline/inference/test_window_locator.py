@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.models.checkpoint import Checkpoint
-from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
+from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Kind
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference import window_locator
 from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
 from app.pipeline.locating.locators import Candidate
 from tests.support.helpers import square_at
+from tests.support.networks import locator_of
 
 Quad = NDArray[np.float64]
 WINDOW = 256
@@ -26,6 +27,8 @@ class Seeing(nn.Module):
     Each position names the corners from another start. ``bias`` is the share by which it takes quads for more square
     than they are, as a network does that knows steep ones less. ``seen`` are its window_locator.
     """
+
+    kind, scale, size_multiple = Kind.QUAD_LOCATOR, 1, 32
 
     def __init__(self, *, bias: float = 0.0, modules: int = 25, chance: float = 6.0) -> None:
         super().__init__()
@@ -101,7 +104,7 @@ def drawn(shape: tuple[int, int], *quads: Quad, ground: int = 60) -> GreyImage:
 
 
 def locator(network: nn.Module, **more: object) -> WindowLocator:
-    return WindowLocator(Checkpoint("seeing", "Seeing", network, {}), **more)
+    return locator_of(Checkpoint("seeing", "Seeing", network, {}), **more)
 
 
 def farthest(candidate: Candidate, quad: Quad) -> float:

@@ -1,0 +1,44 @@
+"""What a network in service promises, as plain data: nothing here needs torch, so that child processes can read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+PLANES: Final = 4
+"""Input planes of a module reader beside the picture; see `app.pipeline.inference.module_reader.planes`."""
+
+MAPS: Final = 10
+"""Output maps of a quad locator: log-odds that a code is here, x and y offsets to its four corners, and
+log2(modules a side / 32)."""
+CORNER_UNIT: Final = 64.0
+"""Pixels that an offset of 1 stands for in the maps of a quad locator."""
+STRIDE: Final = 8
+"""Pixels between positions of the maps of a quad locator."""
+
+
+class Kind(StrEnum):
+    """What a network is for. Each architecture states its kind in the class attribute ``kind``."""
+
+    RESTORER = "restorer"
+    MODULE_READER = "module reader"
+    QUAD_LOCATOR = "quad locator"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything known about a checkpoint but its weights.
+
+    ``scale``: output pixels per input pixel. ``size_multiple``: pixels a side that inputs are padded to a multiple of.
+    ``parameters``: number of learned values. ``config``, ``provenance`` and ``measured`` as in a `Checkpoint`.
+    """
+
+    name: str
+    architecture: str
+    kind: Kind
+    scale: int
+    size_multiple: int
+    parameters: int
+    config: Mapping[str, object] = field(default_factory=dict)
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    measured: Mapping[str, object] = field(default_factory=dict)
