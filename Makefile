@@ -22,7 +22,7 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate compare cards doctor openapi fuzz load soak system-test \
+.PHONY: help serve test lint format train evaluate compare cards docs doctor openapi fuzz load soak system-test \
     image-dry-run install system clean
 .DEFAULT_GOAL := help
 
@@ -56,6 +56,9 @@ compare: system $(VENV)/.installed-dev ## set every system side by side: rates, 
 
 cards: $(VENV)/.installed-dev ## write MODELS.md from the headers of the weights
 	$(BIN)/python -m training.release.card --out MODELS.md
+
+docs: $(VENV)/.installed-dev ## write docs/configuration.md and docs/metrics.md from the code
+	$(BIN)/python -m tools.docs
 
 fuzz: system $(VENV)/.installed-dev ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),--seconds 600)
