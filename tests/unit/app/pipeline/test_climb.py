@@ -21,9 +21,9 @@ from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import SOFT, Effort, Stage
 from app.pipeline.tools import Tools
+from tests.support.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
 from tests.support.helpers import TINY, FakeLocator, Modules, as_corners, encode, photograph, square_at
 from tests.support.networks import locator_of, reader_of, restorer_of
-from tools.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
 
 
 @dataclass

@@ -15,8 +15,7 @@ from app.pipeline.locating.locators import FinderLocator
 from app.pipeline.qrcode.patterns import function_patterns, render
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.rungs import LADDER, QUICK, RUNGS
-from tests.support.helpers import FakeLocator, mean_reading, photograph, square_at
-from tools.bench import (
+from tests.support.bench import (
     ALWAYS,
     BROKEN,
     FIRST,
@@ -34,6 +33,7 @@ from tools.bench import (
     true_reading,
     truth,
 )
+from tests.support.helpers import FakeLocator, mean_reading, photograph, square_at
 
 EVERY_STAGE = [rung.name for rung in LADDER]
 

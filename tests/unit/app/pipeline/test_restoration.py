@@ -7,8 +7,7 @@ from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns, render
 from app.pipeline.results import SOFT, View
-from tests.support.helpers import photograph, square_at
-from tools.bench import (
+from tests.support.bench import (
     ALWAYS,
     BROKEN,
     FIRST,
@@ -27,6 +26,7 @@ from tools.bench import (
     true_reading,
     truth,
 )
+from tests.support.helpers import photograph, square_at
 
 
 @pytest.mark.parametrize(
