@@ -7,12 +7,19 @@ JOBS ?= 2
 RECIPE ?=
 ARGS ?=
 EXTRAS ?=
+# The versions that the tests ran on. `make LOCK= ...` takes the newest that pyproject.toml admits.
+LOCK ?= requirements.lock
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 
+GROUPS := lint test browser fuzz monitoring release
 VENV := .venv
 # Homebrew's libraries are outside the dynamic linker's default path on Apple silicon.
 BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib:/usr/local/lib )$(VENV)/bin
+# The stamps of what is installed (see the end): the service with what training needs, and what most tests need.
+TRAINING := $(VENV)/.installed-training
+TEST := $(TRAINING) $(VENV)/.group-test
+PIP := $(BIN)/python -m pip install --disable-pip-version-check $(LOCK:%=--constraint %)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
 # $(call apt_install,PACKAGE,OTHERWISE): a Debian package, or the words that say what to do where apt-get cannot.
@@ -32,41 +39,42 @@ help: ## this list
 serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
 
-test: system lint ## lint, then every test, in JOBS processes (ARGS="-k name" to choose)
+test: system lint $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring) ## lint, then every test, in JOBS processes (ARGS="-k name" to choose)
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
-lint: $(VENV)/.installed-dev ## style, format, types and the Dockerfile
+lint: $(TRAINING) $(VENV)/.group-lint ## style, format, types, the layers of imports and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 
-format: $(VENV)/.installed-dev ## rewrite the sources in the house style
+format: $(VENV)/.group-lint ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: system $(VENV)/.installed-dev ## run a training recipe: RECIPE=name (none: list them)
+train: system $(TRAINING) ## run a training recipe: RECIPE=name (none: list them)
 	$(BIN)/python -m training $(or $(RECIPE),--list) $(ARGS)
 
-evaluate: system $(VENV)/.installed-dev ## measure decode rate, PSNR, SSIM and time on the synthetic sets
+evaluate: system $(TRAINING) ## measure decode rate, PSNR, SSIM and time on the synthetic sets
 	$(BIN)/python -m training.compare.evaluate $(ARGS)
 
-compare: system $(VENV)/.installed-dev ## set every system side by side: rates, fidelity, time, claims
-	$(BIN)/python -m training.compare.__main__ $(ARGS)
+compare: system $(TRAINING) ## set every system side by side: rates, fidelity, time, claims
+	$(BIN)/python -m training.compare $(ARGS)
 
-cards: $(VENV)/.installed-dev ## write MODELS.md from the headers of the weights
+cards: $(TRAINING) ## write MODELS.md from the headers of the weights
 	$(BIN)/python -m training.release.card --out MODELS.md
 
-docs: $(VENV)/.installed-dev ## write docs/configuration.md and docs/metrics.md from the code
+docs: install ## write docs/configuration.md and docs/metrics.md from the code
 	$(BIN)/python -m tools.docs
 
-fuzz: system $(VENV)/.installed-dev ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
+fuzz: system $(TEST) $(VENV)/.group-fuzz ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),--seconds 600)
 
-load: system $(VENV)/.installed-dev ## load a server of its own and say what bounds it (ARGS="--direct")
+load: system $(TEST) ## load a server of its own and say what bounds it (ARGS="--direct")
 	$(BIN)/python -m tools.load.load --start $(ARGS)
 
-soak: system $(VENV)/.installed-dev ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
+soak: system $(TEST) ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
 	$(BIN)/python -m tools.load.soak $(or $(ARGS),--count 10000)
 
 image-dry-run: ## carry out the Dockerfile without a container engine, as root (ARGS="--build-arg VARIANT=cuda")
@@ -80,8 +88,15 @@ system-test: ## the Debian packages that some tests need and are skipped without
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor
 
-openapi: $(VENV)/.installed-dev ## renew the OpenAPI snapshot after a wanted change of the interface
+openapi: $(TEST) ## renew the OpenAPI snapshot after a wanted change of the interface
 	$(BIN)/pytest tests/contracts/test_openapi.py --snapshot-update
+
+lock: $(VENV)/.group-release ## renew requirements.lock from pyproject.toml (ARGS="--upgrade" for newer releases)
+	$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,$(GROUPS)) --universal --python-version 3.11 \
+	    --no-annotate --no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)
+
+dist: $(VENV)/.group-release ## build the source distribution and the wheel, weights inside, into dist/
+	$(BIN)/uv build --clear --out-dir dist $(ARGS)
 
 install: $(VENV)/.installed ## the virtual environment and its packages, without the system library
 
@@ -94,7 +109,7 @@ system: $(VENV)/.created
 	    || $(call apt_install,libzbar0,qrestore needs the shared library of ZBar. \
 	        Debian or Ubuntu: apt-get install libzbar0. macOS: brew install zbar. Then run make again.)
 
-# Stamps: a target is redone only when pyproject.toml is newer than its last success.
+# Stamps: a target is redone only when pyproject.toml or the lock is newer than its last success.
 $(VENV)/.created:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "qrestore needs Python 3.11 or newer. Debian or Ubuntu: apt-get install python3 python3-venv." \
 	    "macOS: brew install python. One that is elsewhere: make PYTHON=/path/to/python3." >&2; exit 1; }
@@ -104,10 +119,16 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --disable-pip-version-check --editable '.$(EXTRAS:%=[%])'
+$(VENV)/.installed: pyproject.toml $(LOCK) $(VENV)/.created
+	$(PIP) --editable '.$(EXTRAS:%=[%])'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml $(VENV)/.created
-	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev,training]'
+$(TRAINING): pyproject.toml $(LOCK) $(VENV)/.created
+	$(PIP) --editable '.[training]'
 	@touch $(VENV)/.installed $@
+
+# A dependency group of pyproject.toml, without qrestore itself: the pip of a new environment may be too old to know them.
+$(VENV)/.group-%: pyproject.toml $(LOCK) $(VENV)/.created
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet 'pip>=25.1'
+	$(PIP) --group $*
+	@touch $@

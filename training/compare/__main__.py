@@ -1,4 +1,4 @@
-"""Sets every system side by side, on one table: python -m training.compare.__main__.
+"""Compares every system in one set of tables: python -m training.compare.
 
 Every checkpoint of a folder, plain interpolation, stock decoders, the routed pair, the module reader and the whole
 ladder: what they cost, what share of the synthetic sets (and, with ``--photos``, of labelled photographs) they let the
@@ -223,7 +223,7 @@ def _watched(results: Iterable[tuple[str, dict[str, Trial]]], total: int) -> Ite
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.compare.__main__", description="Compare every system.")
+    parser = argparse.ArgumentParser(prog="python -m training.compare", description="Compare every system.")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--count", type=int, default=COUNT, help=f"samples a set (default: {COUNT})")
     parser.add_argument("--timed", type=int, default=TIMED, help=f"samples a set that are timed (default: {TIMED})")

@@ -1,8 +1,9 @@
-"""Measures what the ladder is made of on the synthetic sets, along the served path: python -m training.compare.evaluate.
+"""Measures the parts of the ladder on the synthetic sets: python -m training.compare.evaluate.
 
-Prints one table: decode rate by all engines, and by ZBar alone where it can be asked alone, with 95 % intervals, wrong
-payloads, PSNR and SSIM of the networks, and milliseconds an image; ``--json FILE`` keeps the same figures. A read
-counts when the payload's bytes equal the truth. `training.compare.__main__` sets every other system beside these.
+Every part runs along the served path. Prints one table: decode rates with 95 % intervals (all engines, and ZBar alone
+where it can run alone), wrong payloads, PSNR and SSIM of the networks, and milliseconds per image; ``--json FILE``
+writes the same figures. A read counts when the payload's bytes equal the truth. `training.compare` adds every other
+system to the comparison.
 """
 
 import argparse

@@ -1,8 +1,9 @@
-"""Between two trainings of one network: python -m training.compare.interpolate PSNR.safetensors GAN.safetensors --share 0.2
---out FILE, or with --sweep what every share gives.
+"""Interpolates between two trainings of one network, or measures the interpolations:
 
-The sweep measures whether `training.measure.mixing` does what it is said to, trade PSNR for sharpness, and what that is worth
-to decoders.
+    python -m training.compare.interpolate PSNR.safetensors GAN.safetensors --share 0.2 --out FILE
+    python -m training.compare.interpolate PSNR.safetensors GAN.safetensors --sweep
+
+The sweep measures whether interpolation trades PSNR for sharpness, as its authors say, and how that affects decoding.
 """
 
 import argparse

@@ -193,8 +193,8 @@ def report(
             " ms a picture is the mean over pictures of every set, locating and reading included; a system that finds"
             " nothing for it in a picture has spent the time of looking.",
             costs(rows, threads),
-            "**What the sources claim**, held against these rows (the rule is in `training/compare/claims.py`: differences"
-            " picture by picture; undecided where the 95 % interval does not tell):",
+            "**What the sources claim**, held against these rows (the rule is in `training/compare/claims.py`:"
+            " differences picture by picture; undecided where the 95 % interval does not tell):",
             claims(judged),
             "**Published figures: theirs, on their own data**, not measured by us:",
             published(),

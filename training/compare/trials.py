@@ -92,7 +92,10 @@ class Bench:
 
 
 def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
-    """The options of `training.measure.served` turned into tools, every network on one device. Raises InvalidCheckpoint."""
+    """Builds the tools that the options of `training.measure.served` choose, with every network on ``device``.
+
+    Raises InvalidCheckpoint.
+    """
     set_threads(options.threads)
     networks = load_networks(options.weights, device)
     tools = chosen_tools(networks, options)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from app.models.quad_locator import CORNER_UNIT, STRIDE
+from app.models.contract import CORNER_UNIT, STRIDE
 from app.pipeline.imaging import standardise
 from training.data.scenes import SceneCode, scene
 

@@ -1,4 +1,4 @@
-"""Chooses the routing threshold on a validation set along the served path: python -m training.measure.calibrate [--count N].
+"""Chooses the routing threshold on validation samples along the served path: python -m training.measure.calibrate.
 
 The routing unit sends a region whose Laplacian variance s is above T to the light network, and on to the heavy one if
 its output does not decode; any other region goes to the heavy one at once. Whatever T is, every region that the heavy

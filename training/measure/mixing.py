@@ -6,8 +6,8 @@ with a discriminator comes theta = (1 - a) theta_PSNR + a theta_GAN, tensor by t
 
 import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
 
 
 def interpolate(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:

@@ -1,10 +1,10 @@
-"""A small network of VGG's kind that learns to see QR codes, for the perceptual losses of `training.objectives.perceptual`.
+"""A small VGG-style network trained on QR codes, for the perceptual losses of `training.objectives.perceptual`.
 
-It learns two things at once, from one trunk of features. From a degraded patch it says, pixel by pixel, what the clean
-symbol was, so features tell modules apart and where their edges run; and it says how strongly the patch is degraded and
-in which way, so features of a soft, grainy or ringing picture differ from those of a clean one. Either alone would
-not do: the first makes features blind to the degradation that a perceptual loss is to remove, the second blind to the
-symbol. The heads that answer are thrown away.
+One trunk of features learns two tasks. From a degraded patch, one head predicts the clean symbol pixel by pixel, so
+that features distinguish modules and locate their edges; the other predicts how strongly and in which ways the patch is
+degraded, so that features of a soft, grainy or ringing picture differ from those of a clean one. Neither task suffices
+alone: the first makes features blind to the degradation that a perceptual loss should remove, the second blind to the
+symbol. Both heads are discarded after training.
 """
 
 import time

@@ -16,8 +16,9 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.models import NETWORKS, checkpoint
+from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
 from training.data.crops import CropBatch
 from training.data.patches import ProgressivePatches
 from training.objectives.losses import pixel_loss

@@ -1,9 +1,10 @@
-"""The published systems, one function a run: each with the data, the losses and the rates that it was published with as
-far as these are known, in a size that two CPU cores can train; what a CPU cannot move has a recipe of its own.
+"""Recipes for the published systems, one function per run.
 
-All that enlarge four times learn from one source of pairs, `training.data.pairs`; those that keep the size learn from the
-aligned crops that LENet and EG-Restormer learn from. Samples are drawn anew without end, so there is no training part
-to hold a validation part back from: validation batches have seeds of their own. Adam is AdamW without weight decay.
+Each uses the published data, losses and learning rates as far as they are known, in a size that two CPU cores can
+train; sizes that need a GPU have separate recipes. Systems that upscale by four train on the pairs of
+`training.data.pairs`; systems that keep the size train on the aligned crops that LENet and EG-Restormer use. Samples
+are generated without end, so no validation part is held back: validation batches have their own seeds. Adam is AdamW
+without weight decay.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""The published systems with perceptual losses, SRGAN and QR-ESRGAN, one function a run; see `training.recipes.published`.
+"""Recipes for the published systems with perceptual losses, SRGAN and QR-ESRGAN; see `training.recipes.published`.
 
-Their perceptual loss looks through VGG19 where torchvision's file of its weights is given (``vgg19``), and through the
-project's own small feature network, `training.objectives.features`, where it is not.
+The perceptual loss uses VGG19 if the path of torchvision's weights is given (``vgg19``), otherwise the project's small
+feature network, `training.objectives.features`.
 """
 
 from dataclasses import replace

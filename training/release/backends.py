@@ -1,8 +1,9 @@
-"""Compares what may run the networks, torch and ONNX Runtime: python -m training.release.backends --weights DIR.
+"""Compares the backends that can run the networks, torch and ONNX Runtime: python -m training.release.backends.
 
-DIR holds checkpoints and what ``python -m training.release.export NAME --int8`` made of them. Two tables: milliseconds of one
-inference on one thread, and how many pictures of a synthetic set each backend lets the engines read. Samples are the
-same for all, so that reads lost and gained against torch can be counted one by one.
+``--weights DIR`` names a folder of checkpoints and of their exports by ``python -m training.release.export NAME
+--int8``. Prints two tables: milliseconds per inference on one thread, and how many pictures of a synthetic set the engines
+read with each backend. All backends see the same samples, so reads lost and gained against torch are counted one by
+one.
 
 Measured on two virtual cores (AVX-512, VNNI, bfloat16; torch 2.13.0, onnxruntime 1.32.0), one of them busy:
 

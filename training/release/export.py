@@ -1,9 +1,9 @@
-"""Writes networks as ONNX files, which the service can run in the place of torch: python -m training.release.export NAME | all.
+"""Exports networks to ONNX, which the service can run instead of torch: python -m training.release.export NAME | all.
 
 NAME.onnx computes what the checkpoint's network computes under torch, up to ``TOLERANCE``; this is checked at several
-sizes before the file is put in place. With ``--int8`` the light networks are written as 8-bit NAME.int8.onnx as well;
-what that costs in reads is measured by ``python -m training.release.backends``. Either file's metadata names the checkpoint's
-provenance and its fingerprint, without which the service does not take it.
+sizes before the file is put in place. With ``--int8`` the light networks are also written as 8-bit NAME.int8.onnx;
+``python -m training.release.backends`` measures what that costs in reads. The metadata of both files holds the
+checkpoint's provenance and its fingerprint; the service rejects files without a matching fingerprint.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""Draws the README's sample, a label photographed from a moving hand: python -m training.release.sample FILE (needs segno)."""
+"""Draws the README's sample, a label photographed from a moving hand: python -m training.release.sample FILE.
+
+Needs segno.
+"""
 
 import argparse
 import importlib

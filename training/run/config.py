@@ -19,7 +19,7 @@ MakeBatch = Callable[[Generator], Batch]
 
 @runtime_checkable
 class Scheduled(Protocol):
-    """Batches that change along the run, as those of `training.data.patches` do; called as it is, it makes the first."""
+    """Makes batches that change over the run, as `training.data.patches` does; calling it makes the first batch."""
 
     def __call__(self, rng: Generator) -> Batch: ...
 

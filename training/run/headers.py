@@ -22,7 +22,10 @@ def in_all(provenance: Mapping[str, Any], key: str) -> float | None:
 
 
 def decode_figures(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Figures by set, as `training.compare.evaluate` and `training.compare.__main__` record them, of the sets that it was tried on."""
+    """Figures by set, as `training.compare.evaluate` and `training.compare` record them.
+
+    Leaves out sets without a picture that the network is for.
+    """
     decode = measured.get("decode")
     if not isinstance(decode, Mapping):
         return {}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, load
+from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
 from training.run.headers import decode_figures, in_all
 

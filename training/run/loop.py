@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from app.models import NETWORKS
 from app.models.checkpoint import SUFFIX, Checkpoint, load, save
+from app.models.registry import NETWORKS
 from training.data.crops import Batch
 from training.objectives.losses import Loss, WeightedSum
 from training.run.config import MakeBatch, Scheduled, TrainConfig

@@ -5,11 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
-from app.pipeline.inference.module_reader import TorchModuleReader
-from app.pipeline.inference.restorer import TorchRestorer
+from app.models.registry import NETWORKS
 from tests.support.helpers import TINY
+from tests.support.networks import reader_of, restorer_of
 from training.compare import cost
 from training.compare.cost import (
     CROP_SIDE,
@@ -95,7 +94,7 @@ def test_threads_are_set_for_every_measurement() -> None:
 
 def test_a_restorer_is_measured_on_every_device() -> None:
     made = card("LENet", stem=4)
-    run = restoring(TorchRestorer(made))
+    run = restoring(restorer_of(made))
     found = measure(made, {"cpu": run, "cuda": run}, threads=(1,))
     assert set(found.milliseconds) == {"1", "cuda"}
     assert all(spent > 0 for spent in found.milliseconds.values())
@@ -104,6 +103,6 @@ def test_a_restorer_is_measured_on_every_device() -> None:
 
 def test_a_module_reader_is_measured() -> None:
     made = card("ModuleReader")
-    found = measure(made, {"cpu": reading(TorchModuleReader(made))}, threads=(1,))
+    found = measure(made, {"cpu": reading(reader_of(made))}, threads=(1,))
     assert found.side == CROP_SIDE
     assert np.isfinite(list(found.milliseconds.values())).all()

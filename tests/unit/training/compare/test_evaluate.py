@@ -9,7 +9,8 @@ from app.models.checkpoint import load
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.loading import Networks, load_networks
+from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.networks import Networks
 from app.pipeline.locating.locators import FinderLocator, SightingLocator
 from app.pipeline.tools import Tools
 from app.settings import Settings

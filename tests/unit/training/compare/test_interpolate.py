@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint, load, save
+from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
 from tests.support.helpers import TINY

@@ -9,20 +9,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.loading import Networks
-from app.pipeline.inference.restorer import TorchRestorer
+from app.pipeline.inference.networks import Networks
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.tools import Tools
 from tests.support.helpers import TINY, FakeLocator, FakeReader, FakeRestorer
+from tests.support.networks import restorer_of
 from training.compare import trials
+from training.compare.interpolate import interpolate
 from training.compare.systems import Interpolation, Kind, Look, System
 from training.compare.trials import (
     HALFWAY,
@@ -184,18 +184,19 @@ def test_photographs_are_spread_over_those_that_are_known(tmp_path: Path) -> Non
 
 
 def test_half_way_between_two_networks_is_tried_where_no_checkpoint_is() -> None:
-    def restorer(name: str) -> TorchRestorer:
-        network = NETWORKS["LENet"](**TINY["LENet"]).eval()
-        return TorchRestorer(Checkpoint(name, "LENet", network, TINY["LENet"]))
+    def checkpoint(name: str) -> Checkpoint:
+        return Checkpoint(name, "LENet", NETWORKS["LENet"](**TINY["LENet"]).eval(), TINY["LENet"])
 
-    pair = {name: restorer(name) for name in (trials.PSNR_TRAINED, trials.GAN_TRAINED)}
-    between = trials._between(Networks(pair, {}, {}), "cpu")
+    pair = {name: checkpoint(name) for name in (trials.PSNR_TRAINED, trials.GAN_TRAINED)}
+    between = trials._between(pair, "cpu")
     assert between is not None
     assert between.name == HALFWAY
-    first, second, middle = (each.card.network.state_dict()["outro.weight"] for each in (*pair.values(), between))
-    assert torch.allclose(middle, (first + second) / 2)
-    assert trials._between(Networks({**pair, HALFWAY: between}, {}, {}), "cpu") is None
-    assert trials._between(Networks({trials.GAN_TRAINED: between}, {}, {}), "cpu") is None
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
+    halfway = interpolate(pair[trials.PSNR_TRAINED], pair[trials.GAN_TRAINED], 0.5, name=HALFWAY)
+    (restored,), (expected,) = between.restore([picture]), restorer_of(halfway).restore([picture])
+    assert np.array_equal(restored, expected)
+    assert trials._between({**pair, HALFWAY: halfway}, "cpu") is None
+    assert trials._between({trials.GAN_TRAINED: halfway}, "cpu") is None
 
 
 # --- many -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from numpy.random import Generator
 
 from app.pipeline.qrcode.patterns import render
 from tests.support.helpers import encode
+from training.data import degrade
 from training.data.degrade import Image
 from training.data.published_degradations import (
     NOISE_UNIT,
@@ -333,13 +334,13 @@ def test_noise_of_photons_grows_with_light_and_leaves_black() -> None:
 def count(monkeypatch: pytest.MonkeyPatch, name: str, run: Callable[[], object]) -> list[object]:
     """Arguments of each call of a function that the second-order degradation uses."""
     calls: list[object] = []
-    original = getattr(__import__("training.data.degrade").degrade, name)
+    original = getattr(degrade, name)
 
     def watched(*given: object, **named: object) -> object:
         calls.append((given[0].shape[0], named))  # type: ignore[attr-defined]
         return original(*given, **named)
 
-    monkeypatch.setattr(f"training.data.degrade.{name}", watched)
+    monkeypatch.setattr(degrade, name, watched)
     run()
     return calls
 

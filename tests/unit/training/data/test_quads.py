@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.models.quad_locator import CORNER_UNIT, MAPS, STRIDE
+from app.models.contract import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import standardise
 from tests.support.helpers import square_at
 from training.data import quads

@@ -265,7 +265,7 @@ def test_a_small_network_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_small_network(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCheckpoint, match=r"python -m training\.perceptual makes it"):
+    with pytest.raises(InvalidCheckpoint, match=r"python -m training\.objectives\.perceptual makes it"):
         feature_loss(None, small=tmp_path / "absent.safetensors")
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from app.errors import InvalidCheckpoint
-from app.models import NETWORKS
 from app.models.checkpoint import load
+from app.models.registry import NETWORKS
 from tests.support.helpers import TINY
 from training.data.published_degradations import Augmented, BlurOrNoise, SecondOrder
 from training.objectives.adversarial import relativistic_average, standard

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.models import NETWORKS
 from app.models.checkpoint import Checkpoint, save
+from app.models.registry import NETWORKS
 from tests.support.helpers import TINY
 from tests.support.paths import ROOT
 from training.release.card import card, cards, main

@@ -10,10 +10,11 @@ import onnx_ir as ir
 import pytest
 import torch
 
-from app.models import NETWORKS
-from app.models.checkpoint import Checkpoint
-from app.pipeline.inference.loading import Backend, load_networks
-from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner, fingerprint
+from app.models.checkpoint import Checkpoint, fingerprint
+from app.models.registry import NETWORKS
+from app.pipeline.inference.loading import load_checkpoints, load_networks
+from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner
+from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
 from tests.support.exports import NEGATIVE, exported, made
@@ -41,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def card(folder: Path) -> Checkpoint:
-    return load_networks(folder, "cpu").readers[NAME].card
+    return load_checkpoints(folder)[NAME]
 
 
 def test_the_command_leaves_both_files_and_nothing_else(folder: Path) -> None:
@@ -58,7 +59,7 @@ def test_the_file_answers_as_torch_does_whatever_the_size(
 ) -> None:
     height, width = (4 * side for side in modules)
     inputs = random_inputs(card.network, np.random.default_rng(9), count=count, height=height, width=width)
-    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.onnx", card)(*inputs)
+    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.onnx", NAME, fingerprint=fingerprint(card))(*inputs)
     assert answer.shape == (count, 1, *modules)
     assert np.allclose(answer, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -91,7 +92,7 @@ def test_eight_bits_are_within_the_network_and_change_little(folder: Path, card:
     assert {onnx.TensorProto.FLOAT, onnx.TensorProto.INT8} == {tensor.data_type for tensor in stored}
     assert sum(tensor.data_type == onnx.TensorProto.FLOAT for tensor in stored) == 2  # first and last
     inputs = next(islice(recipe_inputs(NAME), 1, None))  # the first calibrated it
-    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.int8.onnx", card)(*inputs)
+    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.int8.onnx", NAME, fingerprint=fingerprint(card))(*inputs)
     assert 0 < np.abs(answer - expected).max() < 0.2 * np.abs(expected).max()
 
 
