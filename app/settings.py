@@ -19,7 +19,9 @@ from app.pipeline import PIXEL_CEILING
 from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort
 
-_SHIPPED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+_PACKAGE = Path(__file__).resolve().parent
+_IN_WHEEL = _PACKAGE / "weights"
+_SHIPPED_WEIGHTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "weights"  # beside the package in a checkout
 
 _OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
