@@ -1,4 +1,4 @@
-# The image of the service: docs/deployment.md says how to run it and how large each layer is.
+# The image of the service: docs/operations.md says how to run it and how large each layer is.
 #
 #   docker build --build-arg PIP_EXTRA_INDEX_URL=<URL of PyTorch's index of CPU builds> --tag qrestore .
 #   docker build --build-arg VARIANT=cuda --tag qrestore:cuda .
