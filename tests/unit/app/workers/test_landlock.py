@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import os, sys
-from app.pipeline.landlock import read_nothing_but
+from app.workers.landlock import read_nothing_but
 
 allowed, other, parent = sys.argv[1:]
 

@@ -213,7 +213,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
     """A child in an endless loop has nobody left to kill it: its own timer does."""
     program = (
         "import time; from app.workers.process import Bounds\n"
-        "from app.workers.pool import Crew; from tests import isolated\n"
+        "from app.workers.pool import Crew; from tests.support import isolated\n"
         "if __name__ == '__main__':\n"
         "    crew = Crew(isolated.factory, None, size=1, bounds=Bounds(), preload=('tests.support.isolated',))\n"
         "    print(crew.pids()[0], flush=True)\n"

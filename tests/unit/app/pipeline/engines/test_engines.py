@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import segno
 
-from app.pipeline.engines import zxing
+from app.pipeline.engines import zbar
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.variants import VARIANTS, Variant, read_variants
 from app.pipeline.engines.zbar import ZBar
@@ -145,7 +145,7 @@ def test_zbar_maps_a_reduced_picture_back() -> None:
 
 
 def test_zbar_refuses_a_library_that_cannot_hand_out_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zxing.libzbar, "zbar_image_scanner_set_config", lambda *_: 1)
+    monkeypatch.setattr(zbar.libzbar, "zbar_image_scanner_set_config", lambda *_: 1)
     with pytest.raises(RuntimeError, match=r"0\.23\.1"):
         ZBar()
 

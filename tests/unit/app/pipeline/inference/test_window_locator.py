@@ -25,7 +25,7 @@ class Seeing(nn.Module):
     """Sees white convex quads on darker ground that lie whole in the window, and votes for their corners.
 
     Each position names the corners from another start. ``bias`` is the share by which it takes quads for more square
-    than they are, as a network does that knows steep ones less. ``seen`` are its window_locator.
+    than they are, as a network does that knows steep ones less. ``seen`` are its windows.
     """
 
     kind, scale, size_multiple = Kind.QUAD_LOCATOR, 1, 32
@@ -38,7 +38,7 @@ class Seeing(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         windows = [window[0].numpy() for window in batch]
         self.seen += windows
-        return torch.from_numpy(np.stack([self._maps(window) for window in window_locator]))
+        return torch.from_numpy(np.stack([self._maps(window) for window in windows]))
 
     def _maps(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
         cells = window.shape[0] // STRIDE
