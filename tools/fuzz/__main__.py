@@ -1,7 +1,7 @@
-"""`python -m tests.fuzz`: every campaign in turn, and what each found. Exit status 1 where something was.
+"""`python -m tools.fuzz` runs every campaign in turn and says what each found. Exit status 1 where it found something.
 
-The inputs of findings are kept in `tests/fuzz/corpus/`, a folder for each target. They are run again by the tests,
-which fail until what they found is mended; delete a file there only if what it shows is no fault.
+Inputs of findings are kept in `tools/fuzz/corpus/`, in a folder for each target. The tests run them again, and fail
+until the fault is mended; delete a file there only if it shows no fault.
 """
 
 import argparse
@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.live.servers import running
-from tools.fuzz import guided, natively
-from tools.fuzz.described import described
+from tools.fuzz.campaigns.native import images, pictures, symbols
+from tools.fuzz.campaigns.openapi import openapi
+from tools.fuzz.campaigns.parsers import parsers
+from tools.fuzz.campaigns.raw_http import SETTINGS, raw_http
 from tools.fuzz.findings import CORPUS, Budget, Tally
-from tools.fuzz.wire import SETTINGS, wire
 
 Campaign = Callable[[int, Budget], Tally]
 SHARES = {
@@ -27,16 +28,16 @@ SHARES = {
     "accept": 0.02,
     "message": 0.04,
     "text": 0.02,
-    "wire": 0.18,
-    "described": 0.10,
+    "raw-http": 0.18,
+    "openapi": 0.10,
 }
-"""What part of the time each campaign gets."""
-SERVED = {"wire": wire, "described": described}
-NATIVE = {"images": natively.images, "symbols": natively.symbols, "pictures": natively.pictures}
+"""The share of the time that each campaign gets."""
+SERVED = {"raw-http": raw_http, "openapi": openapi}
+NATIVE = {"images": images, "symbols": symbols, "pictures": pictures}
 
 
 def campaigns(names: Sequence[str]) -> Iterator[tuple[str, Campaign]]:
-    """Each of these; those that ask a service share one, which lives until the last is over."""
+    """The named campaigns; those that need a service share one, which stops after the last."""
     with ExitStack() as stack:
         server = None
         for name in names:
@@ -44,11 +45,11 @@ def campaigns(names: Sequence[str]) -> Iterator[tuple[str, Campaign]]:
                 server = server or stack.enter_context(running(**SETTINGS))
                 yield name, partial(SERVED[name], server)
             else:
-                yield name, NATIVE.get(name) or partial(guided.campaign, name)
+                yield name, NATIVE.get(name) or partial(parsers, name)
 
 
 def run(names: Sequence[str], *, seconds: float, seed: int, corpus: Path = CORPUS) -> int:
-    """The number of findings, all of which are kept."""
+    """Runs the named campaigns for `seconds` in all, keeps the findings in `corpus` and returns their number."""
     found, whole = 0, sum(SHARES[name] for name in names)
     for name, campaign in campaigns(names):
         tally = campaign(seed, Budget(seconds * SHARES[name] / whole))
@@ -62,14 +63,14 @@ def _say(*lines: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Mutates images, codes and requests.")
-    parser.add_argument("--seconds", type=float, default=600.0, help="of all campaigns together (600)")
-    parser.add_argument("--seed", type=int, default=1, help="equal seeds try the same inputs (1)")
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Mutates images, codes and requests.")
+    parser.add_argument("--seconds", type=float, default=600.0, help="time for all campaigns together (default 600)")
+    parser.add_argument("--seed", type=int, default=1, help="equal seeds try the same inputs (default 1)")
     parser.add_argument("--only", nargs="+", choices=list(SHARES), default=list(SHARES), metavar="CAMPAIGN")
-    parser.add_argument("--corpus", type=Path, default=CORPUS, help="where the inputs of findings are kept")
-    chosen = parser.parse_args()
-    found = run(chosen.only, seconds=chosen.seconds, seed=chosen.seed, corpus=chosen.corpus)
+    parser.add_argument("--corpus", type=Path, default=CORPUS, help="where to keep the inputs of findings")
+    options = parser.parse_args(argv)
+    found = run(options.only, seconds=options.seconds, seed=options.seed, corpus=options.corpus)
     _say(f"{found} findings")
     return 1 if found else 0
 

@@ -1,10 +1,9 @@
-"""A process that runs one target on one input after another, and may crash, hang or eat memory.
+"""Runs a target in a process that may crash, hang or take too much memory.
 
-The parent's side is `Child`; the other side is `python -m tools.fuzz.child TARGET`, which reads inputs from its
-standard input and writes a report on each, both behind four bytes of length.
+`Child` is the parent's side. The other side, `python -m tools.fuzz.child TARGET`, reads inputs from its standard input
+and writes a report on each; both are preceded by four bytes of length.
 """
 
-import importlib
 import json
 import os
 import re
@@ -22,32 +21,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from tests.support.paths import ROOT
+from tools.fuzz.targets import load
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository, which child processes import from."""
 
 WALL_SECONDS = 20.0
-"""After so long an input counts as hanging. Generous: other work on the machine must not make a finding."""
+"""An input that takes longer counts as a hang. Generous: a busy machine must not cause findings."""
 CPU_SECONDS = 2.0
-"""Processor time above which an input counts as too costly; all of them are small."""
+"""Processor time above which an input counts as too costly; all inputs are small."""
 MEMORY_BYTES = 64 << 20
-"""Resident memory that one input may need on top."""
+"""Resident memory that one input may add."""
 ADDRESS_BYTES = 1 << 30
-"""Address space that a child may take on top of what it starts with."""
+"""Address space that a child may add to what it starts with."""
 LIFETIME_CPU_SECONDS = 1800
-"""So that a child whose parent was killed does not run for ever."""
-MODULES = {
-    "images": "target_images",
-    "pictures": "target_codes",
-    "symbols": "target_codes",
-    "planted": "target_planted",
-}
-"""Target -> the module that has it, which only a child imports."""
+"""Ends a child whose parent was killed."""
 _FRAME = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of an input: a short word, a signature that differs where another path was taken, and what is wrong
-    with it, if anything."""
+    """The result of an input: a short outcome, a signature of the path that it took, and what is wrong, or None."""
 
     outcome: str
     signature: str
@@ -55,13 +49,13 @@ class Report:
 
 
 class Child:
-    """Runs inputs in a process, which is replaced when it ends or has to be ended."""
+    """Runs inputs in a process, which is replaced when it ends or is killed."""
 
     def __init__(self, target: str, *, wall_seconds: float = WALL_SECONDS) -> None:
         self._target = target
         self._wall = wall_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._stderr: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed on leaving
+        self._stderr: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed in __exit__
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +65,7 @@ class Child:
         self._stderr.close()
 
     def run(self, data: bytes) -> Report:
+        """Runs one input. Raises RuntimeError where the process does not start."""
         process = self._process or self._start()
         assert process.stdin is not None
         try:
@@ -92,7 +87,7 @@ class Child:
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
         )
         try:
-            self._read(self._process, 120)  # its imports take as long as they take
+            self._read(self._process, 120)  # imports may be slow
         except (EOFError, TimeoutError) as exc:
             self._end()
             raise RuntimeError(f"the fuzzing child did not start: {self._said()}") from exc
@@ -134,13 +129,13 @@ class Child:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                with suppress(BrokenPipeError):  # bytes that it did not read any more
+                with suppress(BrokenPipeError):  # bytes that the process did not read
                     pipe.close()
 
 
 def main(name: str) -> None:
     """The child's side."""
-    target = getattr(importlib.import_module(f"tests.fuzz.{MODULES[name]}"), name)
+    target = load(name)
     _limit()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -169,7 +164,7 @@ def _report(target: Any, data: bytes) -> dict[str, str | None]:
     finding = None
     try:
         outcome = target(data)
-    except Exception as exc:  # noqa: BLE001  whatever a target lets through is what is looked for
+    except Exception as exc:  # noqa: BLE001  any exception of a target is a finding
         outcome, finding = f"raised {type(exc).__name__}", _describe(exc)
     spent, grown = time.process_time() - began, _peak() - before
     if finding is None and spent > CPU_SECONDS:
@@ -188,7 +183,7 @@ def _describe(exc: BaseException) -> str:
 
 
 def _complaints() -> str:
-    """What C libraries said on standard error meanwhile, numbers aside: another complaint is another path."""
+    """What C libraries wrote to standard error, without numbers: another complaint means another path."""
     said = os.pread(2, 4096, 0)
     if said:
         os.ftruncate(2, 0)
@@ -202,7 +197,7 @@ def _reset_peak() -> None:
 
 
 def _peak() -> int:
-    """Highest resident memory since it was reset, or at all where it cannot be reset, in bytes."""
+    """Peak resident memory in bytes since the last reset, or since the start where there is no reset."""
     if sys.platform == "linux":
         (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) << 10

@@ -1,4 +1,4 @@
-"""What a campaign tells: how much it tried, what came of it, and the inputs that broke something."""
+"""The results of a campaign: how much it tried, what came of it, and the inputs that broke a promise."""
 
 import hashlib
 import re
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CORPUS = Path(__file__).with_name("corpus")
-"""Inputs that are kept, in a folder for each target; every one of them is run again by the tests."""
+"""Inputs of earlier findings, in a folder for each target; the tests run every one of them again."""
 MOST_KEPT = 3
-"""Inputs kept of one kind of finding."""
+"""Most findings of one kind that are kept."""
 _SHRINKING_RUNS = 300
 _SHRINKING_SECONDS = 20.0
 
 
 @dataclass(slots=True)
 class Budget:
-    """Ends a campaign: after so many seconds, and after so many inputs where `most` is given."""
+    """Ends a campaign after `seconds`, or after `most` inputs."""
 
     seconds: float
     most: int | None = None
@@ -26,7 +26,7 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds since it was first asked for anything: what a campaign has to start does not count."""
+        """Seconds since the first question: what a campaign starts before does not count."""
         now = time.monotonic()
         self._began = self._began or now
         return now - self._began
@@ -37,7 +37,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An input that broke a promise. `target` names the folder of the corpus that it belongs to."""
+    """An input that broke a promise. `target` names its folder in the corpus."""
 
     target: str
     what: str
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def kind(self) -> str:
-        """`what` without the numbers that change from one input to the next; those of source lines stay."""
+        """`what` without the numbers that differ between inputs; line numbers of sources stay."""
         return re.sub(r"(?<![:\w])\d[\d.]*", "#", self.what)
 
     @property
@@ -64,7 +64,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """One campaign's account."""
+    """The account of one campaign."""
 
     campaign: str
     tried: int = 0
@@ -75,7 +75,7 @@ class Tally:
     remarks: list[str] = field(default_factory=list)
 
     def found(self, finding: Finding) -> bool:
-        """Note a finding; False where enough of its kind are known."""
+        """Adds a finding; returns False where enough of its kind are known."""
         if sum(known.kind == finding.kind for known in self.findings) >= MOST_KEPT:
             return False
         self.findings.append(finding)
@@ -90,7 +90,7 @@ class Tally:
 
 
 def shrink(data: bytes, still: Callable[[bytes], bool]) -> bytes:
-    """A shorter input of which `still` holds too: pieces are cut out as long as that goes, within a budget."""
+    """Cuts pieces out of an input while `still` holds, within a budget."""
     budget, runs = Budget(_SHRINKING_SECONDS, _SHRINKING_RUNS), 0
     size = max(1, len(data) // 2)
     while size:
@@ -109,5 +109,5 @@ def shrink(data: bytes, still: Callable[[bytes], bool]) -> bytes:
 
 
 def kept(target: str) -> list[Path]:
-    """Every file of the corpus for a target."""
+    """The files of the corpus for a target."""
     return sorted(path for path in (CORPUS / target).glob("*") if path.is_file() and path.name[0] != ".")

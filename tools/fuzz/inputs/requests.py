@@ -1,16 +1,16 @@
-"""Raw HTTP requests to both endpoints: forms and JSON bodies whose structure, headers and pictures are mutated."""
+"""Raw HTTP requests to both endpoints: forms and JSON bodies with mutated structure, headers and pictures."""
 
 import base64
 import json
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tools.fuzz import pictures
-from tools.fuzz.mutation import mutate_bytes, mutate_image
-from tools.fuzz.seeds import seeds
+from tools.fuzz.inputs import pictures
+from tools.fuzz.inputs.mutation import mutate_bytes, mutate_image
+from tools.fuzz.inputs.seeds import seeds
 
 MAX_UPLOAD = 100_000
-"""Most bytes of a body that the fuzzed server takes; a few requests are larger."""
+"""Largest body in bytes that the fuzzed server accepts; a few requests are larger."""
 
 _SEEDS = list(seeds().values())
 _HOSTILE = (
@@ -42,7 +42,7 @@ _CHARSETS = (
 
 
 def request(rng: Random) -> bytes:
-    """One request, whole as a rule; then, one time in four, with bytes changed anywhere."""
+    """One request, usually complete; one in four also has random bytes changed."""
     path = _mostly(rng, 0.96, (b"/decode",) * 5 + (b"/restore",), (b"/", b"/decode/", b"/readyz", b"/openapi.json"))
     body, kind = rng.choice((_form, _form, _form, _json, _plain))(rng)
     line = _mostly(rng, 0.95, (b"POST",), (b"PUT", b"HEAD", b"GET", b"OPTIONS", b"post")) + b" " + path + _query(rng)
@@ -87,7 +87,7 @@ def _extra_headers(rng: Random) -> list[bytes]:
 
 
 def _framed(rng: Random, body: bytes) -> tuple[bytes, list[bytes]]:
-    """The body and the headers that say how long it is: truly as a rule."""
+    """The body and its framing headers, which are usually correct."""
     what = rng.random()
     if what < 0.85:
         return body, [b"Content-Length: %d" % len(body)]

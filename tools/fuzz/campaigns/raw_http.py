@@ -1,4 +1,4 @@
-"""Requests as raw bytes to a running service, and what its answers must be whatever was asked."""
+"""The campaign of raw requests to a running service, and what every answer must be."""
 
 import re
 import socket
@@ -12,29 +12,29 @@ import h11
 
 from tests.support.live.servers import Answer, Server
 from tools.fuzz.findings import Budget, Finding, Tally, kept
-from tools.fuzz.requests import MAX_UPLOAD, request
-from tools.fuzz.target_images import MAX_PIXELS
+from tools.fuzz.inputs.requests import MAX_UPLOAD, request
+from tools.fuzz.targets.images import MAX_PIXELS
 
 TARGET = "http"
 ANSWER_SECONDS = 90.0
 """Longest wait for an answer: three times the service's own deadline."""
 ALLOWED_FAILURES = (503, 504)
 SETTINGS: dict[str, Any] = {"max_upload_bytes": MAX_UPLOAD, "max_pixels": MAX_PIXELS, "default_effort": "fast"}
-"""Of the service that is fuzzed: limits that small inputs pass, and no time spent on pictures without a code."""
+"""Settings of the fuzzed service: limits that small inputs exceed, and no long search in pictures without a code."""
 
-_BELOW_THE_APPLICATION = b"Invalid HTTP request received."
-"""What uvicorn itself says where the bytes are no HTTP at all."""
+_NO_HTTP = b"Invalid HTTP request received."
+"""The body of uvicorn's answer to bytes that are no HTTP."""
 _WATCHED = (
     ("errors_total", {"category": "internal"}),
     ("errors_total", {"category": "worker_crashed"}),
     ("child_restarts_total", {"reason": "crash"}),
 )
 _EVERY = 25
-"""Requests between two looks at the service's health."""
+"""Requests between two health checks."""
 
 
-def wire(server: Server, seed: int, budget: Budget) -> Tally:
-    """The campaign: mutated requests, and what was kept of earlier ones first."""
+def raw_http(server: Server, seed: int, budget: Budget) -> Tally:
+    """Sends the kept requests of earlier campaigns, then mutated ones."""
     rng, tally = Random(f"wire {seed}"), Tally("http, raw")
     raws = [path.read_bytes() for path in kept(TARGET)]
     recent: list[bytes] = []
@@ -56,8 +56,10 @@ def wire(server: Server, seed: int, budget: Budget) -> Tally:
 
 
 def _examine(health: "Health", recent: Sequence[bytes], tally: Tally) -> None:
-    """Where the service is unwell, the guilty one is among the recent requests: they are kept in one file, one after
-    the other, if none of them does it again alone."""
+    """Finds which of the recent requests made the service unwell.
+
+    If none of them does so again alone, all of them are kept in one file.
+    """
     wrong = health.wrong()
     if not wrong:
         return
@@ -70,7 +72,7 @@ def _examine(health: "Health", recent: Sequence[bytes], tally: Tally) -> None:
 
 
 class Health:
-    """Whether a service lives, is the process that it was, and has counted no error of its own since the last look."""
+    """Checks that a service is alive and has counted no error of its own since the last check."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -80,6 +82,7 @@ class Health:
         return [self.server.metric(f"qrestore_{name}", **labels) for name, labels in _WATCHED]
 
     def wrong(self) -> str | None:
+        """What is wrong with the service, or None."""
         try:
             if self.server.get("/livez").status != 200:
                 return "the service is not alive"
@@ -95,7 +98,7 @@ class Health:
 
 
 def ask(server: Server, raw: bytes) -> tuple[str, str | None]:
-    """What came of a request, and what is wrong with it."""
+    """Sends a request; returns the outcome and what is wrong with it, or None."""
     complete = _is_complete(raw)
     try:
         answer = _exchange(server, raw, half_close=complete is False)
@@ -110,7 +113,7 @@ def ask(server: Server, raw: bytes) -> tuple[str, str | None]:
 
 
 def _is_complete(raw: bytes) -> bool | None:
-    """Whether the bytes hold a whole request: True, False where something is missing, None where they are no HTTP."""
+    """True for a complete request, False for an incomplete one, None for bytes that are no HTTP."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 16)
     connection.receive_data(raw)
     try:
@@ -140,12 +143,12 @@ def _exchange(server: Server, raw: bytes, *, half_close: bool) -> Answer:
 
 
 def judge(answer: Answer) -> str | None:
-    """What an answer breaks of what is promised of all of them."""
+    """Which promise of every answer this one breaks, or None."""
     if answer.status >= 500 and answer.status not in ALLOWED_FAILURES:
         return f"answered {answer.status}: {_detail(answer)}"
     if answer.status < 400:
         return _judge_result(answer)
-    if answer.status == 400 and answer.body == _BELOW_THE_APPLICATION:
+    if answer.status == 400 and answer.body == _NO_HTTP:
         return None
     if not answer.body and answer.headers.get("content-type") == "application/problem+json":
         return None  # the answer to HEAD
@@ -157,7 +160,7 @@ def judge(answer: Answer) -> str | None:
 
 
 def _judge_result(answer: Answer) -> str | None:
-    if answer.status != 200 or b'"codes"' not in answer.body:  # the API's description has the word, too
+    if answer.status != 200 or b'"codes"' not in answer.body:  # so does the OpenAPI document
         return None
     try:
         if "openapi" not in answer.json():

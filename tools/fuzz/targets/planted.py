@@ -1,4 +1,4 @@
-"""A target that misbehaves as it is told to: proves that the harness sees each kind of finding."""
+"""A target that misbehaves on request: it proves that the harness notices each kind of finding."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Pictures of codes that are nearly or not at all what a reader expects, and bit streams that no writer makes."""
+"""Pictures of damaged codes and of near misses, and bit streams that no encoder writes."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -22,7 +22,7 @@ _STRUCTURED_APPEND, _FNC1_FIRST, _ECI, _FNC1_SECOND, _HANZI = 3, 5, 7, 9, 13
 
 
 def bitstream(rng: Random) -> bytes:
-    """An input of the target `symbols`: segments whose modes, counts, designators and contents go astray."""
+    """An input of the target `symbols`: segments with wrong modes, counts, designators and contents."""
     version, choice = rng.choice((1, 1, 2, 3, 5, 10)), rng.randrange(32)
     room = 8 * blocks(version, "LMQH"[choice & 3]).data_codewords
     bits = ""
@@ -34,7 +34,7 @@ def bitstream(rng: Random) -> bytes:
 
 
 def _segment(mode: int, rng: Random, version: int) -> str:
-    """A count that is right, wrong or huge, and characters that exist or do not."""
+    """A segment whose count is right, wrong or huge, with valid and invalid characters."""
     width = count_bits(version, mode)
     count = rng.choice((0, 1, 2, 3, 5, rng.randrange(1 << width), (1 << width) - 1))
     characters = rng.choice((count, count, rng.randint(0, 12)))
@@ -65,7 +65,7 @@ def _kanji(rng: Random, version: int) -> str:
 
 
 def _eci(rng: Random, _: int) -> str:
-    """Designators of one, two and three bytes, overlong, unassigned and impossible ones among them."""
+    """A designator of one to three bytes; some are overlong, unassigned or impossible."""
     value = rng.choice((0, 2, 3, 20, 25, 26, 27, 28, 29, 30, 170, 899, 900, 127, 128, 16383, 16384, 811799, 999999))
     lead, size = rng.choice((("0", 7), ("10", 14), ("110", 21), ("111", 21)))
     return f"{_ECI:04b}{lead}{value % (1 << size):0{size}b}"
@@ -97,12 +97,12 @@ _SEGMENTS: Sequence[Callable[[Random, int], str]] = (
 
 
 def picture(rng: Random) -> bytes:
-    """A PNG for the target `pictures`."""
+    """A PNG for the target `pictures`: a random scene after random treatments."""
     return encode_png(_treated(rng, rng.choice(_SCENES)(rng)))
 
 
 def redrawn(rng: Random, parent: bytes) -> bytes:
-    """The same of a picture that exists; anew where it is none."""
+    """Treats the picture in `parent` again; draws a new one where `parent` is no image."""
     pixels = cv2.imdecode(np.frombuffer(parent, np.uint8), cv2.IMREAD_GRAYSCALE)
     return picture(rng) if pixels is None else encode_png(_treated(rng, np.asarray(pixels, np.uint8)))
 
@@ -123,7 +123,7 @@ def _symbol(rng: Random) -> GreyImage:
 
 
 def _sheet(rng: Random) -> GreyImage:
-    """Several symbols, over one another or not."""
+    """Several symbols that may overlap."""
     sheet = np.full((rng.randint(60, MOST_SIDE), rng.randint(60, MOST_SIDE)), 255, np.uint8)
     for _ in range(rng.choice((1, 2, 4, 16))):
         _paste(rng, sheet, _symbol(rng))
@@ -131,7 +131,7 @@ def _sheet(rng: Random) -> GreyImage:
 
 
 def _finders(rng: Random) -> GreyImage:
-    """Finder patterns everywhere: a reader tries triples of them, and notes more lines and centres than it ever has."""
+    """Up to 300 finder patterns: readers try every triple of them."""
     sheet = np.full((rng.randint(60, MOST_SIDE), rng.randint(60, MOST_SIDE)), 255, np.uint8)
     scale = rng.choice((1, 2, 3, 4))
     for _ in range(rng.choice((3, 9, 60, 300))):
@@ -147,7 +147,7 @@ def _paste(rng: Random, sheet: GreyImage, stamp: GreyImage) -> None:
 
 
 def _stripes(rng: Random) -> GreyImage:
-    """Runs of 1:1:3:1:1 along one axis or both, to the picture's edge."""
+    """Runs of 1:1:3:1:1 along one axis or both, up to the picture's edge."""
     pattern = np.repeat(np.array([0, 255, 0, 0, 0, 255, 0, 255], np.uint8), rng.choice((1, 2, 3)))
     row = np.resize(pattern, rng.randint(8, MOST_SIDE))
     column = np.resize(pattern if rng.random() < 0.5 else np.zeros(1, np.uint8), rng.randint(1, MOST_SIDE))
@@ -212,7 +212,7 @@ def _noisy(rng: Random, image: GreyImage) -> GreyImage:
 
 
 def _shifted(rng: Random, image: GreyImage) -> GreyImage:
-    """A band of rows out of place: a symbol that is torn."""
+    """Shifts the rows below a random one sideways: a torn symbol."""
     torn = image.copy()
     top = rng.randrange(len(torn))
     torn[top:] = np.roll(torn[top:], rng.randint(-9, 9), axis=1)

@@ -1,4 +1,4 @@
-"""Parsers of files, messages and payloads that are written in Python. Each target raises where something is wrong."""
+"""Parsers of files, messages and payloads that are written in Python."""
 
 import json
 
@@ -12,7 +12,7 @@ from app.pipeline.qrcode.messages import message_bits
 
 
 def header(data: bytes) -> None:
-    """Size and transparency as an image file declares them, or a RequestError."""
+    """Reads the header of an image file: a positive size or a RequestError."""
     try:
         found = read_header(data)
     except RequestError:
@@ -22,7 +22,7 @@ def header(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """Data codewords; the first byte chooses the version, 1 to 10."""
+    """Parses data codewords; the first byte sets the version, 1 to 10."""
     version = (data or b"\0")[0] % 10 + 1
     words = np.resize(np.frombuffer(data[1:] or b"\0", np.uint8), blocks(version, "L").data_codewords)
     bits = message_bits(words, version)
@@ -30,7 +30,7 @@ def message(data: bytes) -> None:
 
 
 def text(data: bytes) -> None:
-    """A payload whose encoding has to be guessed."""
+    """Guesses the encoding and the kind of a payload."""
     guessed = guess_text(data).encode("utf-8", "replace").decode()
     assert json.loads(json.dumps(guessed)) == guessed
     assert guess_content_type(data) in ("Text", "Binary")

@@ -1,4 +1,4 @@
-"""Parsers of what HTTP carries that are written in Python. Each target raises where something is wrong."""
+"""Parsers of HTTP bodies and headers that are written in Python."""
 
 import logging
 from collections.abc import AsyncGenerator, Coroutine
@@ -8,11 +8,14 @@ from app.errors import RequestError
 from app.http.multipart import read_files
 from app.routers.restore import prefers_json
 
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed form
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # warns of every malformed form
 
 
 def form(data: bytes) -> None:
-    """A multipart body in two pieces. The first byte says where it is cut; the boundary comes next, on its own line."""
+    """Parses a multipart body that arrives in two pieces.
+
+    The first byte sets where it is cut; the first line holds the boundary.
+    """
     cut, (boundary, _, body) = data[:1], data[1:].partition(b"\n")
     middle = len(body) * (cut or b"\0")[0] // 256
 
@@ -30,14 +33,14 @@ def form(data: bytes) -> None:
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that never has to wait."""
+    """The result of a coroutine that never waits."""
     try:
         work.send(None)
-    except StopIteration as done:
-        return done.value
+    except StopIteration as stop:
+        return stop.value
     raise AssertionError("a small form was not parsed in memory")
 
 
 def accept(data: bytes) -> None:
-    """An Accept header."""
+    """Parses an Accept header."""
     assert prefers_json(data.decode("latin-1")) in (True, False)

@@ -1,12 +1,9 @@
 """Campaigns against the parsers that are written in Python, guided by coverage (atheris).
 
-In equal time that goes further than generated or blindly mutated inputs do: `python -m tools.fuzz.guided --compare`
-counts. atheris runs in a process of its own, since it never returns. Where it is not installed (it has no wheels for
-macOS), mutations of the same seeds have to do.
+atheris runs in a process of its own, since it never returns. Where it is not installed (it has no wheels for macOS),
+unguided mutations of the same seeds replace it.
 """
 
-import argparse
-import importlib
 import importlib.util
 import re
 import subprocess
@@ -14,25 +11,18 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from tests.support.paths import ROOT
+from tools.fuzz.child import ROOT
 from tools.fuzz.findings import Budget, Finding, Tally, kept
-from tools.fuzz.mutation import mutate_bytes
+from tools.fuzz.inputs.mutation import mutate_bytes
+from tools.fuzz.inputs.seeds import seeds as image_files
+from tools.fuzz.targets import load
 
 INPUT_SECONDS: Final = 10
 LONGEST: Final = 4096
-TARGETS: Final = {
-    "header": ("target_formats", ("app.pipeline.imaging",)),
-    "form": ("target_headers", ("app.http.multipart", "python_multipart.multipart")),
-    "accept": ("target_headers", ("app.routers.restore",)),
-    "message": ("target_formats", ("app.pipeline.qrcode.codewords",)),
-    "text": ("target_formats", ("app.pipeline.engines.zxing",)),
-}
-"""Target -> the module that has it, and the modules whose coverage guides it."""
 
 _FOUND: Final = re.compile(rb"=== Uncaught Python exception: ===\s*(.*)|ERROR: libFuzzer: (.*)")
 _RUNS: Final = re.compile(rb"Done (\d+) runs|stat::number_of_executed_units:\s*(\d+)")
@@ -54,27 +44,24 @@ _MESSAGES = (
 
 
 def seeds(target: str) -> list[bytes]:
+    """The inputs that a campaign begins with."""
     if target == "header":
-        from tools.fuzz.seeds import seeds as images
-
-        return [data[:LONGEST] for data in images().values()]
+        return [data[:LONGEST] for data in image_files().values()]
     return list({"form": (_FORM,), "accept": _ACCEPTED, "text": _TEXTS, "message": _MESSAGES}[target])
 
 
-def load(target: str) -> Callable[[bytes], None]:
-    run: Callable[[bytes], None] = getattr(importlib.import_module(f"tests.fuzz.{TARGETS[target][0]}"), target)
-    return run
-
-
 def installed() -> bool:
+    """Whether atheris is installed."""
     return importlib.util.find_spec("atheris") is not None
 
 
-def campaign(target: str, seed: int, budget: Budget) -> Tally:
-    return _guided(target, seed, budget) if installed() else blind(target, seed, budget)
+def parsers(target: str, seed: int, budget: Budget) -> Tally:
+    """The campaign against one parser: guided where atheris is installed, else blind."""
+    return guided(target, seed, budget) if installed() else blind(target, seed, budget)
 
 
-def _guided(target: str, seed: int, budget: Budget) -> Tally:
+def guided(target: str, seed: int, budget: Budget) -> Tally:
+    """Lets atheris mutate the seeds and the kept inputs. Raises RuntimeError where atheris itself fails."""
     tally, until = Tally(f"{target} (atheris)"), time.monotonic() + budget.seconds - budget.spent
     with tempfile.TemporaryDirectory() as name:
         grown, planted, broken = (Path(name, part) for part in ("grown", "planted", "broken"))
@@ -83,36 +70,36 @@ def _guided(target: str, seed: int, budget: Budget) -> Tally:
         for index, data in enumerate([*seeds(target), *(path.read_bytes() for path in kept(target))]):
             (planted / f"{index:04}").write_bytes(data)
         command = [
-            *(sys.executable, "-m", "tools.fuzz.guided", target, str(until)),
+            *(sys.executable, "-m", "tools.fuzz.campaigns.instrumented", target, str(until)),
             *("--", str(grown), str(planted)),
             *(f"-seed={seed}", f"-max_len={LONGEST}", f"-timeout={INPUT_SECONDS}", "-print_final_stats=1"),
             *(f"-artifact_prefix={broken}/", "-rss_limit_mb=2048"),
             *([f"-runs={budget.most}"] if budget.most is not None else []),
         ]
-        limit = budget.seconds + 120  # it is given a while longer to start and to end
+        limit = budget.seconds + 120  # for starting and ending
         done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=limit, check=False)
-        said = done.stderr + done.stdout
+        output = done.stderr + done.stdout
         inputs = sorted(broken.iterdir())
         for file in inputs:
-            tally.found(Finding(target, _reason(said), file.read_bytes()))
+            tally.found(Finding(target, _reason(output), file.read_bytes()))
         if done.returncode and not inputs:
             raise RuntimeError(
-                f"atheris on {target} ended with {done.returncode}: {said[-2000:].decode(errors='replace')}"
+                f"atheris on {target} ended with {done.returncode}: {output[-2000:].decode(errors='replace')}"
             )
         tally.paths = len(list(grown.iterdir()))
-    tally.tried = max((int(a or b) for a, b in _RUNS.findall(said)), default=0)
+    tally.tried = max((int(a or b) for a, b in _RUNS.findall(output)), default=0)
     tally.seconds = budget.spent
-    tally.outcomes["branches reached"] = max(map(int, _COVERAGE.findall(said)), default=0)
+    tally.outcomes["branches reached"] = max(map(int, _COVERAGE.findall(output)), default=0)
     return tally
 
 
-def _reason(said: bytes) -> str:
-    match = _FOUND.search(said)
+def _reason(output: bytes) -> str:
+    match = _FOUND.search(output)
     return "broken" if match is None else (match[1] or match[2]).decode("utf-8", "replace").strip()[:300]
 
 
 def blind(target: str, seed: int, budget: Budget) -> Tally:
-    """Mutations of the seeds and of what is kept, here and unguided."""
+    """Mutates the seeds and the kept inputs in this process, unguided."""
     run = load(target)
     rng, tally = Random(f"{target} {seed}"), Tally(f"{target} (blind)")
     parents = [*seeds(target), *(path.read_bytes() for path in kept(target))]
@@ -121,27 +108,8 @@ def blind(target: str, seed: int, budget: Budget) -> Tally:
         tally.tried += 1
         try:
             run(data)
-        except Exception as exc:  # noqa: BLE001  whatever a parser lets through is what is looked for
+        except Exception as exc:  # noqa: BLE001  any exception of a parser is a finding
             at = traceback.extract_tb(exc.__traceback__)[-1]
             tally.found(Finding(target, f"{type(exc).__name__} at {Path(at.filename).name}:{at.lineno}: {exc}", data))
     tally.seconds = budget.spent
     return tally
-
-
-def _inside(target: str, until: float, flags: Sequence[str]) -> None:
-    """The process in which atheris runs, up to a time of the monotonic clock: its imports count, too."""
-    atheris = importlib.import_module("atheris")
-    with atheris.instrument_imports(include=list(TARGETS[target][1]), enable_loader_override=False):
-        run = load(target)
-    seconds = max(1, round(until - time.monotonic()))
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", *flags], run)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("target")
-    parser.add_argument("until", type=float)
-    parser.add_argument("flags", nargs="*")
-    chosen = parser.parse_args()
-    _inside(chosen.target, chosen.until, chosen.flags)

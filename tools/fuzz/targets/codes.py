@@ -1,4 +1,4 @@
-"""The engines that read codes, on a picture or on the data codewords of a symbol that is otherwise perfect."""
+"""The decoding engines, on a picture or on the data codewords of an otherwise perfect symbol."""
 
 import json
 
@@ -21,19 +21,19 @@ cv2.setNumThreads(1)
 
 
 class Wrong(AssertionError):
-    """A result that breaks a promise."""
+    """A result breaks a promise."""
 
 
 def pictures(data: bytes) -> str:
-    """A PNG of a picture, for both engines."""
+    """Runs both engines on a PNG; returns a summary of what they read."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     return "no picture" if image is None else _read(np.asarray(image, np.uint8))
 
 
 def symbols(data: bytes) -> str:
-    """Any data codewords, for both engines and for soft decoding to parse.
+    """Renders a symbol of these data codewords for both engines; may decode it softly as well.
 
-    The first two bytes choose version (1 to 10), level, mask and whether it is decoded softly, too.
+    The first byte sets the version (1 to 10), the second the level, the mask and whether to decode softly.
     """
     version, choice = (data[0] if data else 0) % 10 + 1, data[1] if len(data) > 1 else 0
     level, mask = "LMQH"[choice & 3], choice >> 2 & 7
@@ -57,8 +57,8 @@ def _read(image: GreyImage) -> str:
             if not np.isfinite(symbol.corners).all():
                 raise Wrong(f"{engine}: corners at {symbol.corners}")
             json.dumps(symbol.text.encode("utf-8", "replace").decode())
-    told = "; ".join(f"{engine} {_summary(found)}" for engine, found in read if found)
-    return f"{told or 'nothing'}{', sighted' * bool(sightings)}"
+    summary = "; ".join(f"{engine} {_summary(found)}" for engine, found in read if found)
+    return f"{summary or 'nothing'}{', sighted' * bool(sightings)}"
 
 
 def _summary(found: list[Symbol]) -> str:

@@ -1,24 +1,24 @@
-"""Campaigns against native code, in a child process: the image reader, and the engines that read codes.
+"""Campaigns against native code in a child process: the image reader and the decoding engines.
 
-Native code tells no coverage. In its place stands the signature of a report, which holds what the C libraries complain
-of: an input with a signature never seen before becomes a parent of further ones.
+Native code reports no coverage. The signature of a report, which holds the complaints of the C libraries, replaces it:
+an input with a new signature becomes a parent of further inputs.
 """
 
 from collections.abc import Callable
 from random import Random
 
-from tools.fuzz import containers
 from tools.fuzz.child import Child
 from tools.fuzz.findings import Budget, Finding, Tally, kept, shrink
-from tools.fuzz.mutation import mutate_bytes, mutate_image
-from tools.fuzz.pictures import bitstream, picture, redrawn
-from tools.fuzz.seeds import seeds
+from tools.fuzz.inputs import containers
+from tools.fuzz.inputs.mutation import mutate_bytes, mutate_image
+from tools.fuzz.inputs.pictures import bitstream, picture, redrawn
+from tools.fuzz.inputs.seeds import seeds
 
 _WORTH = {"refused": 0.2}
-"""How often an input of that outcome becomes a parent: what is refused once mostly is again, for the same reason."""
+"""Probability that a new input of this outcome becomes a parent: its mutants are mostly refused for the same reason."""
 
 Mutator = Callable[[Random, list[bytes]], bytes]
-"""A new input, out of the parents so far, of which the last ones are the newest."""
+"""Makes an input from the parents so far, the newest last."""
 
 
 def _image(rng: Random, parents: list[bytes]) -> bytes:
@@ -36,7 +36,7 @@ def _picture(rng: Random, parents: list[bytes]) -> bytes:
 
 
 def _parent(rng: Random, parents: list[bytes]) -> bytes:
-    """One of all, or one of the newest, equally likely."""
+    """One of all parents or one of the newest 24, with equal probability."""
     return rng.choice(parents if rng.random() < 0.5 else parents[-24:])
 
 

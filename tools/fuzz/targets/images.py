@@ -1,7 +1,9 @@
-"""The image reader, on the bytes of a file. Returns what came of them in a word or two, raises where that is wrong."""
+"""The image reader, on the bytes of a file."""
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -18,25 +20,25 @@ cv2.setNumThreads(1)
 
 
 class Wrong(AssertionError):
-    """A result that breaks a promise."""
+    """A result breaks a promise."""
 
 
 def images(data: bytes) -> str:
-    """The image reader: grey pixels or a RequestError, and the same pixels whatever was in memory before.
+    """Decodes twice over differently filled memory: a RequestError, or the same grey pixels both times.
 
-    Pixels that depend on that would show one client what another one had sent.
+    Pixels that depend on earlier memory contents would show one client what another one had sent.
     """
     first = _image(data, perturbation=0x5A)
     if isinstance(first, str):
         return first
     second = _image(data, perturbation=0xC3)
     if isinstance(second, str) or not np.array_equal(first, second):
-        raise Wrong("the pixels depend on what was in memory before")
+        raise Wrong("the pixels depend on earlier memory contents")
     return "decoded"
 
 
 def _image(data: bytes, *, perturbation: int) -> GreyImage | str:
-    with _memory_full_of(perturbation):
+    with _filled_memory(perturbation):
         try:
             header = read_header(data)
         except RequestError as exc:
@@ -54,16 +56,13 @@ def _image(data: bytes, *, perturbation: int) -> GreyImage | str:
     return image
 
 
-class _memory_full_of:  # noqa: N801  used as a statement
-    """Has glibc fill what it hands out with a byte; elsewhere it does nothing."""
-
-    def __init__(self, value: int) -> None:
-        self._value = value
-
-    def __enter__(self) -> None:
-        _perturb(self._value)
-
-    def __exit__(self, *_: object) -> None:
+@contextmanager
+def _filled_memory(value: int) -> Iterator[None]:
+    """Makes glibc fill the memory that it allocates with a byte; does nothing elsewhere."""
+    _perturb(value)
+    try:
+        yield
+    finally:
         _perturb(0)
 
 

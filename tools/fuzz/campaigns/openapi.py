@@ -1,5 +1,4 @@
-"""Requests that schemathesis makes up from the service's own OpenAPI document, valid ones and others, and its checks of
-the answers against that document."""
+"""The campaign of requests that schemathesis generates from the OpenAPI document, and its checks of the answers."""
 
 import json
 from collections.abc import Callable
@@ -14,20 +13,20 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.support.live.servers import Answer, Server
+from tools.fuzz.campaigns.raw_http import TARGET, Health, judge
 from tools.fuzz.findings import Budget, Finding, Tally
-from tools.fuzz.requests import picture
-from tools.fuzz.seeds import seeds
-from tools.fuzz.wire import TARGET, Health, judge
+from tools.fuzz.inputs.requests import picture
+from tools.fuzz.inputs.seeds import seeds
 
 PATHS: Final = ("/decode", "/restore")
 _BATCH: Final = 20
 _TOO_STRICT: Final = [positive_data_acceptance]
-"""What the document calls a file need not be a picture."""
+"""The document accepts any file, but not every file is a picture."""
 
 
-def described(server: Server, seed: int, budget: Budget) -> Tally:
-    """The campaign: batches of requests to each endpoint in turn, by the book and against it."""
-    tally, health = Tally("http, by its OpenAPI document"), Health(server)
+def openapi(server: Server, seed: int, budget: Budget) -> Tally:
+    """Sends batches of valid and invalid requests to each endpoint in turn."""
+    tally, health = Tally("http, from its OpenAPI document"), Health(server)
     schemathesis.openapi.format("binary", _pictures())
     document = schemathesis.openapi.from_dict(json.loads(server.get("/openapi.json").body))
     operations = [result.ok() for result in document.get_all_operations()]
@@ -41,7 +40,7 @@ def described(server: Server, seed: int, budget: Budget) -> Tally:
         most = _BATCH if budget.most is None else min(_BATCH, budget.most - tally.tried)
         _batch(operation.as_strategy(generation_mode=mode), server, tally, budget, most=most, seed=seed + batch)
         if wrong := health.wrong():
-            tally.remarks.append(f"{wrong} while {operation.label} was asked")
+            tally.remarks.append(f"{wrong} during requests to {operation.label}")
     tally.seconds = budget.spent
     return tally
 
@@ -88,11 +87,11 @@ def _ask(case: schemathesis.Case, base: str, tally: Tally) -> None:
 
 def _described(failure: Exception) -> str:
     title = failure.title if isinstance(failure, Failure) else type(failure).__name__
-    return f"against the document: {title}. {str(failure)[:200]}"
+    return f"contradicts the document: {title}. {str(failure)[:200]}"
 
 
 def _raw(response: schemathesis.Response) -> bytes:
-    """The request as it went over the wire."""
+    """The request as it was sent."""
     request = response.request
     lines = [b"%s %s HTTP/1.1" % (_bytes(request.method), _bytes(request.path_url)), b"Host: localhost"]
     lines += [b"%s: %s" % (_bytes(name), _bytes(value)) for name, value in request.headers.items()]

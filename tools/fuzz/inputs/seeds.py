@@ -1,4 +1,4 @@
-"""Real files in every accepted format, small enough that one decodes in well under a millisecond."""
+"""Valid files of every accepted format, each small enough to decode in well under a millisecond."""
 
 import io
 import struct
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import segno
 from numpy.typing import NDArray
 from PIL import Image
 
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import encode
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 """Colour types of PNG."""
@@ -19,7 +19,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # First row, first column, row step and column step of the seven passes of an interlaced PNG.
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
-CODE = render(encode("fuzz", version=1), pixels=2)
+_SYMBOL = segno.make("fuzz", version=1, error="m", micro=False, boost_error=False)
+CODE = render(np.array([list(row) for row in _SYMBOL.matrix], np.bool_), pixels=2)
 SIDE = len(CODE)
 """Every seed is SIDE x SIDE pixels."""
 _COLOUR = np.dstack([CODE, np.roll(CODE, 9, 0), np.linspace(0, 255, CODE.size).reshape(CODE.shape).astype(np.uint8)])
@@ -38,7 +39,7 @@ def png(
     interlaced: bool = False,
     after: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
-    """A PNG of (H, W) or (H, W, channels) samples; `chunks` stand before the pixels and `after` behind them."""
+    """A PNG of (H, W) or (H, W, channels) samples; `chunks` precede the pixels and `after` follows them."""
     height, width = pixels.shape[:2]
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     rows = b"".join(_rows(pixels[top::down, left::right], depth) for top, left, down, right in passes)
@@ -48,7 +49,7 @@ def png(
 
 
 def _rows(pixels: NDArray[np.generic], depth: int) -> bytes:
-    """Scanlines, each behind the filter type `none`; of an empty pass nothing."""
+    """Scanlines, each preceded by the filter type `none`; empty for an empty pass."""
     if pixels.size == 0:
         return b""
     if depth < 8:
@@ -141,7 +142,7 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
 
 
 def bmp(width: int, height: int, bits: int, rows: bytes, palette: bytes = b"", compression: int = 0) -> bytes:
-    """A BMP with a header of 40 bytes; `rows` are padded to four bytes each by whoever calls."""
+    """A BMP with a header of 40 bytes; the caller pads each row to a multiple of four bytes."""
     begin = 14 + 40 + len(palette)
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 2835, 2835, 0, 0)
     return struct.pack("<2sIHHI", b"BM", begin + len(rows), 0, 0, begin) + info + palette + rows
@@ -167,5 +168,5 @@ def _bmps() -> Iterator[tuple[str, bytes]]:
 
 
 def seeds() -> dict[str, bytes]:
-    """Name -> file; every one decodes."""
+    """File name -> content; every one decodes."""
     return {name: data for made in (_pngs, _jpegs, _webps, _gifs, _bmps) for name, data in made()}

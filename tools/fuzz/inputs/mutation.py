@@ -1,14 +1,14 @@
-"""Mutations: of bytes, and of the pieces of image files. Everything random comes from the generator handed in."""
+"""Mutations of bytes and of the pieces of image files."""
 
 import zlib
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tools.fuzz import containers
-from tools.fuzz.containers import REST, Piece
+from tools.fuzz.inputs import containers
+from tools.fuzz.inputs.containers import REST, Piece
 
 MOST_BYTES = 1 << 16
-"""No mutant is longer."""
+"""Mutants are cut to this length."""
 
 _NUMBERS = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 254, 255, 256, 257, 1000, 4096, 16383, 16384, 32767)
 _LARGE = (32768, 65534, 65535, 65536, 1 << 24, (1 << 24) - 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, (1 << 32) - 2)
@@ -20,7 +20,7 @@ def _flip(rng: Random, data: bytearray, _: bytes) -> None:
 
 
 def _number(rng: Random, data: bytearray, _: bytes) -> None:
-    """Puts a number that is likely to be somebody's limit where a field may be."""
+    """Overwrites one to four bytes with a number that is likely to be a limit."""
     width = min(rng.choice((1, 2, 2, 4, 4)), len(data))
     value = rng.choice(_NUMBERS + _LARGE) % (1 << 8 * width)
     at = rng.randrange(len(data) - width + 1)
@@ -78,7 +78,7 @@ def _span(rng: Random, data: bytes | bytearray) -> tuple[int, int]:
 
 
 def mutate_bytes(rng: Random, data: bytes, donor: bytes = b"", *, times: int | None = None) -> bytes:
-    """One to eight changes; `donor` lends bytes to graft."""
+    """Applies one to eight changes, or `times`; grafts take their bytes from `donor`."""
     changed = bytearray(data)
     for _ in range(times or rng.choice((1, 1, 1, 2, 2, 4, 8))):
         if not changed:
@@ -88,7 +88,7 @@ def mutate_bytes(rng: Random, data: bytes, donor: bytes = b"", *, times: int | N
 
 
 def mutate_image(rng: Random, data: bytes, donor: bytes) -> bytes:
-    """An image file with some of its pieces changed; one time in four the bare bytes, frame and all."""
+    """Changes one to three pieces of an image file; one time in four, bytes regardless of pieces."""
     container = containers.of(data)
     if container is None or rng.random() < 0.25:
         return mutate_bytes(rng, data, donor)
@@ -125,7 +125,7 @@ def _change_pieces(rng: Random, pieces: list[Piece], lent: Sequence[Piece], kind
 
 
 def _redeflate(rng: Random, pieces: list[Piece]) -> list[Piece]:
-    """A PNG whose scanlines are changed under an intact compression."""
+    """Changes the scanlines of a PNG and compresses them again."""
     packed = b"".join(piece.body for piece in pieces if piece.kind == b"IDAT")
     try:
         rows = zlib.decompressobj().decompress(packed, MOST_BYTES)

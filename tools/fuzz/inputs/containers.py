@@ -1,7 +1,7 @@
-"""Image files taken apart into the pieces their formats are made of, and put together again with lengths and checksums
-that fit, so that what a mutation breaks is the piece and not the frame around it.
+"""Splits image files into the pieces of their formats and joins them again with matching lengths and checksums.
 
-Splitting never fails: what it cannot make sense of becomes one last piece of kind REST, written as it is.
+A mutation then breaks a piece, not the frame around it. Splitting never fails: what it cannot parse becomes one last
+piece of kind REST, which is written unchanged.
 """
 
 import struct
@@ -14,7 +14,7 @@ from typing import NamedTuple
 REST = b""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LIE = 0.03
-"""Share of lengths and checksums that are written wrong."""
+"""Share of lengths and checksums that are written wrong on purpose."""
 
 
 class Piece(NamedTuple):
@@ -23,7 +23,7 @@ class Piece(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A format: `kinds` are those of pieces worth making up."""
+    """An image format; `kinds` are the kinds of pieces that mutations make up."""
 
     suffix: str
     magic: bytes
@@ -69,7 +69,7 @@ _BARE = frozenset({0x01, *range(0xD0, 0xDA)})
 
 
 def _split_jpeg(data: bytes) -> list[Piece]:
-    """Segments by their marker; what is between a scan's header and the next marker is a piece of its own."""
+    """Segments by marker; the data between a scan's header and the next marker is a piece of its own."""
     pieces, at = [], 0
     while at + 2 <= len(data) and data[at] == 0xFF:
         marker = data[at : at + 2]
@@ -134,7 +134,7 @@ def _palette(flags: int) -> int:
 
 
 def _split_gif(data: bytes) -> list[Piece]:
-    """Screen with its palette, extensions by label, pictures as descriptor, palette, code size and joined data."""
+    """The screen with its palette; extensions by label; pictures as descriptor, palette, code size and joined data."""
     if len(data) < 13:
         return [Piece(REST, data)]
     at = 13 + _palette(data[10])

@@ -1,0 +1,1 @@
+"""Campaigns: each tries inputs until its budget is spent and returns a `Tally`."""
