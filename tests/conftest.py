@@ -1,14 +1,11 @@
 """Fixtures that every test may use: pictures of codes, settings that ignore the environment, ready applications."""
 
-import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import segno
 import torch
 from fastapi.testclient import TestClient
 
@@ -19,6 +16,7 @@ from app.pipeline.files.image_files import encode_png
 from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from app.workers.jobs import LadderLike, Pipeline
+from tests.support.codes import qr_picture
 from tests.support.helpers import TINY
 
 
@@ -32,14 +30,6 @@ def _no_settings_from_outside() -> Iterator[None]:
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QRESTORE_")}
     yield
     os.environ.update(outside)
-
-
-def qr_picture(content: str | bytes, *, scale: int = 6, error: str = "m") -> GreyImage:
-    """A clean symbol with its quiet zone, black on white."""
-    buffer = io.BytesIO()
-    segno.make(content, error=error, micro=False).save(buffer, kind="png", scale=scale, border=4)
-    image = cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    return np.asarray(image, np.uint8)
 
 
 @pytest.fixture(scope="session")

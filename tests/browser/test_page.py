@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.image_files import encode_png
 from app.pipeline.imaging import GreyImage
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.live.pictures import exif
 from tests.support.live.servers import ROOT, running
 from training.release.sample import PAYLOAD

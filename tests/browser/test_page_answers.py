@@ -19,7 +19,7 @@ from app.pipeline.inference.severity import Route
 from app.settings import Settings
 from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.fakes import FakeLadder, symbol
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.live import pictures
 from tests.support.live.servers import GOOD, Server
 

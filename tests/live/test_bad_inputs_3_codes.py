@@ -9,9 +9,9 @@ import segno
 from app.pipeline.files.image_files import encode_png
 from app.pipeline.imaging import GreyImage
 from app.settings import Settings
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture, symbol_picture
 from tests.support.live.servers import Server
-from tests.support.live.symbols import bar_field, beside, drawn, finder_field, sheet
+from tests.support.live.symbols import bar_field, beside, finder_field, sheet
 
 SHAPES: Final[dict[str, GreyImage]] = {
     "centres in a grid": finder_field(24),
@@ -48,7 +48,7 @@ PARTS: Final = segno.make_sequence(WHOLE, version=2, error="m")
 def test_row_33_structured_append(server: Server, effort: str) -> None:
     """Every other code is kept, and so is each part, as a code of its own."""
     plain = qr_picture("neighbour", scale=4)
-    picture = beside(plain, *map(drawn, PARTS), plain)
+    picture = beside(plain, *(symbol_picture(part, scale=4) for part in PARTS), plain)
     payloads = server.upload(encode_png(picture), query=b"?effort=" + effort.encode()).payloads()
     parts = [payload.decode() for payload in payloads if payload != b"neighbour"]
     assert len(payloads) - len(parts) == 2
@@ -58,7 +58,7 @@ def test_row_33_structured_append(server: Server, effort: str) -> None:
 @pytest.mark.parametrize("part", PARTS, ids=range(len(PARTS)))
 def test_row_33_one_part_alone(server: Server, part: segno.QRCode) -> None:
     """A part without the others is what an engine once raised on."""
-    (payload,) = server.upload(encode_png(drawn(part))).payloads()
+    (payload,) = server.upload(encode_png(symbol_picture(part, scale=4))).payloads()
     assert payload.decode() in WHOLE
 
 

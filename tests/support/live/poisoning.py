@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.pipeline.files.image_files import encode_png
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.live.moods import Mood
 
 ENTRY: Final = ("-m", "tests.support.live.poison")

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 
 from app.pipeline.files.image_files import encode_png
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
 
 BINARIES: Final = ("prometheus", "promtool")
