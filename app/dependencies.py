@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBody
 from app.http.multipart import read_files
 from app.schemas import Base64Upload, DecodeOptions
-from app.service import Loaded, Service
+from app.service import Runtime, Service
 
 
 def service_of(request: Request) -> Service:
@@ -25,7 +25,7 @@ async def _service(request: Request) -> Service:
     return service_of(request)
 
 
-async def _ready(request: Request) -> Loaded:
+async def _ready(request: Request) -> Runtime:
     return service_of(request).ready()
 
 
@@ -42,7 +42,7 @@ async def _decode_options(options: Annotated[DecodeOptions, Query()]) -> DecodeO
 
 
 CurrentService = Annotated[Service, Depends(_service)]
-Ready = Annotated[Loaded, Depends(_ready)]
+Ready = Annotated[Runtime, Depends(_ready)]
 Deadline = Annotated[float, Depends(_deadline)]
 RequestId = Annotated[str, Depends(_request_id)]
 DecodeQuery = Annotated[DecodeOptions, Depends(_decode_options)]

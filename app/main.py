@@ -1,4 +1,4 @@
-"""The composition root: reads settings, loads and warms the networks, and wires the application together."""
+"""The composition root: the only place that reads settings to wire the application together."""
 
 import asyncio
 import logging
@@ -9,13 +9,9 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.errors import QrestoreError
-from app.http import problems, server
-from app.http.auth import ApiKeys, load_keys
-from app.http.context import RequestContext
-from app.http.server import PlainStartupFailure
-from app.http.uploads import UploadLimit
+from app.http import server, stack
 from app.routers import decode, health, metrics, page, restore
-from app.service import InProcess, Loaded, Service
+from app.service import InProcess, Runtime, Service
 from app.settings import Settings
 from app.startup import load_service
 from app.telemetry.logs import start_logging
@@ -27,7 +23,7 @@ from app.workers.process import Factory
 
 log = logging.getLogger("qrestore")
 
-_DOCUMENT = "/openapi.json"  # without it there is no interactive documentation either
+_OPENAPI_PATH = "/openapi.json"  # without it the framework serves no interactive documentation either
 
 _DESCRIPTION = """Reads QR codes in photographs: first as they are, then, where that fails, restored by neural networks.
 
@@ -38,52 +34,68 @@ one of at most 128 letters, digits, dots, colons, dashes and underscores, otherw
 def create_app(
     settings: Settings | None = None, *, pipeline: Pipeline | None = None, factory: Factory | None = None
 ) -> FastAPI:
-    """The application, ready when its start-up is over.
+    """The application; it is ready when its start-up is over.
 
-    ``pipeline`` does the work in this process, as it is; else the settings' is loaded and runs in child processes, or
-    what ``factory`` makes there. Raises InvalidConfiguration where the API keys cannot be read.
+    By default start-up loads the networks that the settings name and starts child processes. With ``pipeline`` it loads
+    nothing, and the jobs run on that pipeline in this process; ``factory`` replaces what the children do. Raises
+    InvalidConfiguration if the API keys cannot be read.
     """
     return _application(_service(settings or Settings()), pipeline=pipeline, factory=factory)
 
 
+def serve(settings: Settings, *, factory: Factory | None = None) -> None:
+    """Serves until a signal to stop, and answers 503 while it loads.
+
+    Raises InvalidCheckpoint, UnknownNetwork, InvalidConfiguration or InternalError if it cannot start.
+    """
+    start_logging(level=settings.log_level, form=settings.log_format)
+    if settings.tracing:
+        start_tracing()
+    service = _service(settings)
+    app = _application(service, factory=factory, in_background=True)
+    operators = _operators_application(service, app) if settings.admin_port is not None else None
+    server.run(app, operators, service)
+
+
 def _service(settings: Settings) -> Service:
-    counted = Metrics()
+    recorder = Metrics()
     admission = Admission(
         slots=settings.workers,
         queue=settings.queue,
         uploads=settings.uploads,
-        on_wait=counted.waited,
-        on_refusal=counted.refused,
+        on_wait=recorder.waited,
+        on_refusal=recorder.refused,
     )
-    service = Service(settings=settings, metrics=counted, admission=admission)
-    service.watch()
+    service = Service(settings=settings, metrics=recorder, admission=admission)
+    service.register_gauges()
     return service
 
 
 def _application(
     service: Service, *, pipeline: Pipeline | None = None, factory: Factory | None = None, in_background: bool = False
 ) -> FastAPI:
-    """``in_background``: start-up is over at once, and the application refuses work until it is loaded."""
+    """The application for clients. With ``in_background`` its start-up ends at once, and it answers 503 until the
+    networks are loaded."""
     settings = service.settings
 
     async def load() -> None:
         if pipeline is not None:
-            loaded = Loaded(worker=InProcess(pipeline))
+            runtime = Runtime(worker=InProcess(pipeline))
         else:
-            loaded = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
-        service.metrics.models_loaded(loaded.models, device=loaded.device)
-        service.loaded = loaded
-        log.info("ready: %d networks on %s", len(loaded.models), loaded.device)
+            runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
+        service.metrics.models_loaded(runtime.models, device=runtime.device)
+        service.runtime = runtime
+        log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
 
-    async def load_or_give_up() -> None:
+    async def load_or_fail() -> None:
         try:
             await load()
-        except Exception as exc:  # noqa: BLE001 - whoever runs the application is told, and ends it
+        except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
             service.failure = exc
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(load_or_give_up() if in_background else load())
+        loading = asyncio.create_task(load_or_fail() if in_background else load())
         if not in_background:
             await loading
         try:
@@ -101,15 +113,10 @@ def _application(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=_DOCUMENT if settings.docs and settings.admin_port is None else None,
+        openapi_url=_OPENAPI_PATH if settings.docs and settings.admin_port is None else None,
     )
     app.state.service = service
-    problems.install(app)
-    app.add_middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission)
-    if settings.api_keys_file is not None:
-        app.add_middleware(ApiKeys, keys=load_keys(settings.api_keys_file), discard=settings.max_upload_bytes)
-    app.add_middleware(RequestContext, metrics=service.metrics, seconds=settings.request_seconds)
-    app.add_middleware(PlainStartupFailure)
+    stack.install(app, service)
     app.include_router(decode.router)
     app.include_router(restore.router)
     app.include_router(health.router)
@@ -120,39 +127,24 @@ def _application(
     return app
 
 
-def _close(service: Service) -> None:
-    """Ends what start-up made; running jobs fail."""
-    loaded, service.loaded = service.loaded, None
-    if loaded is not None:
-        loaded.worker.close()
-    service.admission.close()
-    if loaded is not None:
-        loaded.close()
-
-
-def _operators_app(service: Service, public: FastAPI) -> FastAPI:
-    """What is served on the admin port: health, metrics, and the documentation of the public application."""
+def _operators_application(service: Service, public: FastAPI) -> FastAPI:
+    """The application on the admin port: health, metrics, and the documentation of the public application."""
     settings = service.settings
-    app = FastAPI(title="qrestore", version=__version__, openapi_url=_DOCUMENT if settings.docs else None)
+    app = FastAPI(title="qrestore", version=__version__, openapi_url=_OPENAPI_PATH if settings.docs else None)
     app.state.service = service
-    problems.install(app)
+    stack.install_for_operators(app, service)
     app.openapi = public.openapi  # type: ignore[method-assign]
-    app.add_middleware(RequestContext, metrics=service.metrics, seconds=settings.request_seconds)
     app.include_router(health.router)
     if settings.metrics:
         app.include_router(metrics.router)
     return app
 
 
-def serve(settings: Settings, *, factory: Factory | None = None) -> None:
-    """Runs until told to stop, and answers 503 while it loads.
-
-    Raises InvalidCheckpoint, UnknownNetwork or InvalidConfiguration where it cannot start.
-    """
-    start_logging(level=settings.log_level, form=settings.log_format)
-    if settings.tracing:
-        start_tracing()
-    service = _service(settings)
-    app = _application(service, factory=factory, in_background=True)
-    operators = _operators_app(service, app) if settings.admin_port is not None else None
-    server.run(app, operators, service)
+def _close(service: Service) -> None:
+    """Ends what start-up made. Running jobs fail."""
+    runtime, service.runtime = service.runtime, None
+    if runtime is not None:
+        runtime.worker.close()
+    service.admission.close()
+    if runtime is not None:
+        runtime.close()

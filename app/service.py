@@ -1,43 +1,32 @@
-"""The running service, free of HTTP: what does the work, who gets in, and what is counted."""
+"""The running service, free of HTTP: it admits jobs, has them done, and records every outcome."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, overload
 
 from app.errors import NotReady
+from app.pipeline.results import Outcome, Restored
 from app.schemas import ModelCard
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import trace_stages
 from app.workers.admission import Admission
-from app.workers.jobs import Pipeline
-
-R_co = TypeVar("R_co", covariant=True)
-R = TypeVar("R")
-
-
-class Job(Protocol[R_co]):
-    """A piece of work that a pipeline does on so many images; see `app.workers.jobs`."""
-
-    @property
-    def images(self) -> int: ...
-
-    def run(self, pipeline: Pipeline) -> R_co: ...
+from app.workers.jobs import DecodeJob, FuseJob, Job, Pipeline, RestoreJob
 
 
 class Worker(Protocol):
-    """Does jobs, from several threads at once."""
+    """Does jobs, from several threads at once. `app.workers.pool.Pool` is the one that serves."""
 
-    def run(self, job: Any, deadline: float) -> Any:
-        """The job's result by ``deadline`` (`time.monotonic`). Raises QrestoreError."""
+    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+        """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds``. Raises QrestoreError."""
         ...
 
     @property
     def healthy(self) -> bool: ...
 
     def memory(self) -> int:
-        """Resident bytes of processes beside this one."""
+        """Resident bytes of the processes that it started."""
         ...
 
     def close(self) -> None: ...
@@ -45,14 +34,14 @@ class Worker(Protocol):
 
 @dataclass(slots=True)
 class InProcess:
-    """Does jobs in the calling thread, without isolation: for tools and tests. Deadlines are not kept."""
+    """Does jobs in the calling thread, without isolation and without keeping deadlines: for tools and tests."""
 
     pipeline: Pipeline
     healthy: bool = True
 
-    def run(self, job: Any, deadline: float) -> Any:
-        del deadline
-        return job.run(self.pipeline)
+    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+        del deadline, seconds
+        return self.pipeline.do(job)
 
     def memory(self) -> int:
         return 0
@@ -62,9 +51,11 @@ class InProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What start-up makes: a worker whose networks are loaded and warm, and their cards. ``healthy`` says whether what
-    runs the networks still does; ``close`` ends it."""
+class Runtime:
+    """What start-up makes: a worker, and the cards of the loaded networks.
+
+    ``healthy`` says whether the threads that batch inferences are alive, and ``close`` ends them.
+    """
 
     worker: Worker
     device: str = "cpu"
@@ -75,30 +66,33 @@ class Loaded:
 
 @dataclass(slots=True)
 class Service:
-    """One application's state. `loaded` is None until start-up is over, and again after shutdown; `draining` is set
-    when the process was told to stop; `failure` is why start-up failed, where it did."""
+    """The state of one application.
+
+    `runtime` is None until start-up is over, and again after shutdown. `draining` is set when the process is told to
+    stop. `failure` is the exception that start-up failed with, if it did.
+    """
 
     settings: Settings
     metrics: Metrics
     admission: Admission
-    loaded: Loaded | None = None
+    runtime: Runtime | None = None
     draining: bool = False
     failure: Exception | None = None
 
-    def ready(self) -> Loaded:
-        """What does the work of a new request. Raises NotReady."""
+    def ready(self) -> Runtime:
+        """The runtime, for a new request. Raises NotReady."""
         if self.draining:
             raise NotReady("The service is shutting down.", retry_after=1)
-        return self._able()
+        return self._working_runtime()
 
-    def _able(self) -> Loaded:
-        """What does the work, for requests that were let in before the service was told to stop, too."""
-        loaded = self.loaded
-        if loaded is None:
+    def _working_runtime(self) -> Runtime:
+        """The runtime, for any request that was admitted: while the service drains, it still does their work."""
+        runtime = self.runtime
+        if runtime is None:
             raise NotReady("The service is still loading.", retry_after=1)
-        if not (loaded.worker.healthy and loaded.healthy()):
+        if not (runtime.worker.healthy and runtime.healthy()):
             raise NotReady(retry_after=5)
-        return loaded
+        return runtime
 
     def is_ready(self) -> bool:
         try:
@@ -107,24 +101,30 @@ class Service:
             return False
         return True
 
-    async def work(self, job: Job[R], *, deadline: float) -> R:
-        """The job's result. Raises NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises."""
-        granted = self.settings.work_seconds * job.images
-        work = partial(_in_time, self._able().worker, job, deadline=deadline, seconds=granted)
-        return await self.admission.run(work, deadline=deadline)
+    @overload
+    async def work(self, job: DecodeJob | FuseJob, *, deadline: float) -> Outcome: ...
+    @overload
+    async def work(self, job: RestoreJob, *, deadline: float) -> Restored: ...
+    async def work(self, job: Job, *, deadline: float) -> Outcome | Restored:
+        """The job's result, by ``deadline`` (`time.monotonic`); its outcome is counted and traced.
 
-    def watch(self) -> None:
-        """Has the gauges ask for their values."""
+        Each image of the job may take `work_seconds`, so that requests behind it in the queue have time left. Raises
+        NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises.
+        """
+        seconds = self.settings.work_seconds * job.images
+        run = partial(self._working_runtime().worker.run, job, deadline=deadline, seconds=seconds)
+        result: Outcome | Restored = await self.admission.run(run, deadline=deadline)
+        outcome = result.outcome if isinstance(result, Restored) else result
+        self.metrics.record(outcome)
+        trace_stages(outcome.trace)
+        return result
+
+    def register_gauges(self) -> None:
+        """Has the gauges of this service's state read it whenever they are scraped."""
         admission, metrics = self.admission, self.metrics
         metrics.watch("qrestore_ready", self.is_ready)
         metrics.watch("qrestore_slots", lambda: admission.slots)
         metrics.watch("qrestore_busy_slots", lambda: admission.busy)
         metrics.watch("qrestore_queue_length", lambda: admission.waiting)
         metrics.watch("qrestore_queue_capacity", lambda: admission.capacity)
-        metrics.watch("qrestore_child_memory_bytes", lambda: self.loaded.worker.memory() if self.loaded else 0)
-
-
-def _in_time(worker: Worker, job: Job[R], *, deadline: float, seconds: float) -> R:
-    """The job's result by ``deadline``, and in so many seconds from now: what waits behind it has time left then."""
-    result: R = worker.run(job, min(deadline, time.monotonic() + seconds))
-    return result
+        metrics.watch("qrestore_child_memory_bytes", lambda: self.runtime.worker.memory() if self.runtime else 0)

@@ -14,14 +14,13 @@ from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import Backend, BatchingRunner, Runner
 from app.pipeline.inference.torch_runner import pick_device
 from app.schemas import ModelCard
-from app.service import Loaded
+from app.service import Runtime
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from app.workers import pool
 from app.workers.blueprint import Blueprint
 from app.workers.jobs import RESULTS, Pipeline
-from app.workers.pool import Crew
-from app.workers.process import Arrays, Bounds, Factory
+from app.workers.pool import Pool, start_fork_server
+from app.workers.process import Arrays, Factory, Limits
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
@@ -34,14 +33,14 @@ def load_pipeline(settings: Settings) -> Pipeline:
     return _blueprint(settings, networks).build(networks.runners)
 
 
-def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Loaded:
+def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:
     """Every checkpoint of the weights folder on the device, each having run once, and child processes that do the rest.
 
     ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
     that is not installed, UnknownNetwork where the settings name one that is not there, InternalError where children
     cannot be started.
     """
-    pool.prepare(_PRELOADED)
+    start_fork_server(_PRELOADED)
     torch.set_num_threads(settings.torch_threads)
     networks, device = _networks(settings)
     blueprint = _blueprint(settings, networks)
@@ -58,24 +57,22 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         for each in batching.values():
             each.close()
 
-    bounds = Bounds(
-        memory_bytes=settings.worker_memory_bytes, tasks=settings.tasks_per_worker, threads=settings.torch_threads
-    )
+    limits = Limits(memory_bytes=settings.worker_memory_bytes, jobs=settings.tasks_per_worker)
     try:
-        crew = Crew(
+        pool = Pool(
             factory or blueprint.handler,
-            partial(_serve, runners),
+            partial(_infer, runners),
             size=settings.workers,
-            bounds=bounds,
-            known=RESULTS,
+            limits=limits,
+            result_classes=RESULTS,
             preload=_PRELOADED,
             on_restart=metrics.restarted,
         )
     except WorkerCrashed as exc:
         close()
         raise InternalError("The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES too low?") from exc
-    return Loaded(
-        worker=crew,
+    return Runtime(
+        worker=pool,
         device=device,
         models=tuple(_card(card) for card in networks.cards),
         healthy=lambda: all(each.is_alive() for each in batching.values()),
@@ -98,7 +95,7 @@ class Metered:
         return output
 
 
-def _serve(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.float32]:
+def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.float32]:
     return runners[name](*arrays)
 
 
@@ -120,6 +117,7 @@ def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
         roles=roles,
         max_codes=settings.max_codes,
         max_pixels=settings.max_pixels,
+        threads=settings.torch_threads,
     )
 
 

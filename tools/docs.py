@@ -15,8 +15,8 @@ from app import errors
 from app.errors import QrestoreError
 from app.settings import Settings
 from app.telemetry.metrics import TABLE
-from app.workers.admission import Refusal
-from app.workers.pool import Restart
+from app.workers.admission import RefusalReason
+from app.workers.pool import RestartReason
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -153,8 +153,8 @@ def _size(count: int) -> str:
 def _labels() -> Iterator[tuple[str, str]]:
     categories = _ticked(sorted({error.category for error in _errors()}))
     yield "`category`", f"{categories}, `invalid_request`, or an HTTP status as in `not_found`, `method_not_allowed`"
-    yield "`reason` of `qrestore_refused_total`", _ticked(Refusal)
-    yield "`reason` of `qrestore_child_restarts_total`", _ticked(Restart)
+    yield "`reason` of `qrestore_refused_total`", _ticked(RefusalReason)
+    yield "`reason` of `qrestore_child_restarts_total`", _ticked(RestartReason)
     used = {label for spec in TABLE for label in spec.labels} - {"category", "reason"}
     yield from ((f"`{label}`", _LABELS[label]) for label in sorted(used))
 

@@ -1,4 +1,4 @@
-"""What HTTP itself demands of every request: connections, limits, keys, identifiers and problem documents.
+"""What every HTTP request meets: the server, the middleware, uploads, API keys and problem documents.
 
-Knows nothing of pictures. Routes live in `app.routers`, what they ask for in `app.dependencies`.
+May import `app.service` and what lies below it, but nothing about pictures. Routes live in `app.routers`.
 """

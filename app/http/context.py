@@ -1,10 +1,11 @@
-"""The context of a request."""
+"""What every request gets: an id, a deadline, security headers, metrics and one line in the log."""
 
 import asyncio
 import logging
 import re
 import time
 import uuid
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,35 +25,43 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Of every answer; a route that sets one of them itself keeps its own."""
+"""In every answer; a route that sets one of them itself keeps its own."""
 _CLIENT_CLOSED_REQUEST: Final = 499
-"""Status under which requests are counted whose client left before the answer."""
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+"""The status counted for a request whose client left before the answer."""
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED: Final = "unmatched"
-_PROBES: Final = ("/livez", "/readyz", "/metrics")
-"""Asked every few seconds by machines: logged only where everything is."""
-_INTERACTIVE: Final = ("/docs", "/redoc")
-"""Pages of the framework, which load their scripts from elsewhere and would not work under the policy."""
 
 
 class RequestContext:
-    """Gives each request an id and a deadline, measures and logs it, and answers 500 where nothing else answered.
+    """Gives each request an id and a deadline, measures and logs it, and answers 500 if nothing else answered.
 
-    A sane X-Request-ID from the client is kept, anything else is replaced. The id is at `scope["state"]["request_id"]`
-    and in the answer's headers, the deadline (`time.monotonic`) at `scope["state"]["deadline"]`.
+    A valid X-Request-ID from the client is kept, any other is replaced. The id goes into `scope["state"]["request_id"]`
+    and into the answer's headers, the deadline (`time.monotonic`) into `scope["state"]["deadline"]`.
+
+    Requests to ``probes`` are logged at the level debug; ``interactive`` paths get no Content-Security-Policy.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        seconds: float,
+        probes: Collection[str] = (),
+        interactive: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
+        self._probes = probes
+        self._interactive = interactive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        request_id = offered if _VALID_ID.fullmatch(offered) else uuid.uuid4().hex
         began = time.monotonic()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -66,18 +75,18 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
                 for name, value in SECURITY_HEADERS.items():
-                    if not (name == "Content-Security-Policy" and scope["path"].startswith(_INTERACTIVE)):
+                    if not (name == "Content-Security-Policy" and scope["path"] in self._interactive):
                         headers.setdefault(name, value)
             await send(message)
 
         self._metrics.request_started()
         try:
             await self._app(scope, receive, send_with_headers)
-        except asyncio.CancelledError:  # it outlasted the drain
+        except asyncio.CancelledError:  # the drain ended before the request did
             if status:
                 raise
-            cut = NotReady("The service is shutting down.")
-            await problem_response(scope, cut)(scope, receive, send_with_headers)
+            stopping = NotReady("The service is shutting down.")
+            await problem_response(scope, stopping)(scope, receive, send_with_headers)
         except Exception:
             log.exception("request failed", extra={"request_id": request_id})
             if status:
@@ -91,6 +100,16 @@ class RequestContext:
             if category:
                 self._metrics.problem(category)
             self._metrics.request_finished(endpoint=endpoint, status=status, seconds=seconds)
-            told = {"request_id": request_id, "method": scope["method"], "endpoint": endpoint, "status": status}
-            level = logging.DEBUG if endpoint in _PROBES else logging.INFO
-            log.log(level, "answered", extra={**told, "seconds": round(seconds, 6), "problem": category})
+            level = logging.DEBUG if endpoint in self._probes else logging.INFO
+            log.log(
+                level,
+                "answered",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "endpoint": endpoint,
+                    "status": status,
+                    "seconds": round(seconds, 6),
+                    "problem": category,
+                },
+            )

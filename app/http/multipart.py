@@ -1,4 +1,4 @@
-"""Multipart forms, in memory: the body is bounded already, and spooling would write photographs to disk."""
+"""Parses multipart forms in memory: bodies are bounded, and spooling would write photographs to disk."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -8,16 +8,16 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import MalformedBody, TooManyFiles
 
-_LONGEST_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
-_MOST_FIELDS: Final = 16
-_MOST_HEADERS: Final = 8
-_LONGEST_HEADER: Final = 64 * 1024  # file names may be long, and are not used
-_MOST_AROUND: Final = 1024
-"""Bytes that may come before the first boundary and after the last, where nothing belongs."""
+_MAX_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
+_MAX_FIELDS: Final = 16
+_MAX_HEADERS: Final = 8
+_MAX_HEADER_BYTES: Final = 64 * 1024  # file names may be long; they are not used
+_MAX_OUTSIDE: Final = 1024
+"""Bytes accepted before the first boundary and after the last, where nothing belongs."""
 
 
 class _Form:
-    """What the parser reports, kept: of each file its field and its bytes, of other parts that they were there."""
+    """Collects what the parser reports: the field and the bytes of each file, and the number of other fields."""
 
     def __init__(self, *, most: int, refusal: str) -> None:
         self._most = most
@@ -57,7 +57,7 @@ class _Form:
             self.files.append((options[b"name"].decode("utf-8", "replace"), self._content))
         else:
             self._fields += 1
-            if self._fields > _MOST_FIELDS:
+            if self._fields > _MAX_FIELDS:
                 raise MalformedBody("The form has too many fields.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -71,17 +71,17 @@ class _Form:
 async def read_files(
     content_type: str, stream: AsyncIterator[bytes], *, field: str, most: int, refusal: str
 ) -> list[bytes]:
-    """The files in the fields of this name, in the form's order.
+    """The contents of the files in fields named ``field``, in the form's order.
 
-    Raises MalformedBody for what is no form or has something around it, and TooManyFiles with `refusal` where it has
-    more than `most` files, whatever their fields.
+    Raises MalformedBody if the stream is not one complete form, and TooManyFiles with ``refusal`` as its detail if the
+    form has more than ``most`` files in fields of any name.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    if not 0 < len(boundary) <= _LONGEST_BOUNDARY:
-        raise MalformedBody(f"The form's boundary must have 1 to {_LONGEST_BOUNDARY} characters.")
+    if not 0 < len(boundary) <= _MAX_BOUNDARY:
+        raise MalformedBody(f"The form's boundary must have 1 to {_MAX_BOUNDARY} characters.")
     form = _Form(most=most, refusal=refusal)
-    around = 0
+    outside = 0
     try:
         parser = MultipartParser(
             boundary,
@@ -94,16 +94,16 @@ async def read_files(
                 "on_part_data": form.on_part_data,
                 "on_end": form.on_end,
             },
-            max_header_count=_MOST_HEADERS,
-            max_header_size=_LONGEST_HEADER,
+            max_header_count=_MAX_HEADERS,
+            max_header_size=_MAX_HEADER_BYTES,
         )
         async for chunk in stream:
-            ended = form.complete
+            was_complete = form.complete
             parser.write(chunk)
-            if ended or not form.begun:
-                around += len(chunk)
-            if around > _MOST_AROUND:
-                raise MalformedBody("There is something before the form's first boundary or behind its last.")
+            if was_complete or not form.begun:
+                outside += len(chunk)
+            if outside > _MAX_OUTSIDE:
+                raise MalformedBody("The body has data before the form's first boundary or after its last one.")
     except FormParserError as exc:
         raise MalformedBody from exc
     if not form.complete:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: the one place where an exception becomes an HTTP answer."""
+"""Turns errors into RFC 9457 problem details; no other place makes an HTTP answer of an exception."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -36,7 +36,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """404, 405 and their kind, which the framework raises. Its own detail text is not passed on."""
+    """Answers what the framework raises, such as 404 and 405. Its own detail text is not passed on."""
     if not isinstance(error, HTTPException):
         raise TypeError from error
     status = HTTPStatus(error.status_code)
@@ -53,7 +53,7 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
 async def answer_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError from error
-    # A query that two dependencies read is complained of twice.
+    # Two dependencies that read the same query report its errors twice.
     found = {(".".join(map(str, each["loc"])), each["msg"]): None for each in error.errors()}
     fields = [InvalidField(location=location, message=message) for location, message in found]
     return _respond(
@@ -67,7 +67,7 @@ async def answer_validation_error(request: Request, error: Exception) -> Respons
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem, and say so in its OpenAPI description."""
+    """Has ``app`` answer every error as a problem, and say so in its OpenAPI description."""
     app.add_exception_handler(QrestoreError, answer_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
@@ -91,20 +91,20 @@ def install(app: FastAPI) -> None:
 
 
 def _restore_nulls(schema: dict[str, Any]) -> None:
-    """Give examples back the members that are null, which the framework leaves out."""
+    """Adds the null members of examples, which the framework leaves out."""
     for model in (DecodeAnswer, RestoreAnswer):
         schema["components"]["schemas"][model.__name__]["examples"] = model.model_json_schema()["examples"]
 
 
 def _describe_problems(schema: dict[str, Any]) -> None:
-    """Put Problem in the place of the framework's own description of invalid requests."""
+    """Replaces the framework's own description of invalid requests by Problem."""
     schemas = schema["components"]["schemas"]
-    for framework_s_own in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(framework_s_own, None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
     shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(shape.pop("$defs", {}))
     schemas["Problem"] = shape
-    problem = described(RequestError)[RequestError.status]["content"]
+    problem = problem_responses(RequestError)[RequestError.status]["content"]
     for operations in schema["paths"].values():
         for operation in operations.values():
             answer = operation["responses"].get("422")
@@ -112,8 +112,8 @@ def _describe_problems(schema: dict[str, Any]) -> None:
                 answer["content"] = problem
 
 
-def described(*errors: type[QrestoreError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries for the problems that an operation may answer, grouped by status."""
+def problem_responses(*errors: type[QrestoreError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's responses for these errors of an operation, grouped by status."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     titles: dict[int, list[str]] = {}
     for error in errors:

@@ -1,4 +1,4 @@
-"""The HTTP server around the application: malformed and slow requests, draining, and a second port for operators."""
+"""The HTTP server: it refuses malformed and slow requests, drains on shutdown, and has a second port for operators."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,15 @@ from app.service import Service
 log = logging.getLogger("qrestore.serving")
 
 _HEAD_SECONDS: Final = 10.0
-"""From a connection, or from the first byte of a request after another, to the end of its head."""
-_READ_SECONDS, _LEAST_READ = 10.0, 65_536
-"""Bytes that must be read of an answer in so many seconds, while more of it waits than the system takes."""
-_LAST_SECONDS: Final = 2
+"""Time for the head of a request: from the connection, or from the first byte of a later request on it."""
+_READ_SECONDS, _MIN_READ_BYTES = 10.0, 65_536
+"""While part of an answer waits in memory, the client must read so many bytes of it in so many seconds."""
+_FINAL_SECONDS: Final = 2
+"""How long after the drain requests may still run, before they are cancelled and answered 503."""
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 whose own refusals are problems as well, and which waits for no head of a request for ever."""
+    """HTTP/1.1 that answers protocol errors as problems, and waits only so long for a head, a body and a reader."""
 
     def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -70,7 +71,7 @@ class Protocol(H11Protocol):
         self._forget_reader()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what is not HTTP; the framework's words do not go out."""
+        """Answers a request that is not valid HTTP. The server's own ``msg`` is not passed on."""
         self._refuse(MalformedBody("The request is not valid HTTP."))
 
     def _await_head(self) -> None:
@@ -83,7 +84,7 @@ class Protocol(H11Protocol):
             self._head = None
 
     def _rest_is_late(self) -> None:
-        """A request was answered before its body was in, and still it is not."""
+        """Closes the connection if the request was answered but its body is still incomplete."""
         if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
             self.transport.close()
 
@@ -98,8 +99,8 @@ class Protocol(H11Protocol):
             self._unread = None
 
     def _reader_is_late(self, before: int) -> None:
-        """An answer lies in memory until it is read: not for ever, for one who reads next to nothing of it."""
-        if self.transport.get_write_buffer_size() > before - _LEAST_READ:
+        """Closes the connection if the client has read almost nothing of an answer that fills memory."""
+        if self.transport.get_write_buffer_size() > before - _MIN_READ_BYTES:
             self.transport.abort()
         else:
             self._await_reader()
@@ -114,7 +115,7 @@ class Protocol(H11Protocol):
             self.transport.close()
 
     def _refuse(self, error: QrestoreError) -> None:
-        """Answers outside of any application, where nothing was answered yet, and closes the connection."""
+        """Answers without an application, unless an answer has begun, and closes the connection."""
         self._service.metrics.problem(error.category)
         request_id = uuid.uuid4().hex
         response = problem_response({"type": "http", "path": "/", "state": {"request_id": request_id}}, error)
@@ -123,39 +124,39 @@ class Protocol(H11Protocol):
             status_code=error.status,
             headers=[*response.raw_headers, *((n.lower().encode(), v.encode()) for n, v in headers.items())],
         )
-        with contextlib.suppress(h11.LocalProtocolError):  # an answer is on its way already
+        with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
             for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
 
 class Server(uvicorn.Server):
-    """Told to stop, lets what runs finish while it refuses new work, and then ends with status 0."""
+    """On a signal to stop, finishes running requests while it refuses new work, then exits with status 0."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
-        self._until = 0.0
+        self._drain_until = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal begins to drain, the second ends the process at once."""
+        """The first signal starts the drain, the second ends the process at once."""
         if self._service.draining:
             self.should_exit = self.force_exit = True
             return
         self._service.draining = True
-        self._until = time.monotonic() + self._service.settings.drain_seconds
+        self._drain_until = time.monotonic() + self._service.settings.drain_seconds
 
     async def on_tick(self, counter: int) -> bool:
         leave = await super().on_tick(counter)
         if self._service.failure is not None:
             return True
-        if self._service.draining and (not self.server_state.tasks or time.monotonic() >= self._until):
+        if self._service.draining and (not self.server_state.tasks or time.monotonic() >= self._drain_until):
             return True
         return leave
 
 
-class _Beside(uvicorn.Server):
-    """A server that leaves signals to another one."""
+class _SecondServer(uvicorn.Server):
+    """A server that leaves signals to the first one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -163,9 +164,9 @@ class _Beside(uvicorn.Server):
 
 
 def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
-    """Serves ``app``, and ``operators`` on the admin port if there is one, until told to stop.
+    """Serves ``app``, and ``operators`` on the admin port if there is one, until a signal to stop.
 
-    Raises what start-up failed with. Exits with status 3 where an address cannot be bound.
+    Raises the exception that start-up failed with. Exits with status 3 if an address cannot be bound.
     """
     settings = service.settings
     config = partial(
@@ -177,21 +178,21 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
         server_header=False,
         ws="none",
         http=cast("type[asyncio.Protocol]", partial(Protocol, service=service)),
-        timeout_graceful_shutdown=_LAST_SECONDS,
+        timeout_graceful_shutdown=_FINAL_SECONDS,
     )
     server = Server(config(app, port=settings.port), service)
-    beside = None
+    second = None
     if operators is not None and settings.admin_port is not None:
-        beside = _Beside(config(operators, port=settings.admin_port, lifespan="off"))
+        second = _SecondServer(config(operators, port=settings.admin_port, lifespan="off"))
 
     async def both() -> None:
-        second = asyncio.create_task(beside.serve()) if beside else None
+        serving = asyncio.create_task(second.serve()) if second else None
         try:
             await server.serve()
         finally:
-            if beside and second:
-                beside.should_exit = True
-                await second
+            if second and serving:
+                second.should_exit = True
+                await serving
 
     asyncio.run(both())
     if service.failure is not None:
@@ -199,7 +200,7 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
 
 
 class PlainStartupFailure:
-    """Reports a start-up that failed on purpose by its one-line reason; the framework would send a traceback."""
+    """Reports a start-up that raised a QrestoreError by its one-line detail; the framework would report a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

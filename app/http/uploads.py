@@ -1,8 +1,7 @@
-"""Pure ASGI middleware: what surrounds every request before any of it is parsed."""
+"""Limits on request bodies: their size, their time and their number, enforced before anything parses them."""
 
 import asyncio
 import contextlib
-import logging
 import re
 import time
 from typing import Final
@@ -14,16 +13,13 @@ from app.errors import MalformedBody, QrestoreError, RequestTimeout, UploadTooLa
 from app.http.problems import problem_response
 from app.workers.admission import Admission
 
-log = logging.getLogger("qrestore.http")
-
-
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 _DISCARD_SECONDS: Final = 5.0
-_LONGEST_QUERY: Final = 2048
+_MAX_QUERY_BYTES: Final = 2048
 
 
 class Body:
-    """One request's body as it comes in: how much has come, whether that was all, and whether it came too late."""
+    """One request's body as it arrives: how much has arrived, whether it is complete, and whether it was too late."""
 
     def __init__(self, receive: Receive, deadline: float) -> None:
         self._receive = receive
@@ -33,8 +29,8 @@ class Body:
         self.late = False
 
     async def receive(self) -> Message:
-        """The next message. Raises RequestTimeout when it is not there by the deadline."""
-        if self.ended.is_set():  # nothing more comes but the client's leaving
+        """The next message. Raises RequestTimeout if it has not arrived by the deadline."""
+        if self.ended.is_set():  # only the client's disconnect can follow
             return await self._receive()
         try:
             async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
@@ -51,30 +47,28 @@ class Body:
             self.ended.set()
 
     async def discard(self, most: int) -> None:
-        """Throw away what still comes: `most` bytes, or for as long as a refused client is listened to."""
+        """Reads and drops what still arrives, up to ``most`` bytes and for a few seconds at most."""
         enough = self.received + most
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DISCARD_SECONDS):
                 while not self.ended.is_set() and self.received < enough:
                     self._take(await self._receive())
 
-    async def hung_up(self) -> None:
-        """Returns when the whole body has come and the client has left since, or was answered."""
+    async def disconnected(self) -> None:
+        """Returns when the body is complete and the client has left, or has its answer."""
         await self.ended.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
 
 class UploadLimit:
-    """Refuses uploads that are too large, too late or too many.
+    """Refuses uploads that are too large, too slow or too many, and cancels requests whose client has left.
 
-    More than `max_bytes`: by Content-Length unread, otherwise as soon as they pass it. Not in by the request's
-    deadline: when that passes. No place for another one: before any of it is read.
+    A body of more than ``max_bytes`` is refused unread if Content-Length says so, otherwise as soon as it exceeds them;
+    one that is incomplete at the request's deadline, at the deadline; one that finds no free place, unread.
 
-    Many clients look for an answer only when they have sent everything, and lose it if the connection is reset under
-    them. So what still comes after a refusal is thrown away for a while, then the connection is closed.
-
-    A client that leaves while its request waits or is worked on cancels it.
+    Many clients read the answer only after they have sent everything, and lose it if the connection is reset meanwhile.
+    So after a refusal the rest of the body is read and dropped for a while before the connection is closed.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, admission: Admission) -> None:
@@ -88,29 +82,29 @@ class UploadLimit:
             return
         body = Body(receive, scope["state"]["deadline"])
         try:
-            if len(scope["query_string"]) > _LONGEST_QUERY:
+            if len(scope["query_string"]) > _MAX_QUERY_BYTES:
                 raise MalformedBody("The query is too long.")
-            self._admit(Headers(scope=scope))
+            self._check_head(Headers(scope=scope))
             with contextlib.ExitStack() as uploading:
                 uploading.enter_context(self._admission.upload())
-                await self._attend(body, uploading, scope, send)
+                await self._answer(body, uploading, scope, send)
         except QrestoreError as refusal:
-            answer = last_answer(body, send, discard=self._max_bytes)
+            answer = closing_send(body, send, discard=self._max_bytes)
             await problem_response(scope, refusal)(scope, receive, answer)
 
-    def _admit(self, headers: Headers) -> None:
+    def _check_head(self, headers: Headers) -> None:
         lengths = headers.getlist("Content-Length") or ["0"]
-        if "Content-Length" in headers and "Transfer-Encoding" in headers:  # two lengths: how requests are smuggled
-            raise MalformedBody("A request has either a Content-Length or a Transfer-Encoding.")
+        if "Content-Length" in headers and "Transfer-Encoding" in headers:  # two lengths: request smuggling
+            raise MalformedBody("A request may have a Content-Length or a Transfer-Encoding, not both.")
         if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
             raise MalformedBody("The Content-Length is not valid.")
         if int(lengths[0]) > self._max_bytes:
-            raise self._refusal()
+            raise self._too_large()
         self._admission.check()
 
-    async def _attend(self, body: Body, uploading: contextlib.ExitStack, scope: Scope, send: Send) -> None:
-        """Runs the application on the body, and cancels it if the client leaves before it is answered."""
-        refusing = last_answer(body, send, discard=self._max_bytes)
+    async def _answer(self, body: Body, uploading: contextlib.ExitStack, scope: Scope, send: Send) -> None:
+        """Runs the application on the body, and cancels it if the client leaves before the answer begins."""
+        refuse = closing_send(body, send, discard=self._max_bytes)
         answered = False
 
         async def receive_counted() -> Message:
@@ -118,7 +112,7 @@ class UploadLimit:
             if body.ended.is_set():
                 uploading.close()
             if body.received > self._max_bytes:
-                raise self._refusal()
+                raise self._too_large()
             return message
 
         async def send_counted(message: Message) -> None:
@@ -126,10 +120,10 @@ class UploadLimit:
             answered = True
             if body.late and message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["Connection"] = "close"
-            await (refusing if body.received > self._max_bytes else send)(message)
+            await (refuse if body.received > self._max_bytes else send)(message)
 
         answering = asyncio.ensure_future(_run(self._app, scope, receive_counted, send_counted))
-        leaving = asyncio.ensure_future(body.hung_up())
+        leaving = asyncio.ensure_future(body.disconnected())
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
             if not answered:
@@ -141,15 +135,15 @@ class UploadLimit:
         if not answering.cancelled():
             answering.result()
 
-    def _refusal(self) -> UploadTooLarge:
+    def _too_large(self) -> UploadTooLarge:
         return UploadTooLarge(f"The request body is larger than {self._max_bytes} bytes.")
 
 
-def last_answer(body: Body, send: Send, *, discard: int) -> Send:
-    """A `send` that has the connection closed, after the answer is out and up to so many bytes of the body, those that
-    still come, are thrown away."""
+def closing_send(body: Body, send: Send, *, discard: int) -> Send:
+    """A ``send`` that closes the connection after the answer, once ``discard`` more bytes of the body, or what there is
+    of them, have been read and dropped."""
 
-    async def send_then_discard(message: Message) -> None:
+    async def send_and_close(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
@@ -160,7 +154,7 @@ def last_answer(body: Body, send: Send, *, discard: int) -> Send:
             await body.discard(discard)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    return send_then_discard
+    return send_and_close
 
 
 async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,10 +4,9 @@ from fastapi import APIRouter
 
 from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeQuery, RequestId, UploadedFrames
-from app.http.problems import described
+from app.http.problems import problem_responses
 from app.schemas import DecodeAnswer
-from app.telemetry.tracing import record
-from app.workers.jobs import Read, ReadTogether
+from app.workers.jobs import DecodeJob, FuseJob
 
 router = APIRouter(tags=["codes"])
 
@@ -16,7 +15,7 @@ router = APIRouter(tags=["codes"])
     "/decode",
     summary="Read every QR code in a picture",
     openapi_extra=FRAMES_BODY,
-    responses=described(*errors.UPLOAD_ERRORS),
+    responses=problem_responses(*errors.UPLOAD_ERRORS),
 )
 async def decode(
     frames: UploadedFrames,
@@ -33,7 +32,6 @@ async def decode(
     with `effort=thorough`) what was seen in them is added up, which reads codes that no single frame shows well enough.
     """
     effort = options.effort or service.settings.default_effort
-    job = ReadTogether(tuple(frames), effort) if options.fuse else Read(frames[0], effort)
+    job = FuseJob(tuple(frames), effort) if options.fuse else DecodeJob(frames[0], effort)
     outcome = await service.work(job, deadline=deadline)
-    record(service, outcome)
     return DecodeAnswer.of(outcome, request_id=request_id)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app import __version__, errors
 from app.dependencies import Ready
-from app.http.problems import described
+from app.http.problems import problem_responses
 from app.schemas import Health, Models, Version
 
 router = APIRouter(tags=["service"])
@@ -15,7 +15,7 @@ async def livez() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", summary="May it be sent work?", responses=described(errors.NotReady))
+@router.get("/readyz", summary="May it be sent work?", responses=problem_responses(errors.NotReady))
 async def readyz(_: Ready) -> Health:
     """Ready once every checkpoint is loaded and has run once."""
     return Health(status="ready")
@@ -26,7 +26,7 @@ async def version() -> Version:
     return Version(name="qrestore", version=__version__)
 
 
-@router.get("/models", summary="Which networks are loaded?", responses=described(errors.NotReady))
-async def models(loaded: Ready) -> Models:
+@router.get("/models", summary="Which networks are loaded?", responses=problem_responses(errors.NotReady))
+async def models(runtime: Ready) -> Models:
     """Each checkpoint's name, size, provenance and measured rates, as its file states them."""
-    return Models(device=loaded.device, models=list(loaded.models))
+    return Models(device=runtime.device, models=list(runtime.models))

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Header, Query, Response
 
 from app import errors
 from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, UploadedImage
-from app.http.problems import described
+from app.http.problems import problem_responses
 from app.pipeline.results import Restored
 from app.schemas import RestoreAnswer, RestoreOptions
-from app.telemetry.tracing import record
-from app.workers.jobs import Restore
+from app.workers.jobs import RestoreJob
 
 router = APIRouter(tags=["codes"])
 
@@ -51,7 +50,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     openapi_extra=UPLOAD_BODY,
     response_class=Response,
     response_model=None,
-    responses=_ANSWERS | described(*errors.UPLOAD_ERRORS, errors.UnknownNetwork),
+    responses=_ANSWERS | problem_responses(*errors.UPLOAD_ERRORS, errors.UnknownNetwork),
 )
 async def restore(
     data: UploadedImage,
@@ -65,9 +64,8 @@ async def restore(
 
     `view=straightened` cuts the code out and sets it upright; `view=original` paints it back into the whole picture.
     """
-    job = Restore(data, network=options.network, scale=int(options.scale), binary=options.binary, view=options.view)
+    job = RestoreJob(data, network=options.network, scale=int(options.scale), binary=options.binary, view=options.view)
     restored = await service.work(job, deadline=deadline)
-    record(service, restored.outcome)
     if prefers_json(accept):
         answer = await to_thread(lambda: RestoreAnswer.of(restored, request_id=request_id).model_dump_json())
         return Response(answer, media_type=JSON, headers={"Vary": "Accept"})

@@ -13,8 +13,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
 from app.pipeline.results import Outcome
-from app.workers.admission import Refusal
-from app.workers.pool import Restart
+from app.workers.admission import RefusalReason
+from app.workers.pool import RestartReason
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -84,9 +84,9 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._by_name: dict[str, MetricWrapperBase] = {spec.name: self._make(spec) for spec in TABLE}
         self._gauge("qrestore_build_info", version=__version__, python=platform.python_version()).set(1)
-        for refusal in Refusal:  # a counter that appears with its first event has no rate for it
+        for refusal in RefusalReason:  # a counter that appears with its first event shows no increase for it
             self._counter("qrestore_refused_total", reason=refusal)
-        for restart in Restart:
+        for restart in RestartReason:
             self._counter("qrestore_child_restarts_total", reason=restart)
 
     def models_loaded(self, models: Iterable[Model], *, device: str) -> None:
@@ -108,10 +108,10 @@ class Metrics:
     def waited(self, seconds: float) -> None:
         self._histogram("qrestore_queue_seconds").observe(seconds)
 
-    def refused(self, reason: Refusal) -> None:
+    def refused(self, reason: RefusalReason) -> None:
         self._counter("qrestore_refused_total", reason=reason).inc()
 
-    def restarted(self, reason: Restart) -> None:
+    def restarted(self, reason: RestartReason) -> None:
         self._counter("qrestore_child_restarts_total", reason=reason).inc()
 
     def inferred(self, network: str, samples: int, seconds: float) -> None:

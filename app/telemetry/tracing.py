@@ -1,24 +1,24 @@
-"""What is told of finished work: metrics, and spans where OpenTelemetry is set up.
+"""OpenTelemetry: where spans go, and one span for each stage of the pipeline.
 
-The framework makes a span of each request where a tracer provider is there; the stages of the pipeline become its
-children here. Nothing of a picture or a payload is told.
+The framework makes a span for each request once there is a tracer provider; the spans of stages become its children.
+Spans hold nothing of a picture or a payload.
 """
 
 import importlib
 import time
+from collections.abc import Sequence
 
 from opentelemetry import trace
 
 from app.errors import InvalidConfiguration
-from app.pipeline.results import Outcome, Stage
-from app.service import Service
+from app.pipeline.results import Stage
 
 _tracer = trace.get_tracer("qrestore")
 _NANOSECONDS = 1_000_000_000
 
 
 def start_tracing() -> None:
-    """Sends spans to where the OTEL_ variables of the environment say, in batches, until the process ends.
+    """Sends spans, in batches, to where the environment's OTEL_ variables say, until the process ends.
 
     Raises InvalidConfiguration where the packages of the extra `otel` are not installed.
     """
@@ -33,15 +33,13 @@ def start_tracing() -> None:
     trace.set_tracer_provider(provider)
 
 
-def record(service: Service, outcome: Outcome) -> None:
-    """Counts a finished piece of work and traces its stages."""
-    service.metrics.record(outcome)
-    if trace.get_current_span().is_recording():
-        _trace(outcome.trace)
+def trace_stages(stages: Sequence[Stage]) -> None:
+    """Makes one span for each stage inside the current span, end to end so that the last ends now.
 
-
-def _trace(stages: tuple[Stage, ...]) -> None:
-    """One span a stage, laid end to end so that the last ends now."""
+    Does nothing where the current span is not recorded.
+    """
+    if not trace.get_current_span().is_recording():
+        return
     at = time.time_ns() - round(sum(stage.seconds for stage in stages) * _NANOSECONDS)
     for stage in stages:
         span = _tracer.start_span(stage.stage, start_time=at, attributes={"qrestore.codes": stage.codes})

@@ -1,6 +1,6 @@
-"""Who gets in: slots for synchronous work, a bounded queue before them, and a bound on uploads.
+"""Admission control: slots for synchronous work, a bounded queue in front of them, and a limit on uploads.
 
-Belongs to one event loop; only the work itself runs on threads.
+An `Admission` belongs to one event loop; only the work itself runs on threads.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from app.errors import Overloaded, QueueTimeout
 
 T = TypeVar("T")
 
-_RECENT: Final = 0.1  # weight of the last piece of work in the mean
+_LATEST_WEIGHT: Final = 0.1  # of the latest piece of work in the moving average of durations
 
 
-class Refusal(StrEnum):
-    """Why a request was turned away at once."""
+class RefusalReason(StrEnum):
+    """Why a request was refused at once."""
 
     QUEUE_FULL = "queue_full"
     UPLOADS_FULL = "uploads_full"
 
 
 class Admission:
-    """``slots`` pieces of work at once, each on a thread of its own; ``queue`` more wait, first come, first served.
+    """Runs ``slots`` pieces of work at once, each on its own thread; ``queue`` more wait, first come, first served.
 
-    ``uploads`` bodies may be on their way in at once. ``on_wait`` is told how long each piece of work waited, and
-    ``on_refusal`` why a request was turned away.
+    Up to ``uploads`` request bodies may arrive at once. ``on_wait`` is called with the seconds that each piece of work
+    waited, ``on_refusal`` with the reason of each refusal.
     """
 
     def __init__(
@@ -40,38 +40,38 @@ class Admission:
         queue: int,
         uploads: int,
         on_wait: Callable[[float], None] = lambda _: None,
-        on_refusal: Callable[[Refusal], None] = lambda _: None,
+        on_refusal: Callable[[RefusalReason], None] = lambda _: None,
     ) -> None:
         self.slots = slots
         self.capacity = queue
-        self._most_uploads = uploads
+        self._max_uploads = uploads
         self._on_wait = on_wait
         self._on_refusal = on_refusal
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._usual = 0.0
+        self._average_seconds = 0.0
         self.busy = 0
         self.uploads = 0
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for a slot."""
+        """Number of requests that wait for a slot."""
         return len(self._waiting)
 
-    def _refuse(self, reason: Refusal) -> Overloaded:
+    def _refuse(self, reason: RefusalReason) -> Overloaded:
         self._on_refusal(reason)
-        return Overloaded(retry_after=self._usual * (1 + len(self._waiting)) / self.slots)
+        return Overloaded(retry_after=self._average_seconds * (1 + len(self._waiting)) / self.slots)
 
     def check(self) -> None:
-        """Raises Overloaded where a request that came now would find no place."""
+        """Raises Overloaded if all slots and the whole queue are taken."""
         if self.busy >= self.slots and len(self._waiting) >= self.capacity:
-            raise self._refuse(Refusal.QUEUE_FULL)
+            raise self._refuse(RefusalReason.QUEUE_FULL)
 
     @contextmanager
     def upload(self) -> Iterator[None]:
-        """Held while a body comes in. Raises Overloaded where too many do."""
-        if self.uploads >= self._most_uploads:
-            raise self._refuse(Refusal.UPLOADS_FULL)
+        """Counts one arriving body while it is open. Raises Overloaded if there are ``uploads`` already."""
+        if self.uploads >= self._max_uploads:
+            raise self._refuse(RefusalReason.UPLOADS_FULL)
         self.uploads += 1
         try:
             yield
@@ -79,21 +79,22 @@ class Admission:
             self.uploads -= 1
 
     async def run(self, work: Callable[[], T], *, deadline: float) -> T:
-        """The work's result. Raises Overloaded at once where every place is taken, QueueTimeout where no slot came free
-        before ``deadline`` (`time.monotonic`), and what the work raises, which keeps the deadline itself from there.
+        """The work's result, or what it raises. Work that has begun must keep the deadline itself.
 
-        Whoever is cancelled while waiting leaves the queue. Work that has begun goes on: its slot is free when it ends.
+        Raises Overloaded at once if every place is taken, and QueueTimeout if no slot is free by ``deadline``
+        (`time.monotonic`). A caller that is cancelled while it waits leaves the queue; work that has begun goes on, and
+        frees its slot when it ends.
         """
         arrived = time.monotonic()
-        await self._slot(deadline)
+        await self._take_slot(deadline)
         began = time.monotonic()
         self._on_wait(began - arrived)
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        running.add_done_callback(lambda _: self._over(time.monotonic() - began))
+        running.add_done_callback(lambda _: self._finish(time.monotonic() - began))
         return await asyncio.shield(running)
 
-    async def _slot(self, deadline: float) -> None:
-        """Takes a slot, now or in turn."""
+    async def _take_slot(self, deadline: float) -> None:
+        """Takes a slot, waiting in the queue if none is free."""
         self.check()
         if self.busy < self.slots:
             self.busy += 1
@@ -106,25 +107,25 @@ class Admission:
         except BaseException as exc:
             if turn in self._waiting:
                 self._waiting.remove(turn)
-            elif not turn.cancelled():  # the slot came in the same moment: pass it on
-                self._free()
+            elif not turn.cancelled():  # the slot was handed over in the same moment: pass it on
+                self._free_slot()
             if isinstance(exc, TimeoutError):
-                raise QueueTimeout(retry_after=self._usual) from exc
+                raise QueueTimeout(retry_after=self._average_seconds) from exc
             raise
 
-    def _over(self, seconds: float) -> None:
-        self._usual += (seconds - self._usual) * (_RECENT if self._usual else 1)
-        self._free()
+    def _finish(self, seconds: float) -> None:
+        self._average_seconds += (seconds - self._average_seconds) * (_LATEST_WEIGHT if self._average_seconds else 1)
+        self._free_slot()
 
-    def _free(self) -> None:
-        """Hands a slot to whoever waited longest."""
+    def _free_slot(self) -> None:
+        """Hands a slot to the request that has waited longest."""
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # whoever is about to leave the queue gets none
+            if not turn.done():  # one that is about to leave the queue gets none
                 turn.set_result(None)
                 return
         self.busy -= 1
 
     def close(self) -> None:
-        """Lets running work end."""
+        """Waits for running work to end; work that has not begun is dropped."""
         self._threads.shutdown(wait=True, cancel_futures=True)

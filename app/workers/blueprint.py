@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,29 +13,30 @@ from app.pipeline.inference.runners import Runner
 from app.pipeline.ladder import Ladder
 from app.pipeline.tools import Tools
 from app.workers.jobs import Pipeline
-from app.workers.process import Ask, Handler
+from app.workers.process import Handler, Infer
 
 
 class RemoteRunner:
     """Has a network run by the parent."""
 
-    def __init__(self, ask: Ask, name: str) -> None:
-        self._ask = ask
+    def __init__(self, infer: Infer, name: str) -> None:
+        self._infer = infer
         self._name = name
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._ask(self._name, inputs)
+        return self._infer(self._name, inputs)
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a child builds its pipeline from. ``roles`` are the
-    names that `Tools.standard` takes."""
+    """What a child builds its pipeline from. ``roles`` are the names that `Tools.standard` takes, ``threads`` those of
+    OpenCV."""
 
     cards: tuple[Card, ...]
     roles: Mapping[str, str]
     max_codes: int
     max_pixels: int
+    threads: int
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
@@ -44,10 +44,7 @@ class Blueprint:
         ladder = Ladder(tools=Tools.standard(networks, **self.roles), max_codes=self.max_codes)
         return Pipeline(ladder=ladder, max_pixels=self.max_pixels)
 
-    def handler(self, ask: Ask) -> Handler:
+    def handler(self, infer: Infer) -> Handler:
         """What does the jobs in a child."""
-        return partial(_run, self.build({card.name: RemoteRunner(ask, card.name) for card in self.cards}))
-
-
-def _run(pipeline: Pipeline, job: Any) -> Any:
-    return job.run(pipeline)
+        cv2.setNumThreads(self.threads)
+        return self.build({card.name: RemoteRunner(infer, card.name) for card in self.cards}).do

@@ -1,13 +1,14 @@
-"""The jobs of the service, from encoded images to results: what a child process is handed, and what it answers.
+"""The service's jobs, and the pipeline that does them: from encoded images to results.
 
-Everything here can be pickled, and `RESULTS` names every class that a result is made of.
+Jobs travel to a child process and results travel back, so everything here can be pickled. `RESULTS` names every class
+that a result is made of.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final, Protocol, TypeVar, overload
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
@@ -19,11 +20,50 @@ from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Rest
 T = TypeVar("T")
 
 IMAGING_STAGE: Final = "imaging"
-"""First stage of every trace: from file bytes to grey pixels."""
+"""The first stage of every trace: from the bytes of a file to grey pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeJob:
+    """Read every code in one encoded image."""
+
+    data: bytes
+    effort: Effort
+    images: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FuseJob:
+    """Read every payload that several encoded images of one label show, each alone or all combined."""
+
+    frames: tuple[bytes, ...]
+    effort: Effort
+
+    @property
+    def images(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreJob:
+    """Restore the picture of the code in one encoded image. The options are those of `LadderLike.restore`."""
+
+    data: bytes
+    network: str
+    scale: int
+    binary: bool
+    view: View
+    images: ClassVar[int] = 1
+
+
+Job = DecodeJob | FuseJob | RestoreJob
+
+RESULTS: Final = (Outcome, Found, Symbol, Stage, Route, Restored)
+"""Every class that a result is made of."""
 
 
 class LadderLike(Protocol):
-    """What the jobs ask of a ladder: synchronous, and safe to call from several threads at once."""
+    """The part of a ladder that jobs need. Synchronous, and safe to call from several threads at once."""
 
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome: ...
 
@@ -42,102 +82,70 @@ class LadderLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A ladder, and the most pixels that the images of a job may have. Every job raises what `decode_image` raises."""
+    """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total."""
 
     ladder: LadderLike
     max_pixels: int
 
-    def read(self, data: bytes, *, effort: Effort) -> Outcome:
-        """Every code in an encoded image."""
-        image, stage = self._imaging(data)
-        outcome = self.ladder.run(image, effort=effort)
-        return replace(outcome, trace=(stage, *outcome.trace))
+    @overload
+    def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
+    @overload
+    def do(self, job: RestoreJob) -> Restored: ...
+    @overload
+    def do(self, job: Job) -> Outcome | Restored: ...
+    def do(self, job: Job) -> Outcome | Restored:
+        """The job's result; its trace begins with one imaging stage an image.
 
-    def read_together(self, frames: Sequence[bytes], *, effort: Effort) -> Outcome:
-        """Every payload that encoded images of one thing give together.
-
-        No image is left out: the first that cannot be read fails them all, and its error says which it was. Together
-        they may have `max_pixels`.
+        Raises what `decode_image` raises, of a `FuseJob` with the number of the first bad frame in front, and
+        UnknownNetwork from a `RestoreJob`.
         """
-        total = 0
-        for index, data in enumerate(frames):
-            header = _of_frame(index, partial(read_header, data))
-            total += header.width * header.height
-        if total > self.max_pixels:
-            raise ImageTooLarge(
-                f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
-            )
-        made = [_of_frame(index, partial(self._imaging, data)) for index, data in enumerate(frames)]
-        outcome = self.ladder.fuse([image for image, _ in made], effort=effort)
-        return replace(outcome, trace=(*(stage for _, stage in made), *outcome.trace))
+        match job:
+            case DecodeJob():
+                image, stage = self._decode_image(job.data)
+                return _traced(self.ladder.run(image, effort=job.effort), stage)
+            case FuseJob():
+                self._check_total(job.frames)
+                frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
+                outcome = self.ladder.fuse([image for image, _ in frames], effort=job.effort)
+                return _traced(outcome, *(stage for _, stage in frames))
+            case RestoreJob():
+                return self._restore(job)
 
-    def restore(self, data: bytes, *, network: str, scale: int, binary: bool, view: View) -> Restored:
-        """The restored picture of the code in an encoded image. Raises UnknownNetwork too."""
-        image, stage = self._imaging(data)
-        made = self.ladder.restore(image, network=network, scale=scale, binary=binary, view=view)
-        height, width = made.image.shape
+    def _restore(self, job: RestoreJob) -> Restored:
+        image, stage = self._decode_image(job.data)
+        restoration = self.ladder.restore(image, network=job.network, scale=job.scale, binary=job.binary, view=job.view)
+        height, width = restoration.image.shape
         return Restored(
-            png=encode_png(made.image),
+            png=encode_png(restoration.image),
             width=width,
             height=height,
-            network=made.network,
-            outcome=replace(made.outcome, trace=(stage, *made.outcome.trace)),
+            network=restoration.network,
+            outcome=_traced(restoration.outcome, stage),
         )
 
-    def _imaging(self, data: bytes) -> tuple[GreyImage, Stage]:
+    def _decode_image(self, data: bytes) -> tuple[GreyImage, Stage]:
         began = perf_counter()
         image = decode_image(data, max_pixels=self.max_pixels)
         return image, Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
+    def _check_total(self, frames: Sequence[bytes]) -> None:
+        """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
+        headers = [_of_frame(index, partial(read_header, data)) for index, data in enumerate(frames)]
+        total = sum(header.width * header.height for header in headers)
+        if total > self.max_pixels:
+            raise ImageTooLarge(
+                f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
+            )
+
+
+def _traced(outcome: Outcome, *stages: Stage) -> Outcome:
+    """The outcome with these stages in front of its trace."""
+    return replace(outcome, trace=(*stages, *outcome.trace))
+
 
 def _of_frame(index: int, read: Callable[[], T]) -> T:
+    """The result of ``read``, whose errors then name the frame."""
     try:
         return read()
     except RequestError as exc:
         raise type(exc)(f"Frame {index}: {exc.detail}") from exc
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Every code in an encoded image."""
-
-    data: bytes
-    effort: Effort
-    images: ClassVar[int] = 1
-
-    def run(self, pipeline: Pipeline) -> Outcome:
-        return pipeline.read(self.data, effort=self.effort)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadTogether:
-    """Every payload that encoded images of one thing give together."""
-
-    frames: tuple[bytes, ...]
-    effort: Effort
-
-    @property
-    def images(self) -> int:
-        return len(self.frames)
-
-    def run(self, pipeline: Pipeline) -> Outcome:
-        return pipeline.read_together(self.frames, effort=self.effort)
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """The restored picture of the code in an encoded image."""
-
-    data: bytes
-    network: str
-    scale: int
-    binary: bool
-    view: View
-    images: ClassVar[int] = 1
-
-    def run(self, pipeline: Pipeline) -> Restored:
-        return pipeline.restore(self.data, network=self.network, scale=self.scale, binary=self.binary, view=self.view)
-
-
-RESULTS: Final = (Outcome, Found, Symbol, Stage, Route, Restored)
-"""The classes of results."""

@@ -1,8 +1,8 @@
-"""Work in child processes that may crash, hang or eat memory without harm to the process that hands it out.
+"""A pool of child processes that may crash, hang or eat memory without harm to the process that hands out the work.
 
-Each child has a pipe of its own, so that one that dies takes no lock with it, and may ask the parent for inference in
-the middle of a job: the networks stay in the parent. Children come from multiprocessing's fork server, which holds the
-imported modules and nothing else: a new one takes milliseconds.
+Each child has a pipe of its own, so a child that dies takes no lock with it. In the middle of a job a child may ask the
+parent to run a network: the networks stay in the parent. Children are forked from multiprocessing's fork server, which
+has imported the modules and holds nothing else, so a new child takes milliseconds.
 """
 
 import logging
@@ -18,20 +18,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InternalError, ProcessingTimeout, QrestoreError, WorkerCrashed
-from app.workers.process import START_SECONDS, Arrays, Ask, Bounds, Child, ChildGone, Factory, Handler, names
-from app.workers.sandbox import freedoms, resident_memory
+from app.workers.process import (
+    START_SECONDS,
+    Arrays,
+    Child,
+    ChildGone,
+    Factory,
+    Handler,
+    Infer,
+    Limits,
+    by_pickled_name,
+)
+from app.workers.sandbox import remaining_abilities, resident_memory
 
 log = logging.getLogger("qrestore.isolation")
 
 _WATCH_SECONDS: Final = 0.05
-_MOST_CRASHES: Final = 2  # of a job
-_MOST_TRIES: Final = 6  # with those of children that something else ended
-_MOST_FAILURES: Final = 5  # starts in a row that fail before the crew calls itself sick; it goes on trying
-_PAUSE: Final = 0.05  # seconds after the first of them, doubled after each
-_LONGEST_PAUSE: Final = 2.0
+_MAX_CRASHES: Final = 2  # of children that had received the job
+_MAX_ATTEMPTS: Final = 6  # at a job, those with children that something else ended included
+_MAX_FAILED_STARTS: Final = 5  # in a row, after which the pool counts as unhealthy; it goes on trying
+_PAUSE_SECONDS: Final = 0.05  # after a failed start: doubled with the first and with each that follows
+_LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
-class Restart(StrEnum):
+class RestartReason(StrEnum):
     """Why a child was replaced."""
 
     CRASH = "crash"
@@ -39,93 +49,96 @@ class Restart(StrEnum):
     RECYCLED = "recycled"
 
 
-def prepare(preload: Sequence[str]) -> None:
+def start_fork_server(preload: Sequence[str]) -> None:
     """Starts the fork server, which imports these modules while the caller goes on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", *preload])
     forkserver.ensure_running()
 
 
-class Crew:
-    """``size`` children, each doing one job at a time; may be called from as many threads at once.
+class Pool:
+    """``size`` children, each of which does one job at a time. Up to ``size`` threads may call `run` at once.
 
-    ``serve`` runs networks for them, ``known`` names the classes that results are made of, ``preload`` the modules that
-    the fork server imports once (see `prepare`). ``on_restart`` is told of each child that is replaced. Starts on
-    construction, and raises WorkerCrashed where children cannot be started.
+    ``factory`` makes, in each child, the function that does the jobs. ``infer`` runs networks for the children.
+    ``result_classes`` are the only classes that results may be made of, beside numbers, texts, bytes, containers and
+    arrays. ``preload`` names the modules that the fork server imports once. ``on_restart`` is called for each child
+    that is replaced.
 
-    Children that are gone are replaced by a thread of the crew's own, so that no job pays for it with more than a wait.
+    The children start on construction, which raises WorkerCrashed where they cannot. A thread of the pool replaces
+    those that are gone, so a job that meets a dead child waits at most for a new one.
     """
 
     def __init__(
         self,
         factory: Factory,
-        serve: Ask,
+        infer: Infer,
         *,
         size: int,
-        bounds: Bounds,
-        known: Iterable[Any] = (),
+        limits: Limits,
+        result_classes: Iterable[Any] = (),
         preload: Sequence[str] = (),
-        on_restart: Callable[[Restart], None] = lambda _: None,
+        on_restart: Callable[[RestartReason], None] = lambda _: None,
     ) -> None:
-        prepare(preload)
+        start_fork_server(preload)
         self._context = multiprocessing.get_context("forkserver")
         self._factory = factory
-        self._serve = serve
-        self._bounds = bounds
-        self._known = names(known)
+        self._infer = infer
+        self._limits = limits
+        self._known = by_pickled_name(result_classes)
         self._on_restart = on_restart
         self._changed = threading.Condition()
         self._free: list[Child] = []
         self._missing = 0
         self._children: set[Child] = set()
-        self._failures = 0
+        self._failed_starts = 0
         self._closed = threading.Event()
-        self._watch = threading.Thread(target=self._kill_overdue, name="crew-watch", daemon=True)
-        self._watch.start()
-        self._refill = threading.Thread(target=self._replace_missing, name="crew-refill", daemon=True)
+        self._watcher = threading.Thread(target=self._kill_overdue, name="pool-watch", daemon=True)
+        self._watcher.start()
+        self._refiller = threading.Thread(target=self._replace_missing, name="pool-refill", daemon=True)
         try:
             for _ in range(size):
                 self._free.append(self._start())
         except ChildGone as exc:
             self.close()
             raise WorkerCrashed from exc
-        self._refill.start()
+        self._refiller.start()
 
     @property
     def healthy(self) -> bool:
-        """Whether children can be started, as far as is known, and are looked after."""
-        return self._failures < _MOST_FAILURES and self._watch.is_alive() and self._refill.is_alive()
+        """Whether recent starts of children succeeded and the pool's own threads are alive."""
+        return self._failed_starts < _MAX_FAILED_STARTS and self._watcher.is_alive() and self._refiller.is_alive()
 
-    def run(self, job: Any, deadline: float) -> Any:
-        """The job's result, by ``deadline`` (`time.monotonic`).
+    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+        """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds`` from now.
 
-        Raises what the job raised on purpose; ProcessingTimeout when the deadline passed, the child being dead by then;
-        WorkerCrashed when the child died of the job and a second one too; InternalError for anything else.
+        Raises the QrestoreError that the job raised; ProcessingTimeout when the time was up, the child being dead by
+        then; WorkerCrashed when the job ended two children; InternalError for anything else.
         """
+        until = min(deadline, time.monotonic() + seconds)
         crashes = 0
-        for _ in range(_MOST_TRIES):
-            child = self._take(deadline)
+        for _ in range(_MAX_ATTEMPTS):
+            child = self._take(until)
             try:
-                result = child.run(job, deadline, self._serve)
+                result = child.run(job, until, self._infer)
             except ChildGone:
                 if self._closed.is_set():
                     break
                 timed_out = child.overdue
-                self._replace(child, Restart.TIMEOUT if timed_out else Restart.CRASH)
-                if timed_out or time.monotonic() >= deadline:
+                self._replace(child, RestartReason.TIMEOUT if timed_out else RestartReason.CRASH)
+                if timed_out or time.monotonic() >= until:
                     raise ProcessingTimeout from None
-                crashes += child.begun  # one that was dead already has nothing to do with the job
-                if crashes == _MOST_CRASHES:
+                crashes += child.begun  # a child that was dead already did not die of this job
+                if crashes == _MAX_CRASHES:
                     break
             except InternalError:
-                self._replace(child, Restart.CRASH)
+                self._replace(child, RestartReason.CRASH)
                 raise
             except QrestoreError:
                 self._give_back(child)
                 raise
             except Exception as exc:
                 log.exception("a job failed beside its child")
-                self._replace(child, Restart.CRASH)
+                self._replace(child, RestartReason.CRASH)
                 raise InternalError from exc
             else:
                 self._give_back(child)
@@ -133,7 +146,7 @@ class Crew:
         raise WorkerCrashed
 
     def pids(self) -> list[int]:
-        """Process ids of the children that are there now."""
+        """Process ids of the children that exist now."""
         with self._changed:
             return [child.pid for child in self._children]
 
@@ -146,18 +159,18 @@ class Crew:
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
-        self._watch.join()
+        self._watcher.join()
         with self._changed:
             children, self._children = list(self._children), set()
         for child in children:
             child.end()
-        if self._refill.ident is not None:
-            self._refill.join()
+        if self._refiller.ident is not None:
+            self._refiller.join()
 
     def _start(self) -> Child:
-        """A new child at work. Raises ChildGone."""
+        """A new child, ready for jobs. Raises ChildGone."""
         try:
-            child = Child(self._context, self._factory, self._bounds, self._known)
+            child = Child(self._context, self._factory, self._limits, self._known)
         except (OSError, EOFError) as exc:
             raise ChildGone from exc
         with self._changed:
@@ -173,7 +186,7 @@ class Crew:
         return child
 
     def _replace_missing(self) -> None:
-        """Starts children for places that are empty, again and again until they do start."""
+        """Starts children for empty places, and tries again until they do start."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._missing or self._closed.is_set())
@@ -182,53 +195,54 @@ class Crew:
             try:
                 child = self._start()
             except ChildGone:
-                self._failures += 1
-                self._closed.wait(min(_LONGEST_PAUSE, _PAUSE * 2 ** min(self._failures, _MOST_FAILURES)))
+                self._failed_starts += 1
+                doublings = min(self._failed_starts, _MAX_FAILED_STARTS)
+                self._closed.wait(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2**doublings))
                 continue
-            self._failures = 0
+            self._failed_starts = 0
             with self._changed:
                 self._missing -= 1
                 self._free.append(child)
                 self._changed.notify_all()
 
-    def _take(self, deadline: float) -> Child:
+    def _take(self, until: float) -> Child:
         """A living child: the one that worked last, whose caches are warm. Raises ProcessingTimeout, WorkerCrashed."""
         with self._changed:
             while True:
                 while self._free:
                     child = self._free.pop()
                     if child.is_alive():
-                        if time.monotonic() < deadline:
+                        if time.monotonic() < until:
                             return child
                         self._free.append(child)
                         raise ProcessingTimeout
-                    self._forget(child, Restart.CRASH)
+                    self._forget(child, RestartReason.CRASH)
                 if self._closed.is_set():
                     raise WorkerCrashed
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                if not self._changed.wait(max(0.0, until - time.monotonic())):
                     raise ProcessingTimeout
 
     def _give_back(self, child: Child) -> None:
-        if child.jobs >= self._bounds.tasks:
-            self._replace(child, Restart.RECYCLED)
+        if child.jobs >= self._limits.jobs:
+            self._replace(child, RestartReason.RECYCLED)
             return
         with self._changed:
             self._free.append(child)
             self._changed.notify_all()
 
-    def _replace(self, child: Child, why: Restart) -> None:
-        """Ends a child, and has another one started."""
+    def _replace(self, child: Child, reason: RestartReason) -> None:
+        """Ends a child and has another one started."""
         child.end()
         with self._changed:
-            self._forget(child, why)
+            self._forget(child, reason)
 
-    def _forget(self, child: Child, why: Restart) -> None:
-        """Counts a child as gone, and its place as empty; the lock is held."""
+    def _forget(self, child: Child, reason: RestartReason) -> None:
+        """Counts a child as gone and its place as empty. The caller holds the lock."""
         self._children.discard(child)
         child.end()
         self._missing += 1
         self._changed.notify_all()
-        self._on_restart(why)
+        self._on_restart(reason)
 
     def _discard(self, child: Child) -> None:
         with self._changed:
@@ -243,18 +257,21 @@ class Crew:
                     child.kill_if_overdue(now)
 
 
-def child_freedoms() -> list[str]:
-    """What children may do here and should not, by `confining.freedoms`. Raises WorkerCrashed where none starts."""
-    crew = Crew(_telling_freedoms, _no_networks, size=1, bounds=Bounds())
+def child_abilities() -> list[str]:
+    """What a child can do here although it should not; see `sandbox.remaining_abilities`.
+
+    Raises WorkerCrashed where no child starts.
+    """
+    pool = Pool(_abilities_factory, _no_networks, size=1, limits=Limits())
     try:
-        told: list[str] = crew.run(None, time.monotonic() + START_SECONDS)
+        abilities: list[str] = pool.run(None, deadline=time.monotonic() + START_SECONDS, seconds=START_SECONDS)
     finally:
-        crew.close()
-    return told
+        pool.close()
+    return abilities
 
 
-def _telling_freedoms(_: Ask) -> Handler:
-    return lambda _: freedoms()
+def _abilities_factory(_: Infer) -> Handler:
+    return lambda _: remaining_abilities()
 
 
 def _no_networks(name: str, _: Arrays) -> NDArray[np.float32]:

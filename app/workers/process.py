@@ -1,7 +1,7 @@
-"""One child process: the whole of its life, and the parent's end of it.
+"""One child process: its whole life, and the parent's end of it.
 
-A child is believed nothing: what it sends is unpickled by a reader that knows a few names only, and its clock is the
-parent's.
+The parent trusts nothing that a child sends: messages are unpickled by a reader that builds only the classes it was
+given, and only the parent's clock decides whether a child is late.
 """
 
 import contextlib
@@ -12,12 +12,11 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,36 +27,36 @@ from app.workers.sandbox import confine
 log = logging.getLogger("qrestore.isolation")
 
 Arrays = tuple[NDArray[np.float32], ...]
-Ask = Callable[[str, Arrays], NDArray[np.float32]]
+Infer = Callable[[str, Arrays], NDArray[np.float32]]
 """Runs the named network on its inputs."""
 Handler = Callable[[Any], Any]
-Factory = Callable[[Ask], Handler]
-"""Called once in a child, with a way to ask the parent; gives what does the jobs. Must be picklable."""
+"""Does a job and returns its result."""
+Factory = Callable[[Infer], Handler]
+"""Called once in a child, with a function that has the parent run a network. Must be picklable."""
 
 START_SECONDS: Final = 20.0
-"""Longest that a child may take until it comes to work."""
-_READY, _BEGUN, _ASK, _DONE, _REFUSED, _BROKEN = "ready", "begun", "ask", "done", "refused", "broken"
-_MOST_BYTES: Final = 1 << 29  # of one message from a child
-_LAST_WORDS: Final = 2.0  # seconds after its deadline at which a child ends itself, should the parent be gone
+"""Longest time that a child may take to start."""
+_READY, _BEGUN, _INFER, _DONE, _REFUSED, _BROKEN = "ready", "begun", "infer", "done", "refused", "broken"
+_MAX_MESSAGE_BYTES: Final = 1 << 29  # from a child
+_GRACE_SECONDS: Final = 2.0  # after its deadline a child kills itself: the parent may be gone
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a child may use: address space on top of what it starts with, jobs in its life, threads of OpenCV."""
+class Limits:
+    """What a child may use: bytes of address space on top of what it starts with, and jobs until it is replaced."""
 
     memory_bytes: int = 2 << 30
-    tasks: int = 1000
-    threads: int = 1
+    jobs: int = 1000
 
 
 class ChildGone(Exception):
-    """The child ended, or said what no child says."""
+    """The child has ended, or sent something that no child sends."""
 
 
-class _Reader(pickle.Unpickler):
-    """Reads numbers, texts, bytes, containers, arrays and the classes it was told of, and nothing else."""
+class _RestrictedUnpickler(pickle.Unpickler):
+    """Builds numbers, texts, bytes, containers, arrays and the classes in ``known``; refuses everything else."""
 
-    def __init__(self, message: bytes, known: dict[tuple[str, str], Any]) -> None:
+    def __init__(self, message: bytes, known: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(io.BytesIO(message))
         self._known = known
 
@@ -68,39 +67,39 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not known") from None
 
 
-def _array_makers() -> list[Any]:
-    """The functions by which numpy's arrays and scalars are pickled, by whatever names this numpy calls them."""
+def _array_constructors() -> list[Any]:
+    """The functions that pickled numpy arrays and scalars name. Their modules differ between numpy's versions."""
     contiguous, strided = np.zeros((2, 2), np.uint8), np.zeros((4, 4), np.uint8)[::2, ::2]
     reduced = [contiguous.__reduce_ex__(5), strided.__reduce__(), np.float64(0).__reduce__()]
     return [*(each[0] for each in reduced if not isinstance(each, str)), np.ndarray, np.dtype]
 
 
-def names(known: Iterable[Any]) -> dict[tuple[str, str], Any]:
-    return {(each.__module__, each.__qualname__): each for each in (*known, *_array_makers())}
+def by_pickled_name(classes: Iterable[Any]) -> dict[tuple[str, str], Any]:
+    """These classes and those of arrays, by the module and the name under which they are pickled."""
+    return {(each.__module__, each.__qualname__): each for each in (*classes, *_array_constructors())}
 
 
-def _work(connection: Connection, factory: Factory, bounds: Bounds) -> None:
-    """The whole life of a child."""
-    confine(memory_bytes=bounds.memory_bytes)
-    cv2.setNumThreads(bounds.threads)
+def _run_child(connection: Connection, factory: Factory, limits: Limits) -> None:
+    """Everything that a child does, until the parent closes the connection."""
+    confine(memory_bytes=limits.memory_bytes)
 
-    def ask(name: str, arrays: Arrays) -> NDArray[np.float32]:
-        connection.send((_ASK, (name, arrays)))
+    def infer(name: str, arrays: Arrays) -> NDArray[np.float32]:
+        connection.send((_INFER, (name, arrays)))
         return np.asarray(connection.recv(), dtype=np.float32)
 
-    handle = factory(ask)
+    handle = factory(infer)
     connection.send((_READY, None))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone
         while True:
             seconds, job = connection.recv()
             connection.send((_BEGUN, None))
-            signal.setitimer(signal.ITIMER_REAL, seconds + _LAST_WORDS)
-            answer = _answered(handle, job)
+            signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
+            answer = _answer(handle, job)
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.send(answer)
 
 
-def _answered(handle: Handler, job: Any) -> tuple[str, Any]:
+def _answer(handle: Handler, job: Any) -> tuple[str, Any]:
     try:
         return _DONE, handle(job)
     except QrestoreError as exc:
@@ -110,17 +109,18 @@ def _answered(handle: Handler, job: Any) -> tuple[str, Any]:
 
 
 class Child:
-    """The parent's end of one child. Used by one thread at a time; only ``kill_if_overdue`` may come from another."""
+    """The parent's end of one child. One thread uses it at a time; only ``kill_if_overdue`` may come from another."""
 
-    def __init__(self, context: Any, factory: Factory, bounds: Bounds, known: dict[tuple[str, str], Any]) -> None:
+    def __init__(self, context: Any, factory: Factory, limits: Limits, known: Mapping[tuple[str, str], Any]) -> None:
+        """``context`` is multiprocessing's, ``known`` what `by_pickled_name` returned."""
         self._known = known
         self._ending, self._ended = threading.Lock(), False
         self.jobs = 0
         self.begun = self.overdue = False
-        """Whether the last job reached the child, and whether the child was killed for being late."""
+        """Whether the child has received its latest job, and whether it was killed for being late."""
         self._deadline: float | None = time.monotonic() + START_SECONDS
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, factory, bounds), name="qrestore-worker")
+        self._process = context.Process(target=_run_child, args=(theirs, factory, limits), name="qrestore-worker")
         try:
             self._process.start()
         finally:
@@ -128,15 +128,18 @@ class Child:
         self.pid = int(self._process.pid)
 
     def await_start(self) -> None:
-        """Returns when the factory has done its work. Raises ChildGone."""
+        """Returns once the factory has returned in the child. Raises ChildGone."""
         try:
             if self._receive()[0] != _READY:
                 raise ChildGone
         finally:
             self._deadline = None
 
-    def run(self, job: Any, deadline: float, serve: Ask) -> Any:
-        """The job's result. Raises what the job raised, InternalError for what it should not have, ChildGone."""
+    def run(self, job: Any, deadline: float, infer: Infer) -> Any:
+        """The job's result; ``infer`` runs the networks that the child asks for.
+
+        Raises the QrestoreError that the job raised, InternalError for any other exception, and ChildGone.
+        """
         self.jobs += 1
         self.begun = False
         self._deadline = deadline
@@ -149,8 +152,8 @@ class Child:
                 if kind == _BEGUN:
                     self.begun = True
                     continue
-                if kind == _ASK:
-                    self._send(self._served(serve, content))
+                if kind == _INFER:
+                    self._send(self._infer(infer, content))
                 elif kind == _REFUSED:
                     raise _refusal(content)
                 elif kind == _BROKEN:
@@ -161,10 +164,10 @@ class Child:
         finally:
             self._deadline = None
 
-    def _served(self, serve: Ask, content: Any) -> NDArray[np.float32]:
+    def _infer(self, infer: Infer, content: Any) -> NDArray[np.float32]:
         try:
             name, arrays = content
-            return serve(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
+            return infer(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
         except Exception as exc:
             log.exception("a child asked what no network answers")
             raise ChildGone from exc
@@ -177,7 +180,8 @@ class Child:
 
     def _receive(self) -> tuple[Any, Any]:
         try:
-            kind, content = _Reader(self._connection.recv_bytes(_MOST_BYTES), self._known).load()
+            message = self._connection.recv_bytes(_MAX_MESSAGE_BYTES)
+            kind, content = _RestrictedUnpickler(message, self._known).load()
         except (EOFError, OSError, pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
             raise ChildGone from exc
         return kind, content
@@ -193,7 +197,7 @@ class Child:
                 self._process.kill()
 
     def end(self) -> None:
-        """Ends the process and frees what the parent holds of it. Called again, does nothing."""
+        """Kills the process and frees what the parent holds of it. May be called again."""
         with self._ending:
             if self._ended:
                 return
@@ -205,6 +209,7 @@ class Child:
 
 
 def _refusal(content: Any) -> QrestoreError:
+    """The error that a child names by its class and its detail. Raises ChildGone where there is no such class."""
     name, detail = content
     kind = getattr(errors, str(name), None)
     if isinstance(kind, type) and issubclass(kind, QrestoreError):

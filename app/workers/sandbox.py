@@ -1,7 +1,7 @@
-"""What a process that handles strangers' bytes gives up before it sees the first: memory, files, sockets, programs.
+"""What a process gives up before it decodes untrusted bytes: memory, files, sockets, programs.
 
-Everything here holds for the calling process and its children and cannot be undone. Where the kernel lacks a means, the
-others still hold.
+Every restriction applies to the calling process and its children and cannot be undone. Where the kernel lacks one of
+the means, the others still apply.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from app.workers.landlock import gain_no_privileges, read_nothing_but
+from app.workers.landlock import allow_reading_only, forbid_new_privileges
 
-_NICE: Final = 5  # behind the server's own threads, which must answer within milliseconds
+_NICE: Final = 5  # lets the server's own threads go first: they must answer within milliseconds
 
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/urandom")
-"""What imports and codecs may still want, besides Python's own folders."""
+"""What imports and codecs may still need, beside Python's own folders."""
 _ANY_FILE: Final = "/etc/passwd"
-"""Stands for every file that is none of a decoder's business."""
+"""Stands for every file that a decoder has no reason to read."""
 
 _PR_SET_SECCOMP: Final = 22
 _SECCOMP_MODE_FILTER: Final = 2
@@ -40,7 +40,7 @@ _AT_CALL, _AT_ARCHITECTURE = 0, 4
 _ALLOW: Final = 0x7FFF0000
 _REFUSE: Final = 0x00050000 | 1  # EPERM
 _KILL: Final = 0x80000000
-_X32_CALLS: Final = 0x40000000  # x86-64's second table of system calls begins here
+_X32_CALLS: Final = 0x40000000  # x86-64's second table of system calls starts here
 
 # socket, execve, execveat, ptrace, process_vm_readv, process_vm_writev, io_uring_setup (which can open sockets)
 _FORBIDDEN: Final[Mapping[str, tuple[int, tuple[int, ...]]]] = {
@@ -53,19 +53,19 @@ _FORBIDDEN: Final[Mapping[str, tuple[int, tuple[int, ...]]]] = {
 def confine(*, memory_bytes: int) -> None:
     """Gives up what decoding does not need.
 
-    ``memory_bytes``: address space that may be added to what the process has now. No file can be written, none but
-    Python's own and the system's libraries read, no core dumped, no socket opened and no program started.
+    From here on the process may add ``memory_bytes`` to its address space. It can write no file, read only Python's own
+    files and the system's libraries, dump no core, open no socket and start no program.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the server's whole group
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole process group
     os.nice(_NICE)
-    with contextlib.suppress(OSError):  # where memory runs out, the kernel is to end this process and not the server
+    with contextlib.suppress(OSError):  # out of memory, the kernel should kill this process, not the server
         Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform == "linux":
         most = _address_space() + memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        read_nothing_but([*filter(None, sys.path), sys.prefix, sys.base_prefix, *_LIBRARIES])
+        allow_reading_only([*filter(None, sys.path), sys.prefix, sys.base_prefix, *_LIBRARIES])
         _refuse_calls()
 
 
@@ -75,69 +75,71 @@ def _address_space() -> int:
 
 
 def resident_memory(pid: int) -> int:
-    """Resident bytes of a process, shared pages included; 0 if it is gone or the system does not tell."""
+    """Resident bytes of a process, shared pages included; 0 if it is gone or the system has no /proc."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         return 0
 
 
-def freedoms() -> list[str]:
-    """What the calling process may do of what a confined one may not: "read files" that are none of its business,
-    "write files", "open sockets", "run programs"."""
+def remaining_abilities() -> list[str]:
+    """What `confine` takes away and the calling process can still do: "read files" outside Python's and the system's
+    libraries, "write files", "open sockets", "run programs"."""
 
-    def reads_files() -> None:
+    def read_file() -> None:
         Path(_ANY_FILE).read_bytes()
 
-    def opens_sockets() -> None:
+    def open_socket() -> None:
         socket.socket().close()
 
-    def writes_files() -> None:
+    def write_file() -> None:
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
 
-    def runs_programs() -> None:
+    def run_program() -> None:
         subprocess.run([sys.executable, "-c", ""], check=True)
 
-    acts = {
-        "read files": reads_files,
-        "write files": writes_files,
-        "open sockets": opens_sockets,
-        "run programs": runs_programs,
+    attempts = {
+        "read files": read_file,
+        "write files": write_file,
+        "open sockets": open_socket,
+        "run programs": run_program,
     }
-    return [name for name, act in acts.items() if _succeeds(act)]
+    return [name for name, attempt in attempts.items() if _succeeds(attempt)]
 
 
-def _succeeds(act: Callable[[], None]) -> bool:
+def _succeeds(attempt: Callable[[], None]) -> bool:
     try:
-        act()
+        attempt()
     except OSError:
         return False
     return True
 
 
-def _instruction(code: int, *, if_so: int = 0, if_not: int = 0, value: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_so, if_not, value)
+def _instruction(code: int, *, if_true: int = 0, if_false: int = 0, value: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
 def seccomp_program(machine: str) -> bytes | None:
-    """The filter (Linux, seccomp(2)) that refuses the forbidden calls with EPERM; None for a machine it is not known
-    for. Calls of another architecture, whose numbers mean other things, end the process."""
+    """The seccomp(2) filter that answers the forbidden calls with EPERM; None for a machine whose calls are not listed.
+
+    A call of another architecture, whose numbers mean other calls, kills the process.
+    """
     if machine not in _FORBIDDEN:
         return None
     architecture, calls = _FORBIDDEN[machine]
     count = len(calls)
     checks = [
-        _instruction(_JUMP_IF_EQUAL, if_so=count - i, value=number)  # to the refusal behind the checks and one more
+        _instruction(_JUMP_IF_EQUAL, if_true=count - i, value=number)  # to the refusal, over the remaining checks
         for i, number in enumerate(calls)
     ]
     return b"".join(
         [
             _instruction(_LOAD, value=_AT_ARCHITECTURE),
-            _instruction(_JUMP_IF_EQUAL, if_so=1, value=architecture),
+            _instruction(_JUMP_IF_EQUAL, if_true=1, value=architecture),
             _instruction(_RETURN, value=_KILL),
             _instruction(_LOAD, value=_AT_CALL),
-            _instruction(_JUMP_IF_AT_LEAST, if_so=count + 1, value=_X32_CALLS),
+            _instruction(_JUMP_IF_AT_LEAST, if_true=count + 1, value=_X32_CALLS),
             *checks,
             _instruction(_RETURN, value=_ALLOW),
             _instruction(_RETURN, value=_REFUSE),
@@ -150,12 +152,12 @@ class _Program(ctypes.Structure):
 
 
 def _refuse_calls() -> None:
-    """Installs the filter; a kernel or a machine without seccomp goes on without it."""
+    """Installs the filter, where kernel and machine have one."""
     program = seccomp_program(platform.machine())
     if program is None:
         return
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
-    handed = _Program(len(program) // 8, program)
-    gain_no_privileges()
-    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(handed), 0, 0)
+    filter_program = _Program(len(program) // 8, program)
+    forbid_new_privileges()
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(filter_program), 0, 0)

@@ -204,12 +204,12 @@ def test_a_worker_or_a_batch_thread_that_ended_is_not_ready(start: Callable[...,
     client = start(FakeLadder())
     service = service_of_client(client)
     assert client.get("/readyz").status_code == 200
-    assert service.loaded is not None
-    service.loaded = replace(service.loaded, healthy=lambda: False)
+    assert service.runtime is not None
+    service.runtime = replace(service.runtime, healthy=lambda: False)
     assert client.get("/readyz").status_code == 503
     assert client.post("/decode", files={"file": blank_png}).status_code == 503
     assert sample(client, "qrestore_ready") == 0
-    service.loaded = replace(service.loaded, healthy=lambda: True)
+    service.runtime = replace(service.runtime, healthy=lambda: True)
     assert sample(client, "qrestore_ready") == 1
     service.draining = True
     assert client.get("/readyz").json()["detail"] == "The service is shutting down."

@@ -12,14 +12,14 @@ import numpy as np
 
 from app.errors import InvalidImage
 from app.pipeline.inference.severity import Route
-from app.workers.process import Ask, Handler
+from app.workers.process import Handler, Infer
 
 
 class Stranger:
     """A class that no parent was told of."""
 
 
-def factory(ask: Ask) -> Handler:
+def factory(infer: Infer) -> Handler:
     """Does what the job says."""
 
     def handle(job: tuple[str, Any]) -> Any:
@@ -33,7 +33,7 @@ def factory(ask: Ask) -> Handler:
                 return os.getpid()
             case "ask":
                 name, array = content
-                return ask(name, (array,))
+                return infer(name, (array,))
             case "refuse":
                 raise InvalidImage(content)
             case "fail":
@@ -70,13 +70,13 @@ def _refused(act: Any) -> str:
     return "done"
 
 
-def unless(hindrance: Path, ask: Ask) -> Handler:
+def unless(hindrance: Path, infer: Infer) -> Handler:
     """As `factory`, and never comes to work while this file is there."""
     if hindrance.exists():
         os._exit(3)
-    return factory(ask)
+    return factory(infer)
 
 
-def stillborn(ask: Ask) -> Handler:
+def stillborn(_: Infer) -> Handler:
     """Never comes to work."""
     os._exit(3)

@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 from app.pipeline.results import Outcome
-from app.workers.process import Ask, Handler
+from app.workers.process import Handler, Infer
 
 
-def factory(_: Ask) -> Handler:
+def factory(_: Infer) -> Handler:
     return _handle
 
 

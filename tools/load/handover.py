@@ -16,15 +16,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.workers.pool import Crew
-from app.workers.process import Arrays, Ask, Bounds, Handler
+from app.workers.pool import Pool
+from app.workers.process import Arrays, Handler, Infer, Limits
 
 SIZES: Final = (50_000, 300_000, 1_000_000, 5_000_000, 20_000_000)
 """Bytes: a screenshot, a photograph of 0.3 megapixels, one of 1, one of 12, and the largest upload."""
 _SECONDS: Final = 60.0
 
 
-def factory(_: Ask) -> Handler:
+def factory(_: Infer) -> Handler:
     return _taken
 
 
@@ -44,18 +44,20 @@ def no_networks(name: str, _: Arrays) -> NDArray[np.float32]:
     raise KeyError(name)
 
 
-def piped(crew: Crew, image: bytes) -> int:
+def piped(pool: Pool, image: bytes) -> int:
     """Hands an image over as the service does."""
-    size: int = crew.run(image, time.monotonic() + _SECONDS)
+    size: int = pool.run(image, deadline=time.monotonic() + _SECONDS, seconds=_SECONDS)
     return size
 
 
-def shared(crew: Crew, image: bytes) -> int:
+def shared(pool: Pool, image: bytes) -> int:
     """Hands an image over in shared memory of its own."""
     memory = SharedMemory(create=True, size=len(image))
     try:
         memory.buf[: len(image)] = image
-        size: int = crew.run((memory.name, len(image)), time.monotonic() + _SECONDS)
+        size: int = pool.run(
+            (memory.name, len(image)), deadline=time.monotonic() + _SECONDS, seconds=_SECONDS
+        )
     finally:
         memory.close()
         memory.unlink()
@@ -65,23 +67,23 @@ def shared(crew: Crew, image: bytes) -> int:
 def measured(repeats: int) -> list[tuple[int, float, float]]:
     """(bytes, milliseconds by pipe, milliseconds by shared memory) of each size, the two in turn."""
     resource_tracker.ensure_running()  # before children are: one of their own would need a program
-    crew = Crew(factory, no_networks, size=1, bounds=Bounds(tasks=1 << 30))
+    pool = Pool(factory, no_networks, size=1, limits=Limits(jobs=1 << 30))
     rows = []
     try:
-        empty = median(_timed(piped, crew, b"") for _ in range(repeats))
+        empty = median(_timed(piped, pool, b"") for _ in range(repeats))
         for size in SIZES:
             image = np.random.default_rng(size).bytes(size)
-            pairs = [(_timed(piped, crew, image), _timed(shared, crew, image)) for _ in range(repeats)]
+            pairs = [(_timed(piped, pool, image), _timed(shared, pool, image)) for _ in range(repeats)]
             by_pipe, by_sharing = (median(column) - empty for column in zip(*pairs, strict=True))
             rows.append((size, by_pipe, by_sharing))
     finally:
-        crew.close()
+        pool.close()
     return rows
 
 
-def _timed(hand_over: Any, crew: Crew, image: bytes) -> float:
+def _timed(hand_over: Any, pool: Pool, image: bytes) -> float:
     began = time.perf_counter()
-    if hand_over(crew, image) != len(image):
+    if hand_over(pool, image) != len(image):
         raise RuntimeError("the image did not arrive whole")
     return 1000 * (time.perf_counter() - began)
 

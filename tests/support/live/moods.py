@@ -17,7 +17,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage
 from app.workers.jobs import Pipeline
-from app.workers.process import Ask, Handler
+from app.workers.process import Handler, Infer
 
 SECRET: Final = "what nobody outside may see"
 _PIECE: Final = 64 << 20
@@ -110,11 +110,6 @@ class PoisonedLadder:
         raise UnknownNetwork
 
 
-def _run(pipeline: Pipeline, job: Any) -> Any:
-    return job.run(pipeline)
-
-
-def factory(ask: Ask) -> Handler:
+def factory(_: Infer) -> Handler:
     """What the service builds in each child."""
-    del ask
-    return partial(_run, Pipeline(ladder=PoisonedLadder(), max_pixels=PIXEL_CEILING))
+    return Pipeline(ladder=PoisonedLadder(), max_pixels=PIXEL_CEILING).do

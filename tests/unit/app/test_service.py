@@ -1,27 +1,40 @@
-"""What the service gives to a worker, and when it gives nothing."""
+"""What the service hands to a worker, what it records of the outcome, and when it refuses."""
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from app.errors import NotReady
-from app.service import Loaded, Service
+from app.errors import InvalidImage, NotReady
+from app.pipeline.results import Effort, Outcome, Restored, Stage, View
+from app.service import Runtime, Service
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.workers.admission import Admission
+from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
+
+OUTCOME = Outcome(codes=(), width=1, height=1, route=None, trace=(Stage("direct", 0.5, 0),), truncated=False)
+RESTORED = Restored(png=b"", width=1, height=1, network=None, outcome=OUTCOME)
+DECODE = DecodeJob(b"", Effort.FAST)
+FUSE = FuseJob((b"", b"", b""), Effort.FAST)
+RESTORE = RestoreJob(b"", network="auto", scale=1, binary=False, view=View.STRAIGHTENED)
 
 
-class Recorder:
-    """A worker that answers with the seconds it was given."""
+class FakeWorker:
+    """Answers every job alike, and keeps what it was called with."""
 
     healthy = True
 
-    def run(self, job: Any, deadline: float) -> Any:
-        del job
-        return deadline - time.monotonic()
+    def __init__(self, result: Outcome | Restored | Exception = OUTCOME) -> None:
+        self.result = result
+        self.calls: list[dict[str, Any]] = []
+
+    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+        self.calls.append({"job": job, "deadline": deadline, "seconds": seconds})
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
     def memory(self) -> int:
         return 0
@@ -30,44 +43,60 @@ class Recorder:
         pass
 
 
-@dataclass
-class Nothing:
-    images: int = 1
-
-    def run(self, pipeline: object) -> float:
-        raise AssertionError("the recorder runs no job")
-
-
-def service(worker: Recorder, **settings: Any) -> Service:
+def service_of(worker: FakeWorker, **settings: Any) -> Service:
     admission = Admission(slots=1, queue=1, uploads=1)
-    return Service(Settings(**settings), Metrics(), admission, loaded=Loaded(worker))
+    return Service(Settings(**settings), Metrics(), admission, runtime=Runtime(worker))
 
 
-@pytest.mark.parametrize(("images", "left", "granted"), [(1, 30.0, 4.0), (3, 30.0, 12.0), (3, 2.0, 2.0)])
-def test_workers_get_their_part_of_the_time_and_no_more_than_is_left(images: int, left: float, granted: float) -> None:
-    deadline = time.monotonic() + left
-    given = asyncio.run(service(Recorder(), work_seconds=4).work(Nothing(images), deadline=deadline))
-    assert granted - 1 < given <= granted
+def work(service: Service, job: Job = DECODE, *, deadline: float | None = None) -> Any:
+    return asyncio.run(service.work(job, deadline=time.monotonic() + 10 if deadline is None else deadline))
 
 
-def test_told_to_stop_it_lets_nobody_in_and_works_for_those_who_are() -> None:
-    one = service(Recorder())
-    one.draining = True
+@pytest.mark.parametrize(("job", "seconds"), [(DECODE, 4.0), (FUSE, 12.0), (RESTORE, 4.0)])
+def test_a_worker_gets_the_deadline_and_so_many_seconds_an_image(job: Job, seconds: float) -> None:
+    worker = FakeWorker()
+    deadline = time.monotonic() + 30
+    assert work(service_of(worker, work_seconds=4), job, deadline=deadline) is OUTCOME
+    assert worker.calls == [{"job": job, "deadline": deadline, "seconds": seconds}]
+
+
+@pytest.mark.parametrize(("job", "result"), [(DECODE, OUTCOME), (FUSE, OUTCOME), (RESTORE, RESTORED)])
+def test_every_outcome_is_recorded_once(job: Job, result: Outcome | Restored) -> None:
+    service = service_of(FakeWorker(result))
+    assert work(service, job) is result
+    sample = service.metrics.registry.get_sample_value
+    assert sample("qrestore_stage_duration_seconds_sum", {"stage": "direct"}) == 0.5
+    none = {"rung": "none", "engine": "none", "result": "not_read"}
+    assert sample("qrestore_decode_total", none) == 1
+
+
+def test_a_job_that_fails_has_no_outcome_to_record() -> None:
+    service = service_of(FakeWorker(InvalidImage()))
+    with pytest.raises(InvalidImage):
+        work(service)
+    none = {"rung": "none", "engine": "none", "result": "not_read"}
+    assert service.metrics.registry.get_sample_value("qrestore_decode_total", none) is None
+
+
+def test_a_draining_service_refuses_new_requests_and_works_for_those_it_admitted() -> None:
+    service = service_of(FakeWorker())
+    service.draining = True
     with pytest.raises(NotReady):
-        one.ready()
-    assert asyncio.run(one.work(Nothing(), deadline=time.monotonic() + 10)) > 0
+        service.ready()
+    assert work(service) is OUTCOME
 
 
 @pytest.mark.parametrize("trouble", ["worker", "networks", "loading"])
 def test_nothing_is_begun_by_what_is_not_ready(trouble: str) -> None:
-    worker = Recorder()
-    one = service(worker)
+    worker = FakeWorker()
+    service = service_of(worker)
     if trouble == "worker":
         worker.healthy = False
     elif trouble == "networks":
-        one.loaded = Loaded(worker, healthy=lambda: False)
+        service.runtime = Runtime(worker, healthy=lambda: False)
     else:
-        one.loaded = None
-    assert not one.is_ready()
+        service.runtime = None
+    assert not service.is_ready()
     with pytest.raises(NotReady):
-        asyncio.run(one.work(Nothing(), deadline=time.monotonic() + 10))
+        work(service)
+    assert worker.calls == []

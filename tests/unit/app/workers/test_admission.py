@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import Overloaded, QueueTimeout
-from app.workers.admission import Admission, Refusal
+from app.workers.admission import Admission, RefusalReason
 
 LONG = 30.0
 
@@ -68,7 +68,7 @@ def test_results_and_errors_come_back() -> None:
 
 
 def test_those_beyond_the_queue_are_refused_at_once_and_told_when_to_come() -> None:
-    refused: list[Refusal] = []
+    refused: list[RefusalReason] = []
 
     async def play(admission: Admission, work: Work) -> None:
         inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
@@ -85,7 +85,7 @@ def test_those_beyond_the_queue_are_refused_at_once_and_told_when_to_come() -> N
         assert await asyncio.gather(*inside) == ["a", "b", "c"]
 
     played(play, on_refusal=refused.append)
-    assert refused == [Refusal.QUEUE_FULL] * 2
+    assert refused == [RefusalReason.QUEUE_FULL] * 2
 
 
 def test_first_come_first_served() -> None:
@@ -159,7 +159,7 @@ def test_a_slot_that_comes_as_its_taker_leaves_goes_to_the_next() -> None:
     async def play(admission: Admission, work: Work) -> None:
         inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
         await settled()
-        admission._free()  # as the end of "a" would, in the very moment in which "b" leaves
+        admission._free_slot()  # as the end of "a" would, in the very moment in which "b" leaves
         inside[1].cancel()
         admission.busy += 1  # "a" has not ended
         await settled()
@@ -172,7 +172,7 @@ def test_a_slot_that_comes_as_its_taker_leaves_goes_to_the_next() -> None:
 
 
 def test_uploads_are_bounded() -> None:
-    refused: list[Refusal] = []
+    refused: list[RefusalReason] = []
 
     async def play(admission: Admission, work: Work) -> None:
         with admission.upload(), pytest.raises(Overloaded), admission.upload():
@@ -181,4 +181,4 @@ def test_uploads_are_bounded() -> None:
             assert admission.uploads == 1
 
     played(play, on_refusal=refused.append)
-    assert refused == [Refusal.UPLOADS_FULL]
+    assert refused == [RefusalReason.UPLOADS_FULL]

@@ -10,11 +10,11 @@ import pytest
 from app.errors import ImageTooLarge, InvalidImage, UnknownNetwork
 from app.pipeline.files.image_files import decode_image
 from app.pipeline.results import Effort, Outcome, View
-from app.service import Loaded
+from app.service import Runtime
 from app.settings import Settings
 from app.startup import load_pipeline, load_service
 from app.telemetry.metrics import Metrics
-from app.workers.jobs import Read, ReadTogether, Restore
+from app.workers.jobs import DecodeJob, FuseJob, RestoreJob
 from tests.support.paths import ROOT
 from training.release.sample import PAYLOAD
 
@@ -27,7 +27,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def loaded(settings: Settings) -> Iterator[tuple[Loaded, Metrics]]:
+def loaded(settings: Settings) -> Iterator[tuple[Runtime, Metrics]]:
     metrics = Metrics()
     made = load_service(settings, metrics)
     yield made, metrics
@@ -35,51 +35,51 @@ def loaded(settings: Settings) -> Iterator[tuple[Loaded, Metrics]]:
     made.close()
 
 
-def soon() -> float:
-    return time.monotonic() + 60
+def limits() -> dict[str, float]:
+    return {"deadline": time.monotonic() + 60, "seconds": 60}
 
 
 def without_times(outcome: Outcome) -> object:
     return outcome.codes, outcome.route, [(stage.stage, stage.codes) for stage in outcome.trace]
 
 
-def test_a_child_reads_as_this_process_does(loaded: tuple[Loaded, Metrics], settings: Settings) -> None:
+def test_a_child_reads_as_this_process_does(loaded: tuple[Runtime, Metrics], settings: Settings) -> None:
     made, metrics = loaded
-    job = Read(LABEL, Effort.BALANCED)
-    outcome = made.worker.run(job, soon())
+    job = DecodeJob(LABEL, Effort.BALANCED)
+    outcome = made.worker.run(job, **limits())
     assert [found.symbol.text for found in outcome.codes] == [PAYLOAD]
-    assert without_times(outcome) == without_times(job.run(load_pipeline(settings)))
+    assert without_times(outcome) == without_times(load_pipeline(settings).do(job))
     counted = metrics.registry.get_sample_value("qrestore_inference_batch_size_count", {"network": "module-reader"})
     assert counted is not None
     assert counted > 0
 
 
-def test_restored_pictures_come_back_as_files(loaded: tuple[Loaded, Metrics]) -> None:
-    job = Restore(LABEL, network="auto", scale=1, binary=False, view=View.STRAIGHTENED)
-    restored = loaded[0].worker.run(job, soon())
+def test_restored_pictures_come_back_as_files(loaded: tuple[Runtime, Metrics]) -> None:
+    job = RestoreJob(LABEL, network="auto", scale=1, binary=False, view=View.STRAIGHTENED)
+    restored = loaded[0].worker.run(job, **limits())
     picture = decode_image(restored.png, max_pixels=1_000_000)
     assert picture.shape == (restored.height, restored.width) == (148, 148)
     assert restored.network == "modules"
 
 
 @pytest.mark.parametrize("network", ["lenet", "eg-restormer-small", "srresnet-x4"])
-def test_every_network_answers_from_here(loaded: tuple[Loaded, Metrics], network: str) -> None:
+def test_every_network_answers_from_here(loaded: tuple[Runtime, Metrics], network: str) -> None:
     restored = loaded[0].worker.run(
-        Restore(LABEL, network=network, scale=4, binary=False, view=View.STRAIGHTENED), soon()
+        RestoreJob(LABEL, network=network, scale=4, binary=False, view=View.STRAIGHTENED), **limits()
     )
     assert restored.width == 592
     assert restored.network == network
 
 
-def test_what_a_job_refuses_keeps_its_kind_and_its_words(loaded: tuple[Loaded, Metrics]) -> None:
+def test_what_a_job_refuses_keeps_its_kind_and_its_words(loaded: tuple[Runtime, Metrics]) -> None:
     worker = loaded[0].worker
     large = cv2.imencode(".png", np.zeros((2000, 1001), np.uint8))[1].tobytes()
     with pytest.raises(ImageTooLarge, match="1001 x 2000"):
-        worker.run(Read(large, Effort.FAST), soon())
+        worker.run(DecodeJob(large, Effort.FAST), **limits())
     with pytest.raises(InvalidImage, match="Frame 1"):
-        worker.run(ReadTogether((LABEL, LABEL[:200]), Effort.FAST), soon())
+        worker.run(FuseJob((LABEL, LABEL[:200]), Effort.FAST), **limits())
     with pytest.raises(UnknownNetwork):
-        worker.run(Restore(LABEL, network="colossus", scale=1, binary=False, view=View.STRAIGHTENED), soon())
+        worker.run(RestoreJob(LABEL, network="colossus", scale=1, binary=False, view=View.STRAIGHTENED), **limits())
 
 
 def test_batches_hold_what_different_children_ask(settings: Settings) -> None:
@@ -87,7 +87,7 @@ def test_batches_hold_what_different_children_ask(settings: Settings) -> None:
     made = load_service(settings.model_copy(update={"max_batch": 8}), metrics)
     try:
         assert made.healthy()
-        assert made.worker.run(Read(LABEL, Effort.BALANCED), soon()).codes[0].symbol.text == PAYLOAD
+        assert made.worker.run(DecodeJob(LABEL, Effort.BALANCED), **limits()).codes[0].symbol.text == PAYLOAD
     finally:
         made.worker.close()
         made.close()

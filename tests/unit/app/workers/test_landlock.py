@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import os, sys
-from app.workers.landlock import read_nothing_but
+from app.workers.landlock import allow_reading_only
 
 allowed, other, parent = sys.argv[1:]
 
@@ -21,7 +21,7 @@ def tried(act):
     return "done"
 
 kept = open(os.path.join(other, "kept"), "rb")
-if not read_nothing_but([allowed, os.path.join(other, "single"), "/no/such/folder"]):
+if not allow_reading_only([allowed, os.path.join(other, "single"), "/no/such/folder"]):
     print("unsupported")
     sys.exit()
 print(tried(lambda: open(os.path.join(allowed, "file"), "rb").read()))

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCrashed
 from app.pipeline.inference.severity import Route
-from app.workers.pool import Crew, Restart
-from app.workers.process import Arrays, Ask, Bounds, Factory
+from app.workers.pool import Pool, RestartReason
+from app.workers.process import Arrays, Factory, Infer, Limits
 from tests.support import isolated
 from tests.support.waiting import wait_for
 
 LONG = 60.0
-Make = Callable[..., Crew]
+Make = Callable[..., Pool]
 
 
 def doubled(name: str, arrays: Arrays) -> NDArray[np.float32]:
@@ -36,56 +36,56 @@ def doubled(name: str, arrays: Arrays) -> NDArray[np.float32]:
 
 
 @pytest.fixture
-def restarts() -> Counter[Restart]:
+def restarts() -> Counter[RestartReason]:
     return Counter()
 
 
 @pytest.fixture
-def make(restarts: Counter[Restart]) -> Iterator[Make]:
-    crews: list[Crew] = []
+def make(restarts: Counter[RestartReason]) -> Iterator[Make]:
+    pools: list[Pool] = []
 
     def build(
         *,
         factory: Factory = isolated.factory,
-        serve: Ask = doubled,
+        infer: Infer = doubled,
         size: int = 1,
-        known: tuple[type, ...] = (),
-        **bounds: int,
-    ) -> Crew:
-        crew = Crew(
+        result_classes: tuple[type, ...] = (),
+        **limits: int,
+    ) -> Pool:
+        pool = Pool(
             factory,
-            serve,
+            infer,
             size=size,
-            bounds=Bounds(**bounds),
-            known=known,
+            limits=Limits(**limits),
+            result_classes=result_classes,
             preload=("tests.support.isolated",),
             on_restart=lambda why: restarts.update([why]),
         )
-        crews.append(crew)
-        return crew
+        pools.append(pool)
+        return pool
 
     yield build
-    for crew in crews:
-        crew.close()
+    for pool in pools:
+        pool.close()
 
 
-def do(crew: Crew, word: str, content: Any = None, *, seconds: float = LONG) -> Any:
-    return crew.run((word, content), time.monotonic() + seconds)
+def do(pool: Pool, word: str, content: Any = None, *, seconds: float = LONG) -> Any:
+    return pool.run((word, content), deadline=time.monotonic() + LONG, seconds=seconds)
 
 
 def test_results_come_back_whole(make: Make) -> None:
-    crew = make(known=(Route,))
+    pool = make(result_classes=(Route,))
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    answer = do(crew, "echo", {"bytes": b"\x00\xff", "numbers": (1, 2.5, None), "picture": picture.T[::2]})
+    answer = do(pool, "echo", {"bytes": b"\x00\xff", "numbers": (1, 2.5, None), "picture": picture.T[::2]})
     assert (answer["bytes"], answer["numbers"]) == (b"\x00\xff", (1, 2.5, None))
     assert np.array_equal(answer["picture"], picture.T[::2])
-    assert do(crew, "route", "lenet") == Route(laplacian_variance=1.5, threshold=2.0, network="lenet")
+    assert do(pool, "route", "lenet") == Route(laplacian_variance=1.5, threshold=2.0, network="lenet")
 
 
 def test_children_do_their_work_elsewhere_and_stay(make: Make) -> None:
-    crew = make()
-    assert {do(crew, "pid") for _ in range(3)} == set(crew.pids()) != {os.getpid()}
-    assert crew.memory() > 10_000_000
+    pool = make()
+    assert {do(pool, "pid") for _ in range(3)} == set(pool.pids()) != {os.getpid()}
+    assert pool.memory() > 10_000_000
 
 
 def test_the_parent_runs_networks_for_its_children(make: Make) -> None:
@@ -93,85 +93,85 @@ def test_the_parent_runs_networks_for_its_children(make: Make) -> None:
     assert np.array_equal(do(make(), "ask", ("double", asked)), 2 * asked)
 
 
-def test_asking_for_what_is_not_there_ends_the_child(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make()
+def test_asking_for_what_is_not_there_ends_the_child(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make()
     with pytest.raises(WorkerCrashed):
-        do(crew, "ask", ("colossus", np.zeros(1, np.float32)))
-    assert do(crew, "echo", 1) == 1
-    assert restarts == {Restart.CRASH: 2}
+        do(pool, "ask", ("colossus", np.zeros(1, np.float32)))
+    assert do(pool, "echo", 1) == 1
+    assert restarts == {RestartReason.CRASH: 2}
 
 
-def test_what_a_job_refuses_is_raised_and_the_child_stays(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make()
-    before = crew.pids()
+def test_what_a_job_refuses_is_raised_and_the_child_stays(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make()
+    before = pool.pids()
     with pytest.raises(InvalidImage, match="Cut short"):
-        do(crew, "refuse", "Cut short.")
-    assert crew.pids() == before
+        do(pool, "refuse", "Cut short.")
+    assert pool.pids() == before
     assert not restarts
 
 
 def test_what_a_job_should_not_have_raised_stays_inside(
-    make: Make, restarts: Counter[Restart], caplog: pytest.LogCaptureFixture
+    make: Make, restarts: Counter[RestartReason], caplog: pytest.LogCaptureFixture
 ) -> None:
-    crew = make()
+    pool = make()
     with pytest.raises(InternalError) as error:
-        do(crew, "fail", "/srv/private")
+        do(pool, "fail", "/srv/private")
     assert "/srv/private" not in error.value.detail
     assert "ZeroDivisionError: /srv/private" in caplog.text
-    assert do(crew, "echo", 1) == 1
-    assert restarts == {Restart.CRASH: 1}
+    assert do(pool, "echo", 1) == 1
+    assert restarts == {RestartReason.CRASH: 1}
 
 
 @pytest.mark.parametrize("kind", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
 def test_a_job_that_ends_its_process_is_tried_once_more(
-    make: Make, restarts: Counter[Restart], kind: signal.Signals
+    make: Make, restarts: Counter[RestartReason], kind: signal.Signals
 ) -> None:
-    crew = make()
+    pool = make()
     with pytest.raises(WorkerCrashed):
-        do(crew, "die", kind)
-    assert restarts == {Restart.CRASH: 2}
-    assert do(crew, "echo", "next") == "next"
+        do(pool, "die", kind)
+    assert restarts == {RestartReason.CRASH: 2}
+    assert do(pool, "echo", "next") == "next"
 
 
-def test_a_child_killed_from_outside_costs_no_answer(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make()
-    (victim,) = crew.pids()
+def test_a_child_killed_from_outside_costs_no_answer(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make()
+    (victim,) = pool.pids()
     with ThreadPoolExecutor(1) as thread:
-        slow = thread.submit(do, crew, "sleep", 0.5)
+        slow = thread.submit(do, pool, "sleep", 0.5)
         time.sleep(0.2)
         os.kill(victim, signal.SIGKILL)
         assert slow.result() is None
-    assert victim not in crew.pids()
-    assert restarts == {Restart.CRASH: 1}
+    assert victim not in pool.pids()
+    assert restarts == {RestartReason.CRASH: 1}
 
 
-def test_an_idle_child_killed_from_outside_is_replaced(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make(size=2)
-    for pid in crew.pids():
+def test_an_idle_child_killed_from_outside_is_replaced(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make(size=2)
+    for pid in pool.pids():
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
-    assert do(crew, "echo", 1) == 1
-    assert restarts[Restart.CRASH] >= 1
+    assert do(pool, "echo", 1) == 1
+    assert restarts[RestartReason.CRASH] >= 1
 
 
 def test_children_that_are_dead_already_do_not_count_as_tries(make: Make) -> None:
-    crew = make(size=4)
-    for pid in crew.pids():
+    pool = make(size=4)
+    for pid in pool.pids():
         os.kill(pid, signal.SIGKILL)
-    assert do(crew, "echo", 1) == 1
+    assert do(pool, "echo", 1) == 1
 
 
-def test_a_crew_that_cannot_replace_its_children_is_unhealthy_until_it_can(make: Make, tmp_path: Path) -> None:
+def test_a_pool_that_cannot_replace_its_children_is_unhealthy_until_it_can(make: Make, tmp_path: Path) -> None:
     hindrance = tmp_path / "hindrance"
-    crew = make(factory=partial(isolated.unless, hindrance))
+    pool = make(factory=partial(isolated.unless, hindrance))
     hindrance.touch()
-    os.kill(crew.pids()[0], signal.SIGKILL)
+    os.kill(pool.pids()[0], signal.SIGKILL)
     with pytest.raises(ProcessingTimeout):
-        do(crew, "echo", 1, seconds=0.5)
-    wait_for(lambda: not crew.healthy)
+        do(pool, "echo", 1, seconds=0.5)
+    wait_for(lambda: not pool.healthy)
     hindrance.unlink()
-    wait_for(lambda: crew.healthy)
-    assert do(crew, "echo", 1) == 1
+    wait_for(lambda: pool.healthy)
+    assert do(pool, "echo", 1) == 1
 
 
 class Unforeseen(Exception):
@@ -183,41 +183,50 @@ def broken(name: str, arrays: Arrays) -> NDArray[np.float32]:
 
 
 def test_networks_that_fail_in_unforeseen_ways_cost_no_place(make: Make) -> None:
-    crew = make(serve=broken)
+    pool = make(infer=broken)
     for _ in range(2):
         with pytest.raises(WorkerCrashed):
-            do(crew, "ask", ("double", np.zeros(1, np.float32)))
-    assert do(crew, "echo", 1) == 1
+            do(pool, "ask", ("double", np.zeros(1, np.float32)))
+    assert do(pool, "echo", 1) == 1
 
 
 def test_answers_that_are_no_answers_cost_no_place(make: Make) -> None:
-    crew = make()
+    pool = make()
     for _ in range(2):
         with pytest.raises(InternalError):
-            do(crew, "echo", lambda: None)  # cannot be pickled, on its way there
-    assert do(crew, "echo", 1) == 1
+            do(pool, "echo", lambda: None)  # cannot be pickled, on its way there
+    assert do(pool, "echo", 1) == 1
 
 
 @pytest.mark.parametrize("word", ["sleep", "spin"])
-def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart], word: str) -> None:
-    crew = make()
+def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[RestartReason], word: str) -> None:
+    pool = make()
     began = time.monotonic()
     with pytest.raises(ProcessingTimeout):
-        do(crew, word, 1000, seconds=0.3)
+        do(pool, word, 1000, seconds=0.3)
     assert time.monotonic() - began < 5
-    assert restarts == {Restart.TIMEOUT: 1}
-    assert do(crew, "echo", "next") == "next"
+    assert restarts == {RestartReason.TIMEOUT: 1}
+    assert do(pool, "echo", "next") == "next"
+
+
+@pytest.mark.parametrize(("left", "granted"), [(0.3, LONG), (LONG, 0.3)])
+def test_a_job_has_its_seconds_and_no_more_than_its_deadline_leaves(make: Make, left: float, granted: float) -> None:
+    pool = make()
+    began = time.monotonic()
+    with pytest.raises(ProcessingTimeout):
+        pool.run(("sleep", 1000), deadline=began + left, seconds=granted)
+    assert 0.3 <= time.monotonic() - began < 5
 
 
 def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
     """A child in an endless loop has nobody left to kill it: its own timer does."""
     program = (
-        "import time; from app.workers.process import Bounds\n"
-        "from app.workers.pool import Crew; from tests.support import isolated\n"
+        "import time; from app.workers.process import Limits\n"
+        "from app.workers.pool import Pool; from tests.support import isolated\n"
         "if __name__ == '__main__':\n"
-        "    crew = Crew(isolated.factory, None, size=1, bounds=Bounds(), preload=('tests.support.isolated',))\n"
-        "    print(crew.pids()[0], flush=True)\n"
-        "    crew.run(('sleep', 1000), time.monotonic() + 1)\n"
+        "    pool = Pool(isolated.factory, None, size=1, limits=Limits(), preload=('tests.support.isolated',))\n"
+        "    print(pool.pids()[0], flush=True)\n"
+        "    pool.run(('sleep', 1000), deadline=time.monotonic() + 1, seconds=60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -231,59 +240,59 @@ def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_child_is_replaced_after_its_tasks(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make(tasks=3)
-    pids = [do(crew, "pid") for _ in range(7)]
+def test_a_child_is_replaced_after_its_jobs(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make(jobs=3)
+    pids = [do(pool, "pid") for _ in range(7)]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
-    assert restarts == {Restart.RECYCLED: 2}
+    assert restarts == {RestartReason.RECYCLED: 2}
 
 
 def test_memory_is_bounded(make: Make) -> None:
-    crew = make(memory_bytes=256 << 20)
-    assert do(crew, "allocate", 64 << 20) == 64 << 20
+    pool = make(memory_bytes=256 << 20)
+    assert do(pool, "allocate", 64 << 20) == 64 << 20
     with pytest.raises(InternalError):
-        do(crew, "allocate", 1 << 30)
-    assert do(crew, "echo", 1) == 1
+        do(pool, "allocate", 1 << 30)
+    assert do(pool, "echo", 1) == 1
 
 
 def test_a_child_writes_no_file_opens_no_socket_and_runs_no_program(make: Make, tmp_path: Path) -> None:
-    crew = make()
+    pool = make()
     target = tmp_path / "written"
-    assert do(crew, "write", str(target)) in ("PermissionError", "OSError")  # by Landlock or by its size
+    assert do(pool, "write", str(target)) in ("PermissionError", "OSError")  # by Landlock or by its size
     assert not target.exists() or target.stat().st_size == 0
-    assert do(crew, "connect") == "PermissionError"
-    assert do(crew, "run") == "PermissionError"
+    assert do(pool, "connect") == "PermissionError"
+    assert do(pool, "run") == "PermissionError"
 
 
-def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restarts: Counter[Restart]) -> None:
-    crew = make()
+def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make()
     with pytest.raises(WorkerCrashed):
-        do(crew, "stranger")
-    assert restarts == {Restart.CRASH: 2}
+        do(pool, "stranger")
+    assert restarts == {RestartReason.CRASH: 2}
     with pytest.raises(WorkerCrashed):  # nor is one that the parent has, but was not told of
-        do(crew, "route", "lenet")
+        do(pool, "route", "lenet")
 
 
 def test_children_work_side_by_side(make: Make) -> None:
-    crew = make(size=3)
+    pool = make(size=3)
     together = threading.Barrier(3)
 
     def one(_: int) -> Any:
         together.wait(10)
-        return do(crew, "pid"), do(crew, "sleep", 0.2)
+        return do(pool, "pid"), do(pool, "sleep", 0.2)
 
     with ThreadPoolExecutor(3) as threads:
-        assert {pid for pid, _ in threads.map(one, range(3))} == set(crew.pids())
+        assert {pid for pid, _ in threads.map(one, range(3))} == set(pool.pids())
 
 
-def test_a_crew_that_cannot_start_says_so() -> None:
+def test_a_pool_that_cannot_start_says_so() -> None:
     with pytest.raises(WorkerCrashed):
-        Crew(isolated.stillborn, doubled, size=1, bounds=Bounds(), preload=("tests.support.isolated",))
+        Pool(isolated.stillborn, doubled, size=1, limits=Limits(), preload=("tests.support.isolated",))
 
 
 def test_closing_ends_every_child(make: Make) -> None:
-    crew = make(size=2)
-    pids = crew.pids()
-    crew.close()
+    pool = make(size=2)
+    pids = pool.pids()
+    pool.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert crew.pids() == []
+    assert pool.pids() == []

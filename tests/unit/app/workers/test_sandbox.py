@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from app.workers.pool import child_freedoms
-from app.workers.sandbox import freedoms, resident_memory, seccomp_program
+from app.workers.pool import child_abilities
+from app.workers.sandbox import remaining_abilities, resident_memory, seccomp_program
 
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7
@@ -56,14 +56,14 @@ def test_machines_that_are_not_known_have_no_filter() -> None:
     assert seccomp_program("z80") is None
 
 
-def test_what_is_not_confined_is_free() -> None:
-    assert freedoms() == ["read files", "write files", "open sockets", "run programs"]
+def test_a_process_that_is_not_confined_can_do_everything() -> None:
+    assert remaining_abilities() == ["read files", "write files", "open sockets", "run programs"]
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="other systems have no such filter")
-def test_children_are_not() -> None:
-    """A kernel without Landlock (5.12 and older, or switched off) leaves them their eyes."""
-    assert set(child_freedoms()) <= {"read files"}
+def test_children_are_confined() -> None:
+    """They can read files where the kernel has no Landlock: 5.12 and older, or switched off."""
+    assert set(child_abilities()) <= {"read files"}
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="memory is read from /proc")

@@ -1,0 +1,80 @@
+"""The middleware of both applications, outermost first, and the one table of the paths that it treats differently."""
+
+from collections.abc import Mapping
+from enum import Flag, auto
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from app.http import problems
+from app.http.auth import ApiKeys, load_keys
+from app.http.context import RequestContext
+from app.http.server import PlainStartupFailure
+from app.http.uploads import UploadLimit
+from app.service import Service
+
+
+class Treatment(Flag):
+    """How a path differs from the others."""
+
+    PUBLIC = auto()
+    """Needs no API key."""
+    PROBE = auto()
+    """Machines ask for it every few seconds: its requests are logged at the level debug."""
+    INTERACTIVE = auto()
+    """A page of the framework that loads scripts from elsewhere: it gets no Content-Security-Policy."""
+
+
+PATHS: Final[Mapping[str, Treatment]] = {
+    "/livez": Treatment.PUBLIC | Treatment.PROBE,
+    "/readyz": Treatment.PUBLIC | Treatment.PROBE,
+    "/metrics": Treatment.PUBLIC | Treatment.PROBE,
+    "/version": Treatment.PUBLIC,
+    "/": Treatment.PUBLIC,
+    "/page.css": Treatment.PUBLIC,
+    "/page.js": Treatment.PUBLIC,
+    "/payload.js": Treatment.PUBLIC,
+    "/openapi.json": Treatment.PUBLIC,
+    "/docs": Treatment.PUBLIC | Treatment.INTERACTIVE,
+    "/docs/oauth2-redirect": Treatment.PUBLIC | Treatment.INTERACTIVE,
+    "/redoc": Treatment.PUBLIC | Treatment.INTERACTIVE,
+}
+"""Every path that is treated differently. All others need a key, are logged and get the policy."""
+
+
+def install(app: FastAPI, service: Service) -> None:
+    """Surrounds the application that clients use. Raises InvalidConfiguration if the API keys cannot be read."""
+    settings = service.settings
+    layers = [Middleware(PlainStartupFailure), _context(service)]
+    if settings.api_keys_file is not None:
+        keys = load_keys(settings.api_keys_file)
+        layers.append(
+            Middleware(ApiKeys, keys=keys, public=_paths(Treatment.PUBLIC), discard=settings.max_upload_bytes)
+        )
+    layers.append(Middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission))
+    _surround(app, layers)
+
+
+def install_for_operators(app: FastAPI, service: Service) -> None:
+    """Surrounds the application on the admin port, which takes no uploads and asks for no key."""
+    _surround(app, [_context(service)])
+
+
+def _surround(app: FastAPI, layers: list[Middleware]) -> None:
+    problems.install(app)
+    app.user_middleware[:] = layers  # the framework, too, keeps them outermost first
+
+
+def _context(service: Service) -> Middleware:
+    return Middleware(
+        RequestContext,
+        metrics=service.metrics,
+        seconds=service.settings.request_seconds,
+        probes=_paths(Treatment.PROBE),
+        interactive=_paths(Treatment.INTERACTIVE),
+    )
+
+
+def _paths(treatment: Treatment) -> frozenset[str]:
+    return frozenset(path for path, treatments in PATHS.items() if treatment in treatments)
