@@ -1,4 +1,5 @@
-"""The console script `qrestore`: one module a command; `main` parses arguments and imports the command chosen.
+"""The console script `qrestore`: `main` parses the arguments and dispatches to one module a command.
 
-May import everything below it; nothing imports it.
+May import everything in `app`; nothing imports it. This file and `main` import no dependency, so that `qrestore doctor`
+runs where dependencies are missing, and children, which import the main module again, stay small.
 """

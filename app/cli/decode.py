@@ -1,16 +1,19 @@
-"""`qrestore decode`: the served pipeline on files, without a server."""
+"""`qrestore decode`: the service's pipeline on files, without a server."""
 
+import argparse
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.cli.configuration import read_settings
+from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, complain, say
 from app.errors import QrestoreError, UploadTooLarge
 from app.pipeline.results import Effort
 from app.schemas import FileAnswer
 from app.settings import Settings
 from app.startup import load_pipeline
-from app.workers.jobs import Pipeline
+from app.workers.jobs import DecodeJob, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +25,39 @@ class Result:
     problem: str = ""
 
 
-def decode_files(files: Iterable[Path], settings: Settings, *, effort: str | None = None) -> Iterator[Result]:
-    """One result per file, in order, each as soon as it is known. Raises InvalidCheckpoint before the first.
+def run(arguments: argparse.Namespace) -> int:
+    """Prints one line for each file, or with ``text`` one for each code. Raises as `decode_files` does."""
+    status = SUCCESS
+    for result in decode_files(arguments.images, read_settings(), effort=arguments.effort):
+        if result.answer is None:
+            complain(f"{result.file}: {result.problem}")
+            status = BAD_FILE
+            continue
+        if not result.answer.codes:
+            status = max(status, NOT_ALL_READ)
+        lines = [code.text for code in result.answer.codes] if arguments.text else [result.answer.model_dump_json()]
+        for line in lines:
+            say(line)
+    return status
 
-    `effort` is the value of an Effort; None takes the settings' own.
+
+def decode_files(files: Iterable[Path], settings: Settings, *, effort: str | None = None) -> Iterator[Result]:
+    """One result for each file, in order, as soon as it is there. Raises InvalidCheckpoint before the first.
+
+    ``effort`` is the value of an `Effort`; None takes the default of the settings.
     """
     pipeline = load_pipeline(settings)
-    bound = settings.default_effort if effort is None else Effort(effort)
+    chosen = settings.default_effort if effort is None else Effort(effort)
     for file in files:
-        yield decode_file(file, pipeline, effort=bound, max_bytes=settings.max_upload_bytes)
+        yield decode_file(file, pipeline, effort=chosen, max_bytes=settings.max_upload_bytes)
 
 
 def decode_file(file: Path, pipeline: Pipeline, *, effort: Effort, max_bytes: int) -> Result:
+    """The answer that the service would give to this file; a file that it would refuse has a problem instead."""
     try:
         if file.stat().st_size > max_bytes:
             raise UploadTooLarge(f"The file is larger than {max_bytes} bytes.")
-        outcome = pipeline.read(file.read_bytes(), effort=effort)
+        outcome = pipeline.do(DecodeJob(file.read_bytes(), effort))
     except OSError as exc:
         return Result(str(file), problem=exc.strerror or "The file cannot be read.")
     except QrestoreError as exc:

@@ -1,8 +1,10 @@
-"""`qrestore doctor`: what this machine lacks to run the service, and the command that mends each.
+"""`qrestore doctor`: checks whether this machine can run the service, and names the command that fixes each fault.
 
-Imports only the standard library, and the rest by name while checking, so that it works where the rest is missing.
+Imports only the standard library at first, and the rest by name while it checks, so that it runs where the rest is
+missing.
 """
 
+import argparse
 import ctypes.util
 import importlib
 import os
@@ -17,6 +19,8 @@ from platform import freedesktop_os_release as os_release
 from platform import python_version
 from types import ModuleType
 from typing import Final
+
+from app.cli.terminal import say
 
 OLDEST_PYTHON: Final = (3, 11)
 _MODULES: Final = {
@@ -37,7 +41,7 @@ _MODULES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `fix` is the command that mends it; empty where all is well."""
+    """The result of one check. `fix` is the command that fixes the fault; empty if there is none."""
 
     name: str
     good: bool
@@ -45,8 +49,19 @@ class Check:
     fix: str = ""
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Prints a line for each check, with the fix below each fault. Returns 1 if there is a fault."""
+    faults = 0
+    for check in examine(weights=arguments.weights, host=arguments.host, port=arguments.port):
+        say(f"{'ok     ' if check.good else 'MISSING'} {check.name}: {check.found}")
+        if not check.good:
+            say(f"        fix: {check.fix}")
+            faults += 1
+    return 1 if faults else 0
+
+
 def examine(*, weights: Path | None = None, host: str | None = None, port: int | None = None) -> Iterator[Check]:
-    """Every check in turn. What is not given comes from the settings, or their absence is noted."""
+    """Every check in turn. Arguments that are None come from the settings."""
     yield _python()
     for module, distribution in _MODULES.items():
         yield _module(module, distribution)
@@ -59,7 +74,12 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     try:
         chosen = settings.Settings()
     except ValueError as exc:
-        yield Check("settings", good=False, found=" ".join(str(exc).split()), fix="unset the QRESTORE_ variable named")
+        yield Check(
+            "settings",
+            good=False,
+            found=" ".join(str(exc).split()),
+            fix="unset or correct the QRESTORE_ variable that is named",
+        )
         return
     if chosen.backend != "torch":
         yield _module("onnxruntime", "onnxruntime")
@@ -73,7 +93,7 @@ def _python() -> Check:
     if sys.version_info >= OLDEST_PYTHON:
         return Check("python", good=True, found=found)
     fix = _for_this_system(debian="apt-get install -y python3 python3-venv", macos="brew install python")
-    return Check("python", good=False, found=f"{found}, {wanted} or newer is needed", fix=fix)
+    return Check("python", good=False, found=f"{found}, but {wanted} or newer is needed", fix=fix)
 
 
 def _module(module: str, distribution: str) -> Check:
@@ -95,18 +115,19 @@ def _zbar() -> Check:
 
 
 def _children() -> Check:
-    """Starts one child process as the service does."""
+    """Starts one child process as the service does, and asks it what its confinement leaves it."""
     name = "child processes"
-    isolation = _import("app.workers.pool")
+    pool = _import("app.workers.pool")
     errors = _import("app.errors")
-    if isinstance(isolation, str) or isinstance(errors, str):
-        return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
+    if isinstance(pool, str) or isinstance(errors, str):
+        return Check(name, good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
     try:
-        left = isolation.child_freedoms()
+        remaining = pool.child_abilities()
     except errors.WorkerCrashed:
-        fix = "raise the limits of memory and of processes (ulimit -a) until one starts"
+        fix = "raise the limits on memory and on processes (ulimit -a) until one starts"
         return Check(name, good=False, found="none can be started", fix=fix)
-    return Check(name, good=True, found=f"start; may still {', '.join(left)}" if left else "start, and are confined")
+    found = f"start, but can still {', '.join(remaining)}" if remaining else "start, and are confined"
+    return Check(name, good=True, found=found)
 
 
 def _weights(folder: Path, backend: str) -> Check:
@@ -116,7 +137,7 @@ def _weights(folder: Path, backend: str) -> Check:
     errors = _import("app.errors")
     runtime = None if backend == "torch" else _import("onnxruntime")
     if isinstance(loading, str) or isinstance(errors, str) or isinstance(runtime, str):
-        return Check(name, good=False, found="cannot be checked until the lines above are mended", fix=_reinstall())
+        return Check(name, good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
     try:
         networks = loading.load_networks(folder, "cpu", backend=loading.Backend(backend))
     except errors.InvalidCheckpoint as exc:
@@ -140,7 +161,7 @@ def _port(host: str, port: int) -> Check:
 
 
 def _import(name: str) -> ModuleType | str:
-    """The module, or why it cannot be had. A broken native library raises OSError, an absent one ImportError."""
+    """The module, or why it cannot be imported. A broken native library raises OSError, a missing one ImportError."""
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as exc:
@@ -159,7 +180,7 @@ def _pip_install(distribution: str) -> str:
 
 
 def _requirement(distribution: str) -> str:
-    """The requirement with its version, as this package's own metadata states it."""
+    """The requirement with its version, from this package's own metadata."""
     try:
         stated = metadata.requires("qrestore") or []
     except metadata.PackageNotFoundError:
@@ -173,7 +194,7 @@ def _reinstall() -> str:
 
 
 def system_command(*, debian: str, macos: str, platform: str, release: Mapping[str, str]) -> str:
-    """The command for a `sys.platform` and, on Linux, the fields of its os-release file."""
+    """The command that fits a `sys.platform` and, on Linux, the fields of its os-release file."""
     if platform == "darwin":
         return macos
     if {"debian", "ubuntu"} & {release.get("ID", ""), *release.get("ID_LIKE", "").split()}:

@@ -21,7 +21,7 @@ from app.pipeline.files.image_files import encode_png
 from tests.conftest import qr_picture
 from tests.support.paths import ROOT
 
-SERVE: Final = ("-m", "app.cli.main", "serve", "--port", "0")
+SERVE: Final = ("-m", "app.cli", "serve", "--port", "0")
 MEMBERS: Final = {"type", "title", "status", "detail", "instance", "request_id"}
 """What RFC 9457 and the service's own documentation promise of every problem."""
 BOUNDARY: Final = b"some-boundary"

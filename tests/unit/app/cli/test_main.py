@@ -1,4 +1,4 @@
-"""The console script: arguments, exit statuses, and a doctor that works where the rest does not."""
+"""The console script: arguments, exit statuses, and a doctor that runs where the rest does not."""
 
 import json
 import socket
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import doctor, main
+from app.cli import doctor, terminal
 from app.cli.decode import decode_file
+from app.cli.main import _parser, main
 from app.pipeline.results import Effort
 from app.workers.jobs import Pipeline
 from tests.support.fakes import FakeLadder, symbol
@@ -17,7 +18,7 @@ from tests.support.paths import ROOT
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli.main", *arguments]
+    command = [sys.executable, "-m", "app.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -25,7 +26,7 @@ class TestDecode:
     def test_a_line_of_json_per_image(
         self, weights: Path, code_png: Path, blank_file: Path, capsys: pytest.CaptureFixture[str], configured: None
     ) -> None:
-        assert main.main(["decode", "--effort", "fast", str(code_png), str(blank_file)]) == main.NOT_ALL_READ
+        assert main(["decode", "--effort", "fast", str(code_png), str(blank_file)]) == terminal.NOT_ALL_READ
         first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert first["file"] == str(code_png)
         assert [code["text"] for code in first["codes"]] == ["over the counter"]
@@ -33,7 +34,7 @@ class TestDecode:
         assert second["codes"] == []
 
     def test_bare_text(self, code_png: Path, capsys: pytest.CaptureFixture[str], configured: None) -> None:
-        assert main.main(["decode", "--text", str(code_png)]) == main.READ_ALL
+        assert main(["decode", "--text", str(code_png)]) == terminal.SUCCESS
         assert capsys.readouterr().out == "over the counter\n"
 
     def test_unreadable_files_are_named_and_the_rest_is_read(
@@ -41,7 +42,7 @@ class TestDecode:
     ) -> None:
         (tmp_path / "notes.png").write_text("no image")
         files = [str(tmp_path / "notes.png"), str(tmp_path / "absent.png"), str(tmp_path), str(code_png)]
-        assert main.main(["decode", "--text", *files]) == main.BAD_FILE
+        assert main(["decode", "--text", *files]) == terminal.BAD_FILE
         output = capsys.readouterr()
         assert output.out == "over the counter\n"
         assert [line.split(":")[1].strip() for line in output.err.splitlines()] == files[:3]
@@ -54,7 +55,7 @@ class TestDecode:
         assert "bytes" in decode_file(code_png, pipeline, effort=Effort.FAST, max_bytes=10).problem
 
     def test_efforts_are_those_of_the_ladder(self) -> None:
-        (decode,) = (a for a in main._parser()._actions if a.choices and "decode" in a.choices)
+        (decode,) = (a for a in _parser()._actions if a.choices and "decode" in a.choices)
         (effort,) = (a for a in decode.choices["decode"]._actions if a.dest == "effort")
         assert tuple(effort.choices) == tuple(Effort)
 
@@ -66,13 +67,13 @@ class TestStart:
         broken = tmp_path / "lenet.safetensors"
         broken.write_bytes(broken.read_bytes()[:-100])
         result = run("serve", "--port", "0", QRESTORE_WEIGHTS=str(tmp_path))
-        assert result.returncode == main.CANNOT_START
+        assert result.returncode == terminal.CANNOT_START
         assert f"cannot load weights from {broken}" in result.stderr
         assert "Traceback" not in result.stderr
 
     def test_missing_network_is_named(self, weights: Path) -> None:
         result = run("serve", "--port", "0", QRESTORE_WEIGHTS=str(weights), QRESTORE_HEAVY_NETWORK="colossus")
-        assert result.returncode == main.CANNOT_START
+        assert result.returncode == terminal.CANNOT_START
         assert "colossus" in result.stderr
         assert "Traceback" not in result.stderr
 
@@ -81,26 +82,26 @@ class TestStart:
         self, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("QRESTORE_WORKERS", "many")
-        assert main.main(command) == main.CANNOT_START
+        assert main(command) == terminal.CANNOT_START
         assert "QRESTORE_WORKERS" in capsys.readouterr().err
 
     def test_port_must_be_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as stop:
-            main.main(["serve", "--port", "70000"])
+            main(["serve", "--port", "70000"])
         assert stop.value.code == 2
         assert "65535" in capsys.readouterr().err
 
 
 class TestDoctor:
     def test_healthy_machine(self, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main.main(["doctor", "--weights", str(weights), "--port", "0"]) == 0
+        assert main(["doctor", "--weights", str(weights), "--port", "0"]) == 0
         output = capsys.readouterr().out
         assert "MISSING" not in output
         assert "lenet" in output
         assert "child processes: start, and are confined" in output
 
     def test_missing_weights(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main.main(["doctor", "--weights", str(tmp_path), "--port", "0"]) == 1
+        assert main(["doctor", "--weights", str(tmp_path), "--port", "0"]) == 1
         assert "MISSING weights" in capsys.readouterr().out
 
     def test_port_taken(self, weights: Path) -> None:
@@ -132,7 +133,7 @@ class TestDoctor:
         lines = result.stdout.splitlines()
         for name in ("torch", "cv2", "zxingcpp", "fastapi", "zbar library", "settings"):
             at = next(i for i, line in enumerate(lines) if line.startswith(f"MISSING {name}:"))
-            assert lines[at + 1].strip().startswith("mend it with: ")
+            assert lines[at + 1].strip().startswith("fix: ")
         assert "-m pip install 'torch" in result.stdout
 
     @pytest.mark.parametrize(

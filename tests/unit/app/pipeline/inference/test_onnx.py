@@ -11,7 +11,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from app.cli import doctor, main
+from app.cli import doctor, main, terminal
 from app.errors import InvalidCheckpoint
 from app.models.checkpoint import Checkpoint, fingerprint
 from app.models.contract import MAPS, STRIDE, Card
@@ -189,7 +189,7 @@ def test_a_start_without_exports_fails_in_one_line(
     code_png: Path, configured: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("QRESTORE_BACKEND", "onnx")
-    assert main.main(["decode", str(code_png)]) == main.CANNOT_START
+    assert main.main(["decode", str(code_png)]) == terminal.CANNOT_START
     (line,) = capsys.readouterr().err.splitlines()
     assert ".onnx: it does not exist; make it with `python -m training.release.export" in line
 
