@@ -4,6 +4,7 @@ On several processes: python -m torch.distributed.run --standalone --nproc-per-n
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from training.run.loop import Run
 from training.run.parallel import gather
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description="Train one network; a killed run resumes.")
     parser.add_argument("recipe", nargs="?", help="one of --list, or MODULE:FUNCTION that returns a TrainConfig")
     parser.add_argument(
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--gopro", type=Path, metavar="DIR", help="train on GoPro's frames in this folder before")
     parser.add_argument("--vgg19", type=Path, metavar="FILE", help="torchvision's VGG19, for perceptual losses")
     parser.add_argument("--weights", type=Path, help="put the finished checkpoint, in 16 bits, into this folder")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.list or arguments.recipe is None:
         print(*(describe(name, make, arguments.weights or Path("weights")) for name, make in RECIPES.items()), sep="\n")
         return

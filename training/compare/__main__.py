@@ -18,6 +18,7 @@ from time import perf_counter
 
 import cv2
 import torch
+from matplotlib.figure import Figure
 
 from app.models.checkpoint import Checkpoint
 from app.models.contract import Card
@@ -26,10 +27,11 @@ from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
-from training.compare import scatter, tables
+from training.compare import tables
 from training.compare.claims import PUBLISHED_FIGURES, Judged, judge_all
 from training.compare.cost import Cost, Inference, measure, reading, restoring
 from training.compare.rows import Row, ranked, record
+from training.compare.scatter import Point, draw_scatter
 from training.compare.systems import READER, ROUTED, Kind
 from training.compare.trials import (
     PHOTOGRAPHS,
@@ -44,6 +46,7 @@ from training.compare.trials import (
     set_up,
     timed,
 )
+from training.measure.charts import save
 from training.measure.served import add_options
 from training.measure.sets import SETS, VALIDATION
 from training.recipes.registry import RECIPES
@@ -192,22 +195,22 @@ def figures(rows: Sequence[Row], judged: Sequence[Judged], settings: Mapping[str
     }
 
 
-def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> cv2.typing.MatLike:
-    """A panel for all synthetic sets together, and one for photographs where there are any.
+def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> Figure:
+    """A panel for all synthetic sets together, and one for the photographs if there are any.
 
-    Photographs are not run again to be timed: their times are those of the processes that tried them side by side.
+    Photographs are not run again to be timed: their times are those of the processes that ran them side by side.
     """
-    panels = []
+    panels = {}
     for which, title in (((*names,), f"all of {', '.join(names)}"), ((*photographs,), PHOTOGRAPHS)):
-        dots = [
-            scatter.Dot(row.name, row.kind, row.rate(which), spent)
+        points = [
+            Point(row.name, row.kind, row.rate(which), spent)
             for row in rows
             if row.was_tried(which)
             and (spent := row.mean_ms(which) if title == PHOTOGRAPHS else row.picture_ms(THREADS[0]))
         ]
-        if dots:
-            panels.append(scatter.picture(dots, f"{title}, n = {max(dot.rate.n for dot in dots)}"))
-    return cv2.vconcat(panels)
+        if points:
+            panels[f"{title}, n = {max(point.rate.n for point in points)}"] = points
+    return draw_scatter(panels)
 
 
 def _watched(results: Iterable[tuple[str, dict[str, Trial]]], total: int) -> Iterator[tuple[str, dict[str, Trial]]]:
@@ -222,7 +225,7 @@ def _watched(results: Iterable[tuple[str, dict[str, Trial]]], total: int) -> Ite
         yield result
 
 
-def _options() -> argparse.Namespace:
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.compare", description="Compare every system.")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--count", type=int, default=COUNT, help=f"samples a set (default: {COUNT})")
@@ -240,14 +243,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, help="draw rate against milliseconds into this PNG file")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
     add_options(parser)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     if min(options.count, options.timed, options.photo_count, options.jobs) < 1:
         parser.error("--count, --timed, --photo-count and --jobs must be 1 or more")
     return options
 
 
-def main() -> None:
-    options = _options()
+def main(argv: Sequence[str] | None = None) -> None:
+    options = _options(argv)
     count = min(options.count, VALIDATION)
     photos = known_photos(options.photos, options.photo_count) if options.photos else []
     tasks = [set_task(name, index) for name in options.sets for index in range(count)]
@@ -289,7 +292,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(figures(rows, judged, settings), indent=1))
     if options.picture:
-        cv2.imwrite(str(options.picture), draw(rows, options.sets, photographs))
+        save(draw(rows, options.sets, photographs), options.picture)
     if options.record:
         record(rows, options.weights, {READER: (options.reader, options.locator)})
 

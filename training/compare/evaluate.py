@@ -8,7 +8,7 @@ system to the comparison.
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def line(row: Row, name: str) -> str:
     return f"{name:9s}{row.name:24s} {rates} {row.wrong(names):5d} {fidelity} {spent:8.1f}"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.compare.evaluate", description="Measure decode rates on synthetic sets."
     )
@@ -46,7 +46,7 @@ def main() -> None:
     add_options(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     bench = set_up(options, device=pick_device("auto"))
     bench = replace(bench, systems=ladder_systems(bench.tools))
     count = min(options.count, VALIDATION)

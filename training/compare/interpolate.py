@@ -16,7 +16,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from matplotlib.figure import Figure
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX, Checkpoint
@@ -27,11 +27,12 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import dimension, render
+from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind, Reads
 from training.compare.trials import Fidelity, Trial, trial_of
 from training.data.pairs import code_picture
-from training.measure.mixing import interpolate
+from training.measure.charts import COLOURS, new_figure, plot_rates, save
 from training.measure.quality import Rate
 from training.measure.sets import SETS, VALIDATION, Sample, samples
 
@@ -112,74 +113,26 @@ def table(points: Sequence[Point]) -> str:
     return "\n".join(rows)
 
 
-COLOURS = ((180, 90, 20), (40, 40, 200))  # BGR
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 325, 34, 215
-
-
-def picture(points: Sequence[Point], title: str) -> NDArray[np.uint8]:
-    """(H, W, 3): PSNR, SSIM, sharpness and decode rates over the share; bars are 95 % intervals."""
+def draw_sweep(points: Sequence[Point], title: str) -> Figure:
+    """PSNR, SSIM, sharpness and decode rates against the share; bars are 95 % intervals."""
     shares = [point.share for point in points]
     means = [point.fidelity for point in points]
-    by_zbar, by_all = zip(*(point.rates for point in points), strict=True)
-    rates: dict[str, tuple[Rate, ...]] = {"ZBar": by_zbar, "all engines": by_all}
-    panels = [
-        _panel("PSNR, dB", shares, [[mean.psnr for mean in means]]),
-        _panel("SSIM", shares, [[mean.ssim for mean in means]]),
-        _panel("sharpness (clean picture = 1)", shares, [[mean.sharpness for mean in means]]),
-        _panel(
-            f"% read by {' and '.join(rates)}",
-            shares,
-            [[100 * rate.value for rate in line] for line in rates.values()],
-            [[(100 * rate.interval[0], 100 * rate.interval[1]) for rate in line] for line in rates.values()],
-        ),
-    ]
-    for i, name in enumerate(rates):
-        cv2.line(panels[3], (_LEFT + 12, _BOTTOM - 34 + 16 * i), (_LEFT + 32, _BOTTOM - 34 + 16 * i), COLOURS[i], 2)
-        _write(panels[3], name, (_LEFT + 38, _BOTTOM - 30 + 16 * i))
-    drawn = np.vstack([np.hstack(panels[:2]), np.hstack(panels[2:])])
-    head = np.full((30, drawn.shape[1], 3), 255, dtype=np.uint8)
-    _write(head, title, (14, 20))
-    return np.vstack([head, drawn])
-
-
-def _panel(
-    title: str,
-    shares: Sequence[float],
-    lines: Sequence[Sequence[float]],
-    bars: Sequence[Sequence[tuple[float, float]]] = (),
-) -> NDArray[np.uint8]:
-    panel = np.full((260, 340, 3), 255, dtype=np.uint8)
-    reached = [*(value for line in lines for value in line), *(end for line in bars for bar in line for end in bar)]
-    low, high = min(reached), max(reached)
-    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    low, high = low - room, high + room
-
-    def at(share: float, value: float) -> tuple[int, int]:
-        x, y = share, (value - low) / (high - low)
-        return round(_LEFT + (_RIGHT - _LEFT) * x), round(_BOTTOM - (_BOTTOM - _TOP) * y)
-
-    for value in np.linspace(low + room, high - room, 3).tolist():
-        cv2.line(panel, at(0, value), at(1, value), (225, 225, 225), 1)
-        _write(panel, f"{value:.4g}", (8, at(0, value)[1] + 4))
-    for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-        cv2.line(panel, at(share, low), at(share, high), (225, 225, 225), 1)
-        _write(panel, f"{share:g}", (at(share, low)[0] - 8, _BOTTOM + 16))
-    _write(panel, title, (14, 20))
-    _write(panel, "share of the GAN", (130, _BOTTOM + 34))
-    for i, line in enumerate(bars):
-        for share, (least, most) in zip(shares, line, strict=True):
-            (x, bottom), (_, top) = at(share, least), at(share, most)
-            cv2.line(panel, (x + 3 * i, bottom), (x + 3 * i, top), COLOURS[i], 1, cv2.LINE_AA)
-    for values, colour in zip(lines, COLOURS, strict=False):
-        trace = np.array([at(share, value) for share, value in zip(shares, values, strict=True)], dtype=np.int32)
-        cv2.polylines(panel, [trace], False, colour, 2, cv2.LINE_AA)
-        for point in trace.tolist():
-            cv2.circle(panel, tuple(point), 3, colour, -1, cv2.LINE_AA)
-    return panel
-
-
-def _write(image: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (60, 60, 60), 1, cv2.LINE_AA)
+    figure, (psnr, ssim, sharpness, rates) = new_figure(4, columns=2)
+    psnr.plot(shares, [mean.psnr for mean in means], "o-", color=COLOURS[0])
+    psnr.set_title("PSNR, dB")
+    ssim.plot(shares, [mean.ssim for mean in means], "o-", color=COLOURS[0])
+    ssim.set_title("SSIM")
+    sharpness.plot(shares, [mean.sharpness for mean in means], "o-", color=COLOURS[0])
+    sharpness.set_title("sharpness (clean picture = 1)")
+    by_engines = zip(*(point.rates for point in points), strict=True)
+    for label, line, colour in zip(("ZBar", "all engines"), by_engines, COLOURS, strict=False):
+        plot_rates(rates, shares, line, fmt="o-", capsize=3, color=colour, label=label)
+    rates.set_title("% read")
+    rates.legend()
+    for panel in figure.axes:
+        panel.set_xlabel("share of the GAN")
+    figure.suptitle(title)
+    return figure
 
 
 def _share(word: str) -> float:
@@ -189,7 +142,7 @@ def _share(word: str) -> float:
     return share
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.compare.interpolate", description="Mix two trainings of one network."
     )
@@ -207,7 +160,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and OpenCV (default: 1)")
     parser.add_argument("--json", type=Path, help="write the sweep's figures to this file as well")
     parser.add_argument("--picture", type=Path, help="draw the sweep into this PNG file")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if (arguments.share is None) != (arguments.out is None) or not (arguments.out or arguments.sweep):
         parser.error("give --share and --out, or --sweep, or all three")
     if arguments.out and arguments.out.suffix != SUFFIX:
@@ -236,8 +189,7 @@ def _sweep(psnr: Checkpoint, gan: Checkpoint, arguments: argparse.Namespace) -> 
         arguments.json.write_text(json.dumps(figures, indent=1))
     if arguments.picture:
         title = f"{psnr.name} to {gan.name} on {arguments.set}, n = {count}"
-        if not cv2.imwrite(str(arguments.picture), picture(points, title)):
-            raise SystemExit(f"cannot write {arguments.picture}")
+        save(draw_sweep(points, title), arguments.picture)
 
 
 if __name__ == "__main__":

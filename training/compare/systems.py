@@ -7,7 +7,7 @@ modules as they lie in the picture, as the upscaling rung does.
 
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from time import perf_counter
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from app.pipeline.climb import Climb
+from app.pipeline.climb import Climb, Rung
 from app.pipeline.engines.symbol import Engine, Symbol, merged
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.imaging import GreyImage, normalise
@@ -31,6 +31,11 @@ from training.measure.decoders import plain_engines, stock_decoders
 ROUTED, TOSSED = "adnet", "random routing"
 DIRECT, STRAIGHTENED, LADDER = "direct rung", "straightened only", "whole ladder"
 READER, SOFT_TOO, FLATTENED_TOO = "module reader", "+ soft decoding", "+ flattening"
+_MODULES, _SOFT, _FLATTENED = (
+    Rung("modules", read_modules),
+    Rung("soft", read_softly),
+    Rung("flattened", read_flattened),
+)
 _SEED = 5
 _MAX_CODES = 256
 
@@ -103,8 +108,8 @@ class Look:
 
     def regions(self) -> Iterator[Region]:
         """Where codes may be, locator after locator, as far as the caller goes; later locators are not asked before."""
-        for index in range(len(self.climb.locators))[:QUICK]:
-            yield from self.once(("wave", index), partial(self.climb.wave, index))
+        for index in range(len(self.climb.locators))[QUICK]:
+            yield from self.once(("regions", index), partial(self.climb.regions_of, index))
 
     def tossed(self, region: Region) -> bool:
         """Heads or tails, the same for a region whenever it is asked."""
@@ -225,7 +230,7 @@ def _decoder(engine: Engine) -> System:
 
 def _direct() -> System:
     def read(look: Look, _: Sequence[Engine]) -> list[Symbol]:
-        return look.once(DIRECT, lambda: read_direct(look.climb))
+        return look.once(DIRECT, lambda: [read.symbol for read in read_direct(look.climb)])
 
     return System(name=DIRECT, kind=Kind.DECODER, read=read, engines_apart=False)
 
@@ -261,13 +266,14 @@ def _routings(tools: Tools) -> Iterator[System]:
     yield System(name=TOSSED, kind=Kind.ROUTING, read=_crop_by_crop(tossed))
 
 
-def _rungs(name: str, *rungs: Callable[[Climb], list[Symbol]]) -> System:
-    """Rungs of the ladder one after the other, until one reads."""
+def _rungs(name: str, *rungs: Rung) -> System:
+    """Rungs of the ladder one after the other, until one reads, on the regions that every system sees."""
 
     def read(look: Look, _: Sequence[Engine]) -> list[Symbol]:
         list(look.regions())  # what the quick locators take is charged, whoever asked them first
-        readings = (look.once(rung, partial(rung, look.climb)) for rung in rungs)
-        return next((symbols for symbols in readings if symbols), [])
+        climb = look.once("rungs", lambda: replace(look.climb, trace=[], found=[], readings=[]))
+        readings = (look.once(rung, partial(climb.run, rung)) for rung in rungs)
+        return next(([read.symbol for read in reads] for reads in readings if reads), [])
 
     return System(name=name, kind=Kind.READER, read=read, engines_apart=False)
 
@@ -314,9 +320,9 @@ def ladder_systems(tools: Tools) -> list[System]:
         _direct(),
         *(network_system(tools.restorers[name]) for name in (tools.light, tools.heavy, tools.upscaler)),
         *_routings(tools),
-        _rungs(READER, read_modules),
-        _rungs(SOFT_TOO, read_modules, read_softly),
-        _rungs(FLATTENED_TOO, read_modules, read_softly, read_flattened),
+        _rungs(READER, _MODULES),
+        _rungs(SOFT_TOO, _MODULES, _SOFT),
+        _rungs(FLATTENED_TOO, _MODULES, _SOFT, _FLATTENED),
         _ladder(tools),
     ]
 

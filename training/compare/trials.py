@@ -30,9 +30,9 @@ from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.tools import Tools
 from training.compare.cost import set_threads
+from training.compare.mixing import interpolate
 from training.compare.systems import Look, Reads, System, all_systems, look_through, network_system, seed_of
 from training.data.degrade import between_centres
-from training.measure.mixing import interpolate
 from training.measure.photos import Photo, load
 from training.measure.quality import psnr, ssim
 from training.measure.served import chosen_tools

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.pipeline.qrcode.codewords import BYTE, PADDING, Bits, assemble, blocks
+from app.pipeline.qrcode.messages import count_bits
 from app.pipeline.qrcode.patterns import dimension, function_patterns
 
 CORPUS = Path(__file__).with_name("corpus.npz")
@@ -31,6 +33,22 @@ def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
     patterns = function_patterns(version)
     size = dimension(version)
     return np.where(patterns.known, patterns.dark, rng.random((size, size)) < 0.5)
+
+
+def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
+    """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, terminated and padded."""
+    total, width = blocks(version, level).data_codewords, count_bits(version, BYTE)
+    capacity = (8 * total - 4 - width) // 8
+    count = max(1, int(rng.uniform(0.4, 0.95) * capacity))
+    header = np.array([(BYTE << width | count) >> i & 1 for i in range(3 + width, -1, -1)], dtype=np.uint8)
+    payload = np.unpackbits(rng.integers(0, 256, count, dtype=np.uint8))
+    message = np.packbits(np.concatenate([header, payload, np.zeros(4, dtype=np.uint8)]))
+    return np.concatenate([message, np.resize(np.array(PADDING, dtype=np.uint8), total - len(message))])
+
+
+def random_message_symbol(rng: Generator, version: int, level: str) -> Bits:
+    """A symbol of `random_message` under a random mask."""
+    return assemble(random_message(rng, version, level), version, level, int(rng.integers(8)))
 
 
 @dataclass(frozen=True)

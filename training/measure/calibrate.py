@@ -76,18 +76,18 @@ def judge_all(tools: Tools, *, count: int) -> list[Judged]:
     judged = []
     for name in _SETS:
         for sample in samples(name, start=VALIDATION, count=count):
-            region = Climb(sample.image, Effort.BALANCED, tools).best_region()
+            region = next(Climb(sample.image, Effort.BALANCED, tools).regions(), None)
             judged += [_judge(region, sample.symbol.payload, tools)] if region else []
     return judged
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.calibrate", description="Choose the routing threshold."
     )
     parser.add_argument("--count", type=int, default=100, help="validation samples a set (default: 100)")
     add_options(parser)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     judged = judge_all(tools, count=arguments.count)
     threshold = best_threshold(judged)

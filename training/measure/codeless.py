@@ -7,7 +7,7 @@ Every read is an invention. Prints the count with its upper 95 % bound, and what
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from time import perf_counter
 
@@ -38,13 +38,13 @@ def inventions(
         yield perf_counter() - began, outcome.codes
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.measure.codeless", description="Count invented payloads.")
     parser.add_argument("--count", type=int, default=2000, help="pictures (default: 2000)")
     parser.add_argument("--start", type=int, default=0, help="number of the first picture, to share the work")
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
     add_options(parser)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     seconds, invented = [], 0
     results = inventions(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))

@@ -10,7 +10,7 @@ turns:
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import process_time
 
@@ -22,9 +22,8 @@ from app.pipeline.qrcode.codewords import version_positions as positions_of_vers
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.qrcode.soft import decode_soft
-from training.data.symbols import random_symbol
+from training.data.symbols import random_message_symbol, random_symbol
 from training.measure.quality import Rate
-from training.measure.soft_gain import random_message_symbol
 
 _VERSIONS = np.arange(1, 11)
 _CHANCES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01])
@@ -124,13 +123,13 @@ def count_inventions(count: int, *, seed: int = 0) -> dict[str, Count]:
     return counts
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.inventions", description="Count the payloads that soft decoding invents."
     )
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     counts = count_inventions(arguments.count, seed=arguments.seed)
     total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
     print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")

@@ -9,7 +9,7 @@ import collections
 import resource
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -62,14 +62,14 @@ def peak_mebibytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.latency", description="Time the reading of located codes."
     )
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1.0, 12.0])
     parser.add_argument("--count", type=int, default=60, help="pictures a size (default: 60)")
     add_options(parser)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     for megapixels in arguments.megapixels:
         print(f"{megapixels:g} megapixels, {arguments.threads} thread(s)")

@@ -10,7 +10,7 @@ import argparse
 import collections
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -112,14 +112,14 @@ def report(results: list[Result]) -> Iterable[str]:
         yield f"read directly: median {ours:.2f} ms, zxing-cpp alone {own:.2f} ms, median ratio {ratio:.2f}"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.photos", description="Measure a folder of photographs."
     )
     parser.add_argument("directory", type=Path)
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
     add_options(parser)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     effort = Effort(arguments.effort)
     for line in report([measure(photo, tools, effort) for photo in load(arguments.directory)]):

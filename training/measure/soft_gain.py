@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 
-import cv2
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import BYTE, LEVELS, PADDING, Bits, assemble, blocks
+from app.pipeline.qrcode.codewords import LEVELS, Bits
 from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.messages import count_bits
 from app.pipeline.qrcode.soft import STAGES, decode_soft
+from training.data.symbols import random_message_symbol
+from training.measure.charts import add_legend, new_figure, save
 
 SYMBOLS = ("2-L", "2-M", "3-L", "4-M", "4-Q", "5-H")
 SHARES = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20)
@@ -37,23 +38,7 @@ _BOUNDED_DISTANCE = {
     "5-H": (3.9, 5.0, 5.4, 6.2),
 }
 _TITLES = ("hard RS", "+ erasures", "+ ordered statistics", "+ known padding")
-COLOURS = ((130, 130, 130), (60, 160, 230), (200, 110, 30), (60, 140, 40))
-
-
-def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
-    """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, terminated and padded."""
-    total, width = blocks(version, level).data_codewords, count_bits(version, BYTE)
-    capacity = (8 * total - 4 - width) // 8
-    count = max(1, int(rng.uniform(0.4, 0.95) * capacity))
-    header = np.array([(BYTE << width | count) >> i & 1 for i in range(3 + width, -1, -1)], dtype=np.uint8)
-    payload = np.unpackbits(rng.integers(0, 256, count, dtype=np.uint8))
-    message = np.packbits(np.concatenate([header, payload, np.zeros(4, dtype=np.uint8)]))
-    return np.concatenate([message, np.resize(np.array(PADDING, dtype=np.uint8), total - len(message))])
-
-
-def random_message_symbol(rng: Generator, version: int, level: str) -> Bits:
-    """A symbol of `random_message` under a random mask."""
-    return assemble(random_message(rng, version, level), version, level, int(rng.integers(8)))
+COLOURS = ("tab:gray", "tab:orange", "tab:blue", "tab:green")
 
 
 def gaussian_channel(rng: Generator, modules: Bits, wrong: float) -> LogOdds:
@@ -114,46 +99,18 @@ def table(curves: Sequence[Curve]) -> str:
     return "\n".join(rows)
 
 
-def picture(curves: Sequence[Curve]) -> NDArray[np.uint8]:
-    """(H, W, 3): a panel a symbol, decode rate against the share of wrong modules, a line a stage."""
-    columns = min(3, len(curves))
-    panels = [_panel(curve) for curve in curves]
-    panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)
-    rows = [np.hstack(panels[i : i + columns]) for i in range(0, len(panels), columns)]
-    legend = np.full((40, rows[0].shape[1], 3), 255, dtype=np.uint8)
-    for i, (title, colour) in enumerate(zip(_TITLES, COLOURS, strict=True)):
-        x = 20 + i * (legend.shape[1] - 20) // len(_TITLES)
-        cv2.line(legend, (x, 20), (x + 24, 20), colour, 2, cv2.LINE_AA)
-        _write(legend, title, (x + 32, 24))
-    return np.vstack([legend, *rows])
+def draw_curves(curves: Sequence[Curve]) -> Figure:
+    """Decode rates in % against the percentage of wrong modules: a panel per symbol, a line per stage."""
+    figure, panels = new_figure(len(curves))
+    for panel, curve in zip(panels, curves, strict=True):
+        for title, rates, colour in zip(_TITLES, curve.rates, COLOURS, strict=True):
+            panel.plot([0, *SHARES], [100, *(100 * rates)], color=colour, label=title)
+        panel.set(title=f"{curve.symbol}: % read", xlabel="% of modules wrong", xlim=(0, SHARES[-1]), ylim=(0, 104))
+    add_legend(figure, panels[0])
+    return figure
 
 
-def _panel(curve: Curve) -> NDArray[np.uint8]:
-    panel = np.full((260, 340, 3), 255, dtype=np.uint8)
-    left, right, top, bottom = 46, 325, 30, 215
-
-    def at(share: float, rate: float) -> tuple[int, int]:
-        return round(left + (right - left) * share / SHARES[-1]), round(bottom - (bottom - top) * rate)
-
-    for rate in (0, 0.5, 1):
-        cv2.line(panel, at(0, rate), at(SHARES[-1], rate), (225, 225, 225), 1)
-        _write(panel, f"{100 * rate:.0f}", (14, at(0, rate)[1] + 4))
-    for share in range(0, int(SHARES[-1]) + 1, 5):
-        cv2.line(panel, at(share, 0), at(share, 1), (225, 225, 225), 1)
-        _write(panel, str(share), (at(share, 0)[0] - 6, bottom + 16))
-    _write(panel, f"{curve.symbol}: % read", (14, 18))
-    _write(panel, "% of modules wrong", (130, bottom + 34))
-    for rates, colour in zip(curve.rates, COLOURS, strict=True):
-        points = [at(0, 1), *(at(share, float(rate)) for share, rate in zip(SHARES, rates, strict=True))]
-        cv2.polylines(panel, [np.array(points, dtype=np.int32)], False, colour, 2, cv2.LINE_AA)
-    return panel
-
-
-def _write(image: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (60, 60, 60), 1, cv2.LINE_AA)
-
-
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.soft_gain", description="Measure what soft decoding gains."
     )
@@ -162,7 +119,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="symbols at each share of wrong modules")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--picture", type=Path, help="draw the curves into this PNG file")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     wanted = [f"{version}-{level}" for version in arguments.versions or () for level in arguments.levels]
     curves = [measure(symbol, arguments.count) for symbol in wanted or SYMBOLS]
     print(f"n = {arguments.count} a point; % of modules wrong at which half of the symbols decode\n")
@@ -179,7 +136,7 @@ def main() -> None:
         }
         arguments.json.write_text(json.dumps(figures, indent=1))
     if arguments.picture:
-        cv2.imwrite(str(arguments.picture), picture(curves))
+        save(draw_curves(curves), arguments.picture)
 
 
 if __name__ == "__main__":

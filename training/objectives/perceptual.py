@@ -10,7 +10,7 @@ read from torchvision's published file. Where there is none a small network of t
 import argparse
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
@@ -169,7 +169,7 @@ def _filled(network: FeatureNetwork, state: Mapping[str, Tensor], path: Path) ->
     return network
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.objectives.perceptual",
         description="Train the small feature network that stands in for VGG19 in perceptual losses.",
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1800, help="steps of 16 samples (default: 1800)")
     parser.add_argument("--exam", type=int, default=512, help="patches to measure it on afterwards (default: 512)")
     parser.add_argument("--out", type=Path, default=FEATURES, help=f"weights file to write (default: {FEATURES.name})")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     card = train(steps=arguments.steps, exam=arguments.exam)

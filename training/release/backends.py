@@ -1,9 +1,9 @@
 """Compares the backends that can run the networks, torch and ONNX Runtime: python -m training.release.backends.
 
 ``--weights DIR`` names a folder of checkpoints and of their exports by ``python -m training.release.export NAME
---int8``. Prints two tables: milliseconds per inference on one thread, and how many pictures of a synthetic set the engines
-read with each backend. All backends see the same samples, so reads lost and gained against torch are counted one by
-one.
+--int8``. Prints two tables: milliseconds per inference on one thread, and how many pictures of a synthetic set the
+engines read with each backend. All backends see the same samples, so reads lost and gained against torch are counted
+one by one.
 
 Measured on two virtual cores (AVX-512, VNNI, bfloat16; torch 2.13.0, onnxruntime 1.32.0), one of them busy:
 
@@ -160,7 +160,7 @@ def row(rival: str, found: Sequence[bool], before: Sequence[bool]) -> str:
     return f"{rival:12s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.backends", description="Compare torch and ONNX Runtime."
     )
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40, help="timed inferences of each (default: 40; 0: none)")
     parser.add_argument("--count", type=int, default=100, help=f"samples a set, at most {VALIDATION} (default: 100)")
     parser.add_argument("--reads", nargs="*", default=list(READS), choices=READS, help="networks whose reads to count")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     folder = arguments.weights

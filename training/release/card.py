@@ -171,11 +171,11 @@ def cards(weights: Path, roles: Mapping[str, str]) -> str:
     return "\n\n".join([_INTRODUCTION.rstrip(), summary, *each]) + "\n"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.release.card", description="Write the model cards.")
     parser.add_argument("--out", type=Path, help="write into this file instead of printing")
     add_options(parser)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     text = cards(options.weights, {getattr(options, role): role for role in _ROLES})
     if options.out:
         options.out.write_text(text)

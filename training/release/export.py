@@ -10,7 +10,7 @@ import argparse
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def _describe(model: onnx.ModelProto, card: Checkpoint, more: Mapping[str, str])
     onnx.helper.set_model_props(model, about)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.export", description="Write networks as ONNX files."
     )
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of checkpoints (weights)")
     parser.add_argument("--out", type=Path, required=True, help="where the files go; to be served: the same folder")
     parser.add_argument("--int8", action="store_true", help=f"8-bit forms as well, of {', '.join(LIGHT)}")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that nothing here uses
     suffix = checkpoint.SUFFIX
     present = sorted(path.name.removesuffix(suffix) for path in arguments.weights.glob(f"*{suffix}"))

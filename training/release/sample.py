@@ -5,6 +5,7 @@ Needs segno.
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -49,13 +50,13 @@ def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
     return degrade.noise(picture, rng, sigma=0.015)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.sample", description="Draw the sample photograph."
     )
     parser.add_argument("file", type=Path)
     parser.add_argument("--motion", type=float, default=4.0, help="length of the motion blur in modules (default: 4)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     pixels = np.rint(draw(motion=arguments.motion) * 255).astype(np.uint8)
     if not cv2.imwrite(str(arguments.file), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85]):
         raise SystemExit(f"cannot write {arguments.file}")

@@ -9,6 +9,8 @@ time are never quite alike, killed or not; two that count ``steps`` are, in one 
 """
 
 import copy
+import importlib
+import importlib.util
 import json
 import time
 from pathlib import Path
@@ -24,7 +26,6 @@ from app.models.registry import NETWORKS
 from training.data.crops import Batch
 from training.objectives.losses import Loss, WeightedSum
 from training.run.config import MakeBatch, Scheduled, TrainConfig
-from training.run.curves import draw_curves
 from training.run.discriminator import Opponent
 from training.run.parallel import Team
 from training.run.progress import Progress, Window, read_log
@@ -135,7 +136,7 @@ class Run:
         self.save()
         if log:
             log.close()
-            self._draw()
+            self._draw_curves()
         return figures["loss"]
 
     def _open_log(self) -> Progress:
@@ -255,10 +256,12 @@ class Run:
         cv2.imwrite(str(self.directory / "samples" / f"{self.clock.step:07d}.png"), picture)
         log.picture(picture, step=self.clock.step)
 
-    def _draw(self) -> None:
+    def _draw_curves(self) -> None:
+        """Plots the log where matplotlib is installed, which training itself does not need."""
         rows = read_log(self.directory)
-        if rows:
-            cv2.imwrite(str(self.directory / "curves.png"), draw_curves({self.config.name: rows}))
+        if rows and importlib.util.find_spec("matplotlib"):
+            curves, charts = map(importlib.import_module, ("training.run.curves", "training.measure.charts"))
+            charts.save(curves.draw_curves({self.config.name: rows}), self.directory / "curves.png")
 
     def save(self) -> None:
         """Writes the state to resume from and the served form of the averaged weights, each in one step."""

@@ -52,8 +52,7 @@ def test_the_command_prints_keeps_draws_and_records(
     words = ["--weights", str(folder), "--sets", "blur64", "--count", "1", "--timed", "1", "--jobs", "1", "--record"]
     for option, file in files.items():
         words += [f"--{option}", str(file)]
-    monkeypatch.setattr("sys.argv", ["compare", *words])
-    main()
+    main(words)
 
     printed = capsys.readouterr().out
     assert files["markdown"].read_text() == printed

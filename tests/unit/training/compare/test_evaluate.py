@@ -109,7 +109,7 @@ def test_a_line_shows_rates_fidelity_and_time() -> None:
 
 
 def test_the_command_prints_keeps_and_records(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings()
     light = settings.light_network
@@ -120,8 +120,7 @@ def test_the_command_prints_keeps_and_records(
     names = ["--light", light, "--heavy", settings.heavy_network, "--upscaler", settings.upscale_network]
     names += ["--reader", settings.reader_network, "--locator", settings.locator_network]
     options = ["--sets", "blur64", "--count", "2", "--json", str(tmp_path / "figures.json"), "--record"]
-    monkeypatch.setattr("sys.argv", ["evaluate", "--weights", str(folder), *names, *options])
-    main()
+    main(["--weights", str(folder), *names, *options])
     printed = capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"blur64"}

@@ -14,11 +14,11 @@ from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
 from tests.support.helpers import TINY
-from training.compare.interpolate import COLOURS, Point, main, picture, sweep, table
+from training.compare.interpolate import Point, draw_sweep, main, sweep, table
+from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind
 from training.compare.trials import Fidelity, Trial
-from training.measure.mixing import interpolate
 from training.measure.quality import Rate, psnr, ssim
 from training.measure.sets import samples
 
@@ -148,25 +148,39 @@ def made_up(share: float, psnr: float, by_zbar: int, by_all: int, sharpness: flo
     return Point(share, "blur64", Row(name="made up", kind=Kind.ENLARGER, trials={"blur64": trials}))
 
 
-def test_table_and_picture() -> None:
+def test_the_table_has_a_row_per_share() -> None:
     points = [made_up(0, 30, 9, 10, 0.4), made_up(0.5, 28, 8, 10, 0.7), made_up(1, 24, 5, 8, 0.9)]
     lines = table(points).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert lines[2].startswith("| 0 | 30.00 | 0.7500 | 0.40 |")
     assert "80.0 [49-94]" in lines[4]
-    drawn = picture(points, "from a to b")
-    assert drawn.shape == (550, 680, 3)
-    panels = drawn[30:290, :340], drawn[30:290, 340:], drawn[290:, :340], drawn[290:, 340:]
-    for panel in panels:
-        assert (panel == COLOURS[0]).all(axis=2).sum() > 150
-    assert [(panel == COLOURS[1]).all(axis=2).any() for panel in panels] == [False, False, False, True]
-    falling, rising = (np.argwhere((panel == COLOURS[0]).all(axis=2)) for panel in (panels[0], panels[2]))
-    assert np.corrcoef(falling.T)[0, 1] > 0.8  # rows grow downwards
-    assert np.corrcoef(rising.T)[0, 1] < -0.8
+
+
+def test_the_chart_shows_every_measure_against_the_share() -> None:
+    points = [made_up(0, 30, 9, 10, 0.4), made_up(0.5, 28, 8, 10, 0.7), made_up(1, 24, 5, 8, 0.9)]
+    figure = draw_sweep(points, "from a to b")
+    assert figure.get_suptitle() == "from a to b"
+    *single, rates = figure.axes
+    for panel, title, values in zip(
+        single,
+        ("PSNR, dB", "SSIM", "sharpness (clean picture = 1)"),
+        ([30, 28, 24], [0.75, 0.7, 0.6], [0.4, 0.7, 0.9]),
+        strict=True,
+    ):
+        assert panel.get_title() == title
+        (line,) = panel.lines
+        assert line.get_xdata().tolist() == [0, 0.5, 1]
+        assert line.get_ydata() == pytest.approx(values)
+    assert [container.get_label() for container in rates.containers] == ["ZBar", "all engines"]
+    for (line, _, (bars,)), hits in zip(rates.containers, ((9, 8, 5), (10, 10, 8)), strict=True):
+        assert line.get_ydata() == pytest.approx([10 * hit for hit in hits])
+        for segment, hit in zip(bars.get_segments(), hits, strict=True):
+            assert segment[:, 1] == pytest.approx([100 * bound for bound in Rate(hit, 10).interval])
 
 
 def test_one_share_and_equal_figures_can_be_drawn() -> None:
-    assert picture([made_up(0.5, 30, 0, 0, 0.0)], "one").shape == (550, 680, 3)
+    figure = draw_sweep([made_up(0.5, 30, 0, 0, 0.0)], "one")
+    assert [panel.lines[0].get_xdata().tolist() for panel in figure.axes] == [[0.5]] * 4
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -180,17 +194,10 @@ def files(tmp_path: Path) -> tuple[str, str]:
     return str(paths[0]), str(paths[1])
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    monkeypatch.setattr("sys.argv", ["interpolate", *words])
-    main()
-
-
-def test_end_to_end(
-    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_end_to_end(tmp_path: Path, files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     mixed, kept, drawn = (str(tmp_path / name) for name in ("mixed.safetensors", "sweep.json", "sweep.png"))
     words = ["--sweep", "--set", "blur64", "--count", "2", "--shares", "1", "0", "--json", kept, "--picture", drawn]
-    run(monkeypatch, *files, "--share", "0.25", "--out", mixed, "--half", *words)
+    main([*files, "--share", "0.25", "--out", mixed, "--half", *words])
     printed = capsys.readouterr().out
     assert "0.75 a + 0.25 b" in printed
     assert "blur64, n = 2" in printed
@@ -218,21 +225,20 @@ def test_words_that_make_no_sense(
     files: tuple[str, str],
     words: list[str],
     reason: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        run(monkeypatch, *files, *words)
+        main([*files, *words])
     assert left.value.code == 2
     assert reason in capsys.readouterr().err
 
 
 def test_files_of_two_networks_are_refused_before_anything_is_written(
-    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     other, out = tmp_path / "other.safetensors", tmp_path / "out.safetensors"
     save(trained("other", 3, width=8), other)
     with pytest.raises(SystemExit):
-        run(monkeypatch, files[0], str(other), "--share", "0.5", "--out", str(out))
+        main([files[0], str(other), "--share", "0.5", "--out", str(out)])
     assert "only two trainings of one network" in capsys.readouterr().err
     assert not out.exists()

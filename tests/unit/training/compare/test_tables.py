@@ -1,14 +1,12 @@
-"""What is printed and drawn is what was measured."""
+"""The tables print what was measured."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
-from training.compare import scatter, tables
+from training.compare import tables
 from training.compare.claims import PUBLISHED_FIGURES, judge_all
 from training.compare.rows import Row, ranked
-from training.compare.scatter import COLOURS, Dot, picture
 from training.compare.systems import Kind
 from training.compare.trials import Fidelity, Trial
 from training.measure.quality import Rate
@@ -136,49 +134,3 @@ def test_figures_of_a_row() -> None:
     nothing = SMALL.decode_figures("qrdata")
     assert (nothing["tried"], nothing["psnr"]) == (0, None)
     assert DECODER.decode_figures("lr32")["zbar"] is None
-
-
-# --- picture --------------------------------------------------------------------------------------------------------
-
-
-def dots(count: int) -> list[Dot]:
-    kinds = list(COLOURS)
-    return [
-        Dot(f"system {index}", kinds[index % len(kinds)], Rate(7 * index % 41, 40), 0.5 * 1.6**index)
-        for index in range(count)
-    ]
-
-
-def test_every_kind_is_drawn_in_its_colour() -> None:
-    drawn = picture(dots(len(COLOURS)), "all")
-    assert drawn.dtype == np.uint8
-    for colour in COLOURS.values():
-        assert (drawn == colour).all(axis=2).sum() > 100
-
-
-def test_dots_lie_at_their_rates_and_bars_are_their_intervals() -> None:
-    colour = COLOURS[Kind.READER]
-    drawn = picture([Dot("half", Kind.READER, Rate(20, 40), 10.0), Dot("other", Kind.DECODER, Rate(1, 40), 300.0)], "t")
-    rows, columns = np.nonzero((drawn[60:] == colour).all(axis=2))
-    rows += 60
-    top, bottom = scatter._TOP, scatter._BOTTOM
-    low, high = Rate(20, 40).interval
-    x = round(float(np.median(columns)))
-    on_bar = rows[columns == x]
-    assert on_bar.min() == pytest.approx(bottom - (bottom - top) * high, abs=2)
-    assert on_bar.max() == pytest.approx(bottom - (bottom - top) * low, abs=2)
-    assert x == pytest.approx(scatter._LEFT, abs=2)  # the axis begins at a power of ten
-
-
-def test_labels_keep_apart_from_dots_and_from_each_other() -> None:
-    taken: list[tuple[int, int, int, int]] = []
-    for index in range(12):
-        x, y = 400 + index, 300 + index % 3
-        box = scatter._free_place(f"system {index}", x, y, taken)
-        assert all(scatter._overlap(box, other) == 0 for other in taken)
-        taken.append(box)
-
-
-def test_nothing_is_not_drawn() -> None:
-    with pytest.raises(ValueError, match="nothing to draw"):
-        picture([], "none")

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import segno
+import zxingcpp
 
 from app.pipeline.engines.zxing import ZXing
+from app.pipeline.qrcode.codewords import LEVELS, blocks
+from app.pipeline.qrcode.messages import count_bits, message_bits
 from app.pipeline.qrcode.patterns import dimension, function_patterns, render
-from training.data.symbols import corpus, random_symbol
+from training.data.symbols import corpus, random_message, random_message_symbol, random_symbol
 
 POOLS = {"short": (8, 60, 40), "long": (8, 300, 40), "tiny": (8, 20, 2)}
 """Shortest and longest payload, highest version."""
@@ -59,3 +62,22 @@ def test_random_symbols_follow_the_generator() -> None:
     once, again, other = (random_symbol(np.random.default_rng(seed), 3) for seed in (1, 1, 2))
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
+
+
+@pytest.mark.parametrize("version", [1, 2, 9, 10, 27, 40])
+def test_messages_are_well_formed_and_leave_padding(version: int) -> None:
+    rng = np.random.default_rng(version)
+    for level in LEVELS:
+        data = random_message(rng, version, level)
+        assert len(data) == blocks(version, level).data_codewords
+        bits = message_bits(data, version)
+        assert bits is not None
+        share = (bits - 4 - count_bits(version, 4)) / (8 * len(data))
+        assert 0 < share <= 0.96
+        assert data[0] >> 4 == 4
+
+
+def test_symbols_of_messages_decode() -> None:
+    symbols = [random_message_symbol(np.random.default_rng(seed), 3, "M") for seed in range(4)]
+    assert all(zxingcpp.read_barcodes(render(modules, pixels=4)) for modules in symbols)
+    assert not np.array_equal(symbols[0], symbols[1])

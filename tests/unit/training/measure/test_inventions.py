@@ -68,9 +68,8 @@ def test_rows_say_what_was_counted() -> None:
     ]
 
 
-def test_the_command_adds_up(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["inventions", "--count", "12", "--seed", "3"])
-    inventions.main()
+def test_the_command_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
+    inventions.main(["--count", "12", "--seed", "3"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["noise", "random", "damaged", "all"]
     assert lines[-1].split()[1] == "12"

@@ -269,12 +269,9 @@ def test_no_small_network(tmp_path: Path) -> None:
         feature_loss(None, small=tmp_path / "absent.safetensors")
 
 
-def test_the_command_makes_a_file_that_loads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_makes_a_file_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "made.safetensors"
-    monkeypatch.setattr("sys.argv", ["perceptual", "--steps", "1", "--exam", "16", "--out", str(path)])
-    main()
+    main(["--steps", "1", "--exam", "16", "--out", str(path)])
     assert '"strength_correlation"' in capsys.readouterr().out
     made = feature_loss(None, small=path)
     assert made.network.state_dict().keys() == load_small().state_dict().keys()

@@ -12,7 +12,7 @@ import torch
 
 from app.models.checkpoint import load
 from tests.support.helpers import TINY
-from training import __main__
+from training.__main__ import main
 from training.data.crops import CropBatch
 from training.data.patches import ProgressivePatches
 from training.recipes.gopro import GoProPatches, frames, pretraining
@@ -200,12 +200,11 @@ def test_pretraining_runs_and_its_weights_begin_the_second_stage(gopro: Path, tm
 
 
 def test_the_command_trains_on_the_frames_before_and_begins_with_what_that_gave(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     gopro = write(tmp_path / "gopro", enlarged=10)
-    words = ["training", "tests.support.tiny_recipes:level", "--gopro", str(gopro), "--steps", "2", "--device", "cpu"]
-    monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path)])
-    __main__.main()
+    options = ["--gopro", str(gopro), "--steps", "2", "--device", "cpu", "--out", str(tmp_path)]
+    main(["tests.support.tiny_recipes:level", *options])
     first, second = (load(tmp_path / name / f"{name}.safetensors").provenance for name in ("level-pretrain", "level"))
     assert second["continues"] == first
     assert "GoPro" in str(first["data"])

@@ -84,17 +84,13 @@ def test_a_row_counts_what_was_lost_and_gained() -> None:
     ]
 
 
-def test_the_command_compares_what_lies_in_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_compares_what_lies_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     architectures = dict(zip(READS, ("LENet", "SRResNet", "ModuleReader", "QuadLocator"), strict=True))
     for name, architecture in architectures.items():
         card = made(tmp_path, name, architecture)
         for suffix in (".onnx", ".int8.onnx"):
             exported(tmp_path, card, suffix=suffix)
-    options = ["--weights", str(tmp_path), "--runs", "1", "--count", "1", "--reads", "lenet", "srresnet-x4"]
-    monkeypatch.setattr("sys.argv", ["backends", *options])
-    main()
+    main(["--weights", str(tmp_path), "--runs", "1", "--count", "1", "--reads", "lenet", "srresnet-x4"])
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["torch", "torch", "bf16"]
     assert [line.split()[0] for line in lines[:5]] == [*READS][:2] + ["module-reader"] * 2 + ["quad-locator"]

@@ -60,15 +60,12 @@ def test_runs_that_continue_others_add_up() -> None:
     assert run_lengths({}) == (None, None)
 
 
-def test_the_command_writes_what_it_prints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(made(provenance={"recipe": "tiny"}), tmp_path / "tiny.safetensors")
     save(made("SRResNet"), tmp_path / "large.safetensors")
     out = tmp_path / "MODELS.md"
     for words in ([], ["--out", str(out)]):
-        monkeypatch.setattr("sys.argv", ["card", "--weights", str(tmp_path), *words])
-        main()
+        main(["--weights", str(tmp_path), *words])
     printed = capsys.readouterr().out
     assert out.read_text() == printed == cards(tmp_path, {})
     assert printed.index("## large") < printed.index("## tiny")
@@ -82,8 +79,7 @@ def test_shipped_weights_have_cards() -> None:
     assert "The ladder's light network by default." in text
 
 
-def test_the_committed_cards_are_those_of_the_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_committed_cards_are_those_of_the_shipped_weights(tmp_path: Path) -> None:
     out = tmp_path / "MODELS.md"
-    monkeypatch.setattr("sys.argv", ["card", "--weights", str(ROOT / "weights"), "--out", str(out)])
-    main()
+    main(["--weights", str(ROOT / "weights"), "--out", str(out)])
     assert out.read_text() == (ROOT / "MODELS.md").read_text(), "renew it: make cards"

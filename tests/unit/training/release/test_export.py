@@ -35,8 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made(folder, NAME, "ModuleReader")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "BATCHES", 1)
-        patch.setattr("sys.argv", ["export", "all", "--weights", str(folder), "--out", str(folder), "--int8"])
-        main()
+        main(["all", "--weights", str(folder), "--out", str(folder), "--int8"])
     return folder
 
 
@@ -59,7 +58,10 @@ def test_the_file_answers_as_torch_does_whatever_the_size(
 ) -> None:
     height, width = (4 * side for side in modules)
     inputs = random_inputs(card.network, np.random.default_rng(9), count=count, height=height, width=width)
-    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.onnx", NAME, fingerprint=fingerprint(card))(*inputs)
+    expected, answer = (
+        TorchRunner(card.network)(*inputs),
+        OnnxRunner(folder / f"{NAME}.onnx", NAME, fingerprint=fingerprint(card))(*inputs),
+    )
     assert answer.shape == (count, 1, *modules)
     assert np.allclose(answer, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -92,7 +94,10 @@ def test_eight_bits_are_within_the_network_and_change_little(folder: Path, card:
     assert {onnx.TensorProto.FLOAT, onnx.TensorProto.INT8} == {tensor.data_type for tensor in stored}
     assert sum(tensor.data_type == onnx.TensorProto.FLOAT for tensor in stored) == 2  # first and last
     inputs = next(islice(recipe_inputs(NAME), 1, None))  # the first calibrated it
-    expected, answer = TorchRunner(card.network)(*inputs), OnnxRunner(folder / f"{NAME}.int8.onnx", NAME, fingerprint=fingerprint(card))(*inputs)
+    expected, answer = (
+        TorchRunner(card.network)(*inputs),
+        OnnxRunner(folder / f"{NAME}.int8.onnx", NAME, fingerprint=fingerprint(card))(*inputs),
+    )
     assert 0 < np.abs(answer - expected).max() < 0.2 * np.abs(expected).max()
 
 

@@ -6,7 +6,7 @@ import torch
 
 from app.models.checkpoint import Checkpoint, load, save
 from tests.support.tiny_recipes import plain
-from training import __main__
+from training.__main__ import main
 from training.recipes.registry import RECIPES
 from training.run.listing import describe
 from training.run.loop import Run, TrainConfig
@@ -49,9 +49,8 @@ def test_weights_of_which_nothing_was_measured_say_so(tmp_path: Path) -> None:
     assert describe("tiny", tiny, tmp_path).endswith("trained: 0 steps in 0 minutes on cpu; nothing measured")
 
 
-def test_the_list_has_every_recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["training", "--list"])
-    __main__.main()
+def test_the_list_has_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--list"])
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown if not line.startswith(" ")] == list(RECIPES)
     assert sum(line.strip().startswith("cost: ") for line in shown) == len(RECIPES)
@@ -73,29 +72,18 @@ def test_the_list_has_every_recipe(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_line(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["training", *words, "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as refused:
-        __main__.main()
+        main([*words, "--out", str(tmp_path)])
     assert refused.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
 
-def test_a_recipe_of_ones_own_is_run_within_its_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = [
-        "training",
-        "tests.support.tiny_recipes:plain",
-        "--budget",
-        "0.005",
-        "--device",
-        "cpu",
-        "--out",
-        str(tmp_path),
-    ]
-    monkeypatch.setattr("sys.argv", [*words, "--weights", str(tmp_path)])
-    __main__.main()
+def test_a_recipe_of_ones_own_is_run_within_its_budget(tmp_path: Path) -> None:
+    options = ["--budget", "0.005", "--device", "cpu", "--out", str(tmp_path), "--weights", str(tmp_path)]
+    main(["tests.support.tiny_recipes:plain", *options])
     put, kept = (load(folder / "plain.safetensors") for folder in (tmp_path, tmp_path / "plain"))
     assert put.provenance == kept.provenance
     assert (tmp_path / "plain.safetensors").stat().st_size < (tmp_path / "plain" / "plain.safetensors").stat().st_size
@@ -108,15 +96,12 @@ def test_a_recipe_of_ones_own_is_run_within_its_budget(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_the_run_that_another_begins_with_is_run_before_unless_weights_are_given(
-    given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ["training", "tests.support.tiny_recipes:staged", "--steps", "3", "--device", "cpu", "--out", str(tmp_path)]
+def test_the_run_that_another_begins_with_is_run_before_unless_weights_are_given(given: bool, tmp_path: Path) -> None:
+    words = ["tests.support.tiny_recipes:staged", "--steps", "3", "--device", "cpu", "--out", str(tmp_path)]
     if given:
         save(card(tmp_path, provenance={"recipe": "given"}), tmp_path / "given.safetensors")
         words += ["--start", str(tmp_path / "given.safetensors")]
-    monkeypatch.setattr("sys.argv", words)
-    __main__.main()
+    main(words)
     assert (tmp_path / "plain").exists() != given
     provenance = load(tmp_path / "staged" / "staged.safetensors").provenance
     assert provenance["continues"]["recipe"] == ("given" if given else "plain")
@@ -126,12 +111,11 @@ def test_the_run_that_another_begins_with_is_run_before_unless_weights_are_given
 
 
 def test_a_run_does_not_begin_with_the_weights_of_another_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(card(tmp_path), tmp_path / "tiny.safetensors")
-    words = ["training", "srresnet-x4", "--start", str(tmp_path / "tiny.safetensors"), "--out", str(tmp_path / "runs")]
-    monkeypatch.setattr("sys.argv", words)
+    words = ["srresnet-x4", "--start", str(tmp_path / "tiny.safetensors"), "--out", str(tmp_path / "runs")]
     with pytest.raises(SystemExit):
-        __main__.main()
+        main(words)
     assert "holds other weights than those of srresnet-x4" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
