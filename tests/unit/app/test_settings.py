@@ -60,5 +60,14 @@ def test_onnx_runtime_is_asked_for_on_the_cpu_only(device: str, monkeypatch: pyt
         Settings(device=device)
 
 
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+def test_traces_are_sent_only_where_the_standard_variables_name_a_collector(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().tracing is False
+    monkeypatch.setenv(name, "http://127.0.0.1:4318")
+    assert Settings().tracing is True
+
+
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
