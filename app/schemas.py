@@ -1,4 +1,4 @@
-"""Wire types: what HTTP and the command line answer, and how they are made from the pipeline's results."""
+"""Wire types: the queries and answers of HTTP and of the command line, made from the pipeline's results."""
 
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
@@ -28,8 +28,8 @@ class Code(Wire):
     version: int | None
     ec_level: str | None
     engine: str = Field(description="decoder that read it")
-    rung: str = Field(description="step of the ladder that made it readable, or `fused`: only several frames together")
-    frame: int = Field(description="which of the files it lies in, counted from 0", examples=[0])
+    rung: str = Field(description="rung of the ladder that read it, or `fused` if only several frames combined did")
+    frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
     position: Annotated[
         tuple[Point, Point, Point, Point],
         Field(
@@ -51,7 +51,7 @@ class Code(Wire):
             engine=symbol.engine,
             rung=found.rung,
             frame=found.frame,
-            position=symbol.corners,
+            position=symbol.corners.as_tuple,
         )
 
 
@@ -61,7 +61,7 @@ class ImageSize(Wire):
 
 
 class Route(Wire):
-    """Which network came first, and the sharpness that decided it."""
+    """The network that was chosen first, and the sharpness that decided it."""
 
     laplacian_variance: Variance
     threshold: Variance
@@ -135,10 +135,10 @@ class DecodeAnswer(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
-    image: ImageSize = Field(description="size of the image as stored, of several frames the first one's")
-    route: Route | None = Field(description="null when no region was routed to a network")
+    image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
+    route: Route | None = Field(description="null if no region was routed to a network")
     trace: list[TraceEntry]
-    truncated: bool = Field(description="true when there were more codes than an answer may hold")
+    truncated: bool = Field(description="true if there are more codes than one answer may hold")
     request_id: str
 
     @classmethod
@@ -147,7 +147,7 @@ class DecodeAnswer(Wire):
 
 
 class FileAnswer(DecodeAnswer):
-    """A line of `qrestore decode`: the HTTP answer and the file it belongs to."""
+    """One line of `qrestore decode`: the answer of POST /decode, and the file that it is about."""
 
     file: str
 
@@ -157,14 +157,14 @@ class FileAnswer(DecodeAnswer):
 
 
 class RestoreAnswer(Wire):
-    """The restored code as a PNG, cut out or in its place in the picture, beside what was read in it."""
+    """The restored code as a PNG, alone or in its place in the picture, and what was read from it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
     png_base64: str = Field(description="grey PNG of the restored code")
     restored: ImageSize = Field(description="size of that PNG")
     network: str | None = Field(
-        description="network that made it; `modules` where it was drawn anew from its modules; null where none did",
+        description="network that restored it; `modules` if it was redrawn from its decoded modules; null if neither",
         examples=["modules", "lenet"],
     )
     codes: list[Code]
@@ -201,12 +201,12 @@ class DecodeOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     effort: Effort | None = Field(
-        default=None, description="how far up the ladder to go; the service's own default when left out"
+        default=None, description="how far up the ladder to go; the service's own default if left out"
     )
     fuse: bool = Field(
         default=False,
-        description="take several files as frames of one label, and read together what none shows well enough alone; "
-        "a payload is then answered once",
+        description="treat several files as frames of one label, and combine them to read codes that no single frame "
+        "shows well enough; each payload is then answered once",
         examples=[True],
     )
 
@@ -219,31 +219,32 @@ class RestoreOptions(BaseModel):
     network: str = Field(
         default=AUTO,
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="`modules` draws the symbol anew from what was read module by module; a restoring network that "
-        "/models names takes that one; `auto` takes the modules where they decode, else the network that suits "
+        description="`modules` redraws the symbol from its decoded modules; the name of a restoring network from /models "
+        "runs that network; `auto` redraws the symbol if its modules decode, and otherwise runs the network that suits "
         "the blur",
         examples=["modules", "lenet"],
     )
     scale: Literal["1", "4"] = Field(
-        default="1", description="1 is 4 pixels a module, 4 is 16 by the x4 network; only 1 goes with `view=original`"
+        default="1",
+        description="1: 4 pixels per module; 4: 16 pixels per module, by the x4 network; `view=original` needs 1",
     )
-    binary: bool = Field(default=False, description="the symbol redrawn dark and light instead of grey")
+    binary: bool = Field(default=False, description="answer black and white only, instead of grey")
     view: View = Field(
         default=View.STRAIGHTENED,
-        description="`straightened`: the code cut out and upright; `original`: the whole picture, in grey and at its "
-        "own size, with the restored code painted over the damaged one in the greys of its paper and ink",
+        description="`straightened`: the code alone, upright; `original`: the whole picture in grey at its own size, with "
+        "the restored code painted over the damaged one in the greys of its paper and ink",
         examples=[View.ORIGINAL],
     )
 
     @model_validator(mode="after")
     def _original_has_its_own_size(self) -> Self:
         if self.view is View.ORIGINAL and self.scale != "1":
-            raise ValueError("view=original keeps the size of the picture: scale must be 1")
+            raise ValueError("view=original keeps the size of the picture, so scale must be 1")
         return self
 
 
 class Base64Upload(BaseModel):
-    """The JSON form of an upload."""
+    """An upload as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -251,7 +252,7 @@ class Base64Upload(BaseModel):
 
 
 class ModelCard(Wire):
-    """A checkpoint that is loaded, as its file describes it."""
+    """A loaded checkpoint, as its file describes it."""
 
     name: str
     architecture: str

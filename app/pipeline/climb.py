@@ -1,6 +1,6 @@
-"""One picture on its way up the ladder: the tools, what is known so far, and what comes of it."""
+"""One picture on its way up the ladder: what is known so far, and what a rung may ask of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
@@ -8,50 +8,84 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.engines.symbol import Engine, Symbol, covered, merged
+from app.pipeline.engines.symbol import Engine, Symbol, covered
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.locating.locators import Locator
 from app.pipeline.locating.regions import Region, find_regions
-from app.pipeline.qrcode.log_odds import LogOdds, surety
+from app.pipeline.qrcode.log_odds import LogOdds, confidence
 from app.pipeline.qrcode.soft import decode_soft
-from app.pipeline.results import SOFT, Effort, Found, Stage
+from app.pipeline.quad import Quad
+from app.pipeline.results import SOFT, Effort, Found, Outcome, Stage
 from app.pipeline.tools import Tools
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the module reader made of a region; ``crop`` is what it saw, which may be straighter than the region's."""
+    """Log-odds (M, M) of a region's modules; ``crop`` is what the module reader saw, which may be straighter than the
+    region's own crop."""
 
     region: Region
     crop: GreyImage
     log_odds: LogOdds
 
     @cached_property
-    def surety(self) -> float:
-        """How far the modules are from even odds, on average, 0 to 1, times how well the known patterns agree."""
-        return surety(self.log_odds) * self.region.registration.agreement
+    def confidence(self) -> float:
+        """Mean confidence of the modules, 0 to 1, times how well the function patterns agree with the picture."""
+        return confidence(self.log_odds) * self.region.registration.agreement
 
-    def decoded(self) -> NDArray[np.bool_] | None:
-        """The symbol (True is dark) that soft decoding makes of it, mirrored too."""
+    @property
+    def is_straightened(self) -> bool:
+        """Whether the reading comes from flattening."""
+        return self.crop is not self.region.crop
+
+    @cached_property
+    def corrected(self) -> NDArray[np.bool_] | None:
+        """The symbol (M, M), True is dark, that soft decoding makes of the log-odds; mirrored symbols too."""
         for mirrored in (False, True):
-            soft = decode_soft(
-                np.ascontiguousarray(self.log_odds.T if mirrored else self.log_odds), self.region.version
-            )
-            if soft:
+            log_odds = np.ascontiguousarray(self.log_odds.T if mirrored else self.log_odds)
+            if soft := decode_soft(log_odds, self.region.version):
                 return soft.modules.T if mirrored else soft.modules
         return None
 
-    def read_decoded(self, modules: NDArray[np.bool_], engines: Sequence[Engine]) -> list[Symbol]:
-        """What the engines read in the symbol that soft decoding made; ``engine`` is "soft", whichever parsed it."""
-        symbols = self.region.read_symbol(modules, engines, self.crop)
+    def read_corrected(self, engines: Sequence[Engine]) -> list[Symbol]:
+        """What the engines parse in the corrected symbol, if it is believed; ``engine`` is "soft" whichever parsed it.
+
+        One symbol or none.
+        """
+        if self.corrected is None:
+            return []
+        symbols = self.region.read_symbol(self.corrected, engines, self.crop)
         return [replace(symbol, engine=SOFT) for symbol in symbols]
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A symbol that a rung read. ``region`` is where, for rungs that look at regions; ``modules`` (M, M), True is dark,
+    is what the engines were shown and ``reading`` what it was made from, for rungs that read modules."""
+
+    symbol: Symbol
+    region: Region | None = None
+    modules: NDArray[np.bool_] | None = None
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way to read. ``name`` is how answers and metrics call it; ``read`` yields every symbol that it reads, and finds
+    each one taken into the climb when it is resumed."""
+
+    name: str
+    read: Callable[["Climb"], Iterator[Read]]
 
 
 @dataclass
 class Climb:
-    """What later rungs learn from earlier ones: regions wave by wave, readings, and which of these were decoded softly
-    or flattened."""
+    """What earlier rungs learnt and later ones need.
+
+    ``located`` has the regions that each locator asked so far saw first; ``readings`` everything that the module reader
+    was shown. ``route`` is that of the region read by a network, else of the first that one was tried on.
+    """
 
     image: GreyImage
     effort: Effort
@@ -59,86 +93,109 @@ class Climb:
     route: Route | None = None
     trace: list[Stage] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    waves: list[list[Region]] = field(default_factory=list)
+    located: list[list[Region]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
-    straightened: set[Region] = field(default_factory=set)
-    decoded: set[Reading] = field(default_factory=set)
-    flattened: set[Region] = field(default_factory=set)
 
-    def add(self, symbols: Iterable[Symbol], rung: str) -> None:
-        """Takes what a rung read, less what lies where a code was found before."""
-        for symbol in symbols:
-            if not covered(symbol.corners, (found.symbol for found in self.found)):
-                self.found.append(Found(symbol=symbol, rung=rung))
+    @property
+    def is_thorough(self) -> bool:
+        return self.effort is Effort.THOROUGH
+
+    @property
+    def symbols(self) -> Iterator[Symbol]:
+        """Every symbol found so far."""
+        return (found.symbol for found in self.found)
+
+    def run(self, rung: Rung) -> list[Read]:
+        """Runs a rung, takes what it reads where no code was found before, and adds a line to the trace.
+
+        Seconds of locating inside the rung have lines of their own.
+        """
+        began, before = perf_counter(), len(self.trace)
+        reads: list[Read] = []
+        for read in rung.read(self):
+            reads.append(read)
+            if not self.covers(read.symbol.corners):
+                self.found.append(Found(symbol=read.symbol, rung=rung.name))
+        locating = sum(stage.seconds for stage in self.trace[before:])
+        self.trace.append(Stage(rung.name, perf_counter() - began - locating, len(reads)))
+        return reads
+
+    def covers(self, corners: Quad) -> bool:
+        """Whether a place lies where a code was found."""
+        return covered(corners, self.symbols)
+
+    # --- regions ----------------------------------------------------------------------------------------------------
 
     @property
     def locators(self) -> Sequence[Locator]:
-        """Those that this effort may ask."""
-        slow = self.tools.slow_locators if self.effort is Effort.THOROUGH else ()
+        """Those that this effort may ask, cheapest first."""
+        slow = self.tools.slow_locators if self.is_thorough else ()
         return (*self.tools.locators, *slow)
 
-    def wave(self, index: int) -> list[Region]:
-        """Where the locator of this place in turn sees unread codes that none before it saw, best first."""
-        while len(self.waves) <= index:
-            self.waves.append(self._locate(self.locators[len(self.waves)]))
-        symbols = [found.symbol for found in self.found]
-        return [region for region in self.waves[index] if not covered(region.corners, symbols)]
+    def regions(self, locators: slice = slice(None)) -> Iterator[Region]:
+        """Regions without a code so far, best first, locator after locator.
+
+        A locator is asked when its turn comes, and the next one only if no region of this one was read, unless the
+        climb is thorough.
+        """
+        for index in range(len(self.locators))[locators]:
+            before = len(self.found)
+            yield from (region for region in self.regions_of(index) if not self.covers(region.corners))
+            if len(self.found) > before and not self.is_thorough:
+                return
+
+    def regions_of(self, index: int) -> list[Region]:
+        """The regions that a locator sees and none before it saw, best first."""
+        while len(self.located) <= index:
+            self.located.append(self._locate(self.locators[len(self.located)]))
+        return self.located[index]
 
     def _locate(self, locator: Locator) -> list[Region]:
         began = perf_counter()
         regions = find_regions(self.image, locator.locate(self.image), limit=self.effort.regions)
-        known = [region for wave in self.waves for region in wave]
+        known = [region for earlier in self.located for region in earlier]
         self.trace.append(Stage("locate", perf_counter() - began, 0))
         return [region for region in regions if not any(region.resembles(other) for other in known)]
 
-    def best_region(self) -> Region | None:
-        """The most credible region of the first wave that has one."""
-        waves = (self.wave(index) for index in range(len(self.locators)))
-        return next((wave[0] for wave in waves if wave), None)
+    # --- readings ---------------------------------------------------------------------------------------------------
 
-    def best_readings(self, most: int) -> list[Reading]:
-        """The ``most`` surest readings of places not yet read, one for each region."""
-        symbols = [found.symbol for found in self.found]
-        surest: dict[Region, Reading] = {}
+    def read_modules_of(self, region: Region) -> Reading:
+        """Shows a region to the module reader."""
+        log_odds = self.tools.reader.read([region.crop], region.version)[0]
+        return self.keep(Reading(region, region.crop, log_odds))
+
+    def keep(self, reading: Reading) -> Reading:
+        self.readings.append(reading)
+        return reading
+
+    def best_readings(self, limit: int) -> list[Reading]:
+        """The ``limit`` most confident readings of places without a code so far, one for each region."""
+        best: dict[Region, Reading] = {}
         for reading in self.readings:
-            rival = surest.get(reading.region)
-            if not covered(reading.region.corners, symbols) and (rival is None or reading.surety > rival.surety):
-                surest[reading.region] = reading
-        return sorted(surest.values(), key=lambda reading: -reading.surety)[:most]
+            rival = best.get(reading.region)
+            if not self.covers(reading.region.corners) and (rival is None or reading.confidence > rival.confidence):
+                best[reading.region] = reading
+        return sorted(best.values(), key=lambda reading: -reading.confidence)[:limit]
+
+    def is_flattened(self, region: Region) -> bool:
+        """Whether flattening was tried on a region."""
+        return any(reading.region is region and reading.is_straightened for reading in self.readings)
+
+    # --- networks ---------------------------------------------------------------------------------------------------
 
     def route_of(self, region: Region) -> Route:
         """The decision of the routing unit."""
         score = laplacian_variance(region.crop)
         return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
 
-    def read_each(self, read: Callable[[Region], list[Symbol]], *, waves: int | None = None) -> list[Symbol]:
-        """Reads the regions one by one; rival regions of a place that was read are left out.
-
-        Wave after wave, at most ``waves``, until one gives a read; all of them when thorough.
-        """
-        symbols: list[Symbol] = []
-        for index in range(len(self.locators))[:waves]:
-            for region in self.wave(index):
-                if not covered(region.corners, symbols):
-                    symbols = merged(symbols, read(region))
-            if symbols and self.effort is not Effort.THOROUGH:
-                break
-        return symbols
-
-    def timed(self, stage: str, read: Callable[[], list[Symbol]]) -> list[Symbol]:
-        """Runs ``read`` and adds a line to the trace; what locating took inside it has its own line and is left out."""
-        began, before = perf_counter(), len(self.trace)
-        symbols = read()
-        inside = sum(line.seconds for line in self.trace[before:])
-        self.trace.append(Stage(stage, perf_counter() - began - inside, len(symbols)))
-        return symbols
-
-    def read_restored(self, region: Region, route: Route, network: str) -> list[Symbol]:
-        """Runs a network on a region and reads what it made."""
-        self.route = self.route or route
-        symbols = region.read(
-            self.tools.restorers[network].restore([region.crop])[0], self.tools.engines, restored=True
+    def outcome(self, *, max_codes: int) -> Outcome:
+        """What the climb came to; ``max_codes`` bounds the codes and sets ``truncated`` where there are more."""
+        height, width = self.image.shape
+        return Outcome(
+            codes=tuple(self.found[:max_codes]),
+            width=width,
+            height=height,
+            route=self.route,
+            trace=tuple(self.trace),
+            truncated=len(self.found) > max_codes,
         )
-        if symbols:
-            self.route = route
-        return symbols

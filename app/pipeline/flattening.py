@@ -15,7 +15,7 @@ from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.registering import Registration
-from app.pipeline.qrcode.log_odds import LogOdds, probability, surety
+from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
 _REALIGNED = 2  # rounds in which the code is still taken for flat
@@ -51,14 +51,14 @@ def flatten(
         yield crop, log_odds
 
     displacement = np.zeros((*crop.shape, 2), dtype=np.float32)
-    surest, without_gain = surety(log_odds), 0
+    best, without_gain = confidence(log_odds), 0
     for degree in _DEGREES:
         displacement += _DAMPING * _bend(crop, probability(log_odds), registration.version, degree)
         crop, log_odds = look(displacement)
         yield crop, log_odds
-        sure = surety(log_odds)
-        without_gain = 0 if sure > surest else without_gain + 1
-        surest = max(surest, sure)
+        now = confidence(log_odds)
+        without_gain = 0 if now > best else without_gain + 1
+        best = max(best, now)
         if without_gain == _PATIENCE:
             return
 

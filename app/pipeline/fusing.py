@@ -75,10 +75,10 @@ class Fusion:
     log_odds: LogOdds
 
     @property
-    def readings(self) -> Iterator[tuple[Pose, Sight]]:
-        """Each member with the sum, as it has it itself, in place of its own log-odds."""
+    def readings(self) -> Iterator[tuple[int, Reading]]:
+        """Each member's frame and its reading, with the sum, as the member has it, in place of its own log-odds."""
         for sight, pose in self.members:
-            yield pose, replace(sight, reading=replace(sight.reading, log_odds=pose.back(self.log_odds)))
+            yield sight.frame, replace(sight.reading, log_odds=pose.back(self.log_odds))
 
     def is_at(self, frame: int, symbol: Symbol) -> bool:
         """Whether it is of the place in a frame where a symbol lies."""
@@ -91,15 +91,13 @@ class Fusion:
 
         As with single pictures the symbol must explain what is seen; here it is enough that it does so in one frame.
         """
-        for _, sight in self.readings:
-            reading = sight.reading
+        readings = list(self.readings)
+        for frame, reading in readings:
             if symbols := reading.region.read_modules(reading.crop, reading.log_odds, tools.engines):
-                return [(sight.frame, symbols[0])]
-        decoded = {pose: sight.reading.decoded() for pose, sight in reversed(list(self.readings))}
-        for pose, sight in self.readings:
-            modules = decoded[pose]
-            if modules is not None and (symbols := sight.reading.read_decoded(modules, tools.engines)):
-                return [(sight.frame, symbols[0])]
+                return [(frame, symbols[0])]
+        for frame, reading in readings:
+            if symbols := reading.read_corrected(tools.engines):
+                return [(frame, symbols[0])]
         return []
 
 
@@ -122,7 +120,7 @@ def fusions(sights: Iterable[Sight], *, most: int) -> Iterator[Fusion]:
 
     A fusion grows by the sight that agrees best with the sum so far, one of each frame, until none agrees.
     """
-    left = sorted(sights, key=lambda sight: -sight.reading.surety)
+    left = sorted(sights, key=lambda sight: -sight.reading.confidence)
     lonely = 0
     while left and most and lonely <= _LONELY:
         fusion = _grown(left[0], left[1:])

@@ -1,76 +1,159 @@
-"""Restoration."""
+"""Restores the picture of a code: redrawn from its modules, or by a network."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Reading
+from app.errors import UnknownNetwork
+from app.pipeline.climb import Climb, Read, Reading, Rung
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
-from app.pipeline.engines.symbol import Symbol, merged, moved
-from app.pipeline.imaging import GreyImage, resize
+from app.pipeline.engines.symbol import Symbol, merged
+from app.pipeline.imaging import GreyImage, resize, resize_to
+from app.pipeline.inference.severity import choose, laplacian_variance
 from app.pipeline.locating.regions import Region
+from app.pipeline.painting import paint
 from app.pipeline.qrcode.log_odds import rebuilt
 from app.pipeline.qrcode.patterns import render
-from app.pipeline.rungs import LADDER
+from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
+from app.pipeline.rungs import LADDER, read_modules
+from app.pipeline.tools import Tools
 
-_WHOLE_SIDE = 512  # longest side of a whole picture that a network is run on
+_WHOLE_SIDE: Final = 512  # longest side of a whole picture that a network is run on
+_ENLARGED_MODULE: Final = 2  # pixels a module of a canonical crop as networks that enlarge get it
+_MODULE_RUNGS: Final = [rung for rung in LADDER if rung.name in ("modules", "soft", "flattened")]
+"""Rungs whose reads say what every module is."""
+_EVERY_REGION: Final = Rung("modules", read_modules)
 
 
-_ENLARGED_MODULE = 2  # pixels a module of a canonical crop as networks that enlarge get it
+def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> tuple[GreyImage, str | None]:
+    """A code of a picture, restored by ``network`` or, as "modules", redrawn from what was read module by module; and
+    what made it, None where nothing did.
 
+    Networks get the region whose modules are read with most confidence. "auto" redraws the modules where they decode,
+    and else takes the network that the routing unit chooses; "modules" redraws them as read where they do not decode.
 
-_REDRAWING = ("modules", "flattened", "soft")  # rungs that tell every module
+    Straightened, the answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone
+    included; where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4:
+    at 4, networks that do not enlarge are followed by the upscaler. In the original view, the answer is the picture
+    with the restored code painted over the damaged one, at ``scale`` 1; without a region, the picture as it is.
+    ``binary`` redraws the symbol dark and light from its modules; without a region it thresholds.
+
+    ``climb`` has what was read afterwards. Raises UnknownNetwork, and ValueError where ``scale`` and ``view`` do not go
+    together.
+    """
+    if view is View.ORIGINAL and scale != 1:
+        raise ValueError("the original has a size of its own")
+    restorers = climb.tools.restorers
+    if network not in (AUTO, MODULES, *restorers):
+        names = ", ".join(sorted((MODULES, *restorers)))
+        raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
+    drawing = _redraw(climb) if network in (AUTO, MODULES) else None
+    if network not in (AUTO, MODULES):
+        climb.run(_EVERY_REGION)  # which region is the code
+        climb.found.clear()
+    best = next(iter(climb.best_readings(1)), None)
+    if drawing is None and best and network == MODULES:
+        drawing = _Drawing.as_read(best)
+    region = drawing.region if drawing else best.region if best else None
+    made_by: str | None = None
+    if drawing:
+        made_by, restored = MODULES, drawing.picture(scale if view is View.STRAIGHTENED else None)
+    elif network == MODULES or (region is None and view is View.ORIGINAL):
+        restored = climb.image if view is View.ORIGINAL else resize(_whole(climb.image), scale)
+    else:
+        made_by, restored = _by_network(climb, region, network, scale)
+    if binary and not drawing and (region or view is View.STRAIGHTENED):
+        restored = region.binarised(restored) if region else _threshold(restored)
+    if region and view is View.ORIGINAL:
+        restored = paint(climb.image, region, restored)
+    return restored, made_by
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _Drawing:
     """A region and the ``modules`` (M, M) of its symbol, True is dark."""
 
     region: Region
     modules: NDArray[np.bool_]
 
+    @classmethod
+    def as_read(cls, reading: Reading) -> "_Drawing":
+        return cls(reading.region, rebuilt(reading.log_odds, reading.region.version))
+
     def picture(self, scale: int | None) -> GreyImage:
-        """The clean symbol at so many times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""
+        """The clean symbol at ``scale`` times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""
         pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, round(self.region.module))
         return render(self.modules, pixels=pixels)
 
 
-def _redrawn(climb: Climb) -> _Drawn | None:
-    """The best symbol that reads module by module, without its errors; the climb has found it then."""
-    for rung in (rung for rung in LADDER if rung.name in _REDRAWING):
-        if symbols := climb.timed(rung.name, partial(rung.read, climb)):
-            climb.add(symbols[:1], rung.name)
-            return _drawn(climb, symbols[0])
+def _redraw(climb: Climb) -> _Drawing | None:
+    """The first symbol that reads module by module, without its errors; it is all that the climb has found then."""
+    for rung in _MODULE_RUNGS:
+        if reads := climb.run(rung):
+            del climb.found[1:]
+            return _drawing(climb, reads[0])
     return None
 
 
-def _drawn(climb: Climb, symbol: Symbol) -> _Drawn:
-    """The whole symbol of a code that was just read module by module."""
-    readings = [reading for reading in reversed(climb.readings) if reading.region.corners == symbol.corners]
-    for reading in readings:
-        modules = reading.decoded()
-        if modules is not None:
-            again = reading.read_decoded(modules, climb.tools.engines)
-            if [one.payload for one in again] == [symbol.payload]:
-                return _Drawn(reading.region, modules)
-    return _as_read(readings[0])
+def _drawing(climb: Climb, read: Read) -> _Drawing | None:
+    """The symbol of a read, corrected where soft decoding gives the same payload."""
+    if read.region is None or read.modules is None or read.reading is None:
+        return None
+    if read.symbol.engine != SOFT and read.reading.corrected is not None:
+        again = read.reading.read_corrected(climb.tools.engines)
+        if [symbol.payload for symbol in again] == [read.symbol.payload]:
+            return _Drawing(read.region, read.reading.corrected)
+    return _Drawing(read.region, read.modules)
 
 
-def _as_read(reading: Reading) -> _Drawn:
-    return _Drawn(reading.region, rebuilt(reading.log_odds, reading.region.version))
+def _by_network(climb: Climb, region: Region | None, network: str, scale: int) -> tuple[str, GreyImage]:
+    """The network's name, and what it made of a region or else of the whole picture."""
+    tools = climb.tools
+    crop = region.crop if region else _whole(climb.image)
+    route = choose(laplacian_variance(crop), tools.threshold, light=tools.light, heavy=tools.heavy)
+    for name in (network,) if network != AUTO else dict.fromkeys((route.network, tools.heavy)):
+        began = perf_counter()
+        restored = _enlarge(tools, crop, name, scale)
+        symbols = _read_back(climb, region, restored)
+        climb.trace.append(Stage(name, perf_counter() - began, len(symbols)))
+        if symbols:
+            climb.found += (Found(symbol, _role(tools, name)) for symbol in symbols)
+            break
+    climb.route = replace(route, network=name)
+    return name, restored
+
+
+def _enlarge(tools: Tools, crop: GreyImage, name: str, scale: int) -> GreyImage:
+    """A crop through the named network, brought to ``scale``; networks that enlarge get the small modules that they
+    are for."""
+    restorer = tools.restorers[name]
+    if restorer.scale == 1:
+        restored = restorer.restore([crop])[0]
+        return restored if scale == 1 else tools.restorers[tools.upscaler].restore([restored])[0]
+    height, width = crop.shape
+    restored = restorer.restore([resize(crop, _ENLARGED_MODULE / PIXELS_PER_MODULE)])[0]
+    return resize_to(restored, scale * width, scale * height)
+
+
+def _role(tools: Tools, name: str) -> str:
+    """The rung that a network stands for."""
+    roles = {tools.light: "light", tools.heavy: "heavy"}
+    return roles.get(name, "upscale" if tools.restorers[name].scale > 1 else "heavy")
 
 
 def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list[Symbol]:
     """What reads from a restored picture, at its place in the original."""
+    engines = climb.tools.engines
     if region:
-        return region.read(restored, climb.tools.engines, restored=True)
+        return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
-    return merged(
-        *([moved(symbol, factor, (0, 0)) for symbol in engine.read(restored)] for engine in climb.tools.engines)
-    )
+    return [
+        symbol.at(symbol.corners.scaled(factor)) for symbol in merged(*(engine.read(restored) for engine in engines))
+    ]
 
 
 def _whole(image: GreyImage) -> GreyImage:
@@ -78,5 +161,5 @@ def _whole(image: GreyImage) -> GreyImage:
     return resize(image, min(1.0, _WHOLE_SIDE / max(image.shape)))
 
 
-def _thresholded(image: GreyImage) -> GreyImage:
+def _threshold(image: GreyImage) -> GreyImage:
     return np.asarray(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], dtype=np.uint8)

@@ -15,6 +15,7 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.image_files import decode_image, encode_png, read_header
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.quad import Quad
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Restored, Stage, View
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class RestoreJob:
 
 Job = DecodeJob | FuseJob | RestoreJob
 
-RESULTS: Final = (Outcome, Found, Symbol, Stage, Route, Restored)
+RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored)
 """Every class that a result is made of."""
 
 

@@ -9,6 +9,7 @@ from app.errors import UnknownNetwork
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage, View
 
 
@@ -21,7 +22,7 @@ def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
         version=2,
         ec_level="M",
         engine="zxing",
-        corners=((1.0, 2.0), (30.5, 2.0), (30.5, 31.0), (1.0, 31.0)),
+        corners=Quad.of([(1.0, 2.0), (30.5, 2.0), (30.5, 31.0), (1.0, 31.0)]),
     )
 
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from app.models.contract import PLANES
 from app.pipeline.crops.grid import module_means
-from app.pipeline.engines.symbol import Corners
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.locating.locators import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
+from app.pipeline.quad import Quad
 
 Modules = NDArray[np.bool_]
 _SUBSAMPLES = 4
@@ -63,11 +63,6 @@ def scrambled(modules: Modules, *, seed: int = 0) -> Modules:
 
 def square_at(left: float, top: float, side: float) -> NDArray[np.float64]:
     return np.array([[left, top], [left + side, top], [left + side, top + side], [left, top + side]])
-
-
-def as_corners(quad: NDArray[np.float64]) -> Corners:
-    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return first, second, third, fourth
 
 
 def photograph(
@@ -144,4 +139,4 @@ class FakeLocator:
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         self.asked += 1
-        return [Candidate(as_corners(quad), self.modules, 1.0) for quad in self.quads]
+        return [Candidate(Quad.of(quad), self.modules, 1.0) for quad in self.quads]

@@ -6,12 +6,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import cv2
-import numpy as np
 
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar, guess_content_type, guess_text
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
+from app.pipeline.quad import Quad
 
 _WECHAT = "wechat_qrcode_WeChatQRCode"
 
@@ -21,9 +21,8 @@ def _symbols(payloads: Iterable[bytes], quads: Iterable[Any], engine: str) -> li
     symbols = []
     for payload, quad in zip(payloads, quads, strict=True):
         if payload:
-            first, second, third, fourth = ((float(x), float(y)) for x, y in np.asarray(quad).reshape(4, 2))
             text, kind = guess_text(payload), guess_content_type(payload)
-            symbols.append(Symbol(payload, text, kind, "QRCode", None, None, engine, (first, second, third, fourth)))
+            symbols.append(Symbol(payload, text, kind, "QRCode", None, None, engine, Quad.of(quad)))
     return symbols
 
 

@@ -1,23 +1,26 @@
-"""Symbols and where they lie."""
+"""What engines read, and the protocol that they share.
+
+Pictures are ``(H, W)`` uint8. Corners are the outer corners of a symbol without its quiet zone, clockwise as seen in
+the picture, beginning at the symbol's own top-left finder pattern; in a mirrored symbol the second corner is therefore
+the symbol's own bottom-left.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
-import numpy as np
-
 from app.pipeline.imaging import GreyImage
-
-Corner = tuple[float, float]
-
-
-Corners = tuple[Corner, Corner, Corner, Corner]
+from app.pipeline.quad import Quad
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A decoded symbol. `version` and `ec_level` are None where the engine does not tell."""
+    """A decoded symbol.
+
+    ``payload``: the exact bytes stored in the symbol. ``text`` follows the symbol's ECI where there is one; otherwise
+    the encoding is guessed: UTF-8, else Shift JIS, else Latin-1. ``version`` and ``ec_level`` are None where the engine
+    does not report them.
+    """
 
     payload: bytes
     text: str
@@ -26,14 +29,18 @@ class Symbol:
     version: int | None
     ec_level: str | None
     engine: str
-    corners: Corners
+    corners: Quad
+
+    def at(self, corners: Quad) -> "Symbol":
+        """The same symbol in another place."""
+        return replace(self, corners=corners)
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A QR code that was found but did not decode; `dimension` is its modules per side, if known."""
+    """A QR code that was found but did not decode; ``dimension`` is its modules a side, if known."""
 
-    corners: Corners
+    corners: Quad
     dimension: int | None
 
 
@@ -45,27 +52,16 @@ class Engine(Protocol):
     def read(self, image: GreyImage) -> list[Symbol]: ...
 
 
-def moved(symbol: Symbol, factor: float, offset: tuple[int, int]) -> Symbol:
-    """The symbol with its corners scaled, then shifted."""
-    first, second, third, fourth = ((x * factor + offset[0], y * factor + offset[1]) for x, y in symbol.corners)
-    return replace(symbol, corners=(first, second, third, fourth))
+def covered(corners: Quad, symbols: Iterable[Symbol]) -> bool:
+    """Whether the centre of a place lies within one of the symbols."""
+    centre = corners.centre
+    return any(symbol.corners.contains(centre) for symbol in symbols)
 
 
-def covered(corners: Corners, symbols: Iterable[Symbol]) -> bool:
-    """Whether a place's centre lies within one of the symbols."""
-    centre = sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
-    return any(cv2.pointPolygonTest(np.array(symbol.corners, np.float32), centre, False) >= 0 for symbol in symbols)
-
-
-def merged(*readings: list[Symbol]) -> list[Symbol]:
-    """All symbols, one for each place: of several readings of one place the first counts."""
+def merged(*lists: Iterable[Symbol]) -> list[Symbol]:
+    """All symbols, one for each place: of several in one place the first counts."""
     together: list[Symbol] = []
-    for symbol in (symbol for reading in readings for symbol in reading):
+    for symbol in (symbol for symbols in lists for symbol in symbols):
         if not covered(symbol.corners, together):
             together.append(symbol)
     return together
-
-
-def _scaled(symbol: Symbol, factor: float) -> Symbol:
-    first, second, third, fourth = ((x * factor, y * factor) for x, y in symbol.corners)
-    return replace(symbol, corners=(first, second, third, fourth))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import zxingcpp
 
-from app.pipeline.engines.symbol import Engine, Symbol, _scaled
+from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import LONGEST_SIDE, ZXing, ZXingOptions
 from app.pipeline.imaging import GreyImage, resize
@@ -101,4 +101,5 @@ def read_variants(image: GreyImage, variants: Iterable[Variant] = VARIANTS) -> I
             scaled[factor] = resize(image, factor)
         picture = scaled[factor]
         symbols = variant.engine.read(variant.transform(picture) if variant.transform else picture)
-        yield variant, [_scaled(symbol, max(image.shape) / max(picture.shape)) for symbol in symbols]
+        back = max(image.shape) / max(picture.shape)
+        yield variant, [symbol.at(symbol.corners.scaled(back)) for symbol in symbols]

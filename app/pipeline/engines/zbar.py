@@ -1,4 +1,4 @@
-"""ZBar."""
+"""The engine ZBar, through its shared library: it reads what zxing-cpp misses in noise and in small pictures."""
 
 import ctypes
 import re
@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from pyzbar import wrapper as libzbar
 
-from app.pipeline.engines.symbol import Symbol, _scaled
+from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage, resize
+from app.pipeline.quad import Quad
 
 _ANY_SYMBOLOGY, _QRCODE = 0, int(libzbar.ZBarSymbol.QRCODE)
 
@@ -60,7 +61,7 @@ class ZBar:
         for side in dict.fromkeys(min(side, longest) for side in self._longest_sides):
             symbols = self.read_once(resize(image, side / longest))
             if symbols:
-                return [_scaled(symbol, longest / side) for symbol in symbols]
+                return [symbol.at(symbol.corners.scaled(longest / side)) for symbol in symbols]
         return []
 
     @staticmethod
@@ -150,7 +151,7 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
         version=None,
         ec_level=None,
         engine=ZBar.name,
-        corners=(at[0], at[1], at[2], at[3]) if mirrored else (at[0], at[3], at[2], at[1]),
+        corners=Quad.of(at if mirrored else [at[0], at[3], at[2], at[1]]),
     )
 
 

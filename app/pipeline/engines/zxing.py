@@ -1,13 +1,4 @@
-"""Engines that read QR codes from a grey picture, and the cheap picture variants worth a second look.
-
-Conventions. Pictures are `(H, W)` uint8. Positions are in pixels of the picture handed in, measured from its outer
-edge: pixel `i` covers `[i, i + 1]`, so scaling a picture scales its positions by the same factor. Corners are the outer
-corners of the symbol without its quiet zone, clockwise as seen in the picture, beginning at the symbol's own top-left
-finder; in a mirrored symbol the second corner is therefore the symbol's own bottom-left.
-
-Payloads are the exact bytes stored in the symbol. `text` follows the symbol's ECI where there is one; otherwise the
-encoding is guessed: UTF-8, else Shift-JIS, else Latin-1.
-"""
+"""The engine zxing-cpp. It also tells where codes are that it could not read."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,8 +6,9 @@ from typing import Any, cast
 import numpy as np
 import zxingcpp
 
-from app.pipeline.engines.symbol import Corners, Sighting, Symbol
+from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
+from app.pipeline.quad import Quad
 
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
@@ -95,11 +87,9 @@ def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
     return {"Version": "", "UEC": 0.0, **(cast("dict[str, Any] | None", code.extra) or {})}
 
 
-def _zxing_corners(code: zxingcpp.Barcode) -> Corners:
+def _zxing_corners(code: zxingcpp.Barcode) -> Quad:
     at = code.position
-    points = (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
-    first, second, third, fourth = ((float(p.x), float(p.y)) for p in points)
-    return first, second, third, fourth
+    return Quad.of([(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)])
 
 
 def _version(code: zxingcpp.Barcode) -> int | None:

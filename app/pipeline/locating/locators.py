@@ -22,10 +22,10 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import homography, side_length
-from app.pipeline.engines.symbol import Corners
 from app.pipeline.engines.zxing import ZXing, ZXingOptions
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns, version_of
+from app.pipeline.quad import Quad
 
 Points = NDArray[np.float64]
 """(N, 2) positions, x before y."""
@@ -36,7 +36,7 @@ class Candidate:
     """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how sure the locator is, 0 to
     1; for those that compare with the known function patterns their correlation, whichever the polarity."""
 
-    corners: Corners
+    corners: Quad
     dimension: int | None
     score: float
 
@@ -370,8 +370,7 @@ _NEXT = [1, 2, 3, 0]
 
 def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
     """A candidate from its corners as an array, (4, 2)."""
-    first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-    return Candidate((first, second, third, fourth), modules, score)
+    return Candidate(Quad.of(quad), modules, score)
 
 
 def is_sound(quad: Points) -> bool:
@@ -381,20 +380,12 @@ def is_sound(quad: Points) -> bool:
     return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
 
 
-def _overlap(one: Candidate, other: Candidate) -> float:
-    """Intersection over union of two convex quads."""
-    first, second = (np.array(candidate.corners, dtype=np.float32) for candidate in (one, other))
-    shared, _ = cv2.intersectConvexConvex(first, second)
-    union = cv2.contourArea(first) + cv2.contourArea(second) - shared
-    return float(shared / union) if union > 0 else 0.0
-
-
 def best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
     """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.score):
         if len(kept) == limit or candidate.score < least:
             break
-        if all(_overlap(candidate, other) < 0.5 for other in kept):
+        if all(candidate.corners.overlap(other.corners) < 0.5 for other in kept):
             kept.append(candidate)
     return kept

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from app.pipeline.crops.grid import clean_symbol, module_means, with_quiet_zone
 from app.pipeline.crops.plausibility import explained
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings
-from app.pipeline.engines.symbol import Corners, Engine, Symbol
+from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.locators import Candidate
 from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuilt
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
+from app.pipeline.quad import Quad
 
 _CREDIBLE = 0.5  # agreement from which a read is believed as it is
 _HOPEFUL = 0.4  # agreement from which a region is worth several inferences
@@ -43,11 +45,10 @@ class Region:
         """Pixels a module in the picture."""
         return side_length(self.registration.corners) / dimension(self.version)
 
-    @property
-    def corners(self) -> Corners:
+    @cached_property
+    def corners(self) -> Quad:
         """Outer corners in picture pixels, clockwise from the symbol's top-left."""
-        first, second, third, fourth = ((float(x), float(y)) for x, y in self.registration.corners)
-        return first, second, third, fourth
+        return Quad.of(self.registration.corners)
 
     @property
     def is_hopeful(self) -> bool:
@@ -94,7 +95,7 @@ class Region:
             for engine in engines:
                 for symbol in engine.read(picture):
                     if symbol.symbology == "QRCode" and symbol.version in (None, self.version):
-                        return [replace(symbol, corners=self.corners)] if self._believable(crop, dark) else []
+                        return [symbol.at(self.corners)] if self._believable(crop, dark) else []
         return []
 
     def _believable(self, crop: GreyImage, dark: NDArray[np.float32]) -> bool:

@@ -1,4 +1,4 @@
-"""Log-odds of modules."""
+"""Log-odds that modules are dark: what a module reader gives and soft decoding takes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from app.pipeline.qrcode.patterns import function_patterns
 
 LogOdds = NDArray[np.float32]
+"""Natural logarithm of the odds that each module is dark, (M, M): positive is dark, 0 says nothing."""
 
 
 def probability(log_odds: LogOdds) -> NDArray[np.float32]:
@@ -13,7 +14,7 @@ def probability(log_odds: LogOdds) -> NDArray[np.float32]:
     return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)
 
 
-def surety(log_odds: LogOdds) -> float:
+def confidence(log_odds: LogOdds) -> float:
     """How far the modules are from even odds on average, 0 to 1."""
     return float(np.tanh(np.abs(log_odds) / 2).mean())
 

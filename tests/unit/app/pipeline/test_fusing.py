@@ -14,6 +14,7 @@ from app.pipeline.ladder import Ladder
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.rungs import RUNGS
 from app.pipeline.tools import Tools
@@ -149,10 +150,9 @@ def test_the_number_of_fusions_is_bounded() -> None:
 def single(one: Sight, tools: Tools) -> list[Symbol]:
     """What a frame gives alone, softly too."""
     reading = one.reading
-    modules = reading.decoded()
     return [
         *reading.region.read_modules(reading.crop, reading.log_odds, tools.engines),
-        *([] if modules is None else reading.read_decoded(modules, tools.engines)),
+        *reading.read_corrected(tools.engines),
     ]
 
 
@@ -200,11 +200,11 @@ def test_one_frame_must_show_what_is_read(tools: Tools, agreements: tuple[float,
 
 def test_where_a_fusion_lies() -> None:
     (fusion,) = fusions(noisy(2, 1.3), most=1)
-    here, elsewhere = [[*corners] for corners in (PLACES[0], PLACES[0] + 200)]
-    symbol = Symbol(b"", "", "Text", "QRCode", 2, "L", "fake", tuple(map(tuple, here)))
+    here, elsewhere = Quad.of(PLACES[0]), Quad.of(PLACES[0] + 200)
+    symbol = Symbol(b"", "", "Text", "QRCode", 2, "L", "fake", here)
     assert fusion.is_at(0, symbol)
     assert not fusion.is_at(3, symbol)
-    assert not fusion.is_at(0, replace(symbol, corners=tuple(map(tuple, elsewhere))))
+    assert not fusion.is_at(0, replace(symbol, corners=elsewhere))
 
 
 def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:

@@ -265,7 +265,7 @@ def test_slow_locators_are_asked_when_every_way_failed_on_what_the_quick_ones_sa
     made = bench(ALWAYS)
     made.reader.answer = true_reading
     slow, never = FakeLocator([PLACE]), FakeLocator()
-    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK, slow, never))
+    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK.stop, slow, never))
     outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
     assert texts(outcome) == ["the first truth"]
     assert (slow.asked, never.asked) == (1, 0)
@@ -289,7 +289,7 @@ def test_equal_payloads_at_two_places_are_two_codes() -> None:
     picture = photograph(FIRST, OTHER_PLACE, (250, 500), paper=photograph(FIRST, PLACE, (250, 500)))
     outcome = bench().run(picture)
     assert texts(outcome) == ["the first truth"] * 2
-    assert sorted(found.symbol.corners[0][0] < 250 for found in outcome.codes) == [False, True]
+    assert sorted(found.symbol.corners.centre[0] < 250 for found in outcome.codes) == [False, True]
 
 
 def test_a_code_beside_an_unreadable_one_does_not_hide_it_from_zbar() -> None:

@@ -16,8 +16,8 @@ def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
     (symbol,) = OpenCVDetector().read(image)
     assert (symbol.payload, symbol.text, symbol.engine) == (b"opencv reads this", "opencv reads this", "opencv")
     quiet = 4 * 6
-    assert np.allclose(symbol.corners[0], quiet, atol=6)
-    assert np.allclose(symbol.corners[2], image.shape[0] - quiet, atol=6)
+    assert np.allclose(symbol.corners.array[0], quiet, atol=6)
+    assert np.allclose(symbol.corners.array[2], image.shape[0] - quiet, atol=6)
 
 
 def test_opencv_reads_every_code_and_nothing_else(draw: Callable[..., GreyImage]) -> None:
@@ -41,7 +41,7 @@ def test_wechat_answers_text() -> None:
     engine = WeChatDetector(_WeChat)
     (symbol,) = engine.read(np.ones((10, 10), np.uint8))
     assert symbol.payload == "grüß".encode()
-    assert symbol.corners[1] == (9.0, 2.0)
+    assert symbol.corners.as_tuple[1] == (9.0, 2.0)
     assert engine.read(np.zeros((10, 10), np.uint8)) == []
 
 

@@ -10,7 +10,7 @@ from app.models.contract import Kind
 from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.module_reader import NetworkModuleReader, planes
-from app.pipeline.qrcode.log_odds import probability, rebuilt, surety
+from app.pipeline.qrcode.log_odds import confidence, probability, rebuilt
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, function_patterns, render
 from tests.support.helpers import TINY
 from tests.support.networks import reader_of
@@ -85,11 +85,11 @@ def test_log_odds_are_natural() -> None:
 
 
 @pytest.mark.parametrize(("odds", "sure"), [(1, 0.0), (3, 0.5), (1 / 3, 0.5), (1e9, 1.0)])
-def test_surety_is_how_far_odds_are_from_even(odds: float, sure: float) -> None:
+def test_confidence_is_how_far_odds_are_from_even(odds: float, sure: float) -> None:
     """Of the probability p it is |2 p - 1|."""
-    assert surety(np.full((5, 5), np.log(odds), dtype=np.float32)) == pytest.approx(sure, abs=1e-6)
+    assert confidence(np.full((5, 5), np.log(odds), dtype=np.float32)) == pytest.approx(sure, abs=1e-6)
     halves = np.array([[0.0, np.log(odds)]], dtype=np.float32)
-    assert surety(halves) == pytest.approx(sure / 2, abs=1e-6)
+    assert confidence(halves) == pytest.approx(sure / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("version", [1, 2, 7, 20])

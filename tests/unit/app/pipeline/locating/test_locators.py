@@ -23,6 +23,7 @@ from app.pipeline.locating.locators import (
     shrunk,
 )
 from app.pipeline.qrcode.patterns import dimension, render
+from app.pipeline.quad import Quad
 
 VERSION = 4
 MODULES = dimension(VERSION)
@@ -170,7 +171,7 @@ def test_the_last_resort_is_the_frame_itself_of_any_version() -> None:
     for image in (crop_of(2, 4), np.full((70, 90), 128, np.uint8)):
         candidates = WholePicture(limit=2).locate(image)
         height, width = image.shape
-        assert candidates[-1] == Candidate(((0, 0), (width, 0), (width, height), (0, height)), None, 0.0)
+        assert candidates[-1] == Candidate(Quad.of([(0, 0), (width, 0), (width, height), (0, height)]), None, 0.0)
         assert len(candidates) == 3
         assert candidates[0].score >= candidates[1].score
 
@@ -206,7 +207,7 @@ def test_hostile_pictures_take_bounded_time(make: Callable[[], GreyImage], locat
 
 def at(left: float, side: float, score: float) -> Candidate:
     right = left + side
-    return Candidate(((left, 0.0), (right, 0.0), (right, side), (left, side)), 25, score)
+    return Candidate(Quad.of([(left, 0), (right, 0), (right, side), (left, side)]), 25, score)
 
 
 def test_of_overlapping_candidates_the_best_is_kept() -> None:

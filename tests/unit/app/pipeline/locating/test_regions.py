@@ -15,14 +15,15 @@ from app.pipeline.locating.locators import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import as_corners, encode, mean_reading, photograph, scrambled, square_at
+from app.pipeline.quad import Quad
+from tests.support.helpers import encode, mean_reading, photograph, scrambled, square_at
 
 SYMBOL = encode("in this region", version=2)
 CORNERS = square_at(60, 40, 125)
 
 
 def place(quad: NDArray[np.float64], dimension: int | None = 25) -> Candidate:
-    return Candidate(as_corners(quad), dimension, 0.5)
+    return Candidate(Quad.of(quad), dimension, 0.5)
 
 
 def picture(*, inverted: bool = False) -> GreyImage:
@@ -49,7 +50,7 @@ class FakeEngine:
 
 
 def symbol(version: int | None) -> Symbol:
-    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", as_corners(square_at(0, 0, 9)))
+    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", Quad.of(square_at(0, 0, 9)))
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def test_reads_get_the_corners_of_the_registration(engine: ZXing | ZBar) -> None
     (read,) = region().read(render(SYMBOL, pixels=4), [engine], restored=True)
     assert read.payload == b"in this region"
     assert read.engine == engine.name
-    assert read.corners == as_corners(CORNERS)
+    assert read.corners == Quad.of(CORNERS)
 
 
 def test_restored_crops_are_redrawn_at_mid_grey_and_others_at_their_own_level() -> None:
@@ -162,7 +163,7 @@ def test_other_kinds_of_symbol_are_not_believed() -> None:
 def test_the_first_engine_that_reads_is_enough() -> None:
     silent, first, second = FakeEngine([]), FakeEngine([symbol(2)]), FakeEngine([symbol(2)])
     read = region().read(render(SYMBOL, pixels=4), [silent, first, second], restored=True)
-    assert read == [replace(symbol(2), corners=as_corners(CORNERS))]
+    assert read == [replace(symbol(2), corners=Quad.of(CORNERS))]
     assert (silent.seen, first.seen, second.seen) == (1, 1, 0)
 
 
@@ -173,7 +174,7 @@ def test_a_reading_is_rebuilt_and_read() -> None:
     log_odds = mean_reading(render(SYMBOL, pixels=4), 2)
     log_odds[:8, :8] = -9  # a finder pattern that the reader did not see: the standard knows it
     (read,) = region().read_modules(render(SYMBOL, pixels=4), log_odds, [ZXing()])
-    assert (read.payload, read.corners) == (b"in this region", as_corners(CORNERS))
+    assert (read.payload, read.corners) == (b"in this region", Quad.of(CORNERS))
     assert region().read_modules(render(SYMBOL, pixels=4), -log_odds, [ZXing()]) == []
 
 

@@ -1,0 +1,71 @@
+"""The outline of a code in a picture."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Quad:
+    """Four corners, (4, 2) float64, as x and y in pixels from the picture's outer edge: pixel ``i`` covers
+    ``[i, i + 1]``.
+
+    The order is the maker's to say. Quads convert to arrays wherever numpy takes one.
+    """
+
+    array: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, corners: ArrayLike) -> "Quad":
+        """From four points in any form. Raises ValueError for another number of values."""
+        array = np.array(corners, dtype=np.float64).reshape(4, 2)
+        array.setflags(write=False)
+        return cls(array)
+
+    @property
+    def as_tuple(self) -> tuple[Point, Point, Point, Point]:
+        """The corners as plain numbers."""
+        first, second, third, fourth = ((float(x), float(y)) for x, y in self.array)
+        return first, second, third, fourth
+
+    @property
+    def centre(self) -> Point:
+        """The mean of the corners."""
+        corners = self.as_tuple
+        return sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
+
+    def scaled(self, factor: float) -> "Quad":
+        """The same outline in the picture scaled by ``factor``."""
+        return Quad.of(self.array * factor)
+
+    def moved(self, x: float, y: float) -> "Quad":
+        """The same outline, shifted."""
+        return Quad.of(self.array + np.array([x, y]))
+
+    def contains(self, point: Point) -> bool:
+        """Whether a point lies inside or on the outline."""
+        return cv2.pointPolygonTest(self.array.astype(np.float32), point, False) >= 0
+
+    def overlap(self, other: "Quad") -> float:
+        """Intersection over union of two convex quads, 0 to 1."""
+        first, second = self.array.astype(np.float32), other.array.astype(np.float32)
+        shared, _ = cv2.intersectConvexConvex(first, second)
+        union = cv2.contourArea(first) + cv2.contourArea(second) - shared
+        return float(shared / union) if union > 0 else 0.0
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.array, dtype=dtype) if copy else np.asarray(self.array, dtype=dtype)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Quad) and np.array_equal(self.array, other.array)
+
+    def __hash__(self) -> int:
+        return hash(self.as_tuple)
+
+    def __repr__(self) -> str:
+        return f"Quad.of({self.as_tuple})"

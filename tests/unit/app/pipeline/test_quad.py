@@ -1,0 +1,64 @@
+"""The outline of a code: arithmetic, tests for points, and what other modules rely on."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from app.pipeline.quad import Quad
+
+SLANTED = Quad.of([(10, 20), (110, 30), (100, 140), (5, 120)])
+
+
+def test_any_form_of_four_points_makes_the_same_quad() -> None:
+    flat = Quad.of([10, 20, 110, 30, 100, 140, 5, 120])
+    assert flat == SLANTED == Quad.of(SLANTED) == Quad.of(SLANTED.as_tuple)
+    assert hash(flat) == hash(SLANTED)
+    assert Quad.of(SLANTED.array + 1e-9) != SLANTED
+    assert SLANTED.as_tuple != SLANTED
+    with pytest.raises(ValueError, match="reshape"):
+        Quad.of([(0, 0), (1, 0), (1, 1)])
+
+
+def test_a_quad_cannot_be_changed() -> None:
+    corners = np.array([[0.0, 0], [9, 0], [9, 9], [0, 9]])
+    quad = Quad.of(corners)
+    corners[0] = 5
+    assert quad.as_tuple[0] == (0, 0)
+    with pytest.raises(ValueError, match="read-only"):
+        quad.array[0] = 5
+
+
+def test_scaling_comes_before_shifting_where_it_is_said_first() -> None:
+    moved = Quad.of([(8, 4), (20, 4), (20, 16), (8, 16)]).scaled(0.25).moved(100, 50)
+    assert moved.as_tuple == ((102, 51), (105, 51), (105, 54), (102, 54))
+
+
+def test_the_centre_is_the_mean_of_the_corners() -> None:
+    assert SLANTED.centre == (225 / 4, 310 / 4)
+
+
+def test_the_outline_belongs_to_the_inside() -> None:
+    square = Quad.of([(0, 0), (10, 0), (10, 10), (0, 10)])
+    assert square.contains((5, 5))
+    assert square.contains((10, 5))
+    assert not square.contains((10.01, 5))
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    square = Quad.of([(0, 0), (10, 0), (10, 10), (0, 10)])
+    assert square.overlap(square) == pytest.approx(1)
+    assert square.overlap(square.moved(5, 0)) == pytest.approx(1 / 3)
+    assert square.overlap(square.moved(10.5, 0)) == 0
+    assert Quad.of(np.zeros((4, 2))).overlap(Quad.of(np.zeros((4, 2)))) == 0
+
+
+def test_numpy_takes_a_quad_for_an_array() -> None:
+    assert np.asarray(SLANTED, dtype=np.float32).dtype == np.float32
+    copy = np.array(SLANTED)
+    copy += 1
+    assert np.array_equal(copy, SLANTED.array + 1)
+
+
+def test_a_quad_survives_the_way_to_another_process() -> None:
+    assert pickle.loads(pickle.dumps(SLANTED)) == SLANTED

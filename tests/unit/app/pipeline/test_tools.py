@@ -1,0 +1,56 @@
+"""The tools of the service: which locators, in which order, and the threshold that calibration left."""
+
+import pytest
+import torch
+
+from app.errors import UnknownNetwork
+from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
+from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
+from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
+from app.pipeline.locating.locators import FinderLocator, SightingLocator, WholePicture
+from app.pipeline.tools import Tools
+from tests.support.helpers import TINY
+from tests.support.networks import locator_of, reader_of, restorer_of
+
+
+def card(name: str, architecture: str, **measured: object) -> Checkpoint:
+    torch.manual_seed(0)
+    return Checkpoint(name, architecture, NETWORKS[architecture](**TINY[architecture]), {}, {}, measured)
+
+
+def networks(**measured: object) -> Networks:
+    return Networks(
+        restorers={"quick": restorer_of(card("quick", "LENet", **measured))},
+        readers={"reads": reader_of(card("reads", "ModuleReader"))},
+        locators={"finds": locator_of(card("finds", "QuadLocator"))},
+    )
+
+
+ROLES = {"light": "quick", "heavy": "slow", "upscaler": "large", "reader": "reads", "locator": "finds"}
+
+
+@pytest.mark.parametrize(
+    ("measured", "threshold"), [({THRESHOLD_KEY: 42.5}, 42.5), ({}, PAPER_THRESHOLD), ({THRESHOLD_KEY: "x"}, 100.0)]
+)
+def test_standard_tools_take_the_calibrated_threshold(measured: dict[str, object], threshold: float) -> None:
+    tools = Tools.standard(networks(**measured), **ROLES)
+    assert tools.threshold == threshold
+    assert (tools.light, tools.heavy, tools.upscaler) == ("quick", "slow", "large")
+
+
+def test_standard_tools_ask_the_network_before_slower_searches() -> None:
+    loaded = networks()
+    tools = Tools.standard(loaded, **ROLES)
+    kinds = [type(locator) for locator in tools.locators]
+    assert kinds == [SightingLocator, WindowLocator, WholePicture, WindowLocator, StretchedLocator, FinderLocator]
+    assert tools.locators[1] is loaded.locators["finds"]
+    assert tools.reader is loaded.readers["reads"]
+    assert [type(locator) for locator in tools.slow_locators] == [WindowLocator]
+
+
+@pytest.mark.parametrize("role", ["reader", "locator"])
+def test_standard_tools_need_a_reader_and_a_locator(role: str) -> None:
+    with pytest.raises(UnknownNetwork, match="absent"):
+        Tools.standard(networks(), **{**ROLES, role: "absent"})
