@@ -58,7 +58,7 @@ class Quad:
         union = cv2.contourArea(first) + cv2.contourArea(second) - shared
         return float(shared / union) if union > 0 else 0.0
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.array, dtype=dtype) if copy else np.asarray(self.array, dtype=dtype)
 
     def __eq__(self, other: object) -> bool:
