@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.pipeline.engines.symbol import Engine, Symbol, covered
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
-from app.pipeline.locating.locators import Locator
+from app.pipeline.locating.candidates import Locator
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.log_odds import LogOdds, confidence
 from app.pipeline.qrcode.soft import decode_soft

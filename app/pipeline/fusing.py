@@ -21,10 +21,8 @@ from app.pipeline.results import Found
 from app.pipeline.tools import Tools
 
 Value = TypeVar("Value", np.float32, np.bool_)
-
 FUSED = "fused"
 """Rung of codes that only several frames together give. It is no rung of the ladder, which climbs with one picture."""
-
 _SUREST = 8.0  # log-odds that a frame may put in: none has a veto
 _LONELY = 12  # of the surest sights that may be of nothing
 _CHANCE = 3.0  # deviations above chance from which readings that lie alike are of one code; one pair in 700 by accident

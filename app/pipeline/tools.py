@@ -11,7 +11,9 @@ from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
 from app.pipeline.inference.window_locator import StretchedLocator
-from app.pipeline.locating.locators import FinderLocator, Locator, SightingLocator, WholePicture
+from app.pipeline.locating.candidates import Locator
+from app.pipeline.locating.finder_patterns import FinderLocator
+from app.pipeline.locating.locators import SightingLocator, WholePicture
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from app.models.contract import PLANES
 from app.pipeline.crops.grid import module_means
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
-from app.pipeline.locating.locators import Candidate
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
 from app.pipeline.quad import Quad
 

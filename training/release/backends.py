@@ -41,7 +41,7 @@ from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.inference.window_locator import WindowLocator
-from app.pipeline.locating.locators import candidate_of
+from app.pipeline.locating.candidates import candidate_of
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.patterns import dimension
 from training.measure.quality import Rate

@@ -16,7 +16,6 @@ REACH = 7
 _RIDGE = 0.02  # of the mean variance, against kernels that fit noise
 _MOST_FITTED = 6000  # samples, roughly, that a kernel is fitted on
 _SHADING = 12  # modules over which light may vary
-
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of samples."""
 

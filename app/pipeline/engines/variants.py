@@ -60,14 +60,8 @@ def _grey(pixels: cv2.typing.MatLike) -> GreyImage:
 
 
 _LOCAL = ZXing(ZXingOptions(small_symbols=False))
-
-
 _GLOBAL = ZXing(ZXingOptions(small_symbols=False, binarizer=zxingcpp.Binarizer.GlobalHistogram))
-
-
 _ZBAR = ZBar(longest_sides=(1 << 30,))
-
-
 VARIANTS: tuple[Variant, ...] = (
     Variant("double, global threshold", 2, _GLOBAL),
     Variant("half, shadows lifted, global threshold", 0.5, _GLOBAL, _gamma(0.4)),

@@ -15,23 +15,11 @@ from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.quad import Quad
 
 _ANY_SYMBOLOGY, _QRCODE = 0, int(libzbar.ZBarSymbol.QRCODE)
-
-
 _ENABLE = int(libzbar.ZBarConfig.CFG_ENABLE)
-
-
 _RAW_BYTES = 4  # ZBAR_CFG_BINARY of zbar.h, libzbar >= 0.23.1
-
-
 _Y800 = int.from_bytes(b"Y800", "little")
-
-
 _LATIN_CONTROLS = re.compile(r"[\x80-\x9f]")
-
-
 _JAPANESE_RUN = re.compile(r"[^\x00-\x7f]{3}")
-
-
 _first_component = libzbar.zbar_function(
     "zbar_symbol_first_component",
     ctypes.POINTER(libzbar.zbar_symbol),

@@ -16,17 +16,9 @@ from app.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from app.pipeline.imaging import GreyImage
 
 _GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-
-
 _AS_STORED: Final = cv2.IMREAD_UNCHANGED
-
-
 _WHITE: Final = 255
-
-
 _BAND_PIXELS: Final = 1 << 20
-
-
 MOST_SCANS: Final = 100
 """Scans of a JPEG that are decoded. Progressive files have about ten; each costs a visit to every block."""
 
@@ -47,20 +39,10 @@ class Header:
 
 
 _PNG_IHDR: Final = Struct(">8xI4sIIBB")
-
-
 _PNG_CHUNK: Final = Struct(">I4s")
-
-
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-
-
 _GREY_TYPE: Final = 0
-
-
 _ALPHA_BIT: Final = 4
-
-
 _ANCILLARY_BIT: Final = 0x20
 
 
@@ -98,30 +80,14 @@ def _png_pixels(data: bytes) -> bytes:
 
 
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-
-
 _JPEG_IDLE: Final = frozenset({0xFE, *range(0xE1, 0xF0)}) - {0xEE}
 """Comments and applications' data, but for JFIF's and Adobe's, which say what the colours are."""
-
-
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
-
-
 _JPEG_ENDS: Final = b"\xff\xd9"
-
-
 _JPEG_SCANS: Final = re.compile(rb"\xff\xda")
-
-
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
-
-
 _JPEG_SEGMENT: Final = Struct(">H")
-
-
 _JPEG_SIZE: Final = Struct(">HH")
 
 
@@ -165,20 +131,10 @@ def _jpeg_pixels(data: bytes) -> bytes:
 
 
 _GIF_SCREEN: Final = Struct("<6xHH")
-
-
 _BMP_CORE: Final = Struct("<HH")
-
-
 _BMP_INFO: Final = Struct("<ii")
-
-
 _BMP_CORE_BYTES: Final = 12
-
-
 _BMP_HEADER_BYTES: Final = frozenset({_BMP_CORE_BYTES, 40, 52, 56, 64, 108, 124})
-
-
 _U32: Final = Struct("<I")
 
 
@@ -196,17 +152,9 @@ def _bmp(data: bytes) -> Header:
 
 
 _WEBP_LOSSY: Final = Struct("<26xHH")
-
-
 _VP8X_FLAGS_AT: Final = 20
-
-
 _VP8X_ALPHA, _VP8X_ANIMATED = 0x10, 0x02
-
-
 _VP8L_ALPHA: Final = 1 << 28
-
-
 _14_BITS: Final = (1 << 14) - 1
 
 
@@ -234,8 +182,6 @@ def _webp_pixels(data: bytes) -> bytes:
 
 
 _Parser = Callable[[bytes], Header]
-
-
 _Reducer = Callable[[bytes], bytes]
 
 

@@ -13,7 +13,6 @@ SUFFIX = ".onnx"
 INT8_SUFFIX = ".int8.onnx"
 FINGERPRINT_KEY = "fingerprint"
 """Under which an exported file's metadata keeps the fingerprint of the checkpoint that it was made from."""
-
 _LEAST_SEVERE_LOGGED = 3  # errors
 
 

@@ -17,7 +17,8 @@ from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Card
 from app.pipeline.crops.rectifying import homography, rectify, side_length, square
 from app.pipeline.imaging import GreyImage, standardise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.locating.locators import Candidate, Locator, best_of_overlapping, candidate_of, is_sound, shrunk
+from app.pipeline.locating.candidates import Candidate, Locator, best_of_overlapping, candidate_of, is_sound
+from app.pipeline.locating.pyramid import shrunk
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
 

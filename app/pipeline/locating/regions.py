@@ -13,7 +13,7 @@ from app.pipeline.crops.plausibility import explained
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.locators import Candidate
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuilt
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render

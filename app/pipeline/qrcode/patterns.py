@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 VERSIONS = range(1, 41)
 QUIET_ZONE = 4
 """Width of the light margin around a symbol, in modules (section 9.1)."""
-
 _FINDER = np.array([[max(abs(r - 3), abs(c - 3)) not in (2, 4) for c in range(-1, 8)] for r in range(-1, 8)])
 _ALIGNMENT = np.array([[max(abs(r - 2), abs(c - 2)) != 1 for c in range(5)] for r in range(5)])
 

@@ -42,7 +42,6 @@ from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
 STAGES = ("hard", "erasures", "statistics", "padding")
 MARGIN = 20.0
 """Bits of evidence that a block must have beyond those of its message."""
-
 _AGREEMENT = 0.3  # of the function patterns' log-odds with what they must be; noise has 0.09 in version 1, mostly
 _FAINT = 0.05  # mean magnitude of log-odds that says nothing
 _FORMAT_DISTANCE = 3

@@ -11,7 +11,8 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.locating.locators import FinderLocator, SightingLocator
+from app.pipeline.locating.finder_patterns import FinderLocator
+from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
 from app.settings import Settings
 from tests.support.helpers import FakeReader, FakeRestorer

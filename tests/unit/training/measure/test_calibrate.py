@@ -5,7 +5,8 @@ import pytest
 
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.locating.locators import FinderLocator, SightingLocator
+from app.pipeline.locating.finder_patterns import FinderLocator
+from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
 from tests.support.helpers import FakeReader, FakeRestorer
 from training.measure import calibrate

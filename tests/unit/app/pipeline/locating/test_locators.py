@@ -11,17 +11,10 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.locators import (
-    Candidate,
-    FinderLocator,
-    Locator,
-    Pyramid,
-    SightingLocator,
-    WholePicture,
-    agreement,
-    best_of_overlapping,
-    shrunk,
-)
+from app.pipeline.locating.candidates import Candidate, Locator, best_of_overlapping
+from app.pipeline.locating.finder_patterns import FinderLocator
+from app.pipeline.locating.locators import SightingLocator, WholePicture
+from app.pipeline.locating.pyramid import Pyramid, agreement, shrunk
 from app.pipeline.qrcode.patterns import dimension, render
 from app.pipeline.quad import Quad
 

@@ -1,0 +1,58 @@
+"""Places where codes may be, as locators propose them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.quad import Quad
+
+Points = NDArray[np.float64]
+"""(N, 2) positions, x before y."""
+
+
+_NEXT = [1, 2, 3, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how sure the locator is, 0 to
+    1; for those that compare with the known function patterns their correlation, whichever the polarity."""
+
+    corners: Quad
+    dimension: int | None
+    score: float
+
+
+class Locator(Protocol):
+    """Proposes places of codes, best first; may find none."""
+
+    def locate(self, image: GreyImage) -> list[Candidate]: ...
+
+
+def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
+    """A candidate from its corners as an array, (4, 2)."""
+    return Candidate(Quad.of(quad), modules, score)
+
+
+def is_sound(quad: Points) -> bool:
+    """Whether the quad is convex, clockwise as seen, and large enough to hold a code."""
+    edges = quad[_NEXT] - quad
+    turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
+    return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
+
+
+def best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
+    """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda candidate: -candidate.score):
+        if len(kept) == limit or candidate.score < least:
+            break
+        if all(candidate.corners.overlap(other.corners) < 0.5 for other in kept):
+            kept.append(candidate)
+    return kept

@@ -1,0 +1,183 @@
+"""Locates codes by their finder patterns: normalised correlation with a ring template at all sizes.
+
+This survives blur, noise and low resolution. Finder patterns found are grouped into right-angled triples, and the
+fourth corner of each is completed and refined to where the function patterns agree best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.crops.rectifying import side_length
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.candidates import Candidate, Points, best_of_overlapping, candidate_of, is_sound
+from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyramid, agreement
+from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
+
+_RINGS = 9
+_TURNS = 4
+_CONTRAST_FLOOR = 6.0
+_LEAST_RESPONSE = 0.4
+_MOST_FINDERS = 48
+_MOST_TRIPLES = 24
+_REFINED = 8
+_LEAST_ROUGH_AGREEMENT = 0.05
+_SHIFTS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)], dtype=np.float64)
+
+
+class FinderLocator:
+    """Triples of finder patterns found by correlation, completed to quads; at most `limit`."""
+
+    def __init__(self, *, limit: int = 8) -> None:
+        self._limit = limit
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        found = _from_finders(Pyramid(image)) if image.size else ()
+        return best_of_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
+
+
+@cache
+def _finder_templates() -> tuple[NDArray[np.float32], ...]:
+    """A finder pattern with its separator at several turns: square, zero mean, unit norm."""
+    side = round(_RINGS * TEMPLATE_PIXELS)
+    fine = 8
+    axis = (np.arange(side * fine) + 0.5) / (fine * TEMPLATE_PIXELS) - _RINGS / 2
+    x, y = np.meshgrid(axis, axis)
+    templates = []
+    for turn in np.linspace(0, np.pi / 2, _TURNS, endpoint=False):
+        reach = np.maximum(np.abs(x * np.cos(turn) + y * np.sin(turn)), np.abs(y * np.cos(turn) - x * np.sin(turn)))
+        rings = np.where((reach < 1.5) | ((reach > 2.5) & (reach < 3.5)), -1.0, np.where(reach < 4.5, 1.0, 0.0))
+        template = cv2.resize(rings, (side, side), interpolation=cv2.INTER_AREA)
+        template -= template.mean()
+        templates.append(np.asarray(template / np.linalg.norm(template), dtype=np.float32))
+    return tuple(templates)
+
+
+def _responses(picture: GreyImage) -> NDArray[np.float32]:
+    """Normalised correlation with the best turn of the template that begins at [i, j], -1 to 1; flat places give 0."""
+    templates = _finder_templates()
+    side = templates[0].shape[0]
+    pixels = picture.astype(np.float32)
+    products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
+    dark, light = products.max(axis=0), products.min(axis=0)
+    best = np.where(dark > -light, dark, light)
+    height, width = best.shape
+    inner = np.s_[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
+    mean = cv2.boxFilter(pixels, -1, (side, side))[inner]
+    square = cv2.sqrBoxFilter(pixels, -1, (side, side))[inner]
+    spread = np.sqrt(np.maximum(square - mean * mean, 0) + _CONTRAST_FLOOR**2)
+    return np.asarray(best / (spread * side), dtype=np.float32)
+
+
+def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
+    """Finder patterns as rows x, y, module (original pixels), response (negative if inverted), strongest first."""
+    side = _finder_templates()[0].shape[0]
+    rows: list[NDArray[np.float64]] = []
+    for level, factor in enumerate(pyramid.factors):
+        picture = pyramid.picture(level)
+        if min(picture.shape) <= side:
+            break
+        response = _responses(picture)
+        strength = np.abs(response)
+        peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
+        y, x = np.nonzero(peaks)
+        at = np.stack([x + side / 2, y + side / 2, np.full(x.shape, TEMPLATE_PIXELS)], axis=1) / factor
+        rows.append(np.column_stack([at, response[y, x]]))
+    if not rows:
+        return np.empty((0, 4))
+    found = np.concatenate(rows)
+    found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")]
+    kept: list[NDArray[np.float64]] = []
+    while len(found) and len(kept) < _MOST_FINDERS:
+        kept.append(found[0])
+        found = found[~_same_finder(found[0], found)]
+    return np.array(kept).reshape(-1, 4)
+
+
+def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    apart = np.hypot(*(others[:, :2] - one[:2]).T)
+    smaller, larger = np.minimum(one[2], others[:, 2]), np.maximum(one[2], others[:, 2])
+    return np.asarray((apart < 3 * smaller) & (larger < 1.6 * smaller))
+
+
+def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
+    finders = _finders(pyramid)
+    rough: list[Candidate] = []
+    for polarity in (1, -1):
+        for triple in _triples(finders[np.sign(finders[:, 3]) == polarity]):
+            quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
+            fits = [candidate_of(quad, dimension(v), polarity * agreement(pyramid, quad, v)) for quad, v in quads]
+            rough.append(max(fits, key=lambda fit: fit.score))
+    for candidate in best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+        yield _refined(pyramid, candidate)
+
+
+def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Rows of three finder patterns that may belong to one code: its own top-left, then clockwise; best first."""
+    count = len(finders)
+    if count < 3:
+        return []
+    a, b, c = np.indices((count, count, count)).reshape(3, -1)
+    a, b, c = np.stack([a, b, c])[:, (a != b) & (b != c) & (c != a)]
+    at, module, response = finders[:, :2], np.log(finders[:, 2]), np.abs(finders[:, 3])
+    right, down = at[b] - at[a], at[c] - at[a]
+    length_right, length_down = np.hypot(*right.T), np.hypot(*down.T)
+    sine = (right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0]) / (length_right * length_down)
+    cosine = (right * down).sum(axis=1) / (length_right * length_down)
+    sizes = np.stack([module[a], module[b], module[c]])
+    uneven_module = np.ptp(sizes, axis=0)
+    uneven_side = np.abs(np.log(length_right / length_down))
+    span = np.log(np.sqrt(length_right * length_down)) - sizes.mean(axis=0)
+    score = (
+        (response[a] + response[b] + response[c]) / 3 - 0.25 * uneven_module - 0.2 * uneven_side - 0.25 * np.abs(cosine)
+    )
+    possible = (sine > 0.6) & (uneven_module < 0.75) & (uneven_side < 0.8) & (span > np.log(10)) & (span < np.log(190))
+    order = np.nonzero(possible)[0]
+    order = order[np.argsort(-score[order], kind="stable")][:_MOST_TRIPLES]
+    return [finders[[a[i], b[i], c[i]]] for i in order]
+
+
+def _likely_versions(triple: NDArray[np.float64]) -> list[int]:
+    """Versions that the distance between finder patterns allows for at the module size they were found at."""
+    at, module = triple[:, :2], np.exp(np.log(triple[:, 2]).mean())
+    span = np.sqrt(np.hypot(*(at[1] - at[0])) * np.hypot(*(at[2] - at[0])))
+    guess = (span / module + 7 - 17) / 4
+    near = [version for version in VERSIONS if abs(version - guess) <= 1 + 0.15 * guess]
+    return near or [min(VERSIONS, key=lambda version: abs(version - guess))]
+
+
+def _quad(centres: Points, version: int) -> Points:
+    """Outer corners of the parallelogram whose finder patterns have these centres, the symbol's own top-left first."""
+    start, right, down = centres[0], centres[1] - centres[0], centres[2] - centres[0]
+    low = -3.5 / (dimension(version) - 7)
+    ends = np.array([[low, low], [1 - low, low], [1 - low, 1 - low], [low, 1 - low]])
+    return np.asarray(start + ends @ np.stack([right, down]), dtype=np.float64)
+
+
+def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
+    """Move the corners, most of all the one without a finder pattern, and reconsider the version, to where the function
+    patterns agree best."""
+    quad, best, version = np.array(rough.corners), rough.score, version_of(rough.dimension or 0)
+    if version is None:
+        return rough
+    sign = float(np.sign(agreement(pyramid, quad, version)))
+    size = dimension(version)
+    module = side_length(quad) / size
+    for step, movable in ((0.12 * size, (2,)), (0.06 * size, (2,)), (1.0, (2, 1, 3, 0))):
+        for corner in movable:
+            for shift in _SHIFTS:
+                moved = quad.copy()
+                moved[corner] += shift * (step * module)
+                if is_sound(moved):
+                    score = sign * agreement(pyramid, moved, version)
+                    if score > best:
+                        quad, best = moved, score
+        for other in (version - 2, version - 1, version + 1, version + 2):
+            if other in VERSIONS and (score := sign * agreement(pyramid, quad, other)) > best:
+                best, version = score, other
+    return candidate_of(quad, dimension(version), best)
