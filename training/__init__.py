@@ -1,1 +1,5 @@
-"""Makes the checkpoints that the service loads. Runs from a bare checkout with torch, numpy, opencv and safetensors."""
+"""Trains, measures, compares and releases the networks that the service loads.
+
+Training itself needs only a checkout with torch, numpy, OpenCV and safetensors; other commands need the extra
+``training``. The service never imports this package.
+"""

@@ -1,15 +1,4 @@
-"""Image bytes in, 8-bit grey pixels out, with the format and the pixel count checked on the header alone.
-
-Pixels come as they are stored: EXIF orientation is not applied, so positions refer to the frame in the file.
-Transparent pixels are laid on white. Of an animation the first frame is taken, of an animated PNG the picture that
-viewers show which know no animations. 16-bit and palette images give the grey of their 8-bit version.
-
-A file that ends early is refused, and so is a PNG with a checksum that does not match. The compressed data of a JPEG
-has none: damage there goes unnoticed.
-
-Of PNG and JPEG the decoder sees only what the pixels need: no text, profile, EXIF or animation, and at most
-``MOST_SCANS`` scans. Each of those has code of its own, and lets a small file ask for minutes of work.
-"""
+"""Grey pictures, and the arithmetic on them that every room of the pipeline uses."""
 
 import cv2
 import numpy as np

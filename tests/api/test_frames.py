@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.files.image_files import encode_png
+from app.pipeline.files.decoding import encode_png
 from app.pipeline.results import Effort
 from tests.support.fakes import FakeLadder, symbol
 

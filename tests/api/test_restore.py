@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.files.image_files import decode_image
+from app.pipeline.files.decoding import decode_image
 from app.pipeline.inference.severity import Route
 from app.pipeline.results import View
 from app.routers.restore import prefers_json

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.pipeline.files.image_files import decode_image, encode_png
+from app.pipeline.files.decoding import decode_image, encode_png
 from app.pipeline.imaging import GreyImage
 from tests.support.live.servers import running
 

@@ -12,7 +12,7 @@ from app.main import create_app
 from app.models import checkpoint
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.files.image_files import decode_image, encode_png
+from app.pipeline.files.decoding import decode_image, encode_png
 from app.pipeline.imaging import normalise
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.files.image_files import encode_png
+from app.pipeline.files.decoding import encode_png
 from app.pipeline.imaging import GreyImage
 from tests.support.codes import qr_picture
 from tests.support.live.pictures import exif

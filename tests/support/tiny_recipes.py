@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from app.models import NETWORKS
+from app.models.registry import NETWORKS
 from app.models.srresnet import SRResNet
 from training.data.crops import CropBatch, aligned_batch
 from training.objectives.adversarial import Adversary, relativistic_average

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.models.module_reader import PLANES
+from app.models.contract import PLANES
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.runners import BatchingRunner, Runner
 

@@ -55,9 +55,7 @@ def shared(pool: Pool, image: bytes) -> int:
     memory = SharedMemory(create=True, size=len(image))
     try:
         memory.buf[: len(image)] = image
-        size: int = pool.run(
-            (memory.name, len(image)), deadline=time.monotonic() + _SECONDS, seconds=_SECONDS
-        )
+        size: int = pool.run((memory.name, len(image)), deadline=time.monotonic() + _SECONDS, seconds=_SECONDS)
     finally:
         memory.close()
         memory.unlink()

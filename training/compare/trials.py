@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.models.checkpoint import Checkpoint
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, square
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.image_files import decode_image
+from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_checkpoints, load_networks
 from app.pipeline.inference.networks import Networks

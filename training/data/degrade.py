@@ -1,7 +1,7 @@
-"""What happens to a printed symbol on its way into a file, in the order in which it happens.
+"""Degradations of a printed symbol on its way into a file, in the order in which they happen.
 
-Every function takes a float32 image (H, W) in [0, 1] and a numpy Generator, and returns one like it. Lengths are in
-pixels of the image at hand; ``degrade`` draws them in modules.
+Images are float32 (H, W) in [0, 1]; random degradations also take a numpy Generator. Lengths are in pixels of the given
+image.
 """
 
 import cv2
@@ -11,10 +11,34 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
+"""Grey picture, (H, W), in [0, 1]."""
+
+
+def to_uint8(image: Image) -> NDArray[np.uint8]:
+    """Clips to [0, 1] and rounds to 8 bits."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def to_float(picture: NDArray[np.uint8]) -> Image:
+    """An 8-bit picture as an image in [0, 1]."""
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def resize(image: Image, side: int, *, interpolation: int = cv2.INTER_AREA) -> Image:
+    """Resizes to (``side``, ``side``) with one of OpenCV's interpolations; not clipped."""
+    return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), dtype=np.float32)
+
+
+def rotation(angle: float) -> NDArray[np.float64]:
+    """The matrix, (2, 2), that rotates column vectors (x, y) by ``angle`` radians."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def ink(image: Image, rng: Generator, *, module: float) -> Image:
-    """Ink spread or loss of up to a quarter of a module, then paper and ink reflectances with random contrast."""
+    """Ink spread or loss of up to a quarter of a module (``module`` pixels), then random reflectances of paper and ink.
+
+    The reflectances differ by at least 0.2.
+    """
     spread = rng.uniform(-0.25, 0.25) * module
     if abs(spread) >= 0.5:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + 2 * round(abs(spread)),) * 2)
@@ -25,7 +49,7 @@ def ink(image: Image, rng: Generator, *, module: float) -> Image:
 
 
 def shade(image: Image, rng: Generator) -> Image:
-    """A linear light gradient, sometimes a shadow with a soft straight border."""
+    """A linear light gradient and, for a quarter of the images, a shadow with a soft straight border."""
     height, width = image.shape
     y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
@@ -38,7 +62,7 @@ def shade(image: Image, rng: Generator) -> Image:
 
 
 def glare(image: Image, rng: Generator) -> Image:
-    """One to three soft bright ellipses that wash out what lies under them."""
+    """One to three soft bright ellipses that wash out the picture beneath."""
     height, width = image.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     for _ in range(rng.integers(1, 4)):
@@ -55,7 +79,7 @@ def glare(image: Image, rng: Generator) -> Image:
 
 
 def occlude(image: Image, rng: Generator, *, module: float) -> Image:
-    """One to four discs or strokes of a plain grey over the symbol."""
+    """One to four discs or strokes of uniform grey over the symbol; ``module`` is in pixels."""
     image = image.copy()
     height, width = image.shape
     for _ in range(rng.integers(1, 5)):
@@ -71,7 +95,7 @@ def occlude(image: Image, rng: Generator, *, module: float) -> Image:
 
 
 def bend(image: Image, rng: Generator, *, amplitude: float) -> Image:
-    """Smooth displacement along both axes by up to ``amplitude`` pixels: what rectification left uncorrected."""
+    """Smooth displacement along both axes by up to ``amplitude`` pixels, as imperfect rectification leaves."""
     height, width = image.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     waves = []
@@ -84,11 +108,10 @@ def bend(image: Image, rng: Generator, *, amplitude: float) -> Image:
 
 
 def motion_kernel(rng: Generator, *, length: float, angle: float | None = None, exponent: float | None = None) -> Image:
-    """Point spread function of a straight non-uniform motion, sum 1, centred on its centroid.
+    """Point spread function of a straight non-uniform motion over ``length`` pixels, sum 1, centred on its centroid.
 
-    The position along the path follows t ** ``exponent`` (0.3-0.7 unless given); ``length`` in pixels; ``angle`` in
-    radians (uniform in [0, 2 pi) unless given). The centroid is where a registration puts the symbol, so truth and
-    registered crops stay aligned.
+    The position along the path follows t ** ``exponent``, 0.3-0.7 by default; ``angle`` is in radians, uniform in
+    [0, 2 pi) by default. Registration puts the symbol at the centroid, so truth and registered crops stay aligned.
     """
     angle = float(rng.uniform(0, 2 * np.pi)) if angle is None else angle
     exponent = float(rng.uniform(0.3, 0.7)) if exponent is None else exponent
@@ -98,7 +121,7 @@ def motion_kernel(rng: Generator, *, length: float, angle: float | None = None, 
 
 
 def shake_kernel(rng: Generator, *, length: float) -> Image:
-    """Point spread function of a hand's shake, sum 1: a smoothed random walk that spans about ``length`` pixels."""
+    """Point spread function of camera shake, sum 1: a smoothed random walk that spans about ``length`` pixels."""
     walk = np.cumsum(np.cumsum(rng.normal(size=(64, 2)), axis=0) * 0.2 + rng.normal(size=(64, 2)), axis=0)
     walk = np.stack([np.interp(np.linspace(0, 63, 512), np.arange(64), walk[:, axis]) for axis in (0, 1)], axis=1)
     walk -= walk.mean(axis=0)
@@ -107,7 +130,7 @@ def shake_kernel(rng: Generator, *, length: float) -> Image:
 
 
 def disc_kernel(*, radius: float) -> Image:
-    """Point spread function of a lens out of focus, sum 1: a disc of ``radius`` pixels with an antialiased rim."""
+    """Point spread function of defocus, sum 1: a disc of ``radius`` pixels with an antialiased edge."""
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
@@ -126,14 +149,15 @@ def _splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> Image:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
-def between_centres(matrix: MatLike) -> NDArray[np.float64]:
-    """A homography between positions measured from outer edges, as OpenCV wants it: between pixel centres."""
+def pixel_centre_homography(matrix: MatLike) -> NDArray[np.float64]:
+    """Converts a homography between positions measured from outer edges to one between pixel centres, as OpenCV
+    expects."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.asarray(np.linalg.inv(half) @ matrix @ half, dtype=np.float64)
 
 
 def convolve(image: Image, kernel: Image) -> Image:
-    """Convolution with a point spread function; the border is reflected."""
+    """Convolves with a point spread function; the border is reflected."""
     return np.asarray(
         cv2.filter2D(image, -1, cv2.flip(kernel, -1), borderType=cv2.BORDER_REFLECT_101), dtype=np.float32
     )
@@ -145,15 +169,16 @@ def gaussian(image: Image, *, sigma: float) -> Image:
 
 
 BLUR_ODDS = (0.55, 0.1, 0.11, 0.08, 0.06, 0.1)
+"""Default probabilities of the six outcomes of `blur`."""
 
 
 def blur(
     image: Image, rng: Generator, *, module: float, reach: float = 1.0, odds: tuple[float, ...] = BLUR_ODDS
 ) -> Image:
-    """One of straight motion, shake, defocus, gaussian, motion with defocus, or none; ``module`` in pixels.
+    """One of straight motion, shake, defocus, gaussian blur, motion with defocus, or no blur; ``module`` in pixels.
 
-    ``reach`` scales how far each goes: 1 is motion of up to 6.5 modules and defocus of up to 2; ``odds`` are the six
-    kinds' chances, in that order.
+    ``reach`` scales the lengths: at 1, motion covers up to 6.5 modules and defocus has a radius of up to 2. ``odds``
+    are the probabilities of the six outcomes, in that order.
     """
     kind = rng.choice(6, p=odds)
     if kind in (0, 4):
@@ -169,7 +194,7 @@ def blur(
 
 
 def noise(image: Image, rng: Generator, *, sigma: float) -> Image:
-    """Gaussian noise, grainy (correlated over about a pixel) a third of the time; clipped to [0, 1]."""
+    """Adds gaussian noise, in a third of the images correlated over about a pixel; clipped to [0, 1]."""
     grain = rng.normal(0, 1, image.shape).astype(np.float32)
     if rng.random() < 0.33:
         grain = gaussian(grain, sigma=0.7)
@@ -178,17 +203,15 @@ def noise(image: Image, rng: Generator, *, sigma: float) -> Image:
 
 
 def jpeg(image: Image, *, quality: int) -> Image:
-    """Through 8 bits and JPEG at ``quality`` (1-100) and back."""
-    ok, data = cv2.imencode(
-        ".jpg", np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
+    """Rounds to 8 bits and compresses with JPEG at ``quality`` (1-100). Raises RuntimeError if the encoder fails."""
+    ok, data = cv2.imencode(".jpg", to_uint8(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
-        raise RuntimeError("the JPEG encoder refused a picture")
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.float32) / np.float32(255)
+        raise RuntimeError("OpenCV could not encode the picture as JPEG")
+    return to_float(np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8))
 
 
 def sensor(image: Image, rng: Generator, *, worst_noise: float = 0.15) -> Image:
-    """Noise of up to ``worst_noise``, most of it small and none a quarter of the time, then JPEG for two in three."""
+    """Noise of up to ``worst_noise``, mostly small, in three of four images; then JPEG in two of three."""
     if rng.random() < 0.75:
         image = noise(image, rng, sigma=worst_noise * rng.random() ** 2.5)
     return jpeg(image, quality=int(rng.integers(10, 96))) if rng.random() < 0.67 else image

@@ -1,4 +1,4 @@
-"""Progressive learning: patches that grow, and batches that shrink, along the schedule (Restormer, section 3.3)."""
+"""Progressive learning: patches grow and batches shrink along the schedule (Restormer, section 3.3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +11,21 @@ from training.data.crops import CropBatch
 
 
 class MakePatches(Protocol):
-    """``size`` patches of ``side`` pixels a side."""
+    """Makes a batch of ``size`` patches of ``side`` x ``side`` pixels."""
 
     def __call__(self, rng: Generator, *, size: int, side: int) -> CropBatch: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressivePatches:
-    """Batches whose patches are ``sides`` pixels, ``sizes`` of them, until the share ``until`` of the schedule is over.
+    """A batch schedule in stages: stage i makes ``sizes[i]`` patches of ``sides[i]`` pixels until the share ``until[i]``
+    of the run is over.
 
-    The defaults are those of Restormer and of ADNet's EG-Restormer: 128 to 384 pixels, changed after 92, 156, 204, 240
-    and 276 of 300 thousand iterations. ``sizes`` are the batches of one device; Restormer trained on eight (64 to 8
-    patches in all), EG-Restormer on six. Called as it is, it makes the first stage's batches.
+    The defaults are those of Restormer and of ADNet's EG-Restormer: 128 to 384 pixels, changing after 92, 156, 204, 240
+    and 276 of 300 thousand iterations. ``sizes`` are per device; Restormer trained on eight devices (64 to 8 patches in
+    all), EG-Restormer on six. Calling the schedule makes a batch of the first stage.
 
-    Raises ValueError where the three do not describe the same stages in order up to the schedule's end.
+    Raises ValueError if the three tuples do not describe the same stages in order up to the end of the run.
     """
 
     make: MakePatches
@@ -34,16 +35,16 @@ class ProgressivePatches:
 
     def __post_init__(self) -> None:
         if not len(self.sides) == len(self.sizes) == len(self.until) > 0:
-            raise ValueError("sides, sizes and until must be equally many, and at least one")
+            raise ValueError("sides, sizes and until must have the same length, at least 1")
         if list(self.until) != sorted(set(self.until)) or self.until[0] <= 0 or self.until[-1] != 1:
-            raise ValueError("until must rise from above 0 to 1")
+            raise ValueError("until must increase from above 0 to 1")
 
     def stage(self, share: float) -> int:
-        """Index of the stage at a share of the schedule in [0, 1]; a share beyond the end is the last stage."""
+        """Index of the stage at ``share`` of the run, 0 or more; a share beyond 1 is in the last stage."""
         return sum(share >= end for end in self.until[:-1])
 
     def at(self, share: float) -> Callable[[Generator], CropBatch]:
-        """What makes the batches at a share of the schedule."""
+        """Makes the batches at ``share`` of the run."""
         stage = self.stage(share)
         return partial(self.make, size=self.sizes[stage], side=self.sides[stage])
 

@@ -1,4 +1,4 @@
-"""What a run draws of its samples, one column each."""
+"""Draws a batch beside the network's output, one sample per column, for the pictures that a run saves."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ _SIDE = 192
 
 
 def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
-    """Rows of pictures (N, 1, H, W) in [0, 1], brought to one size, as an 8-bit image."""
+    """Arranges rows of pictures (N, 1, H, W) in [0, 1], resized to ``_SIDE`` pixels, in one 8-bit image."""
     drawn = [
         np.hstack(
             [
@@ -26,10 +26,10 @@ def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
 
 
 def restoration_picture(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
-    """Degraded, restored and clean."""
+    """Rows from the top: degraded, restored and clean."""
     return _grid([batch.degraded, restored, batch.clean])
 
 
 def reading_picture(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
-    """Degraded, probability of light for each module, and clean."""
+    """Rows from the top: degraded, the probability that each module is light, and clean."""
     return _grid([batch.degraded, (-log_odds).sigmoid(), batch.clean])

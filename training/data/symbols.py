@@ -1,13 +1,14 @@
-"""Symbols to train and to measure on.
+"""Symbols for training and for measuring.
 
-Training draws random modules. Measuring needs symbols that decode: those are kept in one small file beside this one,
-made once by ``python -m training.data.symbols`` (the only place that needs an encoder, segno).
+Training uses random modules. Measuring needs symbols that decode: random messages, or the corpus of encoded texts in
+``corpus.npz``, which ``python -m training.data.symbols`` writes and which needs segno.
 """
 
+import argparse
 import importlib
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,10 @@ _LEVELS = "lmqh"
 
 
 def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
-    """Modules (True is dark) of a symbol with all its function patterns and fair random bits everywhere else.
+    """Modules (True is dark) of a symbol with all function patterns and fair random bits everywhere else.
 
-    Masked codewords look like fair bits, so this teaches what a corpus of encoded texts would, without repeating.
-    It does not decode.
+    Masked codewords look like fair bits, so a network learns the same as from encoded texts, without repetition.
+    The symbol does not decode.
     """
     patterns = function_patterns(version)
     size = dimension(version)
@@ -36,7 +37,7 @@ def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
 
 
 def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
-    """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, terminated and padded."""
+    """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, with terminator and padding."""
     total, width = blocks(version, level).data_codewords, count_bits(version, BYTE)
     capacity = (8 * total - 4 - width) // 8
     count = max(1, int(rng.uniform(0.4, 0.95) * capacity))
@@ -47,13 +48,13 @@ def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8
 
 
 def random_message_symbol(rng: Generator, version: int, level: str) -> Bits:
-    """A symbol of `random_message` under a random mask."""
+    """The modules of a symbol that holds a `random_message`, with a random mask."""
     return assemble(random_message(rng, version, level), version, level, int(rng.integers(8)))
 
 
 @dataclass(frozen=True)
 class EncodedSymbol:
-    """A symbol that decodes to ``payload``."""
+    """A symbol that decodes to ``payload``; ``modules`` (M, M) are True where dark, ``level`` is a lower-case letter."""
 
     payload: bytes
     version: int
@@ -62,7 +63,10 @@ class EncodedSymbol:
 
 
 def corpus(pool: str) -> list[EncodedSymbol]:
-    """One pool of the kept symbols: "short" (8-60 characters), "long" (8-300) or "tiny" (versions 1 and 2)."""
+    """One pool of the corpus, 300 symbols: "short" (8-60 characters), "long" (8-300) or "tiny" (versions 1 and 2).
+
+    Raises KeyError for another name.
+    """
     with np.load(CORPUS) as file:
         payloads, versions, levels, bits = (
             file[f"{pool}_{part}"] for part in ("payloads", "versions", "levels", "bits")
@@ -94,7 +98,10 @@ def _encode(rng: random.Random, longest: int, highest_version: int) -> Iterator[
             yield EncodedSymbol(payload.encode(), int(code.version), level, modules)
 
 
-def _write() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.data.symbols", description="Encode the corpus.")
+    parser.add_argument("--out", type=Path, default=CORPUS, help=f"file to write (default: {CORPUS.name} of the package)")
+    options = parser.parse_args(argv)
     arrays: dict[str, NDArray[np.generic]] = {}
     for pool, longest, highest in (("short", 60, 40), ("long", 300, 40), ("tiny", 20, 2)):
         symbols = [
@@ -104,8 +111,8 @@ def _write() -> None:
         arrays[f"{pool}_versions"] = np.array([symbol.version for symbol in symbols], dtype=np.uint8)
         arrays[f"{pool}_levels"] = np.array([symbol.level for symbol in symbols])
         arrays[f"{pool}_bits"] = np.concatenate([np.packbits(symbol.modules) for symbol in symbols])
-    np.savez_compressed(CORPUS, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(options.out, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    _write()
+    main()

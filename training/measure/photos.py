@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.image_files import decode_image
+from app.pipeline.files.decoding import decode_image
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools

@@ -1,4 +1,4 @@
-"""A slice of every campaign, what was kept of earlier ones, and proof that a campaign would notice."""
+"""A slice of every campaign, the inputs of earlier findings, and proof that a campaign notices what is planted."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,17 +7,22 @@ from random import Random
 import pytest
 
 from tests.support.live.servers import Answer, Server, running
-from tools.fuzz import containers, guided, natively
+from tools.fuzz.__main__ import SHARES, main
+from tools.fuzz.campaigns import native
+from tools.fuzz.campaigns.openapi import openapi
+from tools.fuzz.campaigns.parsers import blind, guided, installed
+from tools.fuzz.campaigns.raw_http import SETTINGS, TARGET, Health, ask, judge, raw_http
 from tools.fuzz.child import Child
-from tools.fuzz.described import described
 from tools.fuzz.findings import Budget, Finding, Tally, kept, shrink
-from tools.fuzz.mutation import MOST_BYTES, mutate_image
-from tools.fuzz.requests import request
-from tools.fuzz.seeds import seeds
-from tools.fuzz.wire import SETTINGS, TARGET, Health, ask, judge, wire
+from tools.fuzz.inputs import containers
+from tools.fuzz.inputs.mutation import MOST_BYTES, mutate_image
+from tools.fuzz.inputs.requests import request
+from tools.fuzz.inputs.seeds import seeds
+from tools.fuzz.targets import NATIVE, PARSERS, load
+
+pytestmark = pytest.mark.slow
 
 SEED = 20
-NATIVE = ("images", "pictures", "symbols")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +52,9 @@ def test_kept_inputs_of_native_code(children: dict[str, Child], target: str, fil
     assert children[target].run(file.read_bytes()).finding is None
 
 
-@pytest.mark.parametrize(("target", "file"), files(*guided.TARGETS), ids=by_name)
+@pytest.mark.parametrize(("target", "file"), files(*PARSERS), ids=by_name)
 def test_kept_inputs_of_parsers(target: str, file: Path) -> None:
-    guided.load(target)(file.read_bytes())
+    load(target)(file.read_bytes())
 
 
 @pytest.mark.parametrize("file", kept(TARGET), ids=by_name)
@@ -68,8 +73,8 @@ def assert_clean(tally: Tally, least: int) -> None:
 
 @pytest.mark.parametrize(
     ("campaign", "seconds", "most"),
-    [(natively.images, 6.0, 500), (natively.pictures, 3.0, 50), (natively.symbols, 3.0, 60)],
-    ids=NATIVE,
+    [(native.images, 6.0, 500), (native.pictures, 3.0, 50), (native.symbols, 3.0, 60)],
+    ids=("images", "pictures", "symbols"),
 )
 def test_slice_of_native_code(campaign: Callable[[int, Budget], Tally], seconds: float, most: int) -> None:
     tally = campaign(SEED, Budget(seconds, most))
@@ -77,31 +82,43 @@ def test_slice_of_native_code(campaign: Callable[[int, Budget], Tally], seconds:
     assert tally.paths > 2
 
 
-@pytest.mark.parametrize("target", guided.TARGETS)
+@pytest.mark.parametrize("target", PARSERS)
 def test_slice_of_parsers(target: str) -> None:
-    tally = guided.blind(target, SEED, Budget(0.6, 2000))
+    tally = blind(target, SEED, Budget(0.6, 2000))
     assert tally.findings == []
     assert tally.tried >= 50
 
 
-@pytest.mark.skipif(not guided.installed(), reason="atheris has no wheel for this platform")
+@pytest.mark.skipif(not installed(), reason="atheris has no wheel for this platform")
 def test_guidance_by_coverage_reaches_further_than_its_seeds() -> None:
-    tally = guided.campaign("message", SEED, Budget(6.0, 5000))
+    tally = guided("message", SEED, Budget(6.0, 5000))
     assert tally.findings == []
     assert tally.tried >= 100
     assert tally.paths > 10
 
 
 def test_slice_of_raw_requests(server: Server) -> None:
-    assert_clean(wire(server, SEED, Budget(20.0, 60 + len(kept(TARGET)))), 5)
+    assert_clean(raw_http(server, SEED, Budget(20.0, 60 + len(kept(TARGET)))), 5)
 
 
 def test_slice_of_described_requests(server: Server) -> None:
-    assert_clean(described(server, SEED, Budget(20.0, 60)), 5)
+    assert_clean(openapi(server, SEED, Budget(20.0, 60)), 5)
+
+
+def test_the_command_runs_the_named_campaigns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seconds", "0.5", "--only", "text", "accept", "--corpus", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["text", "accept", "0"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_target_has_its_share() -> None:
+    assert set(SHARES) == {*NATIVE, *PARSERS, "raw-http", "openapi"}
+    assert sum(SHARES.values()) == pytest.approx(1)
 
 
 class TestHarness:
-    """What is planted is found."""
+    """Planted faults are found."""
 
     def test_misbehaviour_is_a_finding_and_the_next_input_is_run(self) -> None:
         planted = {

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from app.errors import RequestError
-from app.pipeline.files.image_files import decode_image, read_header
+from app.pipeline.files.decoding import decode_image, read_header
 from app.pipeline.imaging import GreyImage
 
 MAX_PIXELS = 1 << 16

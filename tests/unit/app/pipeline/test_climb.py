@@ -9,7 +9,7 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, laplacian_variance
-from app.pipeline.locating.locators import Candidate
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render

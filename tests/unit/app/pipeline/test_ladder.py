@@ -11,7 +11,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.ladder import Ladder
-from app.pipeline.locating.locators import FinderLocator
+from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.qrcode.patterns import function_patterns, render
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.rungs import LADDER, QUICK, RUNGS

@@ -9,7 +9,8 @@ from app.models.registry import NETWORKS
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
 from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
-from app.pipeline.locating.locators import FinderLocator, SightingLocator, WholePicture
+from app.pipeline.locating.finder_patterns import FinderLocator
+from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
 from tests.support.helpers import TINY
 from tests.support.networks import locator_of, reader_of, restorer_of

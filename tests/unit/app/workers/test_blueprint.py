@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.errors import ImageTooLarge, InvalidImage, UnknownNetwork
-from app.pipeline.files.image_files import decode_image
+from app.pipeline.files.decoding import decode_image
 from app.pipeline.results import Effort, Outcome, View
 from app.service import Runtime
 from app.settings import Settings

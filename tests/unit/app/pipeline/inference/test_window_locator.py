@@ -12,7 +12,7 @@ from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Kind
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference import window_locator
 from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
-from app.pipeline.locating.locators import Candidate
+from app.pipeline.locating.candidates import Candidate
 from tests.support.helpers import square_at
 from tests.support.networks import locator_of
 

@@ -1,0 +1,138 @@
+"""Image bytes in, 8-bit grey pixels out, with the format and the pixel count checked on the header alone.
+
+Pixels come as they are stored: EXIF orientation is not applied, so positions refer to the frame in the file.
+Transparent pixels are laid on white. Animations give their first frame. 16-bit and palette images give the grey of
+their 8-bit version.
+
+A file that ends early is refused, and so is a PNG with a checksum that does not match. The compressed data of a JPEG
+has no checksum: damage there goes unnoticed.
+
+The decoder sees only what the pixels need (see `Format.strip`). Everything else has code of its own there, and lets a
+small file ask for minutes of work.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from struct import error as StructError
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from app.pipeline.files.bmp import BMP
+from app.pipeline.files.format import Format, Header
+from app.pipeline.files.gif import GIF
+from app.pipeline.files.jpeg import JPEG
+from app.pipeline.files.png import PNG
+from app.pipeline.files.webp import WEBP
+from app.pipeline.imaging import GreyImage
+
+FORMATS: Final[tuple[Format, ...]] = (JPEG, PNG, WEBP, GIF, BMP)
+"""Every format that is accepted."""
+
+_GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+_AS_STORED: Final = cv2.IMREAD_UNCHANGED
+_WHITE: Final = 255
+_BAND_PIXELS: Final = 1 << 20
+
+
+def read_header(data: bytes) -> Header:
+    """Declared size and transparency, without decoding a pixel.
+
+    Raises UnsupportedImage unless the first bytes are those of an accepted format, InvalidImage when the file is empty
+    or the header is cut short or declares no area.
+    """
+    with _cut_short():
+        header = _format_of(data).read_header(data)
+    if header.width < 1 or header.height < 1:
+        raise InvalidImage
+    return header
+
+
+def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
+    """Grey pixels (H, W) of an encoded image.
+
+    Raises UnsupportedImage, ImageTooLarge (before any pixel is decoded) or InvalidImage.
+    """
+    header = read_header(data)
+    if header.width * header.height > max_pixels:
+        raise ImageTooLarge(
+            f"The image is {header.width} x {header.height} pixels; at most {max_pixels} pixels are accepted."
+        )
+    with _cut_short():
+        needed = _format_of(data).strip(data)
+    stored = _decode(needed, _AS_STORED if header.transparent else _GREY)
+    if stored.shape[0] * stored.shape[1] > max_pixels:
+        raise ImageTooLarge
+    return _on_white(stored, header)
+
+
+def encode_png(image: GreyImage) -> bytes:
+    """Grey PNG file of an (H, W) image."""
+    written, data = cv2.imencode(".png", image)
+    if not written:
+        raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
+    return data.tobytes()
+
+
+def _format_of(data: bytes) -> Format:
+    if not data:
+        raise InvalidImage("The file is empty.")
+    for accepted in FORMATS:
+        if accepted.magic.match(data):
+            return accepted
+    raise UnsupportedImage
+
+
+@contextmanager
+def _cut_short() -> Iterator[None]:
+    """Translates what reading past the end of a file raises."""
+    try:
+        yield
+    except (StructError, IndexError) as exc:
+        raise InvalidImage from exc
+
+
+def _decode(data: bytes, flags: int) -> NDArray[np.uint8 | np.uint16]:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as exc:
+        raise InvalidImage from exc
+    if image is None:
+        raise InvalidImage
+    return image  # type: ignore[return-value]
+
+
+def _on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
+    """(H, W), (H, W, 3) or (H, W, 4) pixels as stored -> grey over a white background.
+
+    In bands: what lies between sixteen bits a channel and grey would be several times the size of either.
+    """
+    if stored.ndim == 2 and stored.dtype == np.uint8 and header.grey_key is None:
+        return np.asarray(stored, np.uint8)
+    height, width = stored.shape[:2]
+    grey = np.empty((height, width), np.uint8)
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        grey[top : top + rows] = _band_on_white(stored[top : top + rows], header)
+    return grey
+
+
+def _band_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
+    pixels = _eight_bits(stored)
+    if pixels.ndim == 2:
+        if header.grey_key is None:
+            return pixels
+        key = header.grey_key if header.depth >= 8 else header.grey_key * _WHITE // ((1 << header.depth) - 1)
+        return np.where(stored == key, np.uint8(_WHITE), pixels)
+    if pixels.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY), np.uint8)
+    ink = (_WHITE - grey).astype(np.uint16) * pixels[:, :, 3]
+    return (_WHITE - (ink + _WHITE // 2) // _WHITE).astype(np.uint8)
+
+
+def _eight_bits(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8, copy=False)

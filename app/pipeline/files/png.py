@@ -1,0 +1,51 @@
+"""PNG (ISO/IEC 15948). Of an animated one, the picture that viewers without animation show."""
+
+import re
+from struct import Struct
+from typing import Final
+
+from app.errors import InvalidImage
+from app.pipeline.files.format import Format, Header
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_IHDR: Final = Struct(">8xI4sIIBB")
+_CHUNK: Final = Struct(">I4s")
+_GREY_TYPE: Final = 0
+_ALPHA_BIT: Final = 4
+_ANCILLARY_BIT: Final = 0x20
+
+
+def _read_header(data: bytes) -> Header:
+    """Refuses a chunk that claims more bytes than there are: the decoder would reserve and clear them first."""
+    _, _, width, height, depth, colour = _IHDR.unpack_from(data)
+    transparent = bool(colour & _ALPHA_BIT)
+    grey_key = None
+    at, kind = len(_SIGNATURE), b""
+    while kind != b"IEND" and at < len(data):
+        length, kind = _CHUNK.unpack_from(data, at)
+        if at == len(_SIGNATURE) and (kind, length) != (b"IHDR", 13):
+            raise InvalidImage
+        if kind == b"tRNS":
+            transparent = True
+            if colour == _GREY_TYPE and length == 2:
+                grey_key = int.from_bytes(data[at + 8 : at + 10], "big")
+        at += 12 + length
+    if at > len(data):
+        raise InvalidImage
+    return Header(width, height, transparent=transparent, grey_key=grey_key, depth=depth)
+
+
+def _strip(data: bytes) -> bytes:
+    """Critical chunks and transparency only: no text, profile, EXIF or animation."""
+    kept = [data[: len(_SIGNATURE)]]
+    at, kind = len(_SIGNATURE), b""
+    while kind != b"IEND" and at < len(data):
+        length, kind = _CHUNK.unpack_from(data, at)
+        end = at + 12 + length
+        if not kind[0] & _ANCILLARY_BIT or kind == b"tRNS":
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
+
+
+PNG: Final = Format("PNG", re.compile(re.escape(_SIGNATURE)), _read_header, _strip)

@@ -1,0 +1,41 @@
+"""WebP (RFC 9649). Of an animation, the first frame."""
+
+import re
+from struct import Struct
+from typing import Final
+
+from app.errors import InvalidImage
+from app.pipeline.files.format import Format, Header
+
+_LOSSY: Final = Struct("<26xHH")
+_LOSSLESS: Final = Struct("<21xI")
+_FLAGS_AT: Final = 20
+_ALPHA, _ANIMATED = 0x10, 0x02
+_LOSSLESS_ALPHA: Final = 1 << 28
+_14_BITS: Final = (1 << 14) - 1
+
+
+def _read_header(data: bytes) -> Header:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        height = int.from_bytes(data[27:30], "little") + 1
+        return Header(width, height, transparent=bool(data[_FLAGS_AT] & (_ALPHA | _ANIMATED)))
+    if kind == b"VP8L":
+        (bits,) = _LOSSLESS.unpack_from(data)
+        return Header((bits & _14_BITS) + 1, (bits >> 14 & _14_BITS) + 1, transparent=bool(bits & _LOSSLESS_ALPHA))
+    if kind == b"VP8 ":
+        width, height = _LOSSY.unpack_from(data)
+        return Header(width & _14_BITS, height & _14_BITS)
+    raise InvalidImage
+
+
+def _strip(data: bytes) -> bytes:
+    """The same file; an animation is declared transparent, because its first frame may not fill the canvas."""
+    flags = data[_FLAGS_AT]
+    if data[12:16] != b"VP8X" or not flags & _ANIMATED:
+        return data
+    return data[:_FLAGS_AT] + bytes([flags | _ALPHA]) + data[_FLAGS_AT + 1 :]
+
+
+WEBP: Final = Format("WebP", re.compile(rb"RIFF.{4}WEBP", re.DOTALL), _read_header, _strip)
