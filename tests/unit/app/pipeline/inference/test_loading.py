@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from app.errors import InvalidCheckpoint, UnknownNetwork
 from app.models.checkpoint import Checkpoint, save
+from app.models.contract import Kind
 from app.models.registry import NETWORKS
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.module_reader import NetworkModuleReader
@@ -83,3 +86,74 @@ def test_folders_without_weights_or_with_bad_ones_are_refused(tmp_path: Path) ->
     (tmp_path / "bad.safetensors").write_bytes(b"1234")
     with pytest.raises(InvalidCheckpoint, match=r"bad\.safetensors"):
         load_networks(tmp_path, "cpu")
+
+
+class Toy(nn.Module):
+    """A network that leaves its input as it is."""
+
+    kind, scale, size_multiple = Kind.RESTORER, 1, 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.weight * picture
+
+
+class HalfAsLarge(Toy):
+    """Promises a scale of 1 and shrinks."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return nn.functional.interpolate(picture, scale_factor=0.5)
+
+
+class Stuck(Toy):
+    """Does not run on what it promises to take."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return picture.reshape(7, 7)
+
+
+class Unfinished(Toy):
+    """Does not say what its inputs must be a multiple of."""
+
+    size_multiple = None
+
+
+class Muddled(Toy):
+    kind = "restorer"
+
+
+class Shrinking(Toy):
+    scale = 0
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Unfinished, "Unfinished has no attribute 'size_multiple'"),
+        (Muddled, "Muddled.kind is no Kind"),
+        (Shrinking, "must be whole numbers from 1"),
+        (HalfAsLarge, r"its output has shape \(32, 32\), not \(64, 64\)"),
+        (Stuck, "shape '\\[7, 7\\]' is invalid"),
+    ],
+)
+def test_a_network_that_breaks_its_contract_is_refused_in_one_line(
+    network: type[Toy], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "Toy", network)
+    save(Checkpoint("", "Toy", network(), {}), tmp_path / "toy.safetensors")
+    with pytest.raises(
+        InvalidCheckpoint, match=rf"toy\.safetensors: its network breaks the contract: .*{reason}"
+    ) as one:
+        load_networks(tmp_path, "cpu")
+    assert "\n" not in one.value.detail
+
+
+def test_a_new_network_that_keeps_it_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORKS, "Toy", Toy)
+    save(Checkpoint("", "Toy", Toy(), {}), tmp_path / "toy.safetensors")
+    crop = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (20, 20))
+    (restored,) = load_networks(tmp_path, "cpu").restorers["toy"].restore([crop])
+    assert np.array_equal(restored, crop)
