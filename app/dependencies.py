@@ -1,4 +1,4 @@
-"""What a route may ask for, as annotated aliases: the pipeline, the options, the uploaded images, the request's id."""
+"""What routes depend on, as annotated aliases: the service, the request's id and deadline, options, uploaded images."""
 
 import binascii
 from base64 import b64decode
@@ -48,10 +48,10 @@ RequestId = Annotated[str, Depends(_request_id)]
 DecodeQuery = Annotated[DecodeOptions, Depends(_decode_options)]
 
 FILE_FIELD: Final = "file"
-_ONE_MEMBER: Final = "The JSON body needs one member, image_base64, that is a string."
-_STRUCTURE: Final = (b",", b"[", b"{")  # none is in base64's alphabet
-_MOST_STRUCTURE: Final = 16
-_FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; of an animation the first frame is taken"
+_ONE_MEMBER: Final = "The JSON body must have one member, image_base64, which is a string."
+_STRUCTURE: Final = (b",", b"[", b"{")  # base64 uses none of them
+_MAX_STRUCTURE: Final = 16
+_FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; only the first frame of an animation is used"
 _ONE_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 
 
@@ -65,29 +65,29 @@ def _body(file: dict[str, Any]) -> dict[str, Any]:
 
 
 UPLOAD_BODY: Final = _body(_ONE_FILE | {"description": _FORMATS})
-"""OpenAPI's view of an upload, which the framework cannot see: the body is parsed below, not by it."""
+"""OpenAPI's description of an upload, which the framework lacks because it does not parse the body."""
 FRAMES_BODY: Final = _body(
     {
         "type": "array",
         "items": _ONE_FILE,
         "minItems": 1,
-        "description": f"{_FORMATS}. One file; with `fuse=true` several parts of this name, each a frame",
+        "description": f"{_FORMATS}. One file, or with `fuse=true` several parts of this name, each a frame",
     }
 )
-"""The same of a call that takes several files."""
+"""The same for a route that takes several files."""
 
 
 async def _multipart_images(request: Request, *, most: int, refusal: str) -> list[bytes]:
     kind = request.headers["Content-Type"]
     images = await read_files(kind, request.stream(), field=FILE_FIELD, most=most, refusal=refusal)
     if not images:
-        raise MissingInput(f"The form needs a file in a field named {FILE_FIELD}.")
+        raise MissingInput(f"The form must have a file in a field named {FILE_FIELD}.")
     return images
 
 
 async def _base64_image(request: Request) -> bytes:
     body = await request.body()
-    if sum(map(body.count, _STRUCTURE)) > _MOST_STRUCTURE:  # each costs the parser far more than its byte
+    if sum(map(body.count, _STRUCTURE)) > _MAX_STRUCTURE:  # each costs the parser far more than one byte of text
         raise MissingInput(_ONE_MEMBER)
     try:
         upload = Base64Upload.model_validate_json(body)
@@ -113,26 +113,26 @@ async def _images(request: Request, service: Service, *, most: int, refusal: str
         else:
             raise MissingInput(UnsupportedBody.default_detail)
     except ClientDisconnect as exc:
-        raise MalformedBody("The request ended before its body did.") from exc
+        raise MalformedBody("The request body is incomplete.") from exc
     for data in images:
         service.metrics.uploaded(len(data))
     return images
 
 
 async def _uploaded_image(request: Request, service: CurrentService, _: Ready) -> bytes:
-    (image,) = await _images(request, service, most=1, refusal="One file at a time is restored.")
+    (image,) = await _images(request, service, most=1, refusal="Only one file can be restored at a time.")
     return image
 
 
 async def _uploaded_frames(request: Request, service: CurrentService, _: Ready, options: DecodeQuery) -> list[bytes]:
     most = service.settings.max_frames
     if options.fuse:
-        return await _images(request, service, most=most, refusal=f"At most {most} frames are fused in a request.")
-    refusal = f"One file at a time is read; with fuse=true up to {most} frames of one label are read together."
+        return await _images(request, service, most=most, refusal=f"At most {most} frames can be fused in one request.")
+    refusal = f"Only one file can be read at a time; fuse=true combines up to {most} frames of one label."
     return await _images(request, service, most=1, refusal=refusal)
 
 
 UploadedImage = Annotated[bytes, Depends(_uploaded_image)]
-"""Encoded bytes of the uploaded file, at most `max_upload_bytes`, nothing else checked."""
+"""The bytes of the uploaded file: at most `max_upload_bytes` of them, otherwise unchecked."""
 UploadedFrames = Annotated[list[bytes], Depends(_uploaded_frames)]
-"""The same of each uploaded file: one, or with `fuse` at most `max_frames`."""
+"""The same of one uploaded file, or with `fuse` of at most `max_frames`."""

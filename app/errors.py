@@ -1,29 +1,29 @@
 """Every error the project raises on purpose, with the HTTP answer each one stands for.
 
     QrestoreError
-    ├── RequestError                 the client's to mend
+    ├── RequestError                 the client can fix it
     │   ├── MalformedBody      400   HTTP, multipart or JSON that does not parse
-    │   ├── Unauthorized       401   no API key, or one that is not known
-    │   ├── RequestTimeout     408   a request that is not in by its deadline
-    │   ├── UploadTooLarge     413   more bytes than the service takes
+    │   ├── Unauthorized       401   no API key, or an unknown one
+    │   ├── RequestTimeout     408   a request that is incomplete at its deadline
+    │   ├── UploadTooLarge     413   more bytes than the service accepts
     │   ├── UnsupportedBody    415   neither multipart nor JSON
-    │   ├── UnsupportedImage   415   bytes in a format that is not on the allow-list
+    │   ├── UnsupportedImage   415   a file format that is not on the allow-list
     │   ├── MissingInput       422   no image in the request
-    │   ├── TooManyFiles       422   more files than the request may hold
+    │   ├── TooManyFiles       422   more files than the request may have
     │   ├── InvalidImage       422   an allowed format whose content does not decode
-    │   │   └── ImageTooLarge  422   more pixels than the service takes
+    │   │   └── ImageTooLarge  422   more pixels than the service accepts
     │   ├── UnknownNetwork     422   a network that is not loaded
-    │   └── Overloaded         429   every slot and every place in the queue is taken
-    └── ServiceError                 ours to mend
-        ├── InternalError      500   stands in for anything unforeseen
-        ├── WorkerCrashed      500   the image ended the process that looked at it, twice
-        ├── NotReady           503   still loading, or shutting down
+    │   └── Overloaded         429   every slot and the whole queue are taken, or too many uploads arrive
+    └── ServiceError                 only the operator or a developer can fix it
+        ├── InternalError      500   stands in for any unforeseen exception
+        ├── WorkerCrashed      500   the image crashed two processes
+        ├── NotReady           503   loading, shutting down, or unable to run children or networks
         ├── QueueTimeout       503   the deadline passed while the request waited for a slot
-        ├── ProcessingTimeout  504   the deadline passed while the image was worked on
-        ├── InvalidCheckpoint   -    at start-up only: the service refuses to start
+        ├── ProcessingTimeout  504   the deadline passed while the image was processed
+        ├── InvalidCheckpoint   -    at start-up only: a weights file that cannot be served
         └── InvalidConfiguration -   at start-up only: a setting that cannot be met
 
-An image that is readable but holds no code is an outcome, not an error.
+A readable image without a code is an outcome, not an error.
 """
 
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ from typing import ClassVar, Final
 
 
 class QrestoreError(Exception):
-    """Root of the tree. `detail` is public: it must name no path, library or internal state.
+    """The root of the tree. `detail` is public: it must not name paths, libraries or internal state.
 
-    `status` is the HTTP status, `title` the constant summary of the type, `category` the metric label.
+    `status` is the HTTP status, `title` the constant summary of the type, `category` its label in metrics.
     """
 
     status: ClassVar[int] = 500
@@ -44,10 +44,10 @@ class QrestoreError(Exception):
     category: ClassVar[str] = "internal"
     default_detail: ClassVar[str] = "The service could not process the request."
     headers: Mapping[str, str] = MappingProxyType({})
-    """What the answer's headers say beside the problem."""
+    """Further headers of the answer."""
 
     def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds after which another try is worth while."""
+        """``retry_after``: seconds after which the client may try again."""
         self.detail = self.default_detail if detail is None else detail
         if retry_after is not None:
             self.headers = {**self.headers, "Retry-After": str(max(1, ceil(retry_after)))}
@@ -69,7 +69,7 @@ class MalformedBody(RequestError):
 
 class Unauthorized(RequestError):
     status = 401
-    title = "API key needed"
+    title = "API key required"
     category = "unauthorized"
     default_detail = "Send a valid key in the header X-API-Key, or as a bearer token in Authorization."
     headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
@@ -79,7 +79,7 @@ class RequestTimeout(RequestError):
     status = 408
     title = "Request too slow"
     category = "request_timeout"
-    default_detail = "The request was not complete by its deadline."
+    default_detail = "The request was incomplete at its deadline."
 
 
 class UploadTooLarge(RequestError):
@@ -107,14 +107,14 @@ class MissingInput(RequestError):
     status = 422
     title = "No image given"
     category = "missing_input"
-    default_detail = "The request holds no image."
+    default_detail = "The request contains no image."
 
 
 class TooManyFiles(RequestError):
     status = 422
     title = "Too many files"
     category = "too_many_files"
-    default_detail = "The request holds more files than the service accepts."
+    default_detail = "The request contains more files than the service accepts."
 
 
 class InvalidImage(RequestError):
@@ -134,14 +134,14 @@ class UnknownNetwork(RequestError):
     status = 422
     title = "Unknown network"
     category = "unknown_network"
-    default_detail = "No network of that name is loaded."
+    default_detail = "No network with that name is loaded."
 
 
 class Overloaded(RequestError):
     status = 429
     title = "Too many requests"
     category = "overloaded"
-    default_detail = "Every place is taken. Try again later."
+    default_detail = "The service is at capacity. Try again later."
 
 
 class ServiceError(QrestoreError):
@@ -161,25 +161,25 @@ class QueueTimeout(ServiceError):
     status = 503
     title = "Waited too long"
     category = "queue_timeout"
-    default_detail = "The request waited for its turn until its deadline. Try again later."
+    default_detail = "The request reached its deadline before its turn came. Try again later."
 
 
 class ProcessingTimeout(ServiceError):
     status = 504
     title = "Processing took too long"
     category = "processing_timeout"
-    default_detail = "The image could not be read in the time there was."
+    default_detail = "The image could not be processed before the deadline."
 
 
 class NotReady(ServiceError):
     status = 503
     title = "Not ready"
     category = "not_ready"
-    default_detail = "The service is not ready to take requests."
+    default_detail = "The service is not ready for requests."
 
 
 class InvalidCheckpoint(ServiceError):
-    """A weights file that cannot be served. Its text names the file: for the operator's terminal, never for HTTP."""
+    """A weights file that cannot be served. Its detail names the file, for the operator's terminal, never for HTTP."""
 
     title = "Invalid checkpoint"
     category = "invalid_checkpoint"
@@ -191,7 +191,7 @@ class InvalidCheckpoint(ServiceError):
 
 
 class InvalidConfiguration(ServiceError):
-    """A setting that cannot be met. Its text is for the operator's terminal, never for HTTP."""
+    """A setting that cannot be met. Its detail is for the operator's terminal, never for HTTP."""
 
     title = "Invalid configuration"
     category = "invalid_configuration"
@@ -215,4 +215,4 @@ UPLOAD_ERRORS: Final = (
     QueueTimeout,
     ProcessingTimeout,
 )
-"""What a request that uploads an image may be answered."""
+"""The errors that may answer an upload."""

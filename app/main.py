@@ -25,10 +25,10 @@ log = logging.getLogger("qrestore")
 
 _OPENAPI_PATH = "/openapi.json"  # without it the framework serves no interactive documentation either
 
-_DESCRIPTION = """Reads QR codes in photographs: first as they are, then, where that fails, restored by neural networks.
+_DESCRIPTION = """Reads QR codes in photographs. Neural networks read or restore the codes that do not decode directly.
 
-Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`: the client's own if it sent
-one of at most 128 letters, digits, dots, colons, dashes and underscores, otherwise a new one."""
+Every error is `application/problem+json` (RFC 9457). Every answer carries `X-Request-ID`: the client's own if it has
+at most 128 letters, digits, dots, colons, dashes and underscores and nothing else, otherwise a new one."""
 
 
 def create_app(

@@ -219,8 +219,8 @@ class RestoreOptions(BaseModel):
     network: str = Field(
         default=AUTO,
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="`modules` redraws the symbol from its decoded modules; the name of a restoring network from /models "
-        "runs that network; `auto` redraws the symbol if its modules decode, and otherwise runs the network that suits "
+        description="`modules` redraws the symbol from its decoded modules; the name of a restoring network in /models "
+        "runs that network; `auto` redraws the symbol if its modules decode, otherwise it runs the network that suits "
         "the blur",
         examples=["modules", "lenet"],
     )
@@ -231,8 +231,8 @@ class RestoreOptions(BaseModel):
     binary: bool = Field(default=False, description="answer black and white only, instead of grey")
     view: View = Field(
         default=View.STRAIGHTENED,
-        description="`straightened`: the code alone, upright; `original`: the whole picture in grey at its own size, with "
-        "the restored code painted over the damaged one in the greys of its paper and ink",
+        description="`straightened`: the code alone, upright; `original`: the whole picture in grey at its own size, "
+        "with the restored code painted over the damaged one in the greys of its paper and ink",
         examples=[View.ORIGINAL],
     )
 

@@ -1,4 +1,4 @@
-"""Everything an operator may set, and the only reader of the environment."""
+"""Everything that an operator can set. Only this module reads the QRESTORE_ variables of the environment."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def _slots() -> int:
 
 
 def _threads() -> int:
-    return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # each slot has as many, and small networks use no more
+    return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # per slot; small networks gain nothing from more
 
 
 def _otel_is_set() -> bool:
@@ -39,17 +39,19 @@ def _otel_is_set() -> bool:
 
 
 class Settings(BaseSettings):
-    """Read from the environment under the prefix QRESTORE_; arguments win over the environment."""
+    """Read from the environment under the prefix QRESTORE_; arguments override the environment."""
 
     model_config = SettingsConfigDict(env_prefix="QRESTORE_", frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="port; 0 takes a free one")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8000, description="port that it listens on; 0 takes a free one"
+    )
     log_format: Literal["auto", "json", "text"] = Field(
-        default="auto", description="form of the lines logged; auto is text on a terminal and JSON elsewhere"
+        default="auto", description="form of log lines; auto writes text on a terminal and JSON elsewhere"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least severe of the lines logged"
+        default="info", description="lowest level that is logged"
     )
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
@@ -57,67 +59,74 @@ class Settings(BaseSettings):
     )
     backend: Backend = Field(
         default=Backend.TORCH,
-        description="what runs the networks; onnx runs exported ones on the CPU, onnx-int8 their 8-bit forms if made",
+        description="what runs the networks; onnx runs exported ones on the CPU, onnx-int8 their 8-bit versions",
     )
-    weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder whose every .safetensors file is served")
+    weights: Path = Field(
+        default=_SHIPPED_WEIGHTS, description="folder; every .safetensors file in it is loaded and served"
+    )
 
-    light_network: str = Field(default="lenet", description="network for crops above the blur threshold")
-    heavy_network: str = Field(default="eg-restormer-small", description="network for crops at or below it")
-    upscale_network: str = Field(default="srresnet-x4", description="network that enlarges four times")
+    light_network: str = Field(default="lenet", description="network for regions sharper than the routing threshold")
+    heavy_network: str = Field(default="eg-restormer-small", description="network for all other regions")
+    upscale_network: str = Field(default="srresnet-x4", description="network that enlarges small codes four times")
 
     reader_network: str = Field(default="module-reader", description="network that reads modules")
-    locator_network: str = Field(default="quad-locator", description="network that finds codes")
+    locator_network: str = Field(default="quad-locator", description="network that locates codes")
 
     workers: PositiveInt = Field(
-        default_factory=_slots, description="images worked on at once, each in a child process of its own; others wait"
+        default_factory=_slots,
+        description="requests processed at once, each in a child process of its own; others wait",
     )
     queue: NonNegativeInt = Field(
         default_factory=lambda data: 8 * data.get("workers", 1),
         description="requests that may wait for a worker; more are refused with 429",
     )
-    uploads: PositiveInt = Field(default=32, description="request bodies that may be on their way in at once")
+    uploads: PositiveInt = Field(
+        default=32, description="request bodies that may arrive at once; more are refused with 429"
+    )
     request_seconds: PositiveFloat = Field(
-        default=30.0, description="deadline of a request, from its arrival, waiting and upload included"
+        default=30.0, description="deadline of a request after its arrival, upload and waiting included"
     )
-    work_seconds: PositiveFloat = Field(
-        default=20.0, description="the part of it that a worker may spend on each image"
-    )
+    work_seconds: PositiveFloat = Field(default=20.0, description="longest time that a worker may spend on each image")
     drain_seconds: PositiveFloat = Field(
-        default=32.0, description="longest wait for running requests when the service is told to stop"
+        default=32.0, description="longest wait for running requests after a signal to stop"
     )
-    tasks_per_worker: PositiveInt = Field(default=1000, description="images after which a child process is replaced")
+    tasks_per_worker: PositiveInt = Field(default=1000, description="requests after which a child process is replaced")
     worker_memory_bytes: Annotated[int, Field(ge=1 << 27)] = Field(
         default=2 << 30, description="address space that a child process may add to what it starts with"
     )
     max_batch: PositiveInt | None = Field(
-        default=None, description="samples of different requests that a network may see at once; 8 on a GPU, else 1"
+        default=None,
+        description="samples of different requests that a network may run on at once; unset: 8 on a GPU, else 1",
     )
     batch_milliseconds: NonNegativeFloat = Field(
-        default=2.0, description="longest wait of an inference for others to join it"
+        default=2.0, description="longest time that an inference waits for others to join its batch"
     )
-    torch_threads: PositiveInt = Field(default_factory=_threads, description="CPU threads of one network inference")
+    torch_threads: PositiveInt = Field(
+        default_factory=_threads,
+        description="CPU threads of one network inference, and of OpenCV in each child process",
+    )
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
     max_pixels: Annotated[int, Field(ge=1, le=PIXEL_CEILING)] = Field(
-        default=50_000_000, description="most pixels in all images of a request together, read from their headers"
+        default=50_000_000, description="most pixels in all images of a request together, as their headers declare"
     )
-    max_frames: PositiveInt = Field(default=8, description="most images that one request may have fused")
+    max_frames: PositiveInt = Field(default=8, description="most images in one request with `fuse=true`")
     max_codes: Annotated[int, Field(ge=1, le=254)] = Field(  # zxing-cpp stops at 255, and one more must be seen
-        default=250, description="most codes in one answer; more set `truncated`"
+        default=250, description="most codes in one answer; if there are more, `truncated` is true"
     )
     api_keys_file: Path | None = Field(
-        default=None, description="file with an API key a line; without it nobody needs one"
+        default=None, description="file with one API key a line; unset: requests need no key"
     )
     tracing: bool = Field(
         default_factory=_otel_is_set,
-        description="send traces to where the standard OTEL_ variables say (needs the extra otel)",
+        description="send traces to where the standard OTEL_ variables say; needs the extra otel",
     )
     docs: bool = Field(default=True, description="serve /docs, /redoc and /openapi.json")
     metrics: bool = Field(default=True, description="serve /metrics")
-    page: bool = Field(default=True, description="serve the page for people at /")
+    page: bool = Field(default=True, description="serve the web page at /")
     admin_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         default=None,
-        description="port, on the same address, to which metrics and docs move, beside health and models; 0: any",
+        description="second port for metrics and docs, beside health and models; 0 takes a free one",
     )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
 
@@ -126,5 +135,5 @@ class Settings(BaseSettings):
     def _on_the_cpu(cls, backend: Backend, info: ValidationInfo) -> Backend:
         device = info.data.get("device", "auto")
         if backend is not Backend.TORCH and device not in {"auto", "cpu"}:
-            raise ValueError(f"{backend} runs on the CPU only, but the device asked for is {device}")
+            raise ValueError(f"{backend} runs on the CPU only, but the device is {device}")
         return backend

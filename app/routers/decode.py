@@ -1,4 +1,4 @@
-"""POST /decode: every code in a picture, or in several pictures of one thing."""
+"""POST /decode: every code in a picture, or in several pictures of one label."""
 
 from fastapi import APIRouter
 
@@ -28,8 +28,9 @@ async def decode(
 
     Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
 
-    With `fuse=true` several parts named `file` are frames of one label. Each is read alone; where none gives a code (or
-    with `effort=thorough`) what was seen in them is added up, which reads codes that no single frame shows well enough.
+    With `fuse=true`, several parts named `file` are frames of one label. Each is read alone first. If none of them
+    gives a code, or with `effort=thorough`, the evidence of all frames is added up, which reads codes that no single
+    frame shows well enough.
     """
     effort = options.effort or service.settings.default_effort
     job = FuseJob(tuple(frames), effort) if options.fuse else DecodeJob(frames[0], effort)

@@ -1,4 +1,4 @@
-"""GET /livez, /readyz, /version and /models: what runs, and whether it may be sent work."""
+"""GET /livez, /readyz, /version and /models: what runs, and whether it is ready for requests."""
 
 from fastapi import APIRouter
 
@@ -15,18 +15,18 @@ async def livez() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", summary="May it be sent work?", responses=problem_responses(errors.NotReady))
+@router.get("/readyz", summary="Is the service ready for requests?", responses=problem_responses(errors.NotReady))
 async def readyz(_: Ready) -> Health:
     """Ready once every checkpoint is loaded and has run once."""
     return Health(status="ready")
 
 
-@router.get("/version", summary="Which version runs?")
+@router.get("/version", summary="Which version is running?")
 async def version() -> Version:
     return Version(name="qrestore", version=__version__)
 
 
 @router.get("/models", summary="Which networks are loaded?", responses=problem_responses(errors.NotReady))
 async def models(runtime: Ready) -> Models:
-    """Each checkpoint's name, size, provenance and measured rates, as its file states them."""
+    """The name, size, provenance and measured rates of each checkpoint, as its file states them."""
     return Models(device=runtime.device, models=list(runtime.models))

@@ -1,4 +1,4 @@
-"""GET /metrics, in Prometheus' text format or OpenMetrics as the client asks."""
+"""GET /metrics, in Prometheus' text format, or in OpenMetrics if the client asks for it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""GET / and the files that it needs: the page for people, as it lies in app/page."""
+"""GET / and the files that it loads: the web page in app/page."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -19,31 +19,31 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        # Payloads are a stranger's: a slip that writes one as markup fails instead of running it.
+        # Payloads are untrusted: code that writes one as markup by mistake fails instead of running it.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
 )
-"""What the page may do: run its own script, ask its own origin, and show pictures that were handed to it."""
+"""The page may run its own script, call its own origin, and show pictures that the user gave it."""
 
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
 
 
 class _Asset:
-    """A file of the page, read once."""
+    """A file of the page, read once at import."""
 
     def __init__(self, name: str, media_type: str) -> None:
         self._body = (_FOLDER / name).read_bytes()
         self._headers = {
             "Content-Type": f"{media_type}; charset=utf-8",
             "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            # Asked about on every visit, so that an upgrade never mixes the files of two versions.
+            # Revalidated on every visit, so that an upgrade never mixes the files of two versions.
             "Cache-Control": "no-cache",
             "ETag": f'"{sha256(self._body).hexdigest()[:32]}"',
         }
 
     async def answer(self, request: Request) -> Response:
-        """The file, or 304 where the client's copy is the same."""
+        """The file, or 304 if the client's copy is current."""
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
         if known & {self._headers["ETag"], "*"}:
             return Response(None, HTTP_304_NOT_MODIFIED, self._headers)

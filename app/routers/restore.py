@@ -18,25 +18,25 @@ router = APIRouter(tags=["codes"])
 PNG: Final = "image/png"
 JSON: Final = "application/json"
 _LONGEST_TEXT: Final = 2048
-"""Most bytes of X-Qrestore-Text: many proxies refuse longer header lines."""
+"""Most bytes of X-Qrestore-Text, since many proxies refuse longer header lines."""
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "The restored code: PNG, or JSON where `Accept` prefers it",
+        "description": "The restored code as PNG, or as JSON if `Accept` prefers it",
         "model": RestoreAnswer,
         "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
             "X-Qrestore-Network": {
-                "description": "`modules`, the network that made it, or `none`",
+                "description": "`modules`, the network that restored it, or `none`",
                 "schema": {"type": "string"},
             },
             "X-Qrestore-Route": {
-                "description": "laplacian_variance=..., threshold=...; absent when the routing unit was not asked",
+                "description": "laplacian_variance=..., threshold=...; absent if no region was routed",
                 "schema": {"type": "string"},
             },
             "X-Qrestore-Codes": {"description": "number of codes read", "schema": {"type": "integer"}},
             "X-Qrestore-Text": {
-                "description": "text of the first code, percent-encoded UTF-8; absent when it is very long",
+                "description": "text of the first code, percent-encoded UTF-8; absent if it is very long",
                 "schema": {"type": "string"},
             },
         },
@@ -60,9 +60,9 @@ async def restore(
     request_id: RequestId,
     accept: Annotated[str, Header()] = PNG,
 ) -> Response:
-    """PNG by default; with `Accept: application/json` the PNG as base64, beside route, trace and codes.
+    """Answers a PNG, or with `Accept: application/json` the PNG as base64 together with route, trace and codes.
 
-    `view=straightened` cuts the code out and sets it upright; `view=original` paints it back into the whole picture.
+    `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
     job = RestoreJob(data, network=options.network, scale=int(options.scale), binary=options.binary, view=options.view)
     restored = await service.work(job, deadline=deadline)
@@ -73,7 +73,7 @@ async def restore(
 
 
 def prefers_json(accept: str) -> bool:
-    """Whether an Accept header ranks application/json above image/png; PNG wins a draw."""
+    """Whether an Accept header ranks application/json above image/png; PNG wins a tie."""
     weights: dict[str, float] = {}
     for entry in accept.split(","):
         kind, *parameters = (part.strip().lower() for part in entry.split(";"))

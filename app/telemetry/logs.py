@@ -1,4 +1,4 @@
-"""Lines of the log: JSON for collectors, text for people. Neither holds payloads, file names or addresses."""
+"""Log lines: JSON for collectors, text for people. Neither contains payloads, file names or addresses."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-_OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+_STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
     "asctime",
     "color_message",
@@ -16,7 +16,7 @@ _QUIET: Final = ("uvicorn.access",)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and what `extra` added."""
+    """Formats a record as one JSON object: time (UTC), level, logger, message, and the fields of ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -25,33 +25,33 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= _added(record)
+        line |= _extra(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
 class TextLines(logging.Formatter):
-    """One line to read: level, logger, message, and what `extra` added."""
+    """Formats a record as one line of text: level, logger, message, and the fields of ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
-        added = " ".join(f"{name}={value}" for name, value in _added(record).items())
-        return f"{line} {added}" if added else line
+        fields = " ".join(f"{name}={value}" for name, value in _extra(record).items())
+        return f"{line} {fields}" if fields else line
 
 
-def _added(record: logging.LogRecord) -> dict[str, Any]:
-    extra = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
     return {name: value for name, value in extra.items() if value is not None}
 
 
 def start_logging(*, level: str, form: Literal["auto", "json", "text"]) -> None:
-    """Sends every logger's lines to standard error; `auto` is text on a terminal and JSON elsewhere."""
+    """Sends every logger's lines to standard error; ``auto`` writes text on a terminal and JSON elsewhere."""
     handler = logging.StreamHandler()
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler.setFormatter(TextLines("%(levelname)s %(name)s: %(message)s") if as_text else JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET:  # requests have a line of their own, without addresses and queries
+    for name in _QUIET:  # `app.http.context` logs requests, without addresses and queries
         logging.getLogger(name).disabled = True

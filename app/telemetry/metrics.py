@@ -1,4 +1,4 @@
-"""Every metric's name, help, labels and buckets in one table, and what a finished piece of work adds to them.
+"""Every metric in one table, and the methods that count.
 
 Labels hold names that the service itself chose, never request data.
 """
@@ -18,8 +18,8 @@ from app.workers.pool import RestartReason
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
-NOTHING: Final = "none"
-"""Label value of a picture in which no rung and no engine read a code."""
+NO_CODE: Final = "none"
+"""Rung and engine of a picture in which no code was read."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BYTES: Final = tuple(float(1 << power) for power in range(10, 27, 2))
@@ -29,6 +29,8 @@ _VARIANCE: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Spec:
+    """One metric; only histograms have buckets."""
+
     kind: type[MetricWrapperBase]
     name: str
     help: str
@@ -41,32 +43,33 @@ TABLE: Final = (
          ("endpoint", "status"), _SECONDS),
     Spec(Histogram, "qrestore_stage_duration_seconds", "Time spent in one stage of the pipeline.",
          ("stage",), _SECONDS),
-    Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without one count as none.",
+    Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without a code count as none.",
          ("rung", "engine", "result")),
     Spec(Counter, "qrestore_route_total", "Pictures with a routed region, by the network chosen first.", ("network",)),
-    Spec(Histogram, "qrestore_laplacian_variance", "Laplacian variance of routed regions.", (), _VARIANCE),
+    Spec(Histogram, "qrestore_laplacian_variance", "Sharpness of routed regions: variance of the Laplacian.",
+         (), _VARIANCE),
     Spec(Histogram, "qrestore_upload_bytes", "Size of an uploaded image.", (), _BYTES),
     Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),
     Spec(Counter, "qrestore_errors_total", "Answers that carried a problem, by category.", ("category",)),
-    Spec(Gauge, "qrestore_ready", "1 while the service may be sent work."),
-    Spec(Gauge, "qrestore_slots", "Images that may be worked on at once."),
-    Spec(Gauge, "qrestore_busy_slots", "Images being worked on now."),
+    Spec(Gauge, "qrestore_ready", "1 while the service is ready for requests, 0 otherwise."),
+    Spec(Gauge, "qrestore_slots", "Requests that can be processed at once."),
+    Spec(Gauge, "qrestore_busy_slots", "Requests being processed now."),
     Spec(Gauge, "qrestore_queue_length", "Requests waiting for a slot."),
-    Spec(Gauge, "qrestore_queue_capacity", "Requests that may wait for a slot."),
-    Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for its slot.", (), _SECONDS),
-    Spec(Counter, "qrestore_refused_total", "Requests refused because every place was taken.", ("reason",)),
-    Spec(Counter, "qrestore_child_restarts_total", "Child processes replaced, by cause.", ("reason",)),
-    Spec(Gauge, "qrestore_child_memory_bytes", "Resident memory of all child processes."),
+    Spec(Gauge, "qrestore_queue_capacity", "Requests that can wait for a slot."),
+    Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for a slot.", (), _SECONDS),
+    Spec(Counter, "qrestore_refused_total", "Requests refused because queue or uploads were full.", ("reason",)),
+    Spec(Counter, "qrestore_child_restarts_total", "Child processes replaced, by reason.", ("reason",)),
+    Spec(Gauge, "qrestore_child_memory_bytes", "Resident memory of all child processes; shared pages count in each."),
     Spec(Histogram, "qrestore_inference_duration_seconds", "Time of one run of a network.", ("network",), _SECONDS),
     Spec(Histogram, "qrestore_inference_batch_size", "Samples in one run of a network.", ("network",), _SAMPLES),
-    Spec(Gauge, "qrestore_build_info", "Always 1; the labels say what is running.", ("version", "python")),
-    Spec(Gauge, "qrestore_model_info", "Always 1 for each network that is loaded.",
+    Spec(Gauge, "qrestore_build_info", "Always 1; the labels name the running versions.", ("version", "python")),
+    Spec(Gauge, "qrestore_model_info", "Always 1; one series for each loaded network.",
          ("name", "architecture", "parameters", "device")),
 )  # fmt: skip
 
 
 class Model(Protocol):
-    """The part of a loaded checkpoint that is shown as labels."""
+    """What labels show of a loaded checkpoint."""
 
     @property
     def name(self) -> str: ...
@@ -77,7 +80,7 @@ class Model(Protocol):
 
 
 class Metrics:
-    """One application's metrics, in a registry of their own."""
+    """The metrics of one application, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -102,7 +105,7 @@ class Metrics:
         self._histogram("qrestore_request_duration_seconds", endpoint=endpoint, status=str(status)).observe(seconds)
 
     def watch(self, name: str, value: Callable[[], float]) -> None:
-        """Has the gauge of this name ask for its value when it is scraped."""
+        """Has the gauge of this name call ``value`` whenever it is scraped."""
         self._gauge(name).set_function(value)
 
     def waited(self, seconds: float) -> None:
@@ -115,7 +118,7 @@ class Metrics:
         self._counter("qrestore_child_restarts_total", reason=reason).inc()
 
     def inferred(self, network: str, samples: int, seconds: float) -> None:
-        """One run of a network on a batch."""
+        """Counts one run of a network on a batch."""
         self._histogram("qrestore_inference_duration_seconds", network=network).observe(seconds)
         self._histogram("qrestore_inference_batch_size", network=network).observe(samples)
 
@@ -126,7 +129,7 @@ class Metrics:
         self._histogram("qrestore_upload_bytes").observe(size)
 
     def record(self, outcome: Outcome) -> None:
-        """One finished run of the ladder: its trace, its route and what it read."""
+        """Counts one finished run of the ladder: its trace, its route and its codes."""
         for stage in outcome.trace:
             self._histogram("qrestore_stage_duration_seconds", stage=stage.stage).observe(stage.seconds)
         if outcome.route is not None:
@@ -136,7 +139,7 @@ class Metrics:
             labels = {"rung": found.rung, "engine": found.symbol.engine, "result": "read"}
             self._counter("qrestore_decode_total", **labels).inc()
         if not outcome.codes:
-            self._counter("qrestore_decode_total", rung=NOTHING, engine=NOTHING, result="not_read").inc()
+            self._counter("qrestore_decode_total", rung=NO_CODE, engine=NO_CODE, result="not_read").inc()
 
     def _make(self, spec: Spec) -> MetricWrapperBase:
         if spec.kind is Histogram:
@@ -144,17 +147,17 @@ class Metrics:
         return spec.kind(spec.name, spec.help, spec.labels, registry=self.registry)
 
     def _counter(self, name: str, /, **labels: str) -> Counter:
-        return self._child(Counter, name, labels)
+        return self._labelled(Counter, name, labels)
 
     def _gauge(self, name: str, /, **labels: str) -> Gauge:
-        return self._child(Gauge, name, labels)
+        return self._labelled(Gauge, name, labels)
 
     def _histogram(self, name: str, /, **labels: str) -> Histogram:
-        return self._child(Histogram, name, labels)
+        return self._labelled(Histogram, name, labels)
 
-    def _child(self, kind: type[M], name: str, labels: Mapping[str, str]) -> M:
+    def _labelled(self, kind: type[M], name: str, labels: Mapping[str, str]) -> M:
         metric = self._by_name[name]
-        child = metric.labels(**labels) if labels else metric
-        if not isinstance(child, kind):
+        labelled = metric.labels(**labels) if labels else metric
+        if not isinstance(labelled, kind):
             raise TypeError(f"{name} is not a {kind.__name__}")
-        return child
+        return labelled

@@ -1,4 +1,4 @@
-"""Child processes that survive hostile input, the jobs that they are handed, and who gets in.
+"""Child processes that survive hostile input, admission control, and the jobs that children do.
 
-Knows nothing of HTTP, settings or metrics.
+Only `jobs` and `blueprint` import the pipeline; nothing here knows HTTP, settings or metrics.
 """
