@@ -164,7 +164,9 @@ def _ask(client: httpx.Client, call: Call) -> dict[str, Any]:
 
 def compare(before: Path, after: Path) -> int:
     """Prints the calls whose answers differ, with the members that do; the exit status says whether any does."""
-    old, new = ({line["call"]: line for line in map(json.loads, file.open())} for file in (before, after))
+    old, new = (
+        {line["call"]: line for line in map(json.loads, file.read_text().splitlines())} for file in (before, after)
+    )
     different = 0
     for call in dict.fromkeys((*old, *new)):
         one, other = old.get(call), new.get(call)
@@ -181,7 +183,8 @@ def _members(one: dict[str, Any] | None, other: dict[str, Any] | None) -> list[s
     if one["status"] != other["status"]:
         return [f"status {one['status']} and {other['status']}"]
     first, second = one["answer"], other["answer"]
-    return [name for name in dict.fromkeys((*first, *second)) if first.get(name) != second.get(name)]
+    names = dict.fromkeys((*first, *second))
+    return [name for name in names if (name in first, first.get(name)) != (name in second, second.get(name))]
 
 
 if __name__ == "__main__":
