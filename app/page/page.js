@@ -1,4 +1,4 @@
-// What a code holds is a stranger's: it is put into the page as text nodes only, never as markup, never as a link.
+// Payloads are untrusted: they become text nodes only, never markup and never links.
 
 import { bytesOf, destination, hexadecimal, spelled } from "./payload.js";
 
@@ -6,29 +6,29 @@ const $ = (id) => document.getElementById(id);
 
 const STAGES = {
   imaging: "file decoded",
-  direct: "picture as it is",
+  direct: "untouched picture",
   variants: "other sizes and contrasts",
   locate: "codes located",
-  rectified: "cut out straight",
+  rectified: "straightened crop",
   modules: "network reads every module",
   soft: "soft error correction",
-  flattened: "bends and blur followed",
+  flattened: "bends and blur corrected",
   light: "restored by the light network",
   heavy: "restored by the heavy network",
   upscale: "enlarged by a network",
-  fused: "several frames together",
+  fused: "several frames combined",
 };
 
 const ADVICE = {
-  401: "The service asks for an API key.",
-  413: "Send a smaller file: cut the code out of the picture, or save it as JPEG.",
+  401: "This service requires an API key.",
+  413: "Send a smaller file: crop the picture to the code, or save it as JPEG.",
   415: "Save the picture as PNG or JPEG and try again.",
   429: "The service is busy.",
   503: "The service is busy, starting or stopping. Try again in a moment.",
-  504: "Try less effort, or cut the code out of the picture.",
+  504: "Try less effort, or crop the picture to the code.",
 };
 
-let picture = null; // the File or Blob that is shown
+let picture = null; // the File or Blob on show
 let pictureUrl = "";
 let restoredUrl = "";
 let orientation = Promise.resolve(1); // EXIF orientation of `picture`
@@ -64,7 +64,7 @@ function say(text, { working = false } = {}) {
   $("cancel").hidden = !working;
 }
 
-/* ---- what a code says ---- */
+/* ---- payloads ---- */
 
 const written = (text) => spelled(text).map(
   (part) => (typeof part === "string" ? part : make("span", { class: "unseen" }, part.unseen)));
@@ -77,13 +77,13 @@ async function copy(text, button) {
   let copied = true;
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // no permission, or a page that did not come over https
+  } catch { // no permission, or the page was not loaded over https
     document.addEventListener("copy", exactly);
     copied = document.execCommand("copy");
     document.removeEventListener("copy", exactly);
   }
   button.textContent = copied ? "Copied" : "Not copied";
-  say(copied ? "Copied to the clipboard." : "The browser did not let it be copied.");
+  say(copied ? "Copied to the clipboard." : "The browser refused to copy.");
   setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
 }
 
@@ -123,7 +123,7 @@ function codeCard(code, index, many) {
 
 /* ---- the picture and its outlines ---- */
 
-// EXIF orientation of a JPEG, 1 where none is told. Only how the picture is turned depends on it, not where outlines lie.
+// EXIF orientation of a JPEG; 1 if the file states none. It turns the picture; outlines follow the stored pixels.
 async function orientationOf(file) {
   const view = new DataView(await file.slice(0, 1 << 17).arrayBuffer());
   try {
@@ -146,7 +146,7 @@ async function orientationOf(file) {
   return 1;
 }
 
-// From stored pixels of a `width` x `height` picture to where they lie in the upright one.
+// Maps a point of the stored `width` x `height` picture into the upright picture.
 function upright([x, y], turn, { width, height }) {
   return [
     [x, y], [width - x, y], [width - x, height - y], [x, height - y],
@@ -162,7 +162,7 @@ function outline(answer, turn) {
   $("stage").style.setProperty("--ratio", across / down);
   $("outlines").setAttribute("viewBox", `0 0 ${across} ${down}`);
   $("original-note").textContent = `${width} × ${height} pixels`;
-  $("photo").alt = `The picture as it was sent, ${counted(answer.codes.length, "code")} outlined`;
+  $("photo").alt = `The picture that you sent, ${counted(answer.codes.length, "code")} outlined`;
   answer.codes.forEach((code, index) => {
     const corners = code.position.map((corner) => upright(corner, turn, answer.image));
     const points = corners.map((corner) => corner.join(",")).join(" ");
@@ -198,9 +198,9 @@ function showCodes(answer) {
   $("total").textContent = duration(total);
   const { route } = answer;
   $("route").textContent = route
-    ? `Sharpness ${route.laplacian_variance} against a threshold of ${route.threshold}: ${route.network} came first.` : "";
+    ? `Sharpness ${route.laplacian_variance}, threshold ${route.threshold}: ${route.network} was tried first.` : "";
   let summary = decoded.length ? `${counted(decoded.length, "code")} read in ${duration(total)}.` : "No readable code.";
-  if (answer.truncated) summary += " There are more codes than one answer holds.";
+  if (answer.truncated) summary += " There are more codes than one answer can hold.";
   say(summary);
 }
 
@@ -208,13 +208,13 @@ function showRestored(answer) {
   restoredUrl = URL.createObjectURL(new Blob([bytesOf(answer.png_base64)], { type: "image/png" }));
   const same = answer.codes.map((code) => decoded.findIndex((one) => one.bytes_base64 === code.bytes_base64));
   const which = decoded.length > 1 && same[0] >= 0 ? `Code ${same[0] + 1}, ` : "";
-  const how = answer.network === "modules" ? "drawn anew from its modules" : `by ${answer.network}`;
-  const by = answer.network ? which + how : "nothing to restore was found";
+  const how = answer.network === "modules" ? "redrawn from its modules" : `by ${answer.network}`;
+  const by = answer.network ? which + how : "found nothing to restore";
   $("restored").src = $("save").href = restoredUrl;
-  $("restored").alt = answer.codes.length ? "The restored code" : "What restoring made of the picture";
+  $("restored").alt = answer.codes.length ? "The restored code" : "The picture after restoration";
   $("restored").hidden = $("save").hidden = false;
   $("restored-by").textContent = by[0].toUpperCase() + by.slice(1);
-  $("restored-note").textContent = answer.codes.length ? "" : "What is shown here does not decode.";
+  $("restored-note").textContent = answer.codes.length ? "" : "This result does not decode.";
 }
 
 class Refused extends Error {
@@ -226,11 +226,11 @@ class Refused extends Error {
   }
 }
 
-// What went wrong, as [title, ...sentences].
+// An error as [title, ...sentences].
 function words(error) {
-  if (error instanceof SyntaxError) return ["Not understood", "The answer is not one of this service."];
+  if (error instanceof SyntaxError) return ["Unexpected answer", "The answer did not come from qrestore."];
   if (!(error instanceof Refused)) {
-    return ["Not sent", "The service cannot be reached, or the file cannot be read or is far too large."];
+    return ["Not sent", "The service cannot be reached, or the file is unreadable or far too large."];
   }
   const { problem, status, seconds } = error;
   const sentences = [error.message, ...(problem.errors ?? []).map((field) => `${field.location}: ${field.message}.`)];
@@ -252,7 +252,7 @@ function showProblem(error) {
   if (unauthorised) $("key").focus();
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
 async function answered(path, options) {
   const headers = { Accept: "application/json" };
@@ -265,11 +265,11 @@ async function answered(path, options) {
 
 async function post(path, signal) {
   const body = new FormData();
-  body.append("file", picture, "picture"); // its name is nobody's business
+  body.append("file", picture, "picture"); // the service does not need its name
   try {
     return await answered(path, { method: "POST", body, signal });
   } catch (error) {
-    // A service may hang up on an upload that it refuses, and its reason be lost: it is asked again without one.
+    // A service may close the connection on an upload that it refuses, which loses its reason: ask without an upload.
     if (error instanceof TypeError && !signal.aborted) await answered("models", { signal });
     throw error;
   }
@@ -327,17 +327,17 @@ function take(files) {
   URL.revokeObjectURL(pictureUrl);
   [picture] = pictures;
   pictureUrl = URL.createObjectURL(picture);
-  orientation = orientationOf(picture).catch(() => 1); // a file that cannot be read fails again where it is sent
+  orientation = orientationOf(picture).catch(() => 1); // an unreadable file fails again when it is sent
   $("stage").className = "stage";
   $("photo").src = pictureUrl;
   $("original-note").textContent = "";
   $("intake").classList.add("compact");
   $("again").hidden = false;
   read();
-  if (pictures.length > 1) $("original-note").textContent = "The first of those files";
+  if (pictures.length > 1) $("original-note").textContent = "Only the first of the files is read";
 }
 
-/* ---- hands ---- */
+/* ---- input ---- */
 
 $("photo").addEventListener("load", () => {
   const { naturalWidth, naturalHeight } = $("photo");
@@ -348,7 +348,7 @@ $("photo").addEventListener("error", () => $("stage").classList.add("unshown"));
 for (const id of ["file", "camera"]) {
   $(id).addEventListener("change", () => {
     take($(id).files);
-    $(id).value = ""; // the same file may be chosen again
+    $(id).value = ""; // so that the same file can be chosen again
   });
 }
 $("drop").addEventListener("click", (event) => {
@@ -366,7 +366,7 @@ $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   apiKey = $("key").value.trim();
   if (/^[\x21-\x7e]+$/.test(apiKey)) read();
-  else say("A key has letters, digits and signs only.");
+  else say("A key has letters, digits and punctuation only, no spaces.");
 });
 
 document.addEventListener("paste", (event) => {

@@ -117,7 +117,7 @@ def test_the_sample_label(page: Page) -> None:
     assert all(120 < x < 360 and 220 < y < 470 for x, y in outline(page) * scale)
 
     expect(page.locator("#restored")).to_be_visible()
-    expect(page.locator("#restored-by")).to_have_text("Drawn anew from its modules")
+    expect(page.locator("#restored-by")).to_have_text("Redrawn from its modules")
     assert [symbol.text for symbol in ZXing().read(seen(page.locator("#restored")))] == [PAYLOAD]
     with page.expect_download() as saving:
         page.get_by_role("link", name="Save as PNG").click()
@@ -211,7 +211,7 @@ def test_by_keyboard_alone(page: Page) -> None:
 
     assert tab() == ["Balanced until it reads", True]
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate(FOCUS) == ["Fast as it is", True]
+    assert page.evaluate(FOCUS) == ["Fast quick look", True]
     assert tab() == ["Read again", True]
     with page.expect_request("**/decode?effort=fast"):
         page.keyboard.press("Enter")
@@ -274,18 +274,18 @@ def test_nothing_to_read(page: Page, blank_png: bytes) -> None:
     choose(page, blank_png)
     expect(page.get_by_role("status")).to_have_text("No readable code.")
     expect(page.locator("#no-codes")).to_be_visible()
-    expect(page.locator("#restored-note")).to_have_text("What is shown here does not decode.")
+    expect(page.locator("#restored-note")).to_have_text("This result does not decode.")
 
 
 def test_the_key_is_asked_for_and_kept_out_of_storage(visit: Visit, origin: str) -> None:
     page = visit(origin)
     choose(page, DROPPED)
-    expect(page.get_by_role("alert")).to_contain_text("The service asks for an API key.")
+    expect(page.get_by_role("alert")).to_contain_text("This service requires an API key.")
     field = page.get_by_label("API key")
     expect(field).to_be_focused()
     page.keyboard.type("not the right one")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("A key has letters, digits and signs only.")
+    expect(page.get_by_role("status")).to_have_text("A key has letters, digits and punctuation only, no spaces.")
     field.fill("not-the-right-one")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("This key was not accepted.")

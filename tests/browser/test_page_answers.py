@@ -136,15 +136,15 @@ def test_a_payload_is_text_with_nothing_hidden(read: Callable[..., Page]) -> Non
 LINKS: Final = {
     "https://example.org/path": "Leads to example.org",
     "http://example.org:8080": "Leads to example.org:8080 Not encrypted (http).",
-    "https://bank.example@evil.test/login": "Leads to evil.test What stands before the @ is not the host.",
+    "https://bank.example@evil.test/login": "Leads to evil.test The part before the @ is not the host.",
     "https:\\\\evil.test\\bank.example": "Leads to evil.test",
     "  HTTPS://EVIL.test/": "Leads to evil.test",
     "https://b\u0430nk.example/": "Leads to xn--bnk-6cd.example "
-    "The name uses letters outside a to z; some look like others.",
-    "https://3232235777/": "Leads to 192.168.1.1 A bare address, not a name.",
-    "javascript:alert(document.domain)": "Kind javascript: Opening it may run a program: do not.",
-    "java\nscript:alert(1)": "Kind javascript: Opening it may run a program: do not.",
-    "data:text/html,<script>alert(1)</script>": "Kind data: Opening it may run a program: do not.",
+    "The name has letters other than a to z, and some look alike.",
+    "https://3232235777/": "Leads to 192.168.1.1 An IP address, not a name.",
+    "javascript:alert(document.domain)": "Kind javascript: Opening it may run a program. Do not open it.",
+    "java\nscript:alert(1)": "Kind javascript: Opening it may run a program. Do not open it.",
+    "data:text/html,<script>alert(1)</script>": "Kind data: Opening it may run a program. Do not open it.",
     "WIFI:T:WPA;S:net;P:secret;;": "Kind wifi: joins a wireless network",
     "Note: bring milk": "",
     "7F3K-2291-0C": "",
@@ -183,11 +183,9 @@ def test_copying_where_there_is_no_clipboard_api(read: Callable[..., Page]) -> N
 def test_several_codes_are_numbered_alike(read: Callable[..., Page], ladder: FakeLadder) -> None:
     ladder.truncated = True
     ladder.route = Route(laplacian_variance=354.961, threshold=245.423, network="lenet")
-    corners = symbol().corners
-    there = tuple((x + 60, y) for x, y in corners)
-    page = read(symbol("first"), replace(symbol("second"), corners=there))
+    page = read(symbol("first"), replace(symbol("second"), corners=symbol().corners.moved(60, 0)))
     expect(page.get_by_role("status")).to_have_text(
-        re.compile(r"^2 codes read in .+ There are more codes than one answer holds\.$")
+        re.compile(r"^2 codes read in .+ There are more codes than one answer can hold\.$")
     )
     assert page.locator("#codes .badge").all_inner_texts() == ["1", "2"]
     assert page.locator("#badges .badge").all_inner_texts() == ["1", "2"]
@@ -196,7 +194,7 @@ def test_several_codes_are_numbered_alike(read: Callable[..., Page], ladder: Fak
     page.get_by_role("button", name="Copy text of code 2").focus()
     assert page.locator("#outlines .lit").evaluate_all("(lit) => lit.map((one) => one.dataset.code)") == ["1", "1"]
     expect(page.locator("#restored-by")).to_have_text("Code 1, by lenet")
-    expect(page.locator("#route")).to_have_text("Sharpness 354.961 against a threshold of 245.423: lenet came first.")
+    expect(page.locator("#route")).to_have_text("Sharpness 354.961, threshold 245.423: lenet was tried first.")
 
 
 def problem(status: int, detail: str, **more: object) -> dict[str, Any]:
@@ -214,9 +212,9 @@ def refuse(answer: dict[str, Any], call: Call) -> None:
 
 
 PROBLEMS: Final[list[tuple[dict[str, Any], list[str]]]] = [
-    (problem(429, "Every place is taken."), ["A title", "Every place is taken.", "Try again in 7 seconds."]),
+    (problem(429, "The service is at capacity."), ["A title", "The service is at capacity.", "Try again in 7 seconds."]),
     (problem(503, "Not ready."), ["Not ready.", "Try again in a moment."]),
-    (problem(504, "Too slow."), ["Too slow.", "Try less effort, or cut the code out of the picture."]),
+    (problem(504, "Too slow."), ["Too slow.", "Try less effort, or crop the picture to the code."]),
     (problem(500, "Our fault."), ["Our fault.", "Request an-id"]),
     (
         problem(422, "Some are invalid.", errors=[{"location": "query.effort", "message": "no such effort"}]),
@@ -224,7 +222,7 @@ PROBLEMS: Final[list[tuple[dict[str, Any], list[str]]]] = [
     ),
     (problem(500, "<b>bold</b>\u202e"), ["<b>bold</b>U+202E"]),
     ({"status": 502, "body": "<h1>Bad gateway</h1>"}, ["The service answered 502."]),
-    ({"status": 200, "body": "<h1>Sign in</h1>"}, ["The answer is not one of this service."]),
+    ({"status": 200, "body": "<h1>Sign in</h1>"}, ["The answer did not come from qrestore."]),
 ]
 
 
@@ -250,10 +248,10 @@ def test_a_service_that_is_gone(page: Page) -> None:
 
 
 def test_the_text_stays_where_restoring_fails(page: Page, read: Callable[..., Page]) -> None:
-    page.route("**/restore", lambda call: call.fulfill(**problem(429, "Every place is taken.")))
+    page.route("**/restore", lambda call: call.fulfill(**problem(429, "The service is at capacity.")))
     read(symbol("stays"))
     expect(page.locator("#restored-note")).to_have_text(
-        "Every place is taken. The service is busy. Try again in 7 seconds."
+        "The service is at capacity. The service is busy. Try again in 7 seconds."
     )
     expect(page.locator(".payload")).to_have_text("stays")
     page.unroute("**/restore")
@@ -299,7 +297,7 @@ def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) ->
     page.set_input_files("#file", PICTURE)
     expect(page.locator("#restored")).to_be_visible()
     low |= dict(page.evaluate(CONTRASTS))
-    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "In all", "Choose a file", "2"} <= set(low)
+    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose a file", "2"} <= set(low)
     page.route("**/decode*", lambda call: call.fulfill(**problem(401, "Send a key.")))
     page.get_by_role("button", name="Read again").click()
     expect(page.get_by_label("API key")).to_be_focused()
