@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.engines.symbol import Engine, Symbol, covered
+from app.pipeline.engines.symbol import Engine, Symbol, is_covered
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.locating.candidates import Locator
@@ -122,7 +122,7 @@ class Climb:
 
     def covers(self, corners: Quad) -> bool:
         """Whether a place lies where a code was found."""
-        return covered(corners, self.symbols)
+        return is_covered(corners, self.symbols)
 
     # --- regions ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.climb import Climb, Reading
 from app.pipeline.crops.blur import correlation
-from app.pipeline.engines.symbol import Symbol, covered
+from app.pipeline.engines.symbol import Symbol, is_covered
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.results import Found
@@ -81,7 +81,7 @@ class Fusion:
     def is_at(self, frame: int, symbol: Symbol) -> bool:
         """Whether it is of the place in a frame where a symbol lies."""
         return any(
-            sight.frame == frame and covered(sight.reading.region.corners, [symbol]) for sight, _ in self.members
+            sight.frame == frame and is_covered(sight.reading.region.corners, [symbol]) for sight, _ in self.members
         )
 
     def read(self, tools: Tools) -> list[tuple[int, Symbol]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb, Read, Reading, Rung
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
-from app.pipeline.engines.symbol import Symbol, merged
+from app.pipeline.engines.symbol import Symbol, merge_symbols
 from app.pipeline.imaging import GreyImage, resize, resize_to
 from app.pipeline.inference.severity import choose, laplacian_variance
 from app.pipeline.locating.regions import Region
@@ -152,7 +152,8 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
     return [
-        symbol.at(symbol.corners.scaled(factor)) for symbol in merged(*(engine.read(restored) for engine in engines))
+        symbol.at(symbol.corners.scaled(factor))
+        for symbol in merge_symbols(*(engine.read(restored) for engine in engines))
     ]
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from app.pipeline.climb import Climb, Read, Reading, Rung
-from app.pipeline.engines.symbol import Symbol, covered, merged
+from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.inference.severity import Route
@@ -23,8 +23,8 @@ _SLOW: Final = slice(3, None)
 def read_direct(climb: Climb) -> Iterator[Read]:
     """The untouched picture: zxing-cpp, and ZBar where that reads nothing or sees a code that it cannot read."""
     symbols, sightings = climb.tools.zxing.look(climb.image)
-    if not symbols or any(not covered(sighting.corners, symbols) for sighting in sightings):
-        symbols = merged(symbols, climb.tools.zbar.read(climb.image))
+    if not symbols or any(not is_covered(sighting.corners, symbols) for sighting in sightings):
+        symbols = merge_symbols(symbols, climb.tools.zbar.read(climb.image))
     yield from map(Read, symbols)
 
 
@@ -32,7 +32,7 @@ def read_scaled_and_filtered(climb: Climb) -> Iterator[Read]:
     """The picture at other sizes and contrasts: up to the first that reads, or all of them when thorough."""
     before: list[Symbol] = []
     for _, symbols in read_variants(climb.image):
-        new = merged(before, symbols)[len(before) :]
+        new = merge_symbols(before, symbols)[len(before) :]
         yield from map(Read, new)
         before += new
         if symbols and not climb.is_thorough:
@@ -101,9 +101,9 @@ def read_upscaled(climb: Climb) -> Iterator[Read]:
             continue
         patch, (left, top) = region.cut_out(climb.image)
         enlarged = upscaler.restore([patch])[0]
-        symbols = merged(*(engine.read(enlarged) for engine in climb.tools.engines))
+        symbols = merge_symbols(*(engine.read(enlarged) for engine in climb.tools.engines))
         in_picture = [one.at(one.corners.scaled(1 / upscaler.scale).moved(left, top)) for one in symbols]
-        new = merged(before, in_picture)[len(before) :]
+        new = merge_symbols(before, in_picture)[len(before) :]
         yield from (Read(symbol, region) for symbol in new)
         before += new
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from app.pipeline.climb import Climb, Rung
-from app.pipeline.engines.symbol import Engine, Symbol, merged
+from app.pipeline.engines.symbol import Engine, Symbol, merge_symbols
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.restorer import Restorer
@@ -130,7 +130,7 @@ class Look:
         """What engines read in the enlarged box around a region."""
         enlarged = self.enlarged(region, restorer)
         key = "read", self._box(region, restorer), _names(engines)
-        return self.once(key, lambda: merged(*(engine.read(enlarged) for engine in engines)))
+        return self.once(key, lambda: merge_symbols(*(engine.read(enlarged) for engine in engines)))
 
     def _box(self, region: Region, restorer: Restorer) -> Hashable:
         patch, offset = region.cut_out(self.image)

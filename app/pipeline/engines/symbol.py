@@ -52,16 +52,16 @@ class Engine(Protocol):
     def read(self, image: GreyImage) -> list[Symbol]: ...
 
 
-def covered(corners: Quad, symbols: Iterable[Symbol]) -> bool:
+def is_covered(corners: Quad, symbols: Iterable[Symbol]) -> bool:
     """Whether the centre of a place lies within one of the symbols."""
     centre = corners.centre
     return any(symbol.corners.contains(centre) for symbol in symbols)
 
 
-def merged(*lists: Iterable[Symbol]) -> list[Symbol]:
+def merge_symbols(*lists: Iterable[Symbol]) -> list[Symbol]:
     """All symbols, one for each place: of several in one place the first counts."""
     together: list[Symbol] = []
     for symbol in (symbol for symbols in lists for symbol in symbols):
-        if not covered(symbol.corners, together):
+        if not is_covered(symbol.corners, together):
             together.append(symbol)
     return together
