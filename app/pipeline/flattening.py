@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import enlarged, symbol_of
-from app.pipeline.crops.realigning import realigned
+from app.pipeline.crops.blur import complete_symbol, enlarge
+from app.pipeline.crops.realigning import realign
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.module_reader import ModuleReader
@@ -43,7 +43,7 @@ def flatten(
         return cut, reader.read([cut], registration.version)[0]
 
     for _ in range(_REALIGNED):
-        moved = realigned(corners, crop, probability(log_odds), registration.version)
+        moved = realign(corners, crop, probability(log_odds), registration.version)
         if moved is None:
             break
         corners = moved
@@ -65,9 +65,9 @@ def flatten(
 
 def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int) -> NDArray[np.float32]:
     """Smooth displacement (S, S, 2) from where the expected picture has its edges to where the crop has them."""
-    dark = symbol_of(dark, version)
-    expected = cv2.GaussianBlur(enlarged(1 - dark, PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
-    confidence = enlarged(np.abs(2 * dark - 1), PIXELS_PER_MODULE)
+    dark = complete_symbol(dark, version)
+    expected = cv2.GaussianBlur(enlarge(1 - dark, PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
+    confidence = enlarge(np.abs(2 * dark - 1), PIXELS_PER_MODULE)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     start, end = (np.rint(picture * 255).astype(np.uint8) for picture in (expected, normalise(crop)))

@@ -16,7 +16,7 @@ from app.pipeline.imaging import GreyImage, resize, resize_to
 from app.pipeline.inference.severity import choose, laplacian_variance
 from app.pipeline.locating.regions import Region
 from app.pipeline.painting import paint
-from app.pipeline.qrcode.log_odds import rebuilt
+from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
 from app.pipeline.rungs import LADDER, read_modules
@@ -82,7 +82,7 @@ class _Drawing:
 
     @classmethod
     def as_read(cls, reading: Reading) -> "_Drawing":
-        return cls(reading.region, rebuilt(reading.log_odds, reading.region.version))
+        return cls(reading.region, rebuild_modules(reading.log_odds, reading.region.version))
 
     def picture(self, scale: int | None) -> GreyImage:
         """The clean symbol at ``scale`` times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""

@@ -10,7 +10,7 @@ from app.pipeline.engines.variants import read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.inference.severity import Route
 from app.pipeline.locating.regions import Region
-from app.pipeline.qrcode.log_odds import rebuilt
+from app.pipeline.qrcode.log_odds import rebuild_modules
 
 SIGHTINGS: Final = slice(0, 1)
 """The locator that costs least: places that zxing-cpp saw but could not read."""
@@ -66,7 +66,7 @@ def read_flattened(climb: Climb) -> Iterator[Read]:
     """The best readings so far, straightened along what was read; each round is decoded hard, then softly."""
     for reading in climb.best_readings(climb.effort.flattened):
         region = reading.region
-        if climb.covers(region.corners) or climb.is_flattened(region) or not region.is_hopeful:
+        if climb.covers(region.corners) or climb.is_flattened(region) or not region.is_promising:
             continue
         rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
         for crop, log_odds in rounds:
@@ -81,14 +81,14 @@ def read_flattened(climb: Climb) -> Iterator[Read]:
 def read_light(climb: Climb) -> Iterator[Read]:
     """Regions above the routing threshold, restored by the light network."""
     for region in climb.regions(QUICK):
-        if region.is_hopeful and (route := climb.route_of(region)).network == climb.tools.light:
+        if region.is_promising and (route := climb.route_of(region)).network == climb.tools.light:
             yield from _restored(climb, region, route, climb.tools.light)
 
 
 def read_heavy(climb: Climb) -> Iterator[Read]:
     """Regions at or below the threshold, and those the light network left unreadable, restored by the heavy one."""
     for region in climb.regions(QUICK):
-        if region.is_hopeful:
+        if region.is_promising:
             yield from _restored(climb, region, climb.route_of(region), climb.tools.heavy)
 
 
@@ -97,7 +97,7 @@ def read_upscaled(climb: Climb) -> Iterator[Read]:
     upscaler = climb.tools.restorers[climb.tools.upscaler]
     before: list[Symbol] = []
     for region in climb.regions(QUICK):
-        if not (region.is_small and region.is_hopeful):
+        if not (region.is_small and region.is_promising):
             continue
         patch, (left, top) = region.cut_out(climb.image)
         enlarged = upscaler.restore([patch])[0]
@@ -112,7 +112,7 @@ def _decoded(climb: Climb, reading: Reading) -> Iterator[Read]:
     """What the engines read in the symbol rebuilt from a reading."""
     region = reading.region
     for symbol in region.read_modules(reading.crop, reading.log_odds, climb.tools.engines):
-        yield Read(symbol, region, rebuilt(reading.log_odds, region.version), reading)
+        yield Read(symbol, region, rebuild_modules(reading.log_odds, region.version), reading)
 
 
 def _decoded_softly(climb: Climb, reading: Reading) -> Iterator[Read]:

@@ -214,7 +214,7 @@ def _crop_by_crop(order: Callable[[Look, Region], Iterable[Restorer]]) -> Read:
 
 def _small(look: Look) -> Iterator[Region]:
     """What the upscaling rung takes."""
-    return (region for region in look.regions() if region.is_small and region.is_hopeful)
+    return (region for region in look.regions() if region.is_small and region.is_promising)
 
 
 def _patch_by_patch(restorer: Restorer) -> Read:

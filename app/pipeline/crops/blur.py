@@ -20,13 +20,13 @@ Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of samples."""
 
 
-def symbol_of(dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
+def complete_symbol(dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
     """Probabilities (M, M) that modules are dark with function patterns as the standard says, and a quiet zone."""
     patterns = function_patterns(version)
     return np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
 
 
-def enlarged(cells: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+def enlarge(cells: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Each value as a square of ``factor`` x ``factor``."""
     return np.kron(cells, np.ones((factor, factor), dtype=np.float32))
 
@@ -45,7 +45,7 @@ class Comparison:
     @classmethod
     def of(cls, crop: GreyImage, dark: NDArray[np.float32], version: int) -> "Comparison":
         """Of a canonical crop, dark on light, and the probabilities (M, M) that its modules are dark."""
-        drawn = enlarged(1 - 2 * symbol_of(dark, version), SAMPLES)
+        drawn = enlarge(1 - 2 * complete_symbol(dark, version), SAMPLES)
         side = (dimension(version) + 2 * QUIET_ZONE) * SAMPLES
         seen = _evened(cv2.resize(crop.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA))
         padded = np.pad(drawn, REACH, constant_values=1)

@@ -20,7 +20,7 @@ def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
     return np.asarray(inner.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def with_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
+def repaint_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
     """A canonical crop with its margin painted as light as its lightest parts: whatever is printed there is gone."""
     margin = QUIET_ZONE * (crop.shape[0] // (dimension(version) + 2 * QUIET_ZONE))
     inner = crop[margin:-margin, margin:-margin]

@@ -17,7 +17,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
 
 
-def explained(crop: GreyImage, dark: NDArray[np.float32], version: int) -> float:
+def explained_correlation(crop: GreyImage, dark: NDArray[np.float32], version: int) -> float:
     """Correlation, at most 1, of the function patterns in a canonical crop with what the modules read predict there.
 
     ``dark``: probability that each module is dark, (M, M); function patterns are set to what the standard says.

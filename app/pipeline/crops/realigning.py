@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, enlarged, symbol_of
+from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, complete_symbol, enlarge
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture, square
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
@@ -19,7 +19,7 @@ _SEEN = 2  # modules of quiet zone that are compared
 _STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
 
 
-def realigned(
+def realign(
     corners: NDArray[np.float64], crop: GreyImage, dark: NDArray[np.float32], version: int
 ) -> NDArray[np.float64] | None:
     """The corners (4, 2) under which the picture agrees best with the reading ``dark`` (M, M) of a canonical crop.
@@ -60,6 +60,6 @@ def _expected(crop: GreyImage, dark: NDArray[np.float32], version: int) -> NDArr
     matrix = np.array([[finer, 0, offset[0]], [0, finer, offset[1]]])
     fine = np.asarray(cv2.warpAffine(kernel, matrix, (2 * reach + 1,) * 2, flags=cv2.INTER_LINEAR), dtype=np.float32)
     fine /= np.float32(max(float(fine.sum()), 1e-6))
-    light = enlarged(1 - symbol_of(dark, version), PIXELS_PER_MODULE)
+    light = enlarge(1 - complete_symbol(dark, version), PIXELS_PER_MODULE)
     blurred = cv2.filter2D(light, -1, fine, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.GaussianBlur(blurred, (0, 0), _SOFTNESS), dtype=np.float32)

@@ -17,8 +17,8 @@ from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Card
 from app.pipeline.crops.rectifying import homography, rectify, side_length, square
 from app.pipeline.imaging import GreyImage, standardise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.locating.candidates import Candidate, Locator, best_of_overlapping, candidate_of, is_sound
-from app.pipeline.locating.pyramid import shrunk
+from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, is_sound, suppress_overlapping
+from app.pipeline.locating.pyramid import shrink
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
 
@@ -88,11 +88,11 @@ class WindowLocator:
             return []
         levels = self._levels(image)
         found: list[Candidate] = []
-        moving = best_of_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
+        moving = suppress_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
         for _ in range(_LOOKS):
             settled, moving = self._look_closer(levels, moving)
             found += settled
-        return best_of_overlapping([*found, *moving], limit=self._limit, least=_LEAST_CHANCE)
+        return suppress_overlapping([*found, *moving], limit=self._limit, least=_LEAST_CHANCE)
 
     def _levels(self, image: GreyImage) -> list[_Level]:
         """The picture at the sizes to look at, largest first, behind the picture itself."""
@@ -100,7 +100,7 @@ class WindowLocator:
         levels = [_Level(1.0, image)]
         for size in sorted({max(_WINDOW, min(size, longest)) for size in self._sizes}, reverse=True):
             factor = size / longest
-            levels.append(_Level(factor, shrunk(levels[-1].picture, factor / levels[-1].factor)))
+            levels.append(_Level(factor, shrink(levels[-1].picture, factor / levels[-1].factor)))
         return levels
 
     def _coarse(self, levels: list[_Level]) -> Iterable[Candidate]:
@@ -166,7 +166,7 @@ class StretchedLocator:
         if image.size == 0:
             return []
         factor = min(1.0, _STRETCHED_FROM / max(image.shape))
-        picture = shrunk(image, factor)
+        picture = shrink(image, factor)
         found = []
         for stretch in _STRETCHES:
             size = picture.shape[1] * stretch[0], picture.shape[0] * stretch[1]
@@ -175,7 +175,7 @@ class StretchedLocator:
                 corners = np.array(candidate.corners) / np.array(stretch) / factor
                 if is_sound(corners):
                     found.append(candidate_of(corners, candidate.dimension, candidate.score))
-        return best_of_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
+        return suppress_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
 
 
 def _starts(length: int) -> list[int]:

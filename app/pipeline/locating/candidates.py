@@ -47,7 +47,7 @@ def is_sound(quad: Points) -> bool:
     return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
 
 
-def best_of_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
+def suppress_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
     """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.score):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import side_length
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.candidates import Candidate, Points, best_of_overlapping, candidate_of, is_sound
+from app.pipeline.locating.candidates import Candidate, Points, candidate_of, is_sound, suppress_overlapping
 from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyramid, agreement
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
 
@@ -38,7 +38,7 @@ class FinderLocator:
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         found = _from_finders(Pyramid(image)) if image.size else ()
-        return best_of_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
+        return suppress_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
 
 
 @cache
@@ -113,7 +113,7 @@ def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
             quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
             fits = [candidate_of(quad, dimension(v), polarity * agreement(pyramid, quad, v)) for quad, v in quads]
             rough.append(max(fits, key=lambda fit: fit.score))
-    for candidate in best_of_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+    for candidate in suppress_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
         yield _refined(pyramid, candidate)
 
 

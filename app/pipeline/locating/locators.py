@@ -14,8 +14,8 @@ import zxingcpp
 
 from app.pipeline.engines.zxing import ZXing, ZXingOptions
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.candidates import Candidate, best_of_overlapping, candidate_of, is_sound
-from app.pipeline.locating.pyramid import ENLARGED_BELOW, LEAST_AGREEMENT, Pyramid, agreement, shrunk
+from app.pipeline.locating.candidates import Candidate, candidate_of, is_sound, suppress_overlapping
+from app.pipeline.locating.pyramid import ENLARGED_BELOW, LEAST_AGREEMENT, Pyramid, agreement, shrink
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
 
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
@@ -33,7 +33,7 @@ class SightingLocator:
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         found = _from_zxing(image, Pyramid(image)) if image.size else ()
-        return best_of_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
+        return suppress_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
 
 
 class WholePicture:
@@ -81,6 +81,6 @@ def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
     factors = dict.fromkeys(min(most, (pixels / image.size) ** 0.5) for pixels in _SIGHTING_PIXELS)
     picture, scale = image, 1.0
     for factor in factors:
-        picture, scale = shrunk(picture, factor / scale), factor
+        picture, scale = shrink(picture, factor / scale), factor
         yield factor, picture
         yield factor, np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), dtype=np.uint8)

@@ -39,7 +39,7 @@ class Pyramid:
         """The picture at ``factors[level]``."""
         if level not in self._pictures:
             largest = self.picture(0) if level else self._image
-            made = resize(largest, _STEP**level) if level else shrunk(largest, self.factors[0])
+            made = resize(largest, _STEP**level) if level else shrink(largest, self.factors[0])
             self._pictures[level] = made
         return self._pictures[level]
 
@@ -53,7 +53,7 @@ class Pyramid:
         return np.asarray(values, dtype=np.float32).ravel()
 
 
-def shrunk(image: GreyImage, factor: float) -> GreyImage:
+def shrink(image: GreyImage, factor: float) -> GreyImage:
     """`resize` that halves first where it can, which is several times faster."""
     while factor <= 0.5 and min(image.shape) > 1:
         height, width = (side // 2 * 2 for side in image.shape)

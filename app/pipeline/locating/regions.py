@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import clean_symbol, module_means, with_quiet_zone
-from app.pipeline.crops.plausibility import explained
+from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
+from app.pipeline.crops.plausibility import explained_correlation
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.registering import Registration, register
-from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuilt
+from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.quad import Quad
 
@@ -51,7 +51,7 @@ class Region:
         return Quad.of(self.registration.corners)
 
     @property
-    def is_hopeful(self) -> bool:
+    def is_promising(self) -> bool:
         """Whether what takes long is worth trying on it."""
         return self.registration.agreement >= _HOPEFUL
 
@@ -71,11 +71,11 @@ class Region:
         """
         redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
         dark = 1 - module_means(crop if restored else redrawn, self.version)[_INNER, _INNER] / np.float32(255)
-        return self._first((redrawn, with_quiet_zone(crop, self.version), crop), engines, self.crop, dark)
+        return self._first((redrawn, repaint_quiet_zone(crop, self.version), crop), engines, self.crop, dark)
 
     def read_modules(self, crop: GreyImage, log_odds: LogOdds, engines: Sequence[Engine]) -> list[Symbol]:
         """What the engines read in the symbol rebuilt from a reading of ``crop``, which may be straighter than ours."""
-        clean = render(rebuilt(log_odds, self.version), pixels=PIXELS_PER_MODULE)
+        clean = render(rebuild_modules(log_odds, self.version), pixels=PIXELS_PER_MODULE)
         return self._first((clean,), engines, crop, probability(log_odds))
 
     def read_symbol(self, modules: NDArray[np.bool_], engines: Sequence[Engine], crop: GreyImage) -> list[Symbol]:
@@ -99,7 +99,7 @@ class Region:
         return []
 
     def _believable(self, crop: GreyImage, dark: NDArray[np.float32]) -> bool:
-        return self.registration.agreement >= _CREDIBLE or explained(crop, dark, self.version) >= _EXPLAINED
+        return self.registration.agreement >= _CREDIBLE or explained_correlation(crop, dark, self.version) >= _EXPLAINED
 
     def binarised(self, crop: GreyImage) -> GreyImage:
         """The clean symbol in a restored crop of this region, at the crop's own scale."""

@@ -19,7 +19,7 @@ def confidence(log_odds: LogOdds) -> float:
     return float(np.tanh(np.abs(log_odds) / 2).mean())
 
 
-def rebuilt(log_odds: LogOdds, version: int) -> NDArray[np.bool_]:
+def rebuild_modules(log_odds: LogOdds, version: int) -> NDArray[np.bool_]:
     """The modules (True is dark) as read, function patterns as the standard says, (M, M)."""
     patterns = function_patterns(version)
     return np.where(patterns.known, patterns.dark, log_odds > 0)

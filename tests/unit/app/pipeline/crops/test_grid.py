@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.pipeline.crops.grid import clean_symbol, module_means, with_quiet_zone
+from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.qrcode.patterns import dimension, function_patterns, render
 from tests.support.helpers import Modules, encode
 
@@ -63,4 +63,4 @@ def test_with_quiet_zone_paints_the_margin_as_light_as_the_lightest_parts() -> N
     expected = crop.copy()
     crop[:16] = crop[-16:] = 5
     crop[:, :16] = crop[:, -16:] = 9
-    assert np.array_equal(with_quiet_zone(crop, 2), expected)
+    assert np.array_equal(repaint_quiet_zone(crop, 2), expected)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from app.pipeline.crops.plausibility import explained
+from app.pipeline.crops.plausibility import explained_correlation
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.registering import register
@@ -52,9 +52,9 @@ def test_the_truth_explains_a_blurred_code(version: int, length: float, least: f
     for seed in range(3):
         rng, modules = made(version, seed)
         crop = crop_of(moved(modules, rng, length), version)
-        assert explained(crop, believed(modules), version) > least
+        assert explained_correlation(crop, believed(modules), version) > least
         tenth_wrong = modules ^ (rng.random(modules.shape) < 0.1)
-        assert explained(crop, believed(tenth_wrong), version) > 0.8
+        assert explained_correlation(crop, believed(tenth_wrong), version) > 0.8
 
 
 def test_it_holds_where_plain_agreement_with_the_patterns_does_not() -> None:
@@ -64,7 +64,7 @@ def test_it_holds_where_plain_agreement_with_the_patterns_does_not() -> None:
         picture = moved(modules, rng, 10.0)
         found = [one.agreement for one in register(picture, place(2), dimension(2)) if one.version == 2]
         agreements.append(max(found, default=0.0))
-        explanations.append(explained(crop_of(picture, 2), believed(modules), 2))
+        explanations.append(explained_correlation(crop_of(picture, 2), believed(modules), 2))
     assert min(explanations) > 0.8
     assert max(agreements) < 0.7
     assert np.median(agreements) < 0.55
@@ -74,17 +74,17 @@ def test_uncertain_modules_count_for_less_than_wrong_ones() -> None:
     rng, modules = made(3, 0)
     crop = crop_of(moved(modules, rng, 5.0), 3)
     unsure = rng.random(modules.shape) < 0.25
-    hedged = explained(crop, np.where(unsure, 0.5, modules).astype(np.float32), 3)
-    wrong = explained(crop, believed(modules ^ unsure), 3)
+    hedged = explained_correlation(crop, np.where(unsure, 0.5, modules).astype(np.float32), 3)
+    wrong = explained_correlation(crop, believed(modules ^ unsure), 3)
     assert hedged > wrong + 0.02
-    assert explained(crop, believed(modules), 3) > hedged
+    assert explained_correlation(crop, believed(modules), 3) > hedged
 
 
 def test_light_that_varies_over_the_code_does_not_matter() -> None:
     rng, modules = made(5, 1)
     crop = crop_of(moved(modules, rng, 4.0), 5)
     shaded = (crop * np.linspace(0.3, 1, crop.shape[1])).astype(np.uint8)
-    even, uneven = (explained(one, believed(modules), 5) for one in (crop, shaded))
+    even, uneven = (explained_correlation(one, believed(modules), 5) for one in (crop, shaded))
     assert uneven > even - 0.1
 
 
@@ -92,8 +92,10 @@ def test_polarity_is_left_to_the_caller() -> None:
     """The kernel that fits may be negative, so a crop that was not inverted back is explained all the same."""
     rng, modules = made(4, 0)
     crop = crop_of(moved(modules, rng, 3.0), 4)
-    assert explained(~crop, believed(modules), 4) == pytest.approx(explained(crop, believed(modules), 4), abs=0.01)
-    assert explained(~crop, believed(~modules), 4) < 0.3
+    assert explained_correlation(~crop, believed(modules), 4) == pytest.approx(
+        explained_correlation(crop, believed(modules), 4), abs=0.01
+    )
+    assert explained_correlation(~crop, believed(~modules), 4) < 0.3
 
 
 # --- what is no code ------------------------------------------------------------------------------------------------
@@ -137,16 +139,16 @@ def test_readings_of_textures_explain_nothing(version: int, texture, most: float
         rng = np.random.default_rng(seed)
         crop = texture(rng, 4 * (dimension(version) + 2 * QUIET_ZONE))
         log_odds = mean_reading(crop, version)
-        assert explained(crop, probability(log_odds), version) < most
-        assert explained(crop, believed(log_odds > 0), version) < most
-        assert explained(crop, believed(random_symbol(rng, version)), version) < most
+        assert explained_correlation(crop, probability(log_odds), version) < most
+        assert explained_correlation(crop, believed(log_odds > 0), version) < most
+        assert explained_correlation(crop, believed(random_symbol(rng, version)), version) < most
     assert most < BELIEVED - 0.1
 
 
 def test_flat_crops_are_explained_by_nothing() -> None:
     crop = np.full((132, 132), 90, np.uint8)
-    assert explained(crop, np.full((25, 25), 0.5, np.float32), 2) == pytest.approx(0, abs=1e-3)
-    assert explained(crop, believed(made(2, 0)[1]), 2) == pytest.approx(0, abs=1e-3)
+    assert explained_correlation(crop, np.full((25, 25), 0.5, np.float32), 2) == pytest.approx(0, abs=1e-3)
+    assert explained_correlation(crop, believed(made(2, 0)[1]), 2) == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize("step", [-2, -1, 1, 2])
@@ -156,7 +158,7 @@ def test_readings_of_another_version_are_not_believed(version: int, step: int) -
         rng, modules = made(version, seed)
         supposed = version + step
         crop = crop_of(moved(modules, rng, 3.0), version, supposed)
-        assert explained(crop, probability(mean_reading(crop, supposed)), supposed) < BELIEVED - 0.1
+        assert explained_correlation(crop, probability(mean_reading(crop, supposed)), supposed) < BELIEVED - 0.1
 
 
 def test_a_code_is_not_explained_by_another_code_nor_by_itself_turned() -> None:
@@ -164,9 +166,10 @@ def test_a_code_is_not_explained_by_another_code_nor_by_itself_turned() -> None:
     for seed in range(8):
         rng, modules = made(5, seed)
         crop = crop_of(moved(modules, rng, 4.0), 5)
-        others.append(explained(crop, believed(random_symbol(rng, 5)), 5))
-        turned.append(explained(np.ascontiguousarray(np.rot90(crop)), believed(modules), 5))
-        assert explained(np.ascontiguousarray(crop.T), believed(modules.T), 5) > 0.9  # mirrored codes are codes
+        others.append(explained_correlation(crop, believed(random_symbol(rng, 5)), 5))
+        turned.append(explained_correlation(np.ascontiguousarray(np.rot90(crop)), believed(modules), 5))
+        mirrored = np.ascontiguousarray(crop.T)  # mirrored codes are codes
+        assert explained_correlation(mirrored, believed(modules.T), 5) > 0.9
     for explanations in (others, turned):
         assert max(explanations) < BELIEVED
         assert np.median(explanations) < 0.4

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.crops.blur import REACH, SAMPLES, Comparison
-from app.pipeline.crops.realigning import realigned
+from app.pipeline.crops.realigning import realign
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
@@ -54,7 +54,7 @@ def test_corners_come_back_to_where_they_belong(version: int, kernel: NDArray[np
     corners = truth + ASTRAY * PIXELS
     for _ in range(2):
         crop = rectify(picture, corners, dimension(version))
-        moved = realigned(corners, crop, doubtful(symbol, wrong=1 / 12), version)
+        moved = realign(corners, crop, doubtful(symbol, wrong=1 / 12), version)
         assert moved is not None
         corners = moved
     assert np.abs(corners - truth).max() < 0.35 * PIXELS
@@ -69,7 +69,7 @@ def test_the_middle_of_a_motion_is_found_where_its_longest_halt_was_taken_for_it
     halt = np.array([column, row], dtype=np.float64) - (kernel.shape[0] - 1) / 2
     assert np.hypot(*halt) > 0.7 * PIXELS
     crop = rectify(picture, truth + halt, dimension(2))
-    moved = realigned(truth + halt, crop, doubtful(symbol, wrong=0.0), 2)
+    moved = realign(truth + halt, crop, doubtful(symbol, wrong=0.0), 2)
     assert moved is not None
     assert np.abs(moved - truth).mean() < 0.2 * PIXELS
 
@@ -78,7 +78,7 @@ def test_a_flat_crop_moves_nothing() -> None:
     symbol = chosen(1)
     side = 4 * (dimension(1) + 2 * QUIET_ZONE)
     _, corners = photograph(symbol, None)
-    assert realigned(corners, np.full((side, side), 128, np.uint8), doubtful(symbol, wrong=0), 1) is None
+    assert realign(corners, np.full((side, side), 128, np.uint8), doubtful(symbol, wrong=0), 1) is None
 
 
 def test_the_kernel_is_that_of_the_picture() -> None:

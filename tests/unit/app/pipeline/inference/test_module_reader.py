@@ -10,7 +10,7 @@ from app.models.contract import Kind
 from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.module_reader import NetworkModuleReader, planes
-from app.pipeline.qrcode.log_odds import confidence, probability, rebuilt
+from app.pipeline.qrcode.log_odds import confidence, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, function_patterns, render
 from tests.support.helpers import TINY
 from tests.support.networks import reader_of
@@ -97,7 +97,7 @@ def test_known_modules_are_set_to_what_they_are(version: int) -> None:
     modules = random_symbol(np.random.default_rng(version), version)
     patterns = function_patterns(version)
     log_odds = np.where(modules ^ patterns.known, 2, -2).astype(np.float32)  # wrong wherever the standard knows better
-    assert np.array_equal(rebuilt(log_odds, version), modules)
+    assert np.array_equal(rebuild_modules(log_odds, version), modules)
     assert not np.array_equal(log_odds > 0, modules)
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.candidates import Candidate, Locator, best_of_overlapping
+from app.pipeline.locating.candidates import Candidate, Locator, suppress_overlapping
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
-from app.pipeline.locating.pyramid import Pyramid, agreement, shrunk
+from app.pipeline.locating.pyramid import Pyramid, agreement, shrink
 from app.pipeline.qrcode.patterns import dimension, render
 from app.pipeline.quad import Quad
 
@@ -207,17 +207,17 @@ def test_of_overlapping_candidates_the_best_is_kept() -> None:
     best, apart = at(0, 100, 0.9), at(200, 100, 0.5)
     over, beside = at(30, 100, 0.8), at(40, 100, 0.7)  # 0.54 and 0.43 of their union with the best is shared
     found = [apart, beside, over, best]
-    assert best_of_overlapping(found, limit=9, least=0.3) == [best, beside, apart]
-    assert best_of_overlapping(found, limit=2, least=0.3) == [best, beside]
-    assert best_of_overlapping(found, limit=9, least=0.6) == [best, beside]
-    assert best_of_overlapping([], limit=9, least=0.0) == []
+    assert suppress_overlapping(found, limit=9, least=0.3) == [best, beside, apart]
+    assert suppress_overlapping(found, limit=2, least=0.3) == [best, beside]
+    assert suppress_overlapping(found, limit=9, least=0.6) == [best, beside]
+    assert suppress_overlapping([], limit=9, least=0.0) == []
 
 
 @pytest.mark.parametrize("factor", [0.7, 0.4, 0.2, 0.05])
 def test_shrinking_averages(factor: float) -> None:
     y, x = np.mgrid[0:481, 0:603]
     slope = (y / 8 + x / 4).astype(np.uint8)
-    small = shrunk(slope, factor)
+    small = shrink(slope, factor)
     assert np.abs(np.array(small.shape) - np.array(slope.shape) * factor).max() <= 1
     middle = np.array([small.shape[0] // 2, small.shape[1] // 2])
     place = (middle + 0.5) / factor
@@ -227,7 +227,7 @@ def test_shrinking_averages(factor: float) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9000), (9000, 2), (24, 32_767)])
 def test_thin_pictures_shrink_to_a_pixel_at_least(shape: tuple[int, int]) -> None:
     for factor in (0.5, 0.1, 0.005):
-        small = shrunk(np.full(shape, 7, np.uint8), factor)
+        small = shrink(np.full(shape, 7, np.uint8), factor)
         assert min(small.shape) >= 1
         assert (small == 7).all()
 

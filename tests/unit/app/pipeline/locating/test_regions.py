@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import with_quiet_zone
+from app.pipeline.crops.grid import repaint_quiet_zone
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zbar import ZBar
@@ -141,7 +141,7 @@ def test_restored_crops_are_redrawn_at_mid_grey_and_others_at_their_own_level() 
 
     region().read(dim, [Watching([])], restored=False)
     assert np.array_equal(seen[0], render(SYMBOL, pixels=4))
-    assert np.array_equal(seen[1], with_quiet_zone(dim, 2))
+    assert np.array_equal(seen[1], repaint_quiet_zone(dim, 2))
     assert np.array_equal(seen[2], dim)
     seen.clear()
     region().read(dim, [Watching([])], restored=True)
