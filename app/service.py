@@ -68,8 +68,8 @@ class Runtime:
 class Service:
     """The state of one application.
 
-    `runtime` is None until start-up is over, and again after shutdown. `draining` is set when the process is told to
-    stop. `failure` is the exception that start-up failed with, if it did.
+    `runtime` is None until start-up is over, and again after shutdown. `draining` is set by a signal to stop.
+    `failure` is the exception that start-up failed with, if it did.
     """
 
     settings: Settings

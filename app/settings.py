@@ -74,7 +74,7 @@ class Settings(BaseSettings):
 
     workers: PositiveInt = Field(
         default_factory=_slots,
-        description="requests processed at once, each in a child process of its own; others wait",
+        description="requests processed at once, each in its own child process; others wait",
     )
     queue: NonNegativeInt = Field(
         default_factory=lambda data: 8 * data.get("workers", 1),
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     page: bool = Field(default=True, description="serve the web page at /")
     admin_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         default=None,
-        description="second port for metrics and docs, beside health and models; 0 takes a free one",
+        description="second port for metrics and docs, with health and models; 0 takes a free one",
     )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
 

@@ -1,7 +1,7 @@
 """Parses the arguments of `qrestore` and runs one command.
 
 A command is a module of this package with a function ``run(arguments)`` that returns the exit status. The module is
-imported only when its command is chosen, so that `qrestore doctor` runs where the others cannot.
+imported only when its command is chosen, so that `qrestore doctor` runs where the other commands cannot.
 """
 
 import argparse

@@ -8,6 +8,6 @@ from app.cli.terminal import SUCCESS
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serves until told to stop. Raises InvalidConfiguration and what `app.main.serve` raises."""
+    """Serves until a signal to stop. Raises InvalidConfiguration and what `app.main.serve` raises."""
     main.serve(read_settings(host=arguments.host, port=arguments.port))
     return SUCCESS

@@ -1,4 +1,4 @@
 """What every HTTP request meets: the server, the middleware, uploads, API keys and problem documents.
 
-May import `app.service` and what lies below it, but nothing about pictures. Routes live in `app.routers`.
+May import `app.service` and everything below it, but nothing about pictures. Routes live in `app.routers`.
 """

@@ -23,9 +23,9 @@ from app.service import Service
 log = logging.getLogger("qrestore.serving")
 
 _HEAD_SECONDS: Final = 10.0
-"""Time for the head of a request: from the connection, or from the first byte of a later request on it."""
+"""Time for the head of a request, from the connection or, on a connection in use, from the first byte of the head."""
 _READ_SECONDS, _MIN_READ_BYTES = 10.0, 65_536
-"""While part of an answer waits in memory, the client must read so many bytes of it in so many seconds."""
+"""While part of an answer waits in memory, the client must read this many bytes of it in this time."""
 _FINAL_SECONDS: Final = 2
 """How long after the drain requests may still run, before they are cancelled and answered 503."""
 
@@ -36,77 +36,77 @@ class Protocol(H11Protocol):
     def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._service = service
-        self._head: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._await_head()
+        self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_head()
-        self._forget_reader()
+        self._stop_head_timer()
+        self._stop_reader_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
-            self._forget_head()
-        elif self._head is None:
-            self._await_head()
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._start_head_timer()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._await_head()
+            self._start_head_timer()
         elif self.conn.their_state is h11.SEND_BODY:
-            self.loop.call_later(_HEAD_SECONDS, self._rest_is_late)
+            self.loop.call_later(_HEAD_SECONDS, self._on_body_timeout)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._await_reader()
+        self._start_reader_timer()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._forget_reader()
+        self._stop_reader_timer()
 
     def send_400_response(self, msg: str) -> None:
         """Answers a request that is not valid HTTP. The server's own ``msg`` is not passed on."""
         self._refuse(MalformedBody("The request is not valid HTTP."))
 
-    def _await_head(self) -> None:
-        self._forget_head()
-        self._head = self.loop.call_later(_HEAD_SECONDS, self._head_is_late)
+    def _start_head_timer(self) -> None:
+        self._stop_head_timer()
+        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self._on_head_timeout)
 
-    def _forget_head(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _rest_is_late(self) -> None:
+    def _on_body_timeout(self) -> None:
         """Closes the connection if the request was answered but its body is still incomplete."""
         if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
             self.transport.close()
 
-    def _await_reader(self) -> None:
-        self._forget_reader()
+    def _start_reader_timer(self) -> None:
+        self._stop_reader_timer()
         unread = self.transport.get_write_buffer_size()
-        self._unread = self.loop.call_later(_READ_SECONDS, self._reader_is_late, unread)
+        self._reader_timer = self.loop.call_later(_READ_SECONDS, self._on_reader_timeout, unread)
 
-    def _forget_reader(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
 
-    def _reader_is_late(self, before: int) -> None:
+    def _on_reader_timeout(self, unread: int) -> None:
         """Closes the connection if the client has read almost nothing of an answer that fills memory."""
-        if self.transport.get_write_buffer_size() > before - _MIN_READ_BYTES:
+        if self.transport.get_write_buffer_size() > unread - _MIN_READ_BYTES:
             self.transport.abort()
         else:
-            self._await_reader()
+            self._start_reader_timer()
 
-    def _head_is_late(self) -> None:
-        self._head = None
+    def _on_head_timeout(self) -> None:
+        self._head_timer = None
         if self.transport.is_closing():
             return
         if self.conn.trailing_data[0]:

@@ -1,6 +1,6 @@
 """A pool of child processes that may crash, hang or eat memory without harm to the process that hands out the work.
 
-Each child has a pipe of its own, so a child that dies takes no lock with it. In the middle of a job a child may ask the
+Each child has its own pipe, so a child that dies takes no lock with it. In the middle of a job a child may ask the
 parent to run a network: the networks stay in the parent. Children are forked from multiprocessing's fork server, which
 has imported the modules and holds nothing else, so a new child takes milliseconds.
 """
@@ -60,9 +60,8 @@ class Pool:
     """``size`` children, each of which does one job at a time. Up to ``size`` threads may call `run` at once.
 
     ``factory`` makes, in each child, the function that does the jobs. ``infer`` runs networks for the children.
-    ``result_classes`` are the only classes that results may be made of, beside numbers, texts, bytes, containers and
-    arrays. ``preload`` names the modules that the fork server imports once. ``on_restart`` is called for each child
-    that is replaced.
+    Results may be made of numbers, texts, bytes, containers, arrays and ``result_classes`` only. ``preload`` names the
+    modules that the fork server imports once. ``on_restart`` is called for each child that is replaced.
 
     The children start on construction, which raises WorkerCrashed where they cannot. A thread of the pool replaces
     those that are gone, so a job that meets a dead child waits at most for a new one.

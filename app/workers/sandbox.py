@@ -24,7 +24,7 @@ from app.workers.landlock import allow_reading_only, forbid_new_privileges
 _NICE: Final = 5  # lets the server's own threads go first: they must answer within milliseconds
 
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/urandom")
-"""What imports and codecs may still need, beside Python's own folders."""
+"""What imports and codecs may still need, apart from Python's own folders."""
 _ANY_FILE: Final = "/etc/passwd"
 """Stands for every file that a decoder has no reason to read."""
 

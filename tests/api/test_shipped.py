@@ -89,7 +89,7 @@ def test_the_restored_sample_reads_in_its_place(client: TestClient) -> None:
     assert painted.shape == original.shape
     (symbol,) = ZXing().read(painted)
     assert symbol.text == PAYLOAD
-    assert all(120 < x < 360 and 220 < y < 470 for x, y in symbol.corners)
+    assert all(120 < x < 360 and 220 < y < 470 for x, y in symbol.corners.as_tuple)
     assert np.array_equal(painted[:, 400:], original[:, 400:])
 
 

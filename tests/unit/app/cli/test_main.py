@@ -22,6 +22,16 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
+def run_bare(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command in a Python that has nothing but the standard library and this package."""
+    program = (
+        f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p] + [{str(ROOT)!r}];"
+        f"from app.cli.main import main; raise SystemExit(main({list(arguments)!r}))"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
 class TestDecode:
     def test_a_line_of_json_per_image(
         self, weights: Path, code_png: Path, blank_file: Path, capsys: pytest.CaptureFixture[str], configured: None
@@ -85,7 +95,15 @@ class TestStart:
         assert main(command) == terminal.CANNOT_START
         assert "QRESTORE_WORKERS" in capsys.readouterr().err
 
-    def test_port_must_be_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("command", [("serve",), ("decode", "x.png")], ids=" ".join)
+    def test_a_missing_dependency_is_named_and_the_doctor_too(self, command: tuple[str, ...], tmp_path: Path) -> None:
+        result = run_bare(*command, folder=tmp_path)
+        assert result.returncode == terminal.CANNOT_START
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("qrestore: No module named")
+        assert "qrestore doctor" in line
+
+    def test_a_port_is_between_0_and_65535(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as stop:
             main(["serve", "--port", "70000"])
         assert stop.value.code == 2
@@ -116,18 +134,7 @@ class TestDoctor:
 
     def test_bare_python(self, tmp_path: Path) -> None:
         """Nothing but the standard library and this package: every line comes, each failing one with its command."""
-        program = (
-            f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p] + [{str(ROOT)!r}];"
-            "from app.cli.main import main; raise SystemExit(main(['doctor']))"
-        )
-        result = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", program],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        result = run_bare("doctor", folder=tmp_path)
         assert result.returncode == 1
         assert result.stderr == ""
         lines = result.stdout.splitlines()
