@@ -1,8 +1,7 @@
 """A region: one registered hypothesis of a code in a picture, its canonical crop, and the ways to read from it."""
 
-import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,13 +19,33 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.quad import Quad
 
 _CREDIBLE = 0.5  # agreement from which a read is believed as it is
-_HOPEFUL = 0.4  # agreement from which a region is worth several inferences
+PROMISING = 0.4  # agreement from which a region is worth several inferences
 _EXPLAINED = 0.7  # correlation that a read must reach where the agreement is lower
 _HOPELESS = 0.3  # agreement below which nothing is tried
-_SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
+SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
 _LONGEST_SIDE = 32_766  # pixels that OpenCV can resample
 _HYPOTHESES = 2  # registrations kept of each candidate
 _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """What is shown of a region: ``pictures`` to the engines, one after another until one reads; a canonical ``crop``,
+    and the probabilities ``dark`` (M, M) that its modules are dark, to the test of plausibility."""
+
+    pictures: tuple[GreyImage, ...]
+    crop: GreyImage
+    dark: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an exhibit reads: the one symbol in ``symbols``; or none, with the reason in words as ``refusal`` and the
+    symbols that the engines read but that are not believed as ``doubted``."""
+
+    symbols: list[Symbol]
+    refusal: str = ""
+    doubted: tuple[Symbol, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +72,11 @@ class Region:
     @property
     def is_promising(self) -> bool:
         """Whether what takes long is worth trying on it."""
-        return self.registration.agreement >= _HOPEFUL
+        return self.registration.agreement >= PROMISING
 
     @property
     def is_small(self) -> bool:
-        return self.module < _SMALL_MODULE
+        return self.module < SMALL_MODULE
 
     def resembles(self, other: "Region") -> bool:
         """Whether both suppose the same version in nearly the same place."""
@@ -69,37 +88,61 @@ class Region:
 
         ``restored`` crops have even light and are redrawn at mid-grey; others against their neighbourhood.
         """
-        redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
-        dark = 1 - module_means(crop if restored else redrawn, self.version)[_INNER, _INNER] / np.float32(255)
-        return self._first((redrawn, repaint_quiet_zone(crop, self.version), crop), engines, self.crop, dark)
+        return self.judge(self.show(crop, restored=restored), engines).symbols
 
     def read_modules(self, crop: GreyImage, log_odds: LogOdds, engines: Sequence[Engine]) -> list[Symbol]:
         """What the engines read in the symbol rebuilt from a reading of ``crop``, which may be straighter than ours."""
-        clean = render(rebuild_modules(log_odds, self.version), pixels=PIXELS_PER_MODULE)
-        return self._first((clean,), engines, crop, probability(log_odds))
+        return self.judge(self.show_modules(crop, log_odds), engines).symbols
 
     def read_symbol(self, modules: NDArray[np.bool_], engines: Sequence[Engine], crop: GreyImage) -> list[Symbol]:
         """What the engines read in ``modules`` (True is dark), which error correction made of a reading of ``crop``."""
-        clean = render(modules, pixels=PIXELS_PER_MODULE)
-        return self._first((clean,), engines, crop, modules.astype(np.float32))
+        return self.judge(self.show_symbol(crop, modules), engines).symbols
 
-    def _first(
-        self, pictures: Iterable[GreyImage], engines: Sequence[Engine], crop: GreyImage, dark: NDArray[np.float32]
-    ) -> list[Symbol]:
-        """The first believable read, its corners the registration's.
+    def show(self, crop: GreyImage, *, restored: bool) -> Exhibit:
+        """What `read` shows: the symbol redrawn, the crop with a clean quiet zone, and the crop."""
+        redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
+        dark = 1 - module_means(crop if restored else redrawn, self.version)[_INNER, _INNER] / np.float32(255)
+        return Exhibit((redrawn, repaint_quiet_zone(crop, self.version), crop), self.crop, dark)
+
+    def show_modules(self, crop: GreyImage, log_odds: LogOdds) -> Exhibit:
+        """What `read_modules` shows: the symbol rebuilt."""
+        clean = render(rebuild_modules(log_odds, self.version), pixels=PIXELS_PER_MODULE)
+        return Exhibit((clean,), crop, probability(log_odds))
+
+    def show_symbol(self, crop: GreyImage, modules: NDArray[np.bool_]) -> Exhibit:
+        """What `read_symbol` shows: the symbol drawn."""
+        return Exhibit((render(modules, pixels=PIXELS_PER_MODULE),), crop, modules.astype(np.float32))
+
+    def judge(self, exhibit: Exhibit, engines: Sequence[Engine]) -> Verdict:
+        """The first read of an exhibit if it is believable, its corners the registration's.
 
         A symbol of another kind or version than the registered one is not believed, and none where neither the known
         patterns agree with the picture nor the modules read, blurred as the picture is, explain them.
         """
-        for picture in pictures:
+        strangers: list[Symbol] = []
+        for picture in exhibit.pictures:
             for engine in engines:
                 for symbol in engine.read(picture):
                     if symbol.symbology == "QRCode" and symbol.version in (None, self.version):
-                        return [symbol.at(self.corners)] if self._believable(crop, dark) else []
-        return []
+                        doubt = self._doubt(exhibit)
+                        return Verdict([], doubt, (symbol,)) if doubt else Verdict([symbol.at(self.corners)])
+                    strangers.append(symbol)
+        if strangers:
+            return Verdict([], f"read a symbol of another version or kind than {self.version}", tuple(strangers))
+        return Verdict([], "the engines read nothing")
 
-    def _believable(self, crop: GreyImage, dark: NDArray[np.float32]) -> bool:
-        return self.registration.agreement >= _CREDIBLE or explained_correlation(crop, dark, self.version) >= _EXPLAINED
+    def _doubt(self, exhibit: Exhibit) -> str:
+        """Why a read of an exhibit is not believed; empty where it is."""
+        agreement = self.registration.agreement
+        if agreement >= _CREDIBLE:
+            return ""
+        correlation = explained_correlation(exhibit.crop, exhibit.dark, self.version)
+        if correlation >= _EXPLAINED:
+            return ""
+        return (
+            f"read but not believed: agreement {agreement:.2f} is below {_CREDIBLE} "
+            f"and explained {correlation:.2f} below {_EXPLAINED}"
+        )
 
     def binarised(self, crop: GreyImage) -> GreyImage:
         """The clean symbol in a restored crop of this region, at the crop's own scale."""
@@ -112,20 +155,62 @@ class Region:
         return (~patch if self.registration.inverted else patch), (int(left), int(top))
 
 
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """What became of a candidate that its locator listed at ``rank``, from 0, or of one of its registrations: a
+    ``region``, or none for the reason that ``refusal`` gives in words. ``twin`` is the earlier region it resembles."""
+
+    rank: int
+    candidate: Candidate
+    registration: Registration | None = None
+    region: Region | None = None
+    refusal: str = ""
+    twin: Region | None = None
+
+
 def find_regions(image: GreyImage, candidates: Iterable[Candidate], *, limit: int) -> list[Region]:
     """The ``limit`` most credible regions at the first ``limit`` candidates' places, by how well the known patterns
     agree; may be none.
 
     Pictures longer than OpenCV resamples, or narrower than the smallest symbol, have none.
     """
-    if max(image.shape) > _LONGEST_SIDE or min(image.shape) < dimension(1):
-        return []
-    registrations: list[Registration] = []
-    for candidate in itertools.islice(candidates, limit):
-        registrations += register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES)
-    hopeful = [registration for registration in registrations if registration.agreement >= _HOPELESS]
-    hopeful.sort(key=lambda registration: -registration.agreement)
-    return [_region(image, registration) for registration in hopeful[:limit]]
+    return [one.region for one in weigh_candidates(image, candidates, limit=limit) if one.region]
+
+
+def weigh_candidates(
+    image: GreyImage, candidates: Iterable[Candidate], *, limit: int, known: Sequence[Region] = ()
+) -> list[Hypothesis]:
+    """What becomes of every candidate: first those that `find_regions` makes regions of, in its order, then the others.
+
+    Regions that resemble one of ``known`` are refused.
+    """
+    refused: list[Hypothesis] = []
+    registered: list[tuple[Registration, Hypothesis]] = []
+    for rank, candidate in enumerate(candidates):
+        here = Hypothesis(rank, candidate)
+        if max(image.shape) > _LONGEST_SIDE or min(image.shape) < dimension(1):
+            refused.append(replace(here, refusal="the picture is too long or too narrow to be searched"))
+        elif rank >= limit:
+            refused.append(replace(here, refusal=f"over the limit of {limit} candidates a locator"))
+        elif found := register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES):
+            registered += ((one, replace(here, registration=one)) for one in found)
+        else:
+            refused.append(replace(here, refusal="no registration: no version fits an outline of this shape and size"))
+    registered.sort(key=lambda one: -one[0].agreement)
+    regions: list[Hypothesis] = []
+    for place, (registration, one) in enumerate(registered):
+        if registration.agreement < _HOPELESS:
+            refused.append(replace(one, refusal=f"agreement {registration.agreement:.2f} is below {_HOPELESS}"))
+        elif place >= limit:
+            refused.append(replace(one, refusal=f"over the limit of {limit} regions a locator"))
+        else:
+            region = _region(image, registration)
+            twin = next((other for other in known if region.resembles(other)), None)
+            if twin:
+                refused.append(replace(one, refusal="resembles an earlier region", twin=twin))
+            else:
+                regions.append(replace(one, region=region))
+    return regions + refused
 
 
 def _region(image: GreyImage, registration: Registration) -> Region:

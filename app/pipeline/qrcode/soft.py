@@ -78,6 +78,13 @@ class SoftRead:
     method: str
 
 
+@dataclass(frozen=True, slots=True)
+class SoftRefusal:
+    """Why soft decoding reads nothing: ``reason`` in words."""
+
+    reason: str
+
+
 def decode_soft(
     log_odds: LogOdds, version: int, *, stages: Collection[str] = STAGES, margin: float = MARGIN
 ) -> SoftRead | None:
@@ -85,32 +92,49 @@ def decode_soft(
 
     Raises ValueError where the log-odds are not the version's (M, M).
     """
+    read = try_soft(log_odds, version, stages=stages, margin=margin)
+    return read if isinstance(read, SoftRead) else None
+
+
+def try_soft(
+    log_odds: LogOdds, version: int, *, stages: Collection[str] = STAGES, margin: float = MARGIN
+) -> SoftRead | SoftRefusal:
+    """As `decode_soft`, but says why there is no symbol."""
     if log_odds.shape != (dimension(version),) * 2:
         raise ValueError(f"version {version} has {dimension(version)} modules a side, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
-    if not _is_symbol(log_odds, version):
-        return None
+    if lack := _lack(log_odds, version):
+        return SoftRefusal(lack)
+    reasons = []
     for candidate in _formats(log_odds, version):
+        if candidate.distance > _FORMAT_DISTANCE:
+            reasons.append(f"format information too far: distance {candidate.distance} is above {_FORMAT_DISTANCE}")
+            continue
         attempt = _Attempt(log_odds, version, candidate, margin)
         if found := attempt.read(stages):
             return found
-    return None
+        reasons.append(attempt.refusal)
+    return SoftRefusal("; ".join(reasons))
 
 
-def _is_symbol(log_odds: LogOdds, version: int) -> bool:
-    """Whether the function patterns are there and the rest says anything at all."""
+def _lack(log_odds: LogOdds, version: int) -> str:
+    """What is missing for a symbol: function patterns, or data that says anything at all; empty where nothing is."""
     patterns = function_patterns(version)
     known = log_odds[patterns.known]
     agreement = np.where(patterns.dark[patterns.known], known, -known).sum()
-    return bool(
-        np.abs(log_odds[patterns.data]).mean() > _FAINT and agreement > _AGREEMENT * np.abs(known).sum(dtype=np.float64)
-    )
+    magnitude = np.abs(log_odds[patterns.data]).mean()
+    if not magnitude > _FAINT:
+        return f"the log-odds say nothing: mean magnitude {magnitude:.2f} is not above {_FAINT}"
+    most = np.abs(known).sum(dtype=np.float64)
+    if not agreement > _AGREEMENT * most:
+        share = agreement / most if most else 0.0
+        return f"function patterns do not agree: {share:.2f} is not above {_AGREEMENT}"
+    return ""
 
 
 def _formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
     best, second, *_ = rank_formats(log_odds, version)
-    tried = [best, second] if best.score - second.score < _CLOSE_FORMAT else [best]
-    return [candidate for candidate in tried if candidate.distance <= _FORMAT_DISTANCE]
+    return [best, second] if best.score - second.score < _CLOSE_FORMAT else [best]
 
 
 def evidence(agreement: NDArray[np.float32]) -> float:
@@ -209,6 +233,20 @@ class _Attempt:
         self._surplus = np.full(self._blocks.count, -np.inf)
         self._rows = _ROWS
         self._method = "hard"
+        self._nearest = -np.inf  # surplus of the best word that was not accepted
+        self._malformed = False
+
+    @property
+    def refusal(self) -> str:
+        """Why `read` found nothing, in words."""
+        under = f"(level {self._format.level}, mask {self._format.mask})"
+        if self._malformed:
+            return f"every block is read, but not as a message {under}"
+        best = f"{self._nearest:.1f} bits" if np.isfinite(self._nearest) else "no codeword"
+        return (
+            f"not enough evidence {under}: {self._read.sum()} of {self._blocks.count} blocks are read, the best of the "
+            f"others has {best} beyond its message, {self._margin:g} bits are needed"
+        )
 
     def read(self, stages: Collection[str]) -> SoftRead | None:
         """The symbol, if one of these stages reads it."""
@@ -265,6 +303,8 @@ class _Attempt:
             surplus = _byte_evidence(structure.length, structure.ec, int(erased[i]), int(errors[i])) - choice
             if surplus >= max(self._margin, self._surplus[index[i]]):
                 self._surplus[index[i]], self._words[index[i]] = surplus, words[i]
+            elif surplus < self._margin:
+                self._nearest = max(self._nearest, surplus)
 
     def _with_statistics(self, supposition: _Supposition | None) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """The words with those of further blocks that ordered statistics correct, and every block's surplus.
@@ -288,6 +328,7 @@ class _Attempt:
             word, gained = self._ordered_statistics(block, known[block], ones[block])
             if gained < self._margin:
                 failures -= 1
+                self._nearest = max(self._nearest, gained)
             else:
                 words[block], surplus[block] = word, gained
         return words, surplus
@@ -317,6 +358,7 @@ class _Attempt:
             return None
         data = words.ravel()[self._blocks.message]
         if message_bits(data, self._version) is None:
+            self._malformed = True
             return None
         level, mask = self._format.level, self._format.mask
         modules = assemble(data, self._version, level, mask)
