@@ -14,19 +14,18 @@ from app.schemas import Base64Upload, DecodeOptions
 from app.service import Runtime, Service
 
 
-def service_of(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service = request.app.state.service
     if not isinstance(service, Service):
         raise TypeError("the application has no service")
     return service
 
 
-async def _service(request: Request) -> Service:
-    return service_of(request)
+CurrentService = Annotated[Service, Depends(_service)]
 
 
-async def _ready(request: Request) -> Runtime:
-    return service_of(request).ready()
+async def _ready(service: CurrentService) -> Runtime:
+    return service.ready()
 
 
 async def _deadline(request: Request) -> float:
@@ -41,7 +40,6 @@ async def _decode_options(options: Annotated[DecodeOptions, Query()]) -> DecodeO
     return options
 
 
-CurrentService = Annotated[Service, Depends(_service)]
 Ready = Annotated[Runtime, Depends(_ready)]
 Deadline = Annotated[float, Depends(_deadline)]
 RequestId = Annotated[str, Depends(_request_id)]

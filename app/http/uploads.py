@@ -122,7 +122,7 @@ class UploadLimit:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await (refuse if body.received > self._max_bytes else send)(message)
 
-        answering = asyncio.ensure_future(_run(self._app, scope, receive_counted, send_counted))
+        answering = asyncio.ensure_future(self._app(scope, receive_counted, send_counted))
         leaving = asyncio.ensure_future(body.disconnected())
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +155,3 @@ def closing_send(body: Body, send: Send, *, discard: int) -> Send:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_and_close
-
-
-async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    await app(scope, receive, send)
