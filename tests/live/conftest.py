@@ -1,4 +1,4 @@
-"""The two services that the rows of the list are sent to, one after the other: one as it is, one that misbehaves."""
+"""The services that the inputs of docs/bad-inputs.md are sent to: the real one, and one whose children misbehave."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ from typing import Final
 
 import pytest
 
-from tests.support.live.poisoning import ENTRY
+from tests.support.live.poison import MISBEHAVING
 from tests.support.live.servers import GOOD, Answer, Server, request, running, upload
 
 SLOTS, QUEUE = 2, 2
 DEADLINE: Final = 3.0
+_MOST_GROWTH: Final = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What the service was when it had just read its first pictures."""
+    """The service after its first pictures: its process, its resident bytes, its folder of temporary files."""
 
     pid: int
     memory: int
@@ -25,16 +26,30 @@ class Beginning:
 
 @pytest.fixture(scope="session")
 def started(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Beginning]]:
+    """The real service. When all inputs have been sent it must be the same process, well, and hardly larger."""
     folder = tmp_path_factory.mktemp("server-tmp")
     with running(weights=weights, workers=2, folder=folder) as server:
         for _ in range(4):
             server.assert_well()
-        yield server, Beginning(server.pid, server.memory(), folder)
+        beginning = Beginning(server.pid, server.memory(), folder)
+        yield server, beginning
+        assert_survived(server, beginning)
+
+
+def assert_survived(server: Server, beginning: Beginning) -> None:
+    assert server.process.poll() is None
+    assert server.get("/readyz").status == 200
+    assert server.memory() - beginning.memory < _MOST_GROWTH
+    for reason in ("crash", "timeout"):
+        assert server.restarts(reason) == 0
+    assert server.metric("qrestore_in_flight") == 1  # the scrape itself
+    assert server.metric("qrestore_errors_total", category="internal") == 0
+    assert "Traceback" not in server.log_text()
 
 
 @pytest.fixture
 def server(started: tuple[Server, Beginning]) -> Iterator[Server]:
-    """The common service; after each test it must be well."""
+    """The real service; after each test it must be well."""
     yield started[0]
     started[0].assert_well()
 
@@ -45,7 +60,7 @@ def beginning(started: tuple[Server, Beginning]) -> Beginning:
 
 
 @dataclass(frozen=True, slots=True)
-class Poisoned:
+class Misbehaving:
     """A service of few places whose children do what pictures say, and what it answered while it was loading."""
 
     server: Server
@@ -53,10 +68,10 @@ class Poisoned:
 
 
 @pytest.fixture(scope="session")
-def poisoned(weights: Path) -> Iterator[Poisoned]:
+def misbehaving(weights: Path) -> Iterator[Misbehaving]:
     settings = {"workers": SLOTS, "queue": QUEUE, "request_seconds": DEADLINE, "worker_memory_bytes": 512 << 20}
-    asked = (upload(GOOD), *(request(line=b"GET " + path, kind=b"") for path in (b"/readyz", b"/models", b"/livez")))
-    with running(entry=ENTRY, weights=weights, ready=False, **settings) as server:
-        answers = tuple(server.send(raw) for raw in asked)
+    requests = (upload(GOOD), *(request(line=b"GET " + path, kind=b"") for path in (b"/readyz", b"/models", b"/livez")))
+    with running(entry=MISBEHAVING, weights=weights, ready=False, **settings) as server:
+        answers = tuple(server.send(raw) for raw in requests)
         server.await_ready()
-        yield Poisoned(server, answers)
+        yield Misbehaving(server, answers)

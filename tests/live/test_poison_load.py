@@ -1,40 +1,43 @@
-"""A small volley of `tests.support.live.poison_load`: bounds are loose here, for machines that have other things to do."""
+"""Small volleys of `tools.load.poison`. Bounds are loose, for machines that are busy with other things."""
 
 import pytest
 
-from tests.live.conftest import Poisoned
-from tests.support.live.poison_load import Report, fire, percentile, volley
+from tests.live.conftest import Misbehaving
 from tests.support.live.servers import Server
+from tools.load.poison import KINDS, Report, fire, percentile, volley
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def server(poisoned: Poisoned) -> Server:
-    return poisoned.server
+def server(misbehaving: Misbehaving) -> Server:
+    return misbehaving.server
 
 
-def told(report: Report) -> str:
+def account(report: Report) -> str:
     return "\n".join(report.lines())
 
 
 def test_poison_at_twice_the_capacity(server: Server) -> None:
-    report = fire(server, volley(100, poison=0.08))
-    assert not report.wrong, told(report)
-    assert not report.surprising, told(report)
-    assert report.refused, told(report)
-    assert percentile([reply.milliseconds for reply in report.refused], 50) < 250, told(report)
-    assert None not in report.livez, told(report)
-    assert percentile([each for each in report.livez if each is not None], 90) < 250, told(report)
-    assert report.same_process, told(report)
-    assert report.restarts["timeout"] >= 1, told(report)
+    report = fire(server, volley(100, poison=0.1))
+    assert not report.wrong, account(report)
+    assert not report.surprising, account(report)
+    assert all(report.of(kind) for kind in KINDS), account(report)
+    assert report.refused, account(report)
+    assert percentile([reply.milliseconds for reply in report.refused], 50) < 250, account(report)
+    assert None not in report.livez, account(report)
+    assert percentile([each for each in report.livez if each is not None], 90) < 250, account(report)
+    assert report.same_process, account(report)
+    assert report.restarts["timeout"] >= 1, account(report)
     server.assert_well()
 
 
 def test_children_killed_under_load(server: Server) -> None:
-    """Each costs one answer at most; the retry makes it none as a rule."""
+    """Each kill costs at most one answer; the retry usually saves that one too."""
     report = fire(server, volley(100, poison=0), load=0.4, kill_every=0.5)
     failed = [reply for reply in report.good_admitted if not reply.right]
-    assert report.killed, told(report)
-    assert len(failed) <= report.killed, told(report)
-    assert None not in report.livez, told(report)
-    assert report.same_process, told(report)
+    assert report.killed, account(report)
+    assert len(failed) <= report.killed, account(report)
+    assert None not in report.livez, account(report)
+    assert report.same_process, account(report)
     server.assert_well()

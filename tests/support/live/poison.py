@@ -1,15 +1,17 @@
-"""A service whose children misbehave as native decoders might, each as the first pixel of the picture says.
+"""Pictures that make the children of `tests.support.live.misbehaving_service` misbehave."""
 
-No picture is known that makes today's decoders hang or crash, so these stand in for the next one that is found. All
-but the ladder in the children is the service as it is: `python -m tests.support.live.poison` serves by the same settings.
+from typing import Final
 
-Children import this module again, so it imports no more than they have anyway.
-"""
+from app.pipeline.files.decoding import encode_png
+from tests.support.codes import qr_picture
+from tests.support.live.behaviours import Behaviour
 
-from tests.support.live.moods import factory
+MISBEHAVING: Final = ("-m", "tests.support.live.misbehaving_service")
+"""The entry for `running`."""
 
-if __name__ == "__main__":
-    from app.main import serve
-    from app.settings import Settings
 
-    serve(Settings(port=0), factory=factory)
+def picture(text: str, behaviour: Behaviour = Behaviour.GOOD, *, seconds: float = 0) -> bytes:
+    """A PNG of a symbol that makes its reader behave like this; ``seconds`` are for `Behaviour.SLOW`."""
+    image = qr_picture(text)
+    image[0, :2] = behaviour, round(10 * seconds)
+    return encode_png(image)

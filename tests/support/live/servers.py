@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.pipeline.files.decoding import encode_png
-from tests.conftest import qr_picture
+from tests.support.codes import qr_picture
 from tests.support.paths import ROOT
 
 SERVE: Final = ("-m", "app.cli", "serve", "--port", "0")

@@ -8,7 +8,7 @@ from typing import Final
 from tests.support.live.servers import Answer, Server
 from tests.support.waiting import wait_for
 
-SLOW: Final = ("-m", "tests.support.slow_service")
+SLOW: Final = ("-m", "tests.support.live.slow_service")
 """The entry for `running`: uploads are numbers of seconds."""
 
 

@@ -1,10 +1,9 @@
-"""Good and poisonous pictures at twice the service's capacity, and what becomes of them.
+"""Sends good pictures and poison at twice the service's capacity and prints what came back and how fast.
 
-    python -m tests.support.live.poison_load --count 500
+    python -m tools.load.poison --count 500
 
-starts a service of its own (`tests.support.live.poison`), measures how many good pictures it reads in a second, then sends
-`count` pictures at twice that rate, whatever the answers, one in twenty of them poison, asks /livez all the while, and
-prints what came back and how fast.
+starts a service whose children misbehave as pictures say, measures how many good pictures it reads in a second, then
+sends `count` pictures at twice that rate, whatever the answers; one in twenty is poison. It asks /livez all the while.
 """
 
 import argparse
@@ -28,32 +27,27 @@ from typing import Final
 import numpy as np
 
 from tests.support.live import pictures
-from tests.support.live.moods import Mood
-from tests.support.live.poisoning import ENTRY, picture
+from tests.support.live.behaviours import Behaviour
+from tests.support.live.poison import MISBEHAVING, picture
 from tests.support.live.servers import ROOT, Server, running, upload
 
 POISON_SHARE: Final = 0.05
 SETTINGS: Final = {"workers": 2, "queue": 8, "request_seconds": 5.0}
 _CLIENTS: Final = 3
-"""One more than there are slots: none of them is ever idle."""
+"""One more than there are slots, so that no slot is ever idle."""
 _MEASURED_SECONDS: Final = 1.5
 _SETTLE_SECONDS: Final = 60.0
 
-KINDS: Final = ("hang", "crash", "bomb", "garbage")
-_EXPECTED: Final = {
-    "good": {200},
-    "hang": {504},
-    "crash": {500},
-    "bomb": {422},
-    "garbage": {415, 422},
-}
+KINDS: Final = ("hang", "crash", "bomb", "garbage", "broken")
+_EXPECTED: Final = {"hang": 504, "crash": 500, "bomb": 422, "garbage": 415, "broken": 422}
+"""The status that each kind of poison gets once it is admitted and its turn comes."""
 REFUSED: Final = 429
 _LATE: Final = {"queue_timeout", "processing_timeout"}
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One request: what is sent, and the text that a good one must come back with."""
+    """One request: its picture, and the text that a good one must be answered with."""
 
     kind: str
     data: bytes
@@ -62,7 +56,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the status (0 for no answer), the problem's category, and how long it took."""
+    """What came back: the status (0 for no answer), the problem's category, whether it is right, and the time."""
 
     kind: str
     status: int
@@ -73,7 +67,7 @@ class Reply:
 
 @dataclass
 class Report:
-    """What became of a volley."""
+    """The outcome of a volley; `livez` holds milliseconds, None for no answer."""
 
     replies: list[Reply]
     livez: list[float | None]
@@ -96,19 +90,23 @@ class Report:
 
     @property
     def late(self) -> list[Reply]:
-        """Good ones whose deadline passed, and that were told so."""
+        """Good ones that were admitted and answered that their deadline passed."""
         return [reply for reply in self.good_admitted if reply.category in _LATE]
 
     @property
     def wrong(self) -> list[Reply]:
-        """Good ones that were admitted, and neither read nor told that they are late."""
+        """Good ones that were admitted and neither read nor answered that they are late."""
         return [reply for reply in self.good_admitted if not reply.right and reply.category not in _LATE]
 
     @property
     def surprising(self) -> list[Reply]:
-        """Poison that was answered as it should not be."""
-        allowed = {kind: statuses | {REFUSED, 503} for kind, statuses in _EXPECTED.items()}
-        return [reply for kind in KINDS for reply in self.of(kind) if reply.status not in allowed[kind]]
+        """Poison that got another answer than its own, a refusal or a timeout in the queue."""
+        return [
+            reply
+            for kind, status in _EXPECTED.items()
+            for reply in self.of(kind)
+            if reply.status not in (status, REFUSED) and reply.category != "queue_timeout"
+        ]
 
     def lines(self) -> Iterator[str]:
         rate = len(self.replies) / self.seconds
@@ -120,7 +118,7 @@ class Report:
             yield f"{kind:10}" + "".join(f"{counted[status]:7}" for status in statuses)
         right = sum(reply.right for reply in self.good_admitted)
         yield (
-            f"good and admitted {len(self.good_admitted)}: right {right}, told that they are late {len(self.late)}, "
+            f"good and admitted {len(self.good_admitted)}: right {right}, late {len(self.late)}, "
             f"wrong {len(self.wrong)}"
         )
         yield from _percentiles("good, 200", [r.milliseconds for r in self.of("good") if r.right])
@@ -141,17 +139,18 @@ def _percentiles(name: str, values: Sequence[float]) -> Iterator[str]:
 
 
 def volley(count: int, *, seed: int = 0, poison: float = POISON_SHARE) -> list[Shot]:
-    """`count` requests in random order, this share of them poison, each kind as often as the others.
+    """`count` requests in random order; the share `poison` of them is poison, all kinds equally often.
 
-    One of each kind comes first, when there is room for it.
+    One of each kind comes first if there are enough.
     """
     bomb = pictures.uniform_png(20_000, 20_000, depth=1)
     generator = random.Random(seed)
     made = {
-        "hang": lambda number: picture(f"hang {number}", Mood.HANG),
-        "crash": lambda number: picture(f"crash {number}", Mood.CRASH),
+        "hang": lambda number: picture(f"hang {number}", Behaviour.HANG),
+        "crash": lambda number: picture(f"crash {number}", Behaviour.CRASH),
         "bomb": lambda _: bomb,
-        "garbage": lambda _: generator.choice((pictures.PNG_SIGNATURE, b"")) + generator.randbytes(2000),
+        "garbage": lambda _: b"\0" + generator.randbytes(2000),
+        "broken": lambda _: pictures.PNG_SIGNATURE + generator.randbytes(2000),
     }
     bad = [KINDS[number % len(KINDS)] for number in range(round(count * poison))]
     shots = [Shot(kind, made[kind](number)) for number, kind in enumerate(bad)]
@@ -185,7 +184,7 @@ async def _shoot(server: Server, shot: Shot) -> Reply:
 
 
 async def _measure_capacity(server: Server, seconds: float) -> float:
-    """Good pictures a second that as many clients as there are slots get read."""
+    """Good pictures a second that the service reads when it always has work."""
     done, until = 0, time.monotonic() + seconds
     shot = Shot("good", picture("how fast"), "how fast")
 
@@ -201,7 +200,7 @@ async def _measure_capacity(server: Server, seconds: float) -> float:
 
 
 async def _fire(server: Server, shots: Sequence[Shot], rate: float) -> list[Reply]:
-    """Sends them at this rate, however the answers come."""
+    """Sends them at this rate, regardless of answers."""
     began = time.monotonic()
     tasks = []
     for number, shot in enumerate(shots):
@@ -212,10 +211,10 @@ async def _fire(server: Server, shots: Sequence[Shot], rate: float) -> list[Repl
 
 @contextmanager
 def probing(server: Server) -> Iterator[list[float | None]]:
-    """The milliseconds of /livez while this lasts; the list is filled at its end."""
+    """Asks /livez inside the block; the list is filled with the milliseconds of its answers at the end."""
     answers: list[float | None] = []
     prober = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.live.prober", str(server.port)],
+        [sys.executable, "-m", "tools.load.prober", str(server.port)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -224,13 +223,13 @@ def probing(server: Server) -> Iterator[list[float | None]]:
     try:
         yield answers
     finally:
-        said, _ = prober.communicate("", timeout=60)
-        answers += json.loads(said)
+        output, _ = prober.communicate("", timeout=60)
+        answers += json.loads(output)
 
 
 @contextmanager
 def killing(server: Server, pause: float | None) -> Iterator[list[int]]:
-    """SIGKILL to a random child every `pause` seconds, for as long as this lasts; the list holds whom it hit."""
+    """Kills a random child every `pause` seconds inside the block; the list holds the processes that it killed."""
     killed: list[int] = []
     over = threading.Event()
     generator = random.Random(1)
@@ -254,7 +253,7 @@ def killing(server: Server, pause: float | None) -> Iterator[list[int]]:
 
 
 def fire(server: Server, shots: Sequence[Shot], *, load: float = 2.0, kill_every: float | None = None) -> Report:
-    """Sends `shots` at `load` times the capacity, which is measured first."""
+    """Measures the capacity, then sends `shots` at `load` times of it."""
     capacity = asyncio.run(_measure_capacity(server, _MEASURED_SECONDS))
     restarts = {reason: server.restarts(reason) for reason in ("crash", "timeout", "recycled")}
     began = time.monotonic()
@@ -274,16 +273,16 @@ def fire(server: Server, shots: Sequence[Shot], *, load: float = 2.0, kill_every
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Good and poisonous pictures at twice the service's capacity.")
-    parser.add_argument("--count", type=int, default=500, help="requests (500)")
-    parser.add_argument("--poison", type=float, default=POISON_SHARE, help="share of them that is poison (0.05)")
-    parser.add_argument("--load", type=float, default=2.0, help="rate, in capacities (2)")
-    parser.add_argument("--kill-every", type=float, help="seconds between SIGKILLs of random children (none)")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running(entry=ENTRY, folder=Path(folder), **SETTINGS) as server:
-        shots = volley(chosen.count, poison=chosen.poison)
-        report = fire(server, shots, load=chosen.load, kill_every=chosen.kill_every)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.load.poison", description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=500, help="requests (default 500)")
+    parser.add_argument("--poison", type=float, default=POISON_SHARE, help="share of poison (default 0.05)")
+    parser.add_argument("--load", type=float, default=2.0, help="rate as a multiple of the capacity (default 2)")
+    parser.add_argument("--kill-every", type=float, help="kill a random child every so many seconds (default: never)")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder, running(entry=MISBEHAVING, folder=Path(folder), **SETTINGS) as server:
+        shots = volley(options.count, poison=options.poison)
+        report = fire(server, shots, load=options.load, kill_every=options.kill_every)
     for line in report.lines():
         sys.stdout.write(line + "\n")
 

@@ -1,4 +1,7 @@
-"""The service, whose children read in the place of an image how many seconds to take: python -m tests.support.slow_service."""
+"""A service whose children take uploads for numbers of seconds to sleep: ``python -m tests.support.live.slow_service``.
+
+Children import this module again, so it imports no more than they have anyway.
+"""
 
 import time
 from typing import Any
@@ -8,15 +11,16 @@ from app.workers.process import Handler, Infer
 
 
 def factory(_: Infer) -> Handler:
-    return _handle
+    """What the service builds in each child."""
+    return _sleep
 
 
-def _handle(job: Any) -> Outcome:
+def _sleep(job: Any) -> Outcome:
     time.sleep(float(job.data))
     return Outcome(codes=(), width=1, height=1, route=None, trace=(), truncated=False)
 
 
-if __name__ == "__main__":  # children import the rest again
+if __name__ == "__main__":
     from app.main import serve
     from app.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Rows 1 to 13, 37, 38 and 41 of docs/bad-inputs.md: requests that are wrong before any picture is looked at."""
+"""Rows 1 to 11, 13, 37, 38 and 41 of docs/bad-inputs.md: requests that are refused before any picture is opened."""
 
 import socket
 import time
@@ -23,13 +23,15 @@ from tests.support.live.servers import (
     upload,
 )
 
+pytestmark = pytest.mark.slow
+
 CAP: Final = 20 * 1024 * 1024
 MULTIPART: Final = b"multipart/form-data; boundary="
 FIELD: Final = (b'Content-Disposition: form-data; name="other"', b"text")
 
 
 def quickest(ask: Callable[[], Answer], *, tries: int = 5) -> tuple[Answer, float]:
-    """The last answer, and the seconds of the fastest: the machine has other things to do."""
+    """The last answer, and the seconds of the fastest: the machine may be busy."""
     spent = []
     for _ in range(tries):
         began = time.perf_counter()
@@ -57,7 +59,7 @@ def test_row_01_no_file_field(server: Server, raw: bytes) -> None:
     "kind", [b"text/json", b"application/vnd.api+json", b"application/x-www-form-urlencoded", b"application/ld+json"]
 )
 def test_row_02_json_instead_of_multipart(server: Server, kind: bytes) -> None:
-    """`application/json` with `image_base64` is an upload of its own; JSON of any other kind is none."""
+    """Only `application/json` with `image_base64` is an upload."""
     server.send(request(b'{"file": "picture"}', kind=kind)).problem(415)
 
 
@@ -87,7 +89,7 @@ def test_row_06_ten_megabytes_around_the_form(server: Server, place: str, filler
     body = form(file_part(GOOD))
     raw = request(around + b"\r\n" + body if place == "preamble" else body + around)
     answer, seconds = quickest(lambda: server.send(raw), tries=3)
-    answer.problem(400, 413)
+    answer.problem(400)
     assert seconds < 1
 
 
@@ -107,7 +109,7 @@ def test_row_08_a_thousand_and_one_parts(server: Server) -> None:
 
 
 def test_row_08_a_thousand_and_one_files(server: Server) -> None:
-    """The second is refused, by what is wrong with it, and the rest is not looked at."""
+    """The second file is refused, and the rest is not read."""
     answer, seconds = quickest(lambda: server.send(request(form(*[file_part(b"")] * 1001))), tries=3)
     assert answer.problem(422)["type"].endswith("too_many_files")
     assert seconds < 0.5
@@ -125,7 +127,7 @@ def test_row_09_connection_ends_within_a_part(server: Server) -> None:
         rest = b""
         with suppress(ConnectionResetError):
             rest = connection.recv(65536)
-    assert not rest or rest.startswith(b"HTTP/1.1 400 ")
+    assert rest == b""
 
 
 @pytest.mark.parametrize("length", [CAP + 1, 10**12, 10**19])
@@ -137,7 +139,7 @@ def test_row_10_length_over_the_cap(server: Server, length: int) -> None:
 
 
 def written(server: Server) -> int:
-    """Bytes that the service and its children have had written to disks."""
+    """Bytes that the service and its children have written to disks."""
     lines = [Path(f"/proc/{pid}/io").read_text() for pid in (server.pid, *server.children())]
     return sum(int(text.split("\nwrite_bytes: ")[1].split()[0]) for text in lines)
 
@@ -178,16 +180,16 @@ def test_row_11_chunks_without_end(server: Server, beginning: Beginning) -> None
     ],
     ids=lambda lines: lines[:60].decode().replace("\r\n", "; "),
 )
-def test_row_13_length_that_makes_no_sense(server: Server, lines: bytes) -> None:
+def test_row_13_nonsensical_length(server: Server, lines: bytes) -> None:
     raw = b"POST /decode HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n\r\n12345" % lines
-    server.send(raw, timeout=5).problem(400, 501)
+    server.send(raw, timeout=5).problem(400)
 
 
 @pytest.mark.parametrize("lines", [b"Content-Length: 2\r\nContent-Length: 2", b"Content-Length: 2, 2"])
 def test_row_13_the_same_length_twice(server: Server, lines: bytes) -> None:
-    """RFC 9110, 8.6, leaves two ways: refuse, or take the repeated value for one."""
+    """RFC 9110, 8.6, allows two ways; the repeated value counts as one, so the empty object is what is refused."""
     raw = b"POST /decode HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n\r\n{}" % lines
-    server.send(raw, timeout=5).problem(400, 422)
+    assert server.send(raw, timeout=5).problem(422)["type"].endswith("missing_input")
 
 
 GET: Final = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
@@ -214,7 +216,7 @@ NO_HTTP: Final = {
 
 
 @pytest.mark.parametrize("name", NO_HTTP)
-def test_row_13_what_is_no_http(server: Server, name: str) -> None:
+def test_row_13_bytes_that_are_no_http(server: Server, name: str) -> None:
     server.send(NO_HTTP[name]).problem(400)
 
 
@@ -245,7 +247,7 @@ def test_row_37_file_name(server: Server, beginning: Beginning, name: str) -> No
 
 def test_row_37_line_break_in_a_file_name(server: Server) -> None:
     answer = server.send(request(form(file_part(GOOD, b"x-name-of\r\nX-Evil: yes"))))
-    assert answer.status == 200 or answer.problem(400)
+    assert answer.payloads() == [GOOD_TEXT.encode()]
     assert "x-evil" not in answer.headers
     assert "x-name-of" not in server.log_text()
 
@@ -271,7 +273,7 @@ def test_row_37_line_break_in_a_file_name(server: Server) -> None:
         b"/restore?nonsense=1",
     ],
 )
-def test_row_38_options_that_are_none(server: Server, target: bytes) -> None:
+def test_row_38_invalid_options(server: Server, target: bytes) -> None:
     server.send(upload(GOOD, path=target)).problem(422)
 
 

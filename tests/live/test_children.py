@@ -1,4 +1,4 @@
-"""Rows 12, 36, 39, 40, 42, 43 and 44 of docs/bad-inputs.md: clients and children that are slow, many, or gone."""
+"""Rows 12, 36, 39, 40, 42, 43 and 44 of docs/bad-inputs.md: clients and children that are slow, many or gone."""
 
 import os
 import signal
@@ -16,21 +16,23 @@ from typing import Final
 import pytest
 import torch
 
+from app.cli.terminal import CANNOT_START
 from app.models.checkpoint import SUFFIX
-from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Poisoned
-from tests.support.live.moods import SECRET, Mood
-from tests.support.live.poisoning import picture
+from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Misbehaving
+from tests.support.live.behaviours import AT_WORK, SECRET, Behaviour
+from tests.support.live.poison import picture
 from tests.support.live.servers import GOOD, ROOT, SERVE, Answer, Server, children_of, read_answer, upload
 
-HEAD_DEADLINE: Final = 10.0
-"""The service's own, not a setting: from a connection to the end of a request's head."""
+pytestmark = pytest.mark.slow
 
+HEAD_DEADLINE: Final = 10.0
+"""The service's own limit, not a setting: from the connection to the end of a request's head."""
 
 Drip = tuple[Answer | None, float]
 
 
 def drip(server: Server, head: bytes, drops: bytes) -> Drip:
-    """Sends `head`, then a byte every second; what came back, None for nothing, and when the connection was over."""
+    """Sends `head`, then a byte every second; the answer, or None, and the seconds until the connection ended."""
     began = time.monotonic()
     with server.connect(timeout=1.0) as connection:
         connection.sendall(head)
@@ -39,7 +41,7 @@ def drip(server: Server, head: bytes, drops: bytes) -> Drip:
                 if connection.recv(1, socket.MSG_PEEK):
                     answer = read_answer(connection)
                     connection.settimeout(5.0)
-                    with suppress(ConnectionResetError):  # so told is a client that sent another byte just then
+                    with suppress(ConnectionResetError):  # where another byte had just been sent
                         assert connection.recv(1) == b""
                     return answer, time.monotonic() - began
                 return None, time.monotonic() - began
@@ -48,39 +50,33 @@ def drip(server: Server, head: bytes, drops: bytes) -> Drip:
     raise AssertionError("the service listened to the end")
 
 
-_AT_WORK_SECONDS: Final = 0.8
-"""Long enough for a child to be started and to be at work on a picture that was admitted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Dripping:
-    """Clients that send a byte a second, while the other tests run."""
+    """Clients that send a byte a second while the other tests run."""
 
     body: Future[Drip]
     head: Future[Drip]
-    silence: Future[Drip]
 
 
 @pytest.fixture(scope="module")
-def dripping(poisoned: Poisoned) -> Iterator[Dripping]:
-    server = poisoned.server
+def dripping(misbehaving: Misbehaving) -> Iterator[Dripping]:
+    server = misbehaving.server
     head, _, body = upload(GOOD).partition(b"\r\n\r\n")
-    with ThreadPoolExecutor(3) as threads:
+    with ThreadPoolExecutor(2) as threads:
         yield Dripping(
             threads.submit(drip, server, head + b"\r\n\r\n", body[:60]),
             threads.submit(drip, server, b"POST /decode HTTP/1.1\r\n", b"X-Slow: " + b"y" * 60),
-            threads.submit(drip, server, b"", bytes(60)),
         )
 
 
 @pytest.fixture
-def server(poisoned: Poisoned, dripping: Dripping) -> Iterator[Server]:
-    """A service of two slots and two places before them, whose children do what pictures say."""
+def server(misbehaving: Misbehaving, dripping: Dripping) -> Iterator[Server]:
+    """A service of two slots and two places in the queue, whose children do what pictures say."""
     del dripping
-    poisoned.server.wait_until_busy(0)
-    yield poisoned.server
-    poisoned.server.wait_until_busy(0)
-    poisoned.server.assert_well()
+    misbehaving.server.wait_until_busy(0)
+    yield misbehaving.server
+    misbehaving.server.wait_until_busy(0)
+    misbehaving.server.assert_well()
 
 
 def kill(pids: list[int]) -> None:
@@ -89,8 +85,13 @@ def kill(pids: list[int]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def begun(server: Server) -> int:
+    """How many pictures children have begun to misbehave on."""
+    return sum(AT_WORK in line for line in server.log)
+
+
 class Crowd:
-    """Requests that are out at the same time."""
+    """Sends requests at the same time."""
 
     def __init__(self, server: Server, threads: ThreadPoolExecutor) -> None:
         self._server = server
@@ -107,10 +108,10 @@ def crowd(server: Server) -> Iterator[Crowd]:
 
 
 def test_row_36_picture_that_hangs_its_reader(server: Server, crowd: Crowd) -> None:
-    """It costs one answer and one child; the other child reads on."""
+    """It costs one answer and one child; the other child goes on reading."""
     before, children = server.restarts("timeout"), set(server.workers())
     began = time.monotonic()
-    hanging = crowd.send(picture("never read", Mood.HANG))
+    hanging = crowd.send(picture("never read", Behaviour.HANG))
     server.wait_until_busy(1)
     for number in range(10):
         assert server.upload(picture(f"beside {number}")).payloads() == [b"beside %d" % number]
@@ -121,34 +122,34 @@ def test_row_36_picture_that_hangs_its_reader(server: Server, crowd: Crowd) -> N
     assert len(children - set(server.workers())) == 1
 
 
-@pytest.mark.parametrize("mood", [Mood.CRASH, Mood.ABORT, Mood.EXIT])
-def test_row_36_picture_that_crashes_its_reader(server: Server, mood: Mood) -> None:
+@pytest.mark.parametrize("behaviour", [Behaviour.CRASH, Behaviour.ABORT, Behaviour.EXIT])
+def test_row_36_picture_that_crashes_its_reader(server: Server, behaviour: Behaviour) -> None:
     """One retry in another child, then 500."""
     before = server.restarts("crash")
-    answer = server.upload(picture("never read", mood))
+    answer = server.upload(picture("never read", behaviour))
     assert answer.problem(500)["type"].endswith("worker_crashed")
     assert server.restarts("crash") == before + 2
 
 
 def test_row_36_picture_that_eats_memory(server: Server) -> None:
     before = server.memory()
-    server.upload(picture("never read", Mood.EAT)).problem(500, 504)
+    server.upload(picture("never read", Behaviour.EAT)).problem(500)
     assert server.memory() - before < 32 << 20
 
 
 def test_row_36_reader_that_raises(server: Server) -> None:
-    answer = server.upload(picture("never read", Mood.RAISE))
+    answer = server.upload(picture("never read", Behaviour.RAISE))
     answer.problem(500)
     assert SECRET.encode() not in answer.body
     server.wait_until(lambda: SECRET in server.log_text())
 
 
 def test_row_36_reader_that_floods_the_log(server: Server) -> None:
-    assert server.upload(picture("talkative", Mood.FLOOD)).payloads() == [b"talkative"]
+    assert server.upload(picture("talkative", Behaviour.FLOOD)).payloads() == [b"talkative"]
 
 
 def test_row_39_one_more_than_there_is_room_for(server: Server, crowd: Crowd) -> None:
-    slow = [picture(f"slow {number}", Mood.SLOW, seconds=0.8) for number in range(SLOTS + QUEUE)]
+    slow = [picture(f"slow {number}", Behaviour.SLOW, seconds=0.8) for number in range(SLOTS + QUEUE)]
     before = server.metric("qrestore_refused_total", reason="queue_full")
     admitted = [crowd.send(data) for data in slow]
     server.wait_until_busy(SLOTS, QUEUE)
@@ -166,7 +167,7 @@ def test_row_39_one_more_than_there_is_room_for(server: Server, crowd: Crowd) ->
 
 
 def test_row_39_refused_before_a_large_body_is_read(server: Server, crowd: Crowd) -> None:
-    admitted = [crowd.send(picture("slow", Mood.SLOW, seconds=1)) for _ in range(SLOTS + QUEUE)]
+    admitted = [crowd.send(picture("slow", Behaviour.SLOW, seconds=1)) for _ in range(SLOTS + QUEUE)]
     server.wait_until_busy(SLOTS, QUEUE)
     head = upload(bytes(10_000_000))[:1000]
     began = time.perf_counter()
@@ -176,12 +177,12 @@ def test_row_39_refused_before_a_large_body_is_read(server: Server, crowd: Crowd
 
 
 def test_row_39_a_turn_that_does_not_come_in_time(server: Server, crowd: Crowd) -> None:
-    """The deadline runs from the request's arrival: it passes here while others, who came later, hold the slots."""
+    """The deadline runs from the request's arrival: it passes while requests that came later hold the slots."""
     whole = upload(GOOD)
     with server.connect() as connection:
         connection.sendall(whole[:-10])
         time.sleep(1)
-        hanging = [crowd.send(picture("never read", Mood.HANG)) for _ in range(SLOTS)]
+        hanging = [crowd.send(picture("never read", Behaviour.HANG)) for _ in range(SLOTS)]
         server.wait_until_busy(SLOTS)
         connection.sendall(whole[-10:])
         answer = read_answer(connection)
@@ -190,8 +191,8 @@ def test_row_39_a_turn_that_does_not_come_in_time(server: Server, crowd: Crowd) 
     assert [future.result().status for future in hanging] == [504] * SLOTS
 
 
-def test_row_40_while_loading(poisoned: Poisoned) -> None:
-    *refused, livez = poisoned.while_loading
+def test_row_40_while_loading(misbehaving: Misbehaving) -> None:
+    *refused, livez = misbehaving.while_loading
     for answer in refused:
         assert answer.problem(503)["type"].endswith("not_ready")
         assert int(answer.headers["retry-after"]) >= 1
@@ -199,11 +200,11 @@ def test_row_40_while_loading(poisoned: Poisoned) -> None:
 
 
 def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None:
-    """One ignores every signal that can be ignored, in native code; the other is stopped and does not even sleep."""
-    before = server.restarts("timeout")
-    hung = [crowd.send(picture("never read", mood, seconds=2.5)) for mood in (Mood.STUBBORN, Mood.SLOW)]
-    server.wait_until_busy(SLOTS)
-    time.sleep(_AT_WORK_SECONDS)
+    """One ignores every signal that can be ignored, in native code; the other is stopped."""
+    before, begun_before = server.restarts("timeout"), begun(server)
+    behaviours = (Behaviour.STUBBORN, Behaviour.SLOW)
+    hung = [crowd.send(picture("never read", behaviour, seconds=2.5)) for behaviour in behaviours]
+    server.wait_until(lambda: begun(server) == begun_before + SLOTS)
     children = server.workers()
     for pid in children:
         os.kill(pid, signal.SIGSTOP)
@@ -215,30 +216,28 @@ def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None
 
 def test_row_42_child_that_is_killed_once(server: Server, crowd: Crowd) -> None:
     """The retry answers."""
-    slow = crowd.send(picture("at the second try", Mood.SLOW, seconds=1.2))
-    server.wait_until_busy(1)
-    time.sleep(_AT_WORK_SECONDS)
-    before = server.restarts("crash")
+    before, begun_before = server.restarts("crash"), begun(server)
+    slow = crowd.send(picture("at the second try", Behaviour.SLOW, seconds=0.5))
+    server.wait_until(lambda: begun(server) == begun_before + 1)
     kill(server.workers())
     assert slow.result().payloads() == [b"at the second try"]
     assert server.restarts("crash") >= before + 1
 
 
 def test_row_42_children_that_are_killed_twice(server: Server, crowd: Crowd) -> None:
-    """Where much else runs, the second one may not be at work before the deadline passes."""
-    slow = crowd.send(picture("never read", Mood.SLOW, seconds=2))
-    server.wait_until_busy(1)
-    for _ in range(2):
-        time.sleep(_AT_WORK_SECONDS)
+    begun_before = begun(server)
+    slow = crowd.send(picture("never read", Behaviour.SLOW, seconds=2))
+    for attempt in (1, 2):
+        server.wait_until(lambda attempt=attempt: begun(server) == begun_before + attempt)  # type: ignore[misc]
         kill(server.workers())
-    category = slow.result().problem(500, 504)["type"].rpartition(":")[2]
-    assert category in ("worker_crashed", "processing_timeout")
+    assert slow.result().problem(500)["type"].endswith("worker_crashed")
 
 
 def test_row_42_fork_server_that_is_killed(server: Server) -> None:
-    """Children come from it; it is a child as well. Another one takes a second or two, or more where much else runs."""
+    """It is a child itself, and all others come from it. A new one takes a second or two, more on a busy machine."""
+    workers = server.workers()
     kill([pid for pid in server.helpers() if children_of(pid)])
-    kill(server.workers())
+    kill(workers)
     server.wait_until(lambda: server.upload(GOOD).status == 200, 30)
     for number in range(2 * SLOTS):
         assert server.upload(picture(f"anew {number}")).payloads() == [b"anew %d" % number]
@@ -250,47 +249,29 @@ def test_row_42_idle_child_that_is_killed(server: Server) -> None:
         assert server.upload(picture(f"after {number}")).payloads() == [b"after %d" % number]
 
 
-def bad_file(kind: str, folder: Path, good: Path) -> Path:
-    file = folder / f"bad{SUFFIX}"
-    whole = good.read_bytes()
-    if kind == "truncated":
-        file.write_bytes(whole[: len(whole) // 2])
-    elif kind == "corrupt":
-        file.write_bytes(b"\xff" * 64 + whole[64:])
-    else:
-        torch.save({"weight": torch.zeros(3)}, file)
-    return file
-
-
 def test_row_43_bad_file_among_the_weights(weights: Path, tmp_path: Path) -> None:
-    """The service does not start, and says which file it is and what is wrong with it, in a line."""
-    processes = {}
-    for kind in ("truncated", "corrupt", "pickled"):
-        folder = tmp_path / kind
-        folder.mkdir()
-        for file in weights.iterdir():
-            (folder / file.name).symlink_to(file)
-        bad = bad_file(kind, folder, next(weights.iterdir()))
-        environment = os.environ | {"QRESTORE_WEIGHTS": str(folder), "QRESTORE_DEVICE": "cpu"}
-        processes[bad] = subprocess.Popen(
-            [sys.executable, *SERVE], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-        )
-    for bad, process in processes.items():
-        _, said = process.communicate(timeout=120)
-        assert process.returncode not in (0, None)
-        (line,) = [line for line in said.splitlines() if bad.name in line]
-        reason = line.partition(bad.name)[2]
-        assert len(reason.strip(' :"}')) > 10, line
-        assert "Traceback" not in said
+    """The service does not start, and names the file and what is wrong with it in one line."""
+    for file in weights.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    bad = tmp_path / f"bad{SUFFIX}"
+    torch.save({"weight": torch.zeros(3)}, bad)
+    environment = os.environ | {"QRESTORE_WEIGHTS": str(tmp_path), "QRESTORE_DEVICE": "cpu"}
+    done = subprocess.run(
+        [sys.executable, *SERVE], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == CANNOT_START
+    (line,) = [line for line in done.stderr.splitlines() if bad.name in line]
+    assert "it is not a complete safetensors file" in line
+    assert "Traceback" not in done.stderr
 
 
 def test_row_44_client_that_leaves_while_its_picture_is_read(server: Server) -> None:
-    """The slot is free when the work is over, not before."""
+    """Its slot is free when the work is over, not before."""
     with ExitStack() as connections:
         began = time.monotonic()
         for _ in range(SLOTS):
             connection = connections.enter_context(server.connect())
-            connection.sendall(upload(picture("left alone", Mood.SLOW, seconds=2)))
+            connection.sendall(upload(picture("left alone", Behaviour.SLOW, seconds=2)))
         server.wait_until_busy(SLOTS)
     time.sleep(0.3)
     assert time.monotonic() - began < 2, "this machine is too busy for this test"
@@ -300,7 +281,7 @@ def test_row_44_client_that_leaves_while_its_picture_is_read(server: Server) -> 
 
 
 def test_row_44_client_that_leaves_the_queue(server: Server, crowd: Crowd) -> None:
-    slow = [crowd.send(picture("slow", Mood.SLOW, seconds=2)) for _ in range(SLOTS)]
+    slow = [crowd.send(picture("slow", Behaviour.SLOW, seconds=1)) for _ in range(SLOTS)]
     server.wait_until_busy(SLOTS)
     with ExitStack() as connections:
         for _ in range(QUEUE):
@@ -322,7 +303,7 @@ def test_row_44_clients_that_leave_in_the_middle_of_an_upload(server: Server) ->
 
 
 def test_row_12_one_byte_a_second(dripping: Dripping) -> None:
-    """The body: 408 at the request's deadline. The head: 408 at its own. A client that says nothing is left then."""
+    """408: for the body at the request's deadline, for the head at its own."""
     answer, seconds = dripping.body.result()
     assert answer is not None
     assert answer.problem(408)["type"].endswith("request_timeout")
@@ -331,4 +312,3 @@ def test_row_12_one_byte_a_second(dripping: Dripping) -> None:
     assert answer is not None
     answer.problem(408)
     assert HEAD_DEADLINE - 0.5 < seconds < HEAD_DEADLINE + 3
-    dripping.silence.result()

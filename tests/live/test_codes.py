@@ -1,4 +1,4 @@
-"""Rows 32 to 35 of docs/bad-inputs.md: pictures whose symbols are the trouble."""
+"""Rows 32 to 35 of docs/bad-inputs.md: pictures whose symbols are hard on the decoding engines or on clients."""
 
 import json
 from typing import Final
@@ -12,6 +12,8 @@ from app.settings import Settings
 from tests.support.codes import qr_picture, symbol_picture
 from tests.support.live.servers import Server
 from tests.support.live.symbols import bar_field, beside, finder_field, sheet
+
+pytestmark = pytest.mark.slow
 
 SHAPES: Final[dict[str, GreyImage]] = {
     "centres in a grid": finder_field(24),
@@ -46,7 +48,7 @@ PARTS: Final = segno.make_sequence(WHOLE, version=2, error="m")
 
 @pytest.mark.parametrize("effort", ["fast", "balanced", "thorough"])
 def test_row_33_structured_append(server: Server, effort: str) -> None:
-    """Every other code is kept, and so is each part, as a code of its own."""
+    """Each part is answered as a code of its own, beside every other code."""
     plain = qr_picture("neighbour", scale=4)
     picture = beside(plain, *(symbol_picture(part, scale=4) for part in PARTS), plain)
     payloads = server.upload(encode_png(picture), query=b"?effort=" + effort.encode()).payloads()
@@ -57,7 +59,7 @@ def test_row_33_structured_append(server: Server, effort: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS, ids=range(len(PARTS)))
 def test_row_33_one_part_alone(server: Server, part: segno.QRCode) -> None:
-    """A part without the others is what an engine once raised on."""
+    """An engine once raised on a part without the others."""
     (payload,) = server.upload(encode_png(symbol_picture(part, scale=4))).payloads()
     assert payload.decode() in WHOLE
 
@@ -88,7 +90,7 @@ def test_row_34_payload_is_exact(server: Server, name: str) -> None:
 
 
 def test_row_34_payload_with_line_breaks_adds_no_header(server: Server) -> None:
-    """The text of a restored code is in a header of its answer."""
+    """The text of a restored code is percent-encoded in a header of the answer."""
     restored = server.restore(encode_png(qr_picture(PAYLOADS["control characters"], scale=4)))
     assert restored.status == 200
     assert "x-evil" not in restored.headers

@@ -1,7 +1,7 @@
-"""Asks /livez again and again from a process of its own, so that nothing but the service is measured.
+"""Asks /livez again and again from a process of its own, so that only the service is measured.
 
-`python -m tests.support.live.prober PORT` asks until its standard input ends, then prints the milliseconds of each answer as a
-JSON list; null stands for no answer, or for another one than 200. Needs the standard library only.
+``python -m tools.load.prober PORT`` asks until its standard input ends, then prints the milliseconds of each answer as
+a JSON list, with null for no answer and for any but the right one. Needs the standard library only.
 """
 
 import json
@@ -9,6 +9,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 _REQUEST: Final = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -31,8 +32,8 @@ def ask(port: int) -> float | None:
     return spent if answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b'{"status":"alive"}') else None
 
 
-def main() -> None:
-    port = int(sys.argv[1])
+def main(argv: Sequence[str]) -> None:
+    port = int(argv[0])
     answers: list[float | None] = []
     while len(answers) < _MOST and not select.select([sys.stdin], [], [], _PAUSE)[0]:
         answers.append(ask(port))
@@ -40,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

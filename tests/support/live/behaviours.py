@@ -1,4 +1,4 @@
-"""What pictures do to the children that read them, in `tests.support.live.poison`. Imports no more than a child has anyway."""
+"""How children behave that read pictures of `tests.support.live.poison`. Imports no more than a child has anyway."""
 
 import ctypes
 import os
@@ -20,23 +20,25 @@ from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
 
 SECRET: Final = "what nobody outside may see"
+AT_WORK: Final = "native: at work on a bad picture"
+"""The line that a child writes to standard error before it misbehaves."""
 _PIECE: Final = 64 << 20
 
 
-class Mood(IntEnum):
-    """What a picture with this first pixel does to the child that reads it."""
+class Behaviour(IntEnum):
+    """What a child does with a picture whose first pixel has this value."""
 
     GOOD = 0
     SLOW = 1
-    """Takes as many tenths of a second as the second pixel says, and is read."""
+    """Sleeps as many tenths of a second as the second pixel says, then reads."""
     HANG = 2
     STUBBORN = 3
-    """Hangs, in native code, and ignores every signal that can be ignored."""
+    """Hangs in native code and ignores every signal that can be ignored."""
     CRASH = 4
     ABORT = 5
     EXIT = 6
     EAT = 7
-    """Takes memory without end."""
+    """Allocates memory without end."""
     RAISE = 8
     FLOOD = 9
     """Writes megabytes to standard error, as native libraries do."""
@@ -50,7 +52,7 @@ def _hang() -> None:
 def _hang_stubbornly() -> None:
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_IGN)
-    ctypes.PyDLL(None).sleep(3600)  # holds the interpreter's lock, so that no Python code runs beside it
+    ctypes.PyDLL(None).sleep(3600)  # keeps the interpreter's lock, so that no Python code runs meanwhile
 
 
 def _crash(number: signal.Signals) -> None:
@@ -61,7 +63,7 @@ def _crash(number: signal.Signals) -> None:
 def _eat() -> None:
     pieces = []
     while True:
-        pieces.append(np.ones(_PIECE, np.uint8))
+        pieces.append(np.empty(_PIECE, np.uint8))  # address space is what is limited, so no page needs touching
 
 
 def _fail() -> None:
@@ -72,20 +74,20 @@ def _flood() -> None:
     os.write(2, b"native: a warning of some length\n" * 100_000)
 
 
-_DEEDS: Final[dict[Mood, Callable[[], None]]] = {
-    Mood.HANG: _hang,
-    Mood.STUBBORN: _hang_stubbornly,
-    Mood.CRASH: partial(_crash, signal.SIGSEGV),
-    Mood.ABORT: os.abort,
-    Mood.EXIT: partial(os._exit, 3),
-    Mood.EAT: _eat,
-    Mood.RAISE: _fail,
-    Mood.FLOOD: _flood,
+_ACTIONS: Final[dict[Behaviour, Callable[[], None]]] = {
+    Behaviour.HANG: _hang,
+    Behaviour.STUBBORN: _hang_stubbornly,
+    Behaviour.CRASH: partial(_crash, signal.SIGSEGV),
+    Behaviour.ABORT: os.abort,
+    Behaviour.EXIT: partial(os._exit, 3),
+    Behaviour.EAT: _eat,
+    Behaviour.RAISE: _fail,
+    Behaviour.FLOOD: _flood,
 }
 
 
-class PoisonedLadder:
-    """Reads by zxing-cpp what its mood lets it."""
+class MisbehavingLadder:
+    """Reads with zxing-cpp after it has behaved as the picture says."""
 
     def __init__(self) -> None:
         self._engine = ZXing()
@@ -93,11 +95,13 @@ class PoisonedLadder:
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
         del effort
         began = time.perf_counter()
-        mood = int(image[0, 0])
-        if mood == Mood.SLOW:
+        behaviour = int(image[0, 0])
+        if behaviour != Behaviour.GOOD:
+            os.write(2, f"{AT_WORK}\n".encode())
+        if behaviour == Behaviour.SLOW:
             time.sleep(int(image[0, 1]) / 10)
-        elif mood in _DEEDS:
-            _DEEDS[Mood(mood)]()
+        elif behaviour in _ACTIONS:
+            _ACTIONS[Behaviour(behaviour)]()
         codes = tuple(Found(symbol=symbol, rung="direct") for symbol in self._engine.read(image))
         height, width = image.shape
         trace = (Stage("direct", time.perf_counter() - began, len(codes)),)
@@ -112,4 +116,4 @@ class PoisonedLadder:
 
 def factory(_: Infer) -> Handler:
     """What the service builds in each child."""
-    return Pipeline(ladder=PoisonedLadder(), max_pixels=PIXEL_CEILING).do
+    return Pipeline(ladder=MisbehavingLadder(), max_pixels=PIXEL_CEILING).do
