@@ -19,6 +19,8 @@ BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/h
 # The stamps of what is installed (see the end): the service with what training needs, and what most tests need.
 TRAINING := $(VENV)/.installed-training
 TEST := $(TRAINING) $(VENV)/.group-test
+TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring)
+PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(LOCK:%=--constraint %)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 
@@ -29,8 +31,8 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test lint format train evaluate compare cards docs doctor openapi fuzz load soak system-test \
-    image-dry-run install system clean
+.PHONY: help serve test test-all lint format train evaluate compare cards docs doctor openapi fuzz load soak draw \
+    golden test-lowest system-test image lock dist install system clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,8 +41,11 @@ help: ## this list
 serve: system install ## start the service on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/qrestore serve --host $(HOST) --port $(PORT)
 
-test: system lint $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring) ## lint, then every test, in JOBS processes (ARGS="-k name" to choose)
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+test: system lint $(TESTS) ## lint, then every test that is not marked slow, in JOBS processes (ARGS="-k name" to choose)
+	$(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: test ## everything: `make test`, then the tests that are marked slow
+	$(PYTEST) -m slow $(ARGS)
 
 lint: $(TRAINING) $(VENV)/.group-lint ## style, format, types, the layers of imports and the Dockerfile
 	$(BIN)/ruff check .
@@ -69,7 +74,7 @@ docs: install ## write docs/configuration.md and docs/metrics.md from the code
 	$(BIN)/python -m tools.docs
 
 fuzz: system $(TEST) $(VENV)/.group-fuzz ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
-	$(BIN)/python -m tests.fuzz $(or $(ARGS),--seconds 600)
+	$(BIN)/python -m tools.fuzz $(or $(ARGS),--seconds 600)
 
 load: system $(TEST) ## load a server of its own and say what bounds it (ARGS="--direct")
 	$(BIN)/python -m tools.load.load --start $(ARGS)
@@ -77,9 +82,16 @@ load: system $(TEST) ## load a server of its own and say what bounds it (ARGS="-
 soak: system $(TEST) ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
 	$(BIN)/python -m tools.load.soak $(or $(ARGS),--count 10000)
 
-image-dry-run: ## carry out the Dockerfile without a container engine, as root (ARGS="--build-arg VARIANT=cuda")
-	@command -v debootstrap >/dev/null || $(call apt_install,debootstrap,The dry run needs debootstrap.)
-	$(SUDO) $(or $(PYTHON),python3) docker/build/dry_run.py $(ARGS)
+draw: system $(TEST) $(VENV)/.group-monitoring ## draw docs/dashboard.png from a run under load (needs Prometheus)
+	$(BIN)/python -m tools.draw --out docs/dashboard.png $(ARGS)
+
+golden: system $(TEST) ## record a service's answers, or compare two records (ARGS="record --pictures DIR --out FILE")
+	$(BIN)/python -m tools.golden $(or $(ARGS),--help)
+
+image: ## build the image with podman, run it and have it read a picture (ARGS=--stand-in: without an image registry)
+	@command -v podman >/dev/null && command -v mmdebstrap >/dev/null \
+	    || $(call apt_install,catatonit mmdebstrap podman runc,Install podman first.)
+	docker/build/try.sh $(ARGS)
 
 system-test: ## the Debian packages that some tests need and are skipped without: Chromium and Prometheus
 	@command -v chromium >/dev/null && command -v prometheus >/dev/null \
@@ -90,6 +102,14 @@ doctor: install ## say what is missing on this machine, and the command that men
 
 openapi: $(TEST) ## renew the OpenAPI snapshot after a wanted change of the interface
 	$(BIN)/pytest tests/contracts/test_openapi.py --snapshot-update
+
+test-lowest: system $(VENV)/.group-release ## the unit and API tests on the oldest releases that pyproject.toml admits, in build/lowest
+	$(BIN)/uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python $(BIN)/python --no-annotate \
+	    --no-emit-index-url --quiet --output-file build/lowest.txt
+	$(BIN)/python -m venv --clear build/lowest
+	build/lowest/bin/python -m pip install --quiet 'pip>=25.1'
+	build/lowest/bin/python -m pip install --quiet --constraint build/lowest.txt --editable '.[training,onnx,otel]' --group test
+	build/lowest/bin/python -m pytest -W default -m 'not slow' $(or $(ARGS),tests/unit tests/api)
 
 lock: $(VENV)/.group-release ## renew requirements.lock from pyproject.toml (ARGS="--upgrade" for newer releases)
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,$(GROUPS)) --universal --python-version 3.11 \
