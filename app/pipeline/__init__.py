@@ -1,17 +1,20 @@
-"""From image bytes to decoded codes: synchronous, free of HTTP, handed plain values."""
+"""Decodes and restores QR codes, from image bytes to payloads.
+
+Synchronous. Knows neither HTTP nor settings: callers pass plain values.
+"""
 
 import os
 from typing import Final
 
 PIXEL_CEILING: Final = 1 << 28
-"""Most pixels that OpenCV may ever decode, whatever the settings say.
+"""Most pixels that OpenCV decodes, whatever the settings say.
 
-OpenCV reads its own limit once, when its library is loaded, so it is set here, before any
-room of the pipeline imports it.
+OpenCV reads this limit once, when its library is loaded, so it is set here, before any module of the pipeline imports
+cv2.
 """
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXEL_CEILING))
 
-# The products of matrices here are small: a second thread of BLAS costs them more than it brings. Read when numpy's
-# library is loaded, so it holds for processes that are started from this one.
+# Matrix products here are small: a second BLAS thread costs more than it gains. OpenBLAS reads the variable when numpy
+# is loaded, so it applies to processes that are started from this one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

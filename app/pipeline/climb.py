@@ -152,7 +152,7 @@ class Climb:
 
     def _locate(self, locator: Locator) -> list[Region]:
         began = perf_counter()
-        regions = find_regions(self.image, locator.locate(self.image), limit=self.effort.regions)
+        regions = find_regions(self.image, locator.locate(self.image), limit=self.effort.max_regions)
         known = [region for earlier in self.located for region in earlier]
         self.trace.append(Stage("locate", perf_counter() - began, 0))
         return [region for region in regions if not any(region.resembles(other) for other in known)]

@@ -102,10 +102,10 @@ class Fusion:
 def read_fused(climbs: Sequence[Climb]) -> list[Found]:
     """What reads from the readings of all frames added up, of places that no frame read; one for each place."""
     tools, effort = climbs[0].tools, climbs[0].effort
-    readings = [climb.best_readings(effort.fused) for climb in climbs]
+    readings = [climb.best_readings(effort.max_fused) for climb in climbs]
     sights = [Sight(frame, reading) for frame, best in enumerate(readings) for reading in best]
     found: list[Found] = []
-    for fusion in fusions(sights, most=effort.decoded_softly):
+    for fusion in fusions(sights, most=effort.max_soft_decoded):
         if not any(fusion.is_at(one.frame, one.symbol) for one in found):
             found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
     return found

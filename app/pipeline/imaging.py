@@ -1,4 +1,4 @@
-"""Grey pictures, and the arithmetic on them that every room of the pipeline uses."""
+"""Grey pictures, and the arithmetic on them that the whole pipeline uses."""
 
 import cv2
 import numpy as np
@@ -9,13 +9,13 @@ GreyImage = NDArray[np.uint8]
 
 
 def resize(image: GreyImage, factor: float) -> GreyImage:
-    """The picture scaled: area averages to shrink, cubic interpolation to enlarge, at least one pixel a side."""
+    """Scales a picture by ``factor``, to at least one pixel a side; see `resize_to`."""
     height, width = (max(1, round(factor * side)) for side in image.shape)
     return image if factor == 1 else resize_to(image, width, height)
 
 
 def resize_to(image: GreyImage, width: int, height: int) -> GreyImage:
-    """The picture scaled to this size: area averages to shrink, cubic interpolation to enlarge."""
+    """Scales a picture to this size: area averages if either side shrinks, else cubic interpolation."""
     method = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
@@ -30,7 +30,10 @@ def normalise(crop: GreyImage) -> NDArray[np.float32]:
 
 
 def standardise(picture: GreyImage) -> NDArray[np.float32]:
-    """Zero mean and unit deviation; a flat picture becomes 0."""
+    """Shifts and scales to zero mean and unit deviation; a flat picture becomes 0.
+
+    Deviations below one grey level count as one.
+    """
     values = picture.astype(np.float32)
     values -= values.mean()
     return np.asarray(values / max(float(values.std()), 1.0), dtype=np.float32)

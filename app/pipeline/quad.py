@@ -12,17 +12,17 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quad:
-    """Four corners, (4, 2) float64, as x and y in pixels from the picture's outer edge: pixel ``i`` covers
+    """Four corners, (4, 2) float64: x and y in pixels from the picture's outer edge, so that pixel ``i`` covers
     ``[i, i + 1]``.
 
-    The order is the maker's to say. Quads convert to arrays wherever numpy takes one.
+    Code that makes a quad defines the order of its corners. numpy takes quads as arrays.
     """
 
     array: NDArray[np.float64]
 
     @classmethod
     def of(cls, corners: ArrayLike) -> "Quad":
-        """From four points in any form. Raises ValueError for another number of values."""
+        """Makes a quad of four points in any form. Raises ValueError unless they are eight numbers."""
         array = np.array(corners, dtype=np.float64).reshape(4, 2)
         array.setflags(write=False)
         return cls(array)
@@ -40,11 +40,11 @@ class Quad:
         return sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
 
     def scaled(self, factor: float) -> "Quad":
-        """The same outline in the picture scaled by ``factor``."""
+        """The outline in the picture scaled by ``factor``."""
         return Quad.of(self.array * factor)
 
     def moved(self, x: float, y: float) -> "Quad":
-        """The same outline, shifted."""
+        """The outline shifted by ``x`` and ``y`` pixels."""
         return Quad.of(self.array + np.array([x, y]))
 
     def contains(self, point: Point) -> bool:

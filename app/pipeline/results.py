@@ -1,4 +1,4 @@
-"""What comes of a picture: values without behaviour, which a child process hands to its parent."""
+"""What the pipeline returns: plain values, which a child process sends to its parent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,11 +8,11 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
 
 SOFT = "soft"
-"""Engine of symbols that soft decoding read."""
+"""``Symbol.engine`` of symbols that soft decoding read."""
 
 
 class Effort(StrEnum):
-    """How far up the ladder a request may go: "fast" reads the untouched picture only, "balanced" stops at the first
+    """How far up the ladder a request may climb: "fast" reads the untouched picture only, "balanced" stops at the first
     rung that reads, "thorough" climbs every rung for codes that lower ones left unread."""
 
     FAST = "fast"
@@ -20,29 +20,29 @@ class Effort(StrEnum):
     THOROUGH = "thorough"
 
     @property
-    def regions(self) -> int:
-        """Most regions that the rungs above the whole picture take from one locator."""
+    def max_regions(self) -> int:
+        """Most regions taken from one locator."""
         return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 12}[self]
 
     @property
-    def flattened(self) -> int:
-        """Most regions that are flattened, which takes several inferences each."""
+    def max_flattened(self) -> int:
+        """Most regions flattened at one visit to the rung; each takes several inferences."""
         return {Effort.FAST: 0, Effort.BALANCED: 3, Effort.THOROUGH: 12}[self]
 
     @property
-    def decoded_softly(self) -> int:
-        """Most readings that soft decoding is tried on."""
+    def max_soft_decoded(self) -> int:
+        """Most readings that soft decoding tries at one visit to the rung, and most codes that fusing tries."""
         return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 24}[self]
 
     @property
-    def fused(self) -> int:
-        """Most readings of a frame that are compared with those of other frames."""
+    def max_fused(self) -> int:
+        """Most readings of a frame that fusing compares with those of other frames."""
         return {Effort.FAST: 0, Effort.BALANCED: 16, Effort.THOROUGH: 64}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One line of the trace: a rung, or the locating before the first that needs it; its seconds and codes."""
+    """One line of the trace: a rung, or a locator that ran inside one; its seconds and the number of codes read."""
 
     stage: str
     seconds: float
@@ -51,7 +51,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A symbol and the rung that read it; its corners are in pixels of the picture handed in: of several, ``frame``."""
+    """A symbol and the rung that read it. Corners are in pixels of the input picture, with several of picture number
+    ``frame``, counted from 0."""
 
     symbol: Symbol
     rung: str
@@ -60,7 +61,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a picture. ``route`` is of the region that was read, else of the best; None if no network ran."""
+    """What reading a picture gave.
+
+    ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
+    if no network ran. ``truncated``: there are more codes than the limit.
+    """
 
     codes: tuple[Found, ...]
     width: int
@@ -71,7 +76,7 @@ class Outcome:
 
 
 AUTO, MODULES = "auto", "modules"
-"""Ways to restore that are no network's name."""
+"""Ways to restore that name no network."""
 
 
 class View(StrEnum):
@@ -83,7 +88,8 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """A restored code; ``network`` is None where no network made it. ``outcome`` is what reads from it."""
+    """A restored code. ``network`` is what made it, "modules" or a network, None if nothing did; ``outcome`` is what
+    reads in it."""
 
     image: GreyImage
     network: str | None
@@ -92,7 +98,8 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a grey PNG of so many pixels; ``network`` and ``outcome`` as in a Restoration."""
+    """A restored code as a grey PNG of ``width`` x ``height`` pixels; ``network`` and ``outcome`` as in
+    `Restoration`."""
 
     png: bytes
     width: int

@@ -54,7 +54,7 @@ def read_modules(climb: Climb, *, locators: slice = slice(None)) -> Iterator[Rea
 
 def read_softly(climb: Climb) -> Iterator[Read]:
     """The best readings so far, by error correction that knows how certain each module is."""
-    for reading in climb.best_readings(climb.effort.decoded_softly):
+    for reading in climb.best_readings(climb.effort.max_soft_decoded):
         if climb.covers(reading.region.corners):
             continue
         yield from _decoded_softly(climb, reading)
@@ -64,7 +64,7 @@ def read_softly(climb: Climb) -> Iterator[Read]:
 
 def read_flattened(climb: Climb) -> Iterator[Read]:
     """The best readings so far, straightened along what was read; each round is decoded hard, then softly."""
-    for reading in climb.best_readings(climb.effort.flattened):
+    for reading in climb.best_readings(climb.effort.max_flattened):
         region = reading.region
         if climb.covers(region.corners) or climb.is_flattened(region) or not region.is_promising:
             continue

@@ -1,4 +1,4 @@
-"""What the rungs work with."""
+"""The engines, locators and networks that the rungs use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,12 @@ from app.pipeline.locating.locators import SightingLocator, WholePicture
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What the rungs work with. ``locators`` are asked in turn, each only when what the ones before it found did not
-    read; ``slow_locators`` after them, where thoroughness was asked for. ``restorers`` holds every network by name;
-    ``light``, ``heavy`` and ``upscaler`` name the ones of the ladder, and ``threshold`` is the Laplacian variance above
-    which the light one goes first."""
+    """The engines, locators and networks that the rungs use.
+
+    ``locators`` run in turn, each only if nothing that the previous ones found was read; ``slow_locators`` follow when
+    the effort is thorough. ``restorers`` holds every restoring network by name; ``light``, ``heavy`` and ``upscaler``
+    name those of the ladder. ``threshold`` is the Laplacian variance above which the light one runs first.
+    """
 
     zxing: ZXing
     zbar: Engine
@@ -36,16 +38,17 @@ class Tools:
 
     @property
     def engines(self) -> tuple[Engine, Engine]:
-        """Both, in the order in which crops are shown to them."""
+        """Both engines, in the order in which they see crops."""
         return self.zxing, self.zbar
 
     @classmethod
     def standard(
         cls, networks: Networks, *, light: str, heavy: str, upscaler: str, reader: str, locator: str
     ) -> "Tools":
-        """Both engines, every locator, and the threshold that calibration left in the light checkpoint.
+        """Both engines, every locator, and the routing threshold that calibration stored in the light checkpoint, else
+        the paper's.
 
-        Raises UnknownNetwork where ``reader`` or ``locator`` names none.
+        Raises UnknownNetwork if ``reader`` or ``locator`` is not loaded.
         """
         measured = networks.restorers[light].card.measured if light in networks.restorers else {}
         threshold = measured.get(THRESHOLD_KEY, PAPER_THRESHOLD)
