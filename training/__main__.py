@@ -1,6 +1,6 @@
-"""Trains one network: python -m training RECIPE; --help lists the options, --list the recipes.
+"""Trains one network: python -m training RECIPE. ``--list`` lists the recipes.
 
-On several processes: python -m torch.distributed.run --standalone --nproc-per-node N -m training RECIPE.
+With several processes: python -m torch.distributed.run --standalone --nproc-per-node N -m training RECIPE.
 """
 
 import argparse
@@ -14,53 +14,52 @@ from app.errors import InvalidCheckpoint
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
 from training.recipes.gopro import first_stage, starting_weights
-from training.recipes.registry import RECIPES, chosen
+from training.recipes.registry import RECIPES, find_recipe
 from training.run.listing import describe
 from training.run.loop import Run
-from training.run.parallel import gather
+from training.run.parallel import join_team
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description="Train one network; a killed run resumes.")
-    parser.add_argument("recipe", nargs="?", help="one of --list, or MODULE:FUNCTION that returns a TrainConfig")
-    parser.add_argument(
-        "--list", action="store_true", help="print the recipes, their cost and their results, and leave"
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="where runs keep their state (default: runs)")
+    parser.add_argument("recipe", nargs="?", help="a name of --list, or MODULE:FUNCTION that returns a TrainConfig")
+    parser.add_argument("--list", action="store_true", help="print the recipes, their cost and their results, and exit")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for the state of runs (default: runs)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--budget", type=float, metavar="MINUTES", help="fit the schedule of each stage to this time")
-    length.add_argument("--steps", type=int, help="fit it to so many steps, whatever time they take")
+    length.add_argument("--steps", type=int, help="fit the schedule of each stage to this number of steps")
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--start", type=Path, help="begin with this checkpoint's weights instead of random ones")
-    parser.add_argument("--gopro", type=Path, metavar="DIR", help="train on GoPro's frames in this folder before")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="start from this checkpoint's weights")
+    parser.add_argument("--gopro", type=Path, metavar="DIR", help="first train on the GoPro frames in this folder")
     parser.add_argument("--vgg19", type=Path, metavar="FILE", help="torchvision's VGG19, for perceptual losses")
-    parser.add_argument("--weights", type=Path, help="put the finished checkpoint, in 16 bits, into this folder")
+    parser.add_argument(
+        "--weights", type=Path, metavar="DIR", help="also write the finished checkpoint, in 16 bits, into this folder"
+    )
     arguments = parser.parse_args(argv)
     if arguments.list or arguments.recipe is None:
         print(*(describe(name, make, arguments.weights or Path("weights")) for name, make in RECIPES.items()), sep="\n")
         return
     if any(length is not None and length <= 0 for length in (arguments.budget, arguments.steps)):
         parser.error("--budget and --steps must be more than 0")
-    fit = {"minutes": arguments.budget, "steps": arguments.steps}
+    limits = {"minutes": arguments.budget, "steps": arguments.steps}
     try:
-        recipe = chosen(arguments.recipe, vgg19=arguments.vgg19)
-        config = recipe.fitted(**fit)
+        config = find_recipe(arguments.recipe, vgg19=arguments.vgg19).with_length(**limits)
         start = starting_weights(arguments.start, config) if arguments.start else None
-        before = first_stage(config, gopro=arguments.gopro, started=start is not None, **fit)
+        before = first_stage(config, gopro=arguments.gopro, has_weights=start is not None, **limits)
     except (ValueError, ImportError, AttributeError, InvalidCheckpoint) as error:
         parser.error(str(error))
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     directory = arguments.out / config.name
-    with gather(arguments.device) as team:
+    with join_team(arguments.device) as team:
         if before is not None:
             Run(before, arguments.out / before.name, start=start, team=team).train()
-            team.wait()  # the leader writes what all begin with
+            team.wait()  # the leader writes the checkpoint that all ranks start from
             start = checkpoint.load(arguments.out / before.name / f"{before.name}{SUFFIX}")
         Run(config, directory, start=start, team=team).train()
-    if arguments.weights and team.leads:
+    if arguments.weights and team.is_leader:
         name = f"{config.name}{SUFFIX}"
         checkpoint.save(checkpoint.load(directory / name), arguments.weights / name, half=True)
 

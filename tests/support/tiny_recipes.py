@@ -70,7 +70,7 @@ def level() -> TrainConfig:
 
 def staged() -> TrainConfig:
     """Begins with the weights of another run."""
-    return replace(plain(), name="staged", first=plain)
+    return replace(plain(), name="staged", previous=plain)
 
 
 def adversarial() -> TrainConfig:
@@ -83,7 +83,7 @@ def adversarial() -> TrainConfig:
             losses=relativistic_average,
             weight=0.01,
             learning_rate=1e-3,
-            after_minutes_share=0.001,
+            start_share=0.001,
         ),
         patience=1000,
         validate_every=4,
@@ -132,5 +132,5 @@ def watched() -> TrainConfig:
         save_file({**start, **weights(), "batches": torch.tensor(seen)}, file)
 
     atexit.register(leave)
-    adversary = replace(adversarial().adversary, make=make, after_minutes_share=0.1)
+    adversary = replace(adversarial().adversary, make=make, start_share=0.1)
     return replace(plain(), name="watched", adversary=adversary, error=error)

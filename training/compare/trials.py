@@ -32,7 +32,7 @@ from app.pipeline.tools import Tools
 from training.compare.cost import set_threads
 from training.compare.mixing import interpolate
 from training.compare.systems import Look, Reads, System, all_systems, look_through, network_system, seed_of
-from training.data.degrade import between_centres
+from training.data.degrade import pixel_centre_homography
 from training.measure.photos import Photo, load
 from training.measure.quality import psnr, ssim
 from training.measure.served import chosen_tools
@@ -198,7 +198,7 @@ def _printed(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...
     height, width = shape
     large = cv2.warpPerspective(
         fine,
-        between_centres(matrix),
+        pixel_centre_homography(matrix),
         (_FINE * width, _FINE * height),
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,

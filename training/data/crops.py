@@ -1,4 +1,4 @@
-"""Endless training samples: each a degraded crop as the served path would cut it, and the clean symbol behind it."""
+"""Training samples without end: degraded crops, rectified as the service rectifies them, with their clean symbols."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -17,13 +17,13 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, render
 from training.data import degrade
 from training.data.symbols import random_symbol
 
-_SHARP = 6  # pixels a module at which a symbol is drawn before anything happens to it
-_READING_ODDS = (0.33, 0.06, 0.42, 0.05, 0.07, 0.07)  # of the kinds of blur, for the module reader
+_DRAWN = 6  # pixels per module at which a symbol is drawn before it is degraded
+_READING_ODDS = (0.33, 0.06, 0.42, 0.05, 0.07, 0.07)  # of the outcomes of `degrade.blur`, for the module reader
 _SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
 class Batch(Protocol):
-    """What a network is given, ``inputs``, with whatever its loss needs, on one device."""
+    """A network's ``inputs`` with everything that its loss needs, on one device."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]: ...
@@ -33,9 +33,12 @@ class Batch(Protocol):
 
 @dataclass(frozen=True)
 class CropBatch:
-    """``degraded``: (N, 1, H, W) in [0, 1]; ``clean``: (N, 1, sH, sW) in {0, 1} with s the network's scale;
-    ``dark``: (N, 1, M, M) in {0, 1}, the modules of ``clean`` where these lie on a grid, else None; ``planes``:
-    (N, 4, M, M), what a module reader is told beside the picture, see `app.pipeline.inference.module_reader`."""
+    """A batch of crops with their clean symbols.
+
+    ``degraded``: (N, 1, H, W) in [0, 1]. ``clean``: (N, 1, sH, sW) in [0, 1], where s is the network's scale.
+    ``dark``: (N, 1, M, M) in {0, 1}, the modules of ``clean`` if these lie on a grid, else None. ``planes``:
+    (N, 4, M, M), the second input of a module reader, see `app.pipeline.inference.module_reader`, else None.
+    """
 
     degraded: Tensor
     clean: Tensor
@@ -52,7 +55,7 @@ class CropBatch:
 
 
 def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
-    """Background: octave noise, sometimes a check of random modules or lines such as text leaves."""
+    """A background (``size``, ``size``): octave noise, random modules, lines like those of text, or uniform grey."""
     field = np.zeros((size, size), dtype=np.float32)
     for octave in range(2, 6):
         grid = rng.random((2**octave, 2**octave), dtype=np.float32)
@@ -73,9 +76,11 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
     return np.asarray(field, dtype=np.float32)
 
 
-def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = _SHARP) -> degrade.Image:
-    """A symbol, drawn without quiet zone at ``pixels`` a module, with a quiet zone of 1 to 4 modules on clutter,
-    4 + ``_SURROUND`` modules around it, (S, S)."""
+def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = _DRAWN) -> degrade.Image:
+    """A symbol, drawn without quiet zone at ``pixels`` per module, on a label with clutter around, (S, S).
+
+    The margin is 4 + ``_SURROUND`` modules, of which 1 to 4 are quiet zone.
+    """
     margin = (QUIET_ZONE + _SURROUND) * pixels
     size = clean.shape[0] + 2 * margin
     label = _clutter(rng, size, pixels)
@@ -85,13 +90,13 @@ def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = _SHARP) ->
     return label
 
 
-def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
-    """Square modules without quiet zone, (S, S) in {0, 1}."""
-    return render(modules, pixels=pixels, quiet_zone=0).astype(np.float32) / np.float32(255)
+def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = _DRAWN) -> degrade.Image:
+    """Draws square modules without quiet zone, (S, S) in {0, 1}, with ``pixels`` per module."""
+    return degrade.to_float(render(modules, pixels=pixels, quiet_zone=0))
 
 
-def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHARP) -> degrade.Image:
-    """As ``draw_symbol``, with discs for dark modules outside the finder patterns."""
+def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _DRAWN) -> degrade.Image:
+    """Draws discs of a random radius for the dark modules outside the finder patterns, otherwise as ``draw_symbol``."""
     centre = (np.arange(pixels) + 0.5) / pixels - 0.5
     inside = np.hypot(centre[:, None], centre) - rng.uniform(0.33, 0.5)
     disc = np.clip(0.5 - inside * pixels, 0, 1).astype(np.float32)
@@ -104,25 +109,25 @@ def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _SHAR
 def _photograph(
     label: degrade.Image, rng: Generator, *, modules: int, module: float
 ) -> tuple[degrade.Image, NDArray[np.float64], float]:
-    """Warps the label into a camera picture with ``module`` pixels a module on average, any turn within +-45 degrees.
+    """Warps the label into a camera picture with ``module`` pixels per module on average, rotated by up to 45 degrees.
 
     Returns the picture, the symbol's true corners in it (4, 2), and the scale from label to picture.
     """
-    scale = module / _SHARP
+    scale = module / _DRAWN
     side = label.shape[0]
     out = int(np.ceil(side * scale * 1.25)) + 8
     centre = np.array([side / 2, side / 2])
     angle = rng.uniform(-np.pi / 4, np.pi / 4) if rng.random() < 0.7 else rng.normal(0, 0.02)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = degrade.rotation(angle)
     square = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
     tilt = rng.uniform(-0.1, 0.1, (4, 2)) * side if rng.random() < 0.5 else 0.0
     target = ((square + tilt - centre) @ turn.T) * scale + out / 2
     matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
     if scale < 1:  # area sampling: the box of a camera pixel, as a gaussian of about the same width
         label = degrade.gaussian(label, sigma=0.45 / scale)
-    sampling = degrade.between_centres(matrix)
+    sampling = degrade.pixel_centre_homography(matrix)
     picture = cv2.warpPerspective(label, sampling, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    margin = (side - modules * _SHARP) / 2
+    margin = (side - modules * _DRAWN) / 2
     corners = np.array(
         [[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]]
     )
@@ -133,30 +138,30 @@ def _photograph(
 def aligned_sample(
     rng: Generator, version: int, *, corner_error: float = 0.35
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A canonical crop (H, W) in [0, 1] cut out of a synthetic photograph, and the symbol's modules.
+    """A canonical crop (H, W) in [0, 1] of a synthetic photograph, and the symbol's modules.
 
-    The crop is made by the served path's own ``rectify`` from corners that are off by a normal error of up to
-    ``corner_error`` modules, so alignment is as imperfect as in service.
+    The service's own ``rectify`` makes the crop from corners with a normal error of up to ``corner_error`` modules, so
+    alignment is as imperfect as in service.
     """
     modules = random_symbol(rng, version)
-    label = _worn(draw_label(rng, draw_symbol(modules)), rng)
+    label = _wear(draw_label(rng, draw_symbol(modules)), rng)
     coarse = rng.random() < 0.35
     module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
-    # A picture that is coarse, blurred and noisy all at once holds nothing to learn from.
-    label = degrade.blur(label, rng, module=_SHARP, reach=0.4 if coarse else 1.0)
+    # A picture that is coarse, blurred and noisy at once holds nothing to learn from.
+    label = degrade.blur(label, rng, module=_DRAWN, reach=0.4 if coarse else 1.0)
     picture, corners, _ = _photograph(label, rng, modules=dimension(version), module=module)
     picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
-    crop = _cut(picture, corners + _off(rng, corner_error) * module, dimension(version), margin=QUIET_ZONE)
+    crop = _rectify(picture, corners + _corner_errors(rng, corner_error) * module, dimension(version), QUIET_ZONE)
     return crop, modules
 
 
-def _worn(label: degrade.Image, rng: Generator) -> degrade.Image:
-    """Ink, bends, occlusion and light."""
-    label = degrade.ink(label, rng, module=_SHARP)
+def _wear(label: degrade.Image, rng: Generator) -> degrade.Image:
+    """Ink spread, bends, occlusion and uneven light."""
+    label = degrade.ink(label, rng, module=_DRAWN)
     if rng.random() < 0.4:
-        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * _SHARP)
+        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * _DRAWN)
     if rng.random() < 0.2:
-        label = degrade.occlude(label, rng, module=_SHARP)
+        label = degrade.occlude(label, rng, module=_DRAWN)
     if rng.random() < 0.6:
         label = degrade.shade(label, rng)
     if rng.random() < 0.2:
@@ -164,20 +169,19 @@ def _worn(label: degrade.Image, rng: Generator) -> degrade.Image:
     return label
 
 
-def _off(rng: Generator, most: float) -> NDArray[np.float64]:
-    """Corner errors, (4, 2)."""
-    return np.clip(rng.normal(0, most / 2, (4, 2)), -most, most)
+def _corner_errors(rng: Generator, limit: float) -> NDArray[np.float64]:
+    """Normal errors, (4, 2), clipped at two standard deviations, which are ``limit``."""
+    return np.clip(rng.normal(0, limit / 2, (4, 2)), -limit, limit)
 
 
-def _cut(picture: degrade.Image, corners: NDArray[np.float64], modules: int, *, margin: int) -> NDArray[np.float32]:
-    grey = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return imaging.normalise(rectifying.rectify(grey, corners, modules, margin=margin))
+def _rectify(picture: degrade.Image, corners: NDArray[np.float64], modules: int, margin: int) -> NDArray[np.float32]:
+    return imaging.normalise(rectifying.rectify(degrade.to_uint8(picture), corners, modules, margin=margin))
 
 
 @dataclass(frozen=True)
 class ReadingSample:
-    """A window of M modules a side of a canonical crop: ``crop`` (4 M, 4 M) in [0, 1], ``dark`` (M, M) and ``planes``
-    (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
+    """A window of M x M modules of a canonical crop: ``crop`` (4 M, 4 M) in [0, 1], the modules ``dark`` (M, M), and
+    ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
 
     crop: NDArray[np.float32]
     dark: NDArray[np.bool_]
@@ -185,36 +189,39 @@ class ReadingSample:
 
 
 def reading_sample(rng: Generator, version: int, *, window: int, corner_error: float = 0.5) -> ReadingSample:
-    """A crop for the module reader; a part of symbols with more than ``window`` modules a side, quiet zone included."""
+    """A sample for the module reader; of symbols with more than ``window`` modules a side, quiet zone included, a part.
+
+    ``corner_error`` is in modules, as for `aligned_sample`.
+    """
     modules = random_symbol(rng, version)
     drawn = draw_dots(rng, modules) if rng.random() < 0.07 else draw_symbol(modules)
     label = draw_label(rng, drawn)
     whole = dimension(version) + 2 * QUIET_ZONE
     side = min(window, whole)
     row, column = rng.integers(0, whole - side + 1, 2)
-    reach = (side + 2 * _SURROUND) * _SHARP
-    label = label[row * _SHARP : row * _SHARP + reach, column * _SHARP : column * _SHARP + reach]
-    label = _worn(np.ascontiguousarray(label), rng)
+    reach = (side + 2 * _SURROUND) * _DRAWN
+    label = label[row * _DRAWN : row * _DRAWN + reach, column * _DRAWN : column * _DRAWN + reach]
+    label = _wear(np.ascontiguousarray(label), rng)
     kind = rng.random()
     coarse, grainy = kind < 0.35, 0.2 < kind < 0.42
     module = rng.uniform(0.95, 2.6) if coarse else rng.uniform(2.2 if grainy else 2.6, 8.0)
-    # In a part without finder patterns and quiet zone nothing tells what a long motion did.
-    far = 1.0 if side == whole else 0.5
-    reach_of_blur = 0.15 if grainy else 0.35 if coarse else far
-    label = degrade.blur(label, rng, module=_SHARP, reach=reach_of_blur, odds=_READING_ODDS)
+    # A part without finder patterns and quiet zone does not show which way a long motion went.
+    longest = 1.0 if side == whole else 0.5
+    blur_reach = 0.15 if grainy else 0.35 if coarse else longest
+    label = degrade.blur(label, rng, module=_DRAWN, reach=blur_reach, odds=_READING_ODDS)
     margin = QUIET_ZONE if side == whole else 0
     picture, corners, _ = _photograph(label, rng, modules=side - 2 * margin, module=module)
     if grainy:
         contrast = float(np.ptp(picture))
         picture = degrade.noise(picture, rng, sigma=contrast * rng.uniform(0.05, 0.32))
     picture = degrade.sensor(picture, rng, worst_noise=0.0 if grainy else 0.1)
-    crop = _cut(picture, corners + _off(rng, corner_error) * module, side - 2 * margin, margin=margin)
+    crop = _rectify(picture, corners + _corner_errors(rng, corner_error) * module, side - 2 * margin, margin)
     part = np.s_[row : row + side, column : column + side]
     return ReadingSample(crop, np.pad(modules, QUIET_ZONE)[part], planes(version)[:, part[0], part[1]])
 
 
 def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
-    """A batch of ``size`` samples of one version for the module reader, all versions, small ones more often."""
+    """A batch of ``size`` samples for the module reader, all of one version, small versions more often."""
     weights = (np.array(VERSIONS) + 2.0) ** -1.6
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
     made = [reading_sample(rng, version, window=window) for _ in range(size)]
@@ -228,7 +235,7 @@ def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
 
 
 def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple: int) -> CropBatch:
-    """A batch of ``size`` aligned samples of one version, small versions more often; padded as the restorer pads."""
+    """A batch of ``size`` aligned samples of one version, small versions more often, padded as the service pads."""
     versions = np.arange(1, max_version + 1)
     weights = 1 / (versions + 4.0)
     version = int(rng.choice(versions, p=weights / weights.sum()))
@@ -236,7 +243,7 @@ def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple:
     for _ in range(size):
         crop, modules = aligned_sample(rng, version)
         degraded.append(imaging.pad(crop, size_multiple))
-        sharp = render(modules, pixels=rectifying.PIXELS_PER_MODULE).astype(np.float32) / np.float32(255)
+        sharp = degrade.to_float(render(modules, pixels=rectifying.PIXELS_PER_MODULE))
         clean.append(imaging.pad(sharp, size_multiple))
         dark.append(np.pad(modules, QUIET_ZONE))
     return CropBatch(
@@ -247,7 +254,10 @@ def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple:
 
 
 def upscaling_batch(rng: Generator, *, size: int, patch: int) -> CropBatch:
-    """Low-resolution patches (``patch`` pixels a side, 1-3.2 pixels a module) with the four times larger clean ones."""
+    """Low-resolution patches (``patch`` pixels a side, 1-3.2 pixels per module) with clean patches four times as large.
+
+    ``dark`` is None.
+    """
     pairs = [_upscaling_pair(rng, patch) for _ in range(size)]
     degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
     return CropBatch(degraded=degraded, clean=clean, dark=None)
@@ -257,7 +267,7 @@ def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.
     module = float(rng.uniform(1.0, 3.2))
     version = int(rng.integers(1, 9))
     label = draw_label(rng, draw_symbol(random_symbol(rng, version)))
-    fine = 4 * module / _SHARP
+    fine = 4 * module / _DRAWN
     side = 4 * patch
     angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)
     middle = label.shape[1] / 2, label.shape[0] / 2
@@ -271,9 +281,8 @@ def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.
     photo = degrade.ink(clean, rng, module=4 * module)
     if rng.random() < 0.5:
         photo = degrade.gaussian(photo, sigma=rng.uniform(0.2, 0.8) * 4 * module)
-    photo = np.asarray(cv2.resize(photo, (patch, patch), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    photo = degrade.resize(photo, patch)
     photo = degrade.noise(photo, rng, sigma=0.25 * rng.random() ** 2)
     if rng.random() < 0.5:
         photo = degrade.jpeg(photo, quality=int(rng.integers(10, 96)))
-    grey = np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
-    return imaging.normalise(grey), clean
+    return imaging.normalise(degrade.to_uint8(photo)), clean

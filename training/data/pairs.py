@@ -1,7 +1,7 @@
-"""Pairs for super-resolution: whole low-resolution codes and the larger clean ones.
+"""Training pairs for super-resolution: low-resolution pictures of whole codes and the larger clean pictures.
 
-One generator serves every system, so that their data differ in nothing but what each was published with: the sizes, the
-degradation, and with these the versions that are still to be seen.
+One generator serves every published system, so their data differ only in the published sizes and degradations, and in
+the versions that remain legible at these.
 """
 
 import numpy as np
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from app.pipeline import imaging
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
-from training.data.degrade import Image
+from training.data.degrade import Image, to_uint8
 from training.data.published_degradations import Degradation
 from training.data.symbols import random_symbol
 
-_HALO = 8  # low-resolution pixels degraded around a crop and then cut off: nearly all that the published blurs reach
+_HALO = 8  # low-resolution pixels around a crop that are degraded and cut off, so that blurs see beyond its edges
 
 
 def code_picture(
     modules: NDArray[np.bool_], side: int, *, quiet: float = QUIET_ZONE, shift: tuple[float, float] = (0.0, 0.0)
 ) -> Image:
-    """A symbol with ``quiet`` light modules around it filling (side, side), black on white in [0, 1].
+    """A symbol with a quiet zone of ``quiet`` modules that fills (side, side), black on white in [0, 1].
 
     ``shift`` (down, right) is in modules. Each pixel is the mean over its area, so pixels on edges are grey.
     """
@@ -30,7 +30,7 @@ def code_picture(
     pitch = side / (count + 2 * quiet)
 
     def shares(offset: float) -> NDArray[np.float64]:
-        """The share of each pixel's length that each module covers, (side, modules)."""
+        """The share of each pixel that each module covers along one axis, (side, modules)."""
         start = (np.arange(count) + quiet + offset) * pitch
         pixel = np.arange(side)[:, None]
         covered: NDArray[np.float64] = np.minimum(pixel + 1, start + pitch) - np.maximum(pixel, start)
@@ -40,9 +40,9 @@ def code_picture(
     return np.asarray(np.clip(1 - shares(down) @ modules @ shares(right).T, 0, 1), dtype=np.float32)
 
 
-def _drawn(rng: Generator, version: int, side: int) -> Image:
-    """Half of the codes as the synthetic sets have them (a quiet zone of 4 modules), half with 2-4 modules and moved by
-    up to half a module, so that pixels and modules meet in every phase."""
+def _draw_code(rng: Generator, version: int, side: int) -> Image:
+    """Half of the codes as in the synthetic sets, with a quiet zone of 4 modules; half with 2-4 modules and moved by up
+    to half a module, so that modules begin at every phase of the pixel grid."""
     modules = random_symbol(rng, version)
     if rng.random() < 0.5:
         return code_picture(modules, side)
@@ -57,26 +57,26 @@ def pair(
 
     With ``crop``, both are a random part of the picture, ``crop`` low-resolution pixels a side.
     """
-    clean = _drawn(rng, version, scale * low)
+    clean = _draw_code(rng, version, scale * low)
     if crop is None:
         degraded, target = degradation(clean, rng, low=low)
-        return _served(degraded), target
+        return _network_input(degraded), target
     reach = min(low, crop + 2 * _HALO)
     place = rng.integers(0, low - crop + 1, 2)
     start = np.clip(place - _HALO, 0, low - reach)
-    degraded, target = degradation(_cut(clean, scale * start, scale * reach), rng, low=reach)
+    degraded, target = degradation(_crop(clean, scale * start, scale * reach), rng, low=reach)
     inside = place - start
-    return _cut(_served(degraded), inside, crop), _cut(target, scale * inside, scale * crop)
+    return _crop(_network_input(degraded), inside, crop), _crop(target, scale * inside, scale * crop)
 
 
-def _cut(picture: Image, start: NDArray[np.int64], side: int) -> Image:
+def _crop(picture: Image, start: NDArray[np.int64], side: int) -> Image:
     row, column = start
     return np.ascontiguousarray(picture[row : row + side, column : column + side])
 
 
-def _served(degraded: Image) -> Image:
-    """As it comes to a network in service: 8 bits, normalised."""
-    return imaging.normalise(np.rint(np.clip(degraded, 0, 1) * 255).astype(np.uint8))
+def _network_input(degraded: Image) -> Image:
+    """Rounds to 8 bits and normalises, as the service does."""
+    return imaging.normalise(to_uint8(degraded))
 
 
 def pair_batch(
@@ -89,14 +89,13 @@ def pair_batch(
     max_version: int = 2,
     crop: int | None = None,
 ) -> CropBatch:
-    """``size`` pairs of ``degraded`` (N, 1, low, low) and ``clean`` (N, 1, scale low, scale low), off any module grid
-    (``dark`` is None); ``crop`` low-resolution pixels a side instead of ``low``, if given.
+    """``size`` pairs of ``degraded`` (N, 1, low, low) and ``clean`` (N, 1, scale low, scale low); ``dark`` is None.
 
-    Symbols are of versions 1 to ``max_version``, small ones more often, with random codewords. Targets have grey pixels
-    on their edges. Raises ValueError for a crop that is larger than the picture.
+    With ``crop``, parts of ``crop`` instead of ``low`` low-resolution pixels a side. Versions are 1 to ``max_version``,
+    small ones more often. Raises ValueError for a crop larger than the picture.
     """
     if crop is not None and crop > low:
-        raise ValueError(f"a crop of {crop} px does not fit into a picture of {low} px")
+        raise ValueError(f"a crop of {crop} px does not fit in a picture of {low} px")
     versions = np.arange(1, max_version + 1)
     weights = 1 / (versions + 4.0)
     drawn = rng.choice(versions, size, p=weights / weights.sum())
@@ -107,8 +106,8 @@ def pair_batch(
     return CropBatch(degraded=degraded, clean=clean, dark=None)
 
 
-def told(*, low: int, max_version: int, degradation: str, crop: int | None = None) -> dict[str, object]:
-    """What a checkpoint's provenance says of ``pair_batch``'s samples at scale 4."""
+def pair_provenance(*, low: int, max_version: int, degradation: str, crop: int | None = None) -> dict[str, object]:
+    """Describes the samples of `pair_batch` at scale 4 for a checkpoint's provenance."""
     part = "" if crop is None else f"; random parts of {crop} -> {4 * crop} px of these"
     return {
         "sample": f"whole codes {low} -> {4 * low} px, quiet zone 4 modules (50 %) or 2-4 and any phase{part}",

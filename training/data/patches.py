@@ -18,8 +18,8 @@ class MakePatches(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressivePatches:
-    """A batch schedule in stages: stage i makes ``sizes[i]`` patches of ``sides[i]`` pixels until the share ``until[i]``
-    of the run is over.
+    """A batch schedule in stages: stage i makes ``sizes[i]`` patches of ``sides[i]`` pixels a side, until the share
+    ``until[i]`` of the run is over.
 
     The defaults are those of Restormer and of ADNet's EG-Restormer: 128 to 384 pixels, changing after 92, 156, 204, 240
     and 276 of 300 thousand iterations. ``sizes`` are per device; Restormer trained on eight devices (64 to 8 patches in

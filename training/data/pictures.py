@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.crops import CropBatch
+from training.data.degrade import to_uint8
 
 _COLUMNS = 8
 _SIDE = 192
@@ -22,7 +23,7 @@ def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
         )
         for row in rows
     ]
-    return np.asarray(np.rint(np.clip(np.vstack(drawn), 0, 1) * 255), dtype=np.uint8)
+    return to_uint8(np.vstack(drawn))
 
 
 def restoration_picture(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:

@@ -1,7 +1,6 @@
-"""What the published systems did to their clean codes: each takes the large clean picture and gives the small degraded
-one and the target.
+"""The degradations of the published systems: each turns a large clean picture into a small degraded one and a target.
 
-Lengths are in pixels of the large picture unless said otherwise, greys in [0, 1]; steps come in the source's order.
+Lengths are in pixels of the large picture unless stated otherwise, greys in [0, 1]; steps follow the source's order.
 """
 
 from dataclasses import dataclass
@@ -13,15 +12,16 @@ import torch
 from numpy.random import Generator
 
 from training.data import degrade
-from training.data.degrade import Image
+from training.data.degrade import Image, resize
 
 NOISE_UNIT = 64 / 255
-"""Grey that PaperGen's noise level 1 stands for: 64 of 255, the reading under which its figures cost stock decoders
-anything (0.7-1.2 of a single grey level is nothing)."""
+"""The deviation that PaperGen's noise level 1 is taken for: 64 of 255 grey levels. The source gives no unit; at levels
+of 0.7-1.2, one grey level would not disturb a decoder."""
 
 
 class Degradation(Protocol):
-    """``clean`` (S, S) in [0, 1] -> degraded (``low``, ``low``), not yet clipped to [0, 1], and target (S, S).
+    """Turns ``clean`` (S, S) in [0, 1] into a degraded picture (``low``, ``low``), not clipped to [0, 1], and a target
+    (S, S).
 
     The target is ``clean`` unless the system moves or sharpens its targets too.
     """
@@ -29,50 +29,46 @@ class Degradation(Protocol):
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]: ...
 
 
-def _resized(image: Image, side: int, *, interpolation: int = cv2.INTER_AREA) -> Image:
-    return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), dtype=np.float32)
+def reduce_only(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
+    """Reduction by area and nothing else; does not use ``rng``."""
+    return resize(clean, low), clean
 
 
-def reduced(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-    """Reduction by area and nothing else; draws nothing."""
-    return _resized(clean, low), clean
-
-
-def blurred(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-    """PaperGen's blur: gaussian, kernel 3, 5, 7, 9 or 11 of sigma 1.1-1.6, then reduction by area."""
+def blur(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
+    """PaperGen's blur: gaussian, with a kernel of 3, 5, 7, 9 or 11 and sigma 1.1-1.6, then reduction by area."""
     kernel = 2 * int(rng.integers(1, 6)) + 1
     soft = cv2.GaussianBlur(clean, (kernel, kernel), float(rng.uniform(1.1, 1.6)))
-    return _resized(np.asarray(soft, dtype=np.float32), low), clean
+    return resize(np.asarray(soft, dtype=np.float32), low), clean
 
 
-def noised(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-    """PaperGen's noise: reduction by area, then gaussian noise of (0.7-1.2) x ``NOISE_UNIT``, independent by pixel."""
-    small = _resized(clean, low)
+def add_noise(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
+    """PaperGen's noise: reduction by area, then gaussian noise of (0.7-1.2) x ``NOISE_UNIT``, independent per pixel."""
+    small = resize(clean, low)
     noise = rng.normal(0, rng.uniform(0.7, 1.2) * NOISE_UNIT, small.shape)
     return np.asarray(small + noise, dtype=np.float32), clean
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlurOrNoise:
-    """PaperGen's two trainings in one: ``blur_share`` of the samples are ``blurred``, the rest ``noised``.
+    """PaperGen's two trainings in one: `blur` for ``blur_share`` of the samples, `add_noise` for the rest.
 
-    The published run saw 3 epochs of blur and then 10 of noise; mixed in these shares, neither is forgotten.
+    The published run had 3 epochs of blur followed by 10 of noise; a mixture in these shares forgets neither.
     """
 
     blur_share: float = 3 / 13
 
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-        return (blurred if rng.random() < self.blur_share else noised)(clean, rng, low=low)
+        return (blur if rng.random() < self.blur_share else add_noise)(clean, rng, low=low)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augmented:
-    """The augmentation of the QR codes' SRGAN: the clean code is moved, which moves the target, then reduced by area.
+class Augmentation:
+    """The augmentation of SRGAN for QR codes: transforms the clean code and with it the target, then reduces by area.
 
-    Rotation of up to ``rotation`` degrees either way, shear by a factor of up to ``shear`` either way, each axis zoomed
-    by 1 - ``zoom`` to 1 + ``zoom``, flips along either axis half of the time each, borders continued. ``brightness``
-    multiplies the small picture alone, clipped at white: the target stays black on white. Normalisation undoes most of
-    that, here as in service.
+    Rotation by up to ``rotation`` degrees, shear by a factor of up to ``shear``, both in either direction; each axis
+    scaled by 1 - ``zoom`` to 1 + ``zoom`` and flipped with probability 1/2; borders are replicated. ``brightness``
+    multiplies only the small picture, clipped at white; the target stays black on white. Normalisation undoes most of
+    the change of brightness, here as in service.
     """
 
     rotation: float = 40.0
@@ -81,8 +77,7 @@ class Augmented:
     brightness: tuple[float, float] = (0.5, 1.5)
 
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turn = degrade.rotation(np.deg2rad(rng.uniform(-self.rotation, self.rotation)))
         slant = np.array([[1, rng.uniform(-self.shear, self.shear)], [0, 1]])
         stretch = np.diag(rng.uniform(1 - self.zoom, 1 + self.zoom, 2) * rng.choice((-1, 1), 2))
         linear = turn @ slant @ stretch
@@ -92,15 +87,16 @@ class Augmented:
             clean, matrix, clean.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         target = np.asarray(moved, dtype=np.float32)
-        return np.minimum(_resized(target, low) * np.float32(rng.uniform(*self.brightness)), 1), target
+        return np.minimum(resize(target, low) * np.float32(rng.uniform(*self.brightness)), 1), target
 
 
 def unsharp(image: Image, *, radius: int = 50, weight: float = 0.5, threshold: float = 10.0) -> Image:
-    """The unsharp mask of Real-ESRGAN's targets: adds ``weight`` of what a gaussian takes away, where that is more than
-    ``threshold`` grey levels of 255 (the border of that region softened); clipped to [0, 1].
+    """The unsharp mask of Real-ESRGAN's targets, clipped to [0, 1].
 
-    ``radius`` is the gaussian's kernel (one more if even), its sigma is 0.15 of that + 0.35, as OpenCV has it.
-    On black and white codes it moves only the grey pixels of the edges, since black and white are clipped.
+    Adds ``weight`` times the difference from a gaussian blur where that is more than ``threshold`` grey levels of 255,
+    with a soft border around that region. ``radius`` is the size of the gaussian's kernel (one more if even); sigma is
+    0.15 times the size + 0.35, OpenCV's default. On black and white codes only the grey pixels of edges change, since
+    black and white are clipped.
     """
     side = radius + 1 - radius % 2
 
@@ -114,12 +110,14 @@ def unsharp(image: Image, *, radius: int = 50, weight: float = 0.5, threshold: f
 
 _INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 _SHAPES = ("gaussian", "generalised", "plateau")
-_SHAPE_ODDS = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)  # each shape round, then turned and stretched
+_SHAPE_ODDS = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)  # for each shape: isotropic, anisotropic
 
 
 def sinc_kernel(*, side: int, cutoff: float) -> Image:
-    """The ideal low-pass filter of ``cutoff`` radians a pixel cut to an odd ``side``, sum 1: it rings as sharpening
-    and compression do (Real-ESRGAN, Eq. 6)."""
+    """The ideal low-pass filter of ``cutoff`` radians per pixel, cropped to an odd ``side``, sum 1.
+
+    It rings, as sharpening and compression do (Real-ESRGAN, Eq. 6).
+    """
     reach = side // 2
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     distance = np.hypot(x, y)
@@ -130,9 +128,9 @@ def sinc_kernel(*, side: int, cutoff: float) -> Image:
 
 
 def bell_kernel(*, side: int, sigmas: tuple[float, float], angle: float, shape: str, power: float) -> Image:
-    """A blur of odd ``side``, sum 1, with ``sigmas`` along two axes turned by ``angle`` radians (Real-ESRGAN, 3.1).
+    """A blur kernel of odd ``side``, sum 1, with ``sigmas`` along axes turned by ``angle`` radians (Real-ESRGAN, 3.1).
 
-    With q the squared distance in sigmas: "gaussian" is exp(-q / 2), "generalised" exp(-q ** ``power`` / 2), and
+    For the squared distance q in sigmas, "gaussian" is exp(-q / 2), "generalised" exp(-q ** ``power`` / 2), and
     "plateau" 1 / (1 + q ** ``power``).
     """
     reach = side // 2
@@ -147,12 +145,13 @@ def bell_kernel(*, side: int, sigmas: tuple[float, float], angle: float, shape: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
-    """One of the two rounds of Real-ESRGAN's degradation: blur, resize, noise, and JPEG; the defaults are the first's.
+class DegradationRound:
+    """One of the two rounds of Real-ESRGAN's degradation: blur, resize, noise and JPEG; defaults are the first round's.
 
-    ``blur_share`` of the samples are blurred at all, ``sinc_share`` of these by a sinc filter; ``resize_odds`` are the
-    chances of up, down and neither; ``noise`` is the deviation of gaussian noise (half of the samples) in grey levels
-    of 255, ``poisson`` what multiplies the noise of 256 photons at white (the other half); ``jpeg`` is the quality.
+    ``blur_share`` of the samples are blurred, ``sinc_share`` of these by a sinc filter; ``resize_odds`` are the
+    probabilities of enlarging, reducing and neither, by factors in ``resize``. Half of the samples have gaussian noise
+    whose deviation in grey levels of 255 is in ``noise``; the other half have the Poisson noise of 256 photons at white
+    times a factor in ``poisson``. ``jpeg`` is the range of the quality.
     """
 
     blur_share: float = 1.0
@@ -165,7 +164,7 @@ class Round:
     jpeg: tuple[int, int] = (30, 95)
 
     def kernel(self, rng: Generator) -> Image:
-        """A blur of 7-21 pixels a side."""
+        """A random blur kernel of 7-21 pixels a side."""
         side = 2 * int(rng.integers(3, 11)) + 1
         if rng.random() < self.sinc_share:
             return sinc_kernel(side=side, cutoff=rng.uniform(np.pi / (3 if side < 13 else 5), np.pi))
@@ -177,17 +176,18 @@ class Round:
         sigmas = (first, second if kind % 2 else first)
         return bell_kernel(side=side, sigmas=sigmas, angle=rng.uniform(-np.pi, np.pi), shape=shape, power=power)
 
-    def blurred(self, image: Image, rng: Generator) -> Image:
+    def apply_blur(self, image: Image, rng: Generator) -> Image:
+        """Blurs ``blur_share`` of the images."""
         return degrade.convolve(image, self.kernel(rng)) if rng.random() < self.blur_share else image
 
-    def resized(self, image: Image, rng: Generator, *, base: int) -> Image:
-        """``base`` pixels a side, times the drawn factor."""
+    def apply_resize(self, image: Image, rng: Generator, *, base: int) -> Image:
+        """Resizes to ``base`` pixels a side times a random factor."""
         kind = rng.choice(3, p=self.resize_odds)
         factor = (rng.uniform(1, self.resize[1]), rng.uniform(self.resize[0], 1), 1.0)[kind]
-        return _resized(image, max(1, round(base * factor)), interpolation=int(rng.choice(_INTERPOLATIONS)))
+        return resize(image, max(1, round(base * factor)), interpolation=int(rng.choice(_INTERPOLATIONS)))
 
-    def noisy(self, image: Image, rng: Generator) -> Image:
-        """Clipped to [0, 1]."""
+    def apply_noise(self, image: Image, rng: Generator) -> Image:
+        """Adds gaussian or Poisson noise; clips to [0, 1]."""
         if rng.random() < 0.5:
             noise = rng.normal(0, rng.uniform(*self.noise) / 255, image.shape)
         else:
@@ -195,21 +195,23 @@ class Round:
             noise = (rng.poisson(light * 256.0) / 256.0 - light) * rng.uniform(*self.poisson)
         return np.asarray(np.clip(image + noise, 0, 1), dtype=np.float32)
 
-    def compressed(self, image: Image, rng: Generator) -> Image:
+    def apply_jpeg(self, image: Image, rng: Generator) -> Image:
+        """Compresses with a random quality."""
         return degrade.jpeg(image, quality=int(rng.integers(self.jpeg[0], self.jpeg[1] + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecondOrder:
-    """QR-ESRGAN's degradation: the two rounds of Real-ESRGAN (Wang et al., "Real-ESRGAN: Training Real-World Blind
-    Super-Resolution with Pure Synthetic Data", ICCV workshops 2021, section 3) with its published ranges, grey.
+class SecondOrderDegradation:
+    """QR-ESRGAN's degradation: the two rounds of Real-ESRGAN in grey, with the published ranges.
 
-    The second round's resizes are relative to the small size; a sinc filter comes last in ``final_sinc`` of the
-    samples, before or behind the second JPEG. The target, and what is degraded, is the unsharp-masked picture.
+    Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCV workshops
+    2021, section 3. The second round's sizes are relative to the small size; ``final_sinc`` of the samples end with a
+    sinc filter, before or after the second JPEG. The picture is unsharp-masked first (``sharpen``), which also gives
+    the target.
     """
 
-    first: Round = Round()
-    second: Round = Round(
+    first: DegradationRound = DegradationRound()
+    second: DegradationRound = DegradationRound(
         blur_share=0.8,
         sigma=(0.2, 1.5),
         resize_odds=(0.3, 0.4, 0.3),
@@ -222,17 +224,17 @@ class SecondOrder:
 
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
         target = unsharp(clean) if self.sharpen else clean
-        image = self.first.resized(self.first.blurred(target, rng), rng, base=clean.shape[0])
-        image = self.first.compressed(self.first.noisy(image, rng), rng)
-        image = self.second.resized(self.second.blurred(image, rng), rng, base=low)
-        image = self.second.noisy(image, rng)
+        image = self.first.apply_resize(self.first.apply_blur(target, rng), rng, base=clean.shape[0])
+        image = self.first.apply_jpeg(self.first.apply_noise(image, rng), rng)
+        image = self.second.apply_resize(self.second.apply_blur(image, rng), rng, base=low)
+        image = self.second.apply_noise(image, rng)
         if rng.random() < 0.5:
-            return self.second.compressed(self._finished(image, rng, low), rng), target
-        return self._finished(self.second.compressed(image, rng), rng, low), target
+            return self.second.apply_jpeg(self._finish(image, rng, low), rng), target
+        return self._finish(self.second.apply_jpeg(image, rng), rng, low), target
 
-    def _finished(self, image: Image, rng: Generator, low: int) -> Image:
-        """At its final size, through the last sinc filter."""
-        image = _resized(image, low, interpolation=int(rng.choice(_INTERPOLATIONS)))
+    def _finish(self, image: Image, rng: Generator, low: int) -> Image:
+        """Resizes to the final size and applies the last sinc filter."""
+        image = resize(image, low, interpolation=int(rng.choice(_INTERPOLATIONS)))
         if rng.random() >= self.final_sinc:
             return image
         side = 2 * int(rng.integers(3, 11)) + 1

@@ -1,6 +1,6 @@
-"""Synthetic scenes for the locator: codes on clutter and on things that look like codes, photographed badly.
+"""Synthetic scenes for the locator: codes among clutter and things that look like codes, in poor photographs.
 
-Images are float32 (S, S) in [0, 1]; positions are pixels from the outer edge, x before y.
+Images are float32 (S, S) in [0, 1]; positions (x, y) are in pixels from the outer edge.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,16 @@ from training.data.degrade import Image
 from training.data.symbols import random_symbol
 
 _SHARE_WITHOUT = 0.12  # scenes without a code
-_SHARE_CLOSE = 0.4  # scenes with one code that fills most of the window, as the second look sees it
-_LEAST_VISIBLE = 0.6  # of a code's area: what shows less of itself is neither taught nor punished
+_SHARE_CLOSE = 0.4  # scenes with one code that fills most of the window, as in the locator's second pass
+_MIN_VISIBLE = 0.6  # of a code's area; codes that show less are left out of the loss
 
 
 @dataclass(frozen=True)
 class SceneCode:
-    """A code in a scene: outer corners clockwise as seen (4, 2), its own top-left first, and modules a side."""
+    """A code in a scene: its outer corners (4, 2), from its own top left clockwise as seen, and its modules per side.
+
+    ``visible``: whether enough of it lies inside the scene.
+    """
 
     corners: NDArray[np.float64]
     modules: int
@@ -32,30 +35,34 @@ class SceneCode:
 
 
 def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tuple[Image, list[SceneCode]]:
-    """A scene of ``side`` pixels and the codes in it; ``empty`` decides whether there is none, else chance does."""
+    """A scene of ``side`` x ``side`` pixels and the codes in it; ``empty`` forces none or at least an attempt at one.
+
+    By default ``_SHARE_WITHOUT`` of the scenes are empty.
+    """
     image = _background(rng, side)
     for _ in range(rng.integers(0, 6)):
-        image = _pasted(image, _CONFUSERS[rng.integers(len(_CONFUSERS))](rng), rng)
+        image = _paste(image, _DISTRACTORS[rng.integers(len(_DISTRACTORS))](rng), rng)
     codes: list[SceneCode] = []
     unit = float(rng.uniform(2, 8))
     if not (rng.random() < _SHARE_WITHOUT if empty is None else empty):
         close = rng.random() < _SHARE_CLOSE
         for _ in range(1 if close or rng.random() < 0.75 else rng.integers(2, 5)):
             reach = side * (rng.uniform(0.55, 0.95) if close else 10 ** rng.uniform(np.log10(0.11), np.log10(0.8)))
-            image, code = _with_code(image, rng, reach=float(reach), close=close, others=codes)
+            image, code = _add_code(image, rng, reach=float(reach), close=close, others=codes)
             if code:
                 codes.append(code)
         if codes:
-            unit = min(_unit(code) for code in codes)
-    return _photographed(image, rng, unit), codes
+            unit = min(_blur_unit(code) for code in codes)
+    return _photograph(image, rng, unit), codes
 
 
-def _unit(code: SceneCode) -> float:
-    """The length in pixels that blur is measured in: a module, of codes with many modules somewhat more."""
+def _blur_unit(code: SceneCode) -> float:
+    """Pixels per module, the unit of blur; larger for codes of more than 41 modules a side."""
     return float(cv2.contourArea(code.corners.astype(np.float32)) ** 0.5) / min(code.modules, 41)
 
 
-def _photographed(image: Image, rng: Generator, unit: float) -> Image:
+def _photograph(image: Image, rng: Generator, unit: float) -> Image:
+    """Light, blur, low resolution, noise and JPEG, each in a share of the scenes."""
     if rng.random() < 0.6:
         image = degrade.shade(image, rng)
     if rng.random() < 0.25:
@@ -69,10 +76,11 @@ def _photographed(image: Image, rng: Generator, unit: float) -> Image:
     return np.clip(degrade.sensor(np.clip(image, 0, 1), rng, worst_noise=0.2), 0, 1)
 
 
-# --- what there is beside codes -------------------------------------------------------------------------------------
+# --- background and distractors -------------------------------------------------------------------------------------
 
 
 def _octaves(rng: Generator, side: int) -> Image:
+    """Noise of six octaves that fills [0, 1]."""
     field = np.zeros((side, side), dtype=np.float32)
     for octave in range(1, 7):
         grid = rng.random((2**octave, 2**octave), dtype=np.float32)
@@ -83,7 +91,7 @@ def _octaves(rng: Generator, side: int) -> Image:
 
 
 def _background(rng: Generator, side: int) -> Image:
-    """Plain, octave noise, or dead leaves: overlapping shapes of all sizes (Lee, Mumford and Huang, IJCV 2001)."""
+    """Uniform grey, octave noise, or dead leaves: overlapping shapes of all sizes (Lee et al., IJCV 2001)."""
     kind = rng.random()
     if kind < 0.2:
         return np.full((side, side), rng.random(), dtype=np.float32)
@@ -105,14 +113,15 @@ def _background(rng: Generator, side: int) -> Image:
 
 
 def _stripes(rng: Generator) -> Image:
-    """A bar code or, with even widths, stripes."""
+    """A bar code or, with equal widths, stripes."""
     widths = rng.integers(1, 5, 60) if rng.random() < 0.7 else np.full(60, rng.integers(1, 4))
     row = np.repeat(np.arange(60) % 2, widths).astype(np.float32)
     return np.repeat(row[None], max(8, int(len(row) * rng.uniform(0.2, 0.8))), axis=0)
 
 
 def _modules(rng: Generator) -> Image:
-    """Random modules, as in other matrix codes; sometimes with the solid and dashed border of a Data Matrix."""
+    """Random modules as in other matrix codes: with the border of a Data Matrix, the bull's eye of an Aztec code, a
+    chessboard, or neither."""
     count = int(rng.integers(8, 40))
     cells = (rng.random((count, count)) < rng.uniform(0.3, 0.7)).astype(np.float32)
     kind = rng.random()
@@ -121,7 +130,7 @@ def _modules(rng: Generator) -> Image:
         cells[0], cells[:, -1] = np.arange(count) % 2, np.arange(count) % 2
     elif kind < 0.5:
         cells = np.indices((count, count)).sum(axis=0).astype(np.float32) % 2
-    elif kind < 0.6:  # the bull's eye of an Aztec code
+    elif kind < 0.6:
         y, x = np.abs(np.indices((count, count)) - count // 2)
         ring = np.maximum(x, y)
         cells = np.where(ring < 6, ring % 2, cells).astype(np.float32)
@@ -129,7 +138,7 @@ def _modules(rng: Generator) -> Image:
 
 
 def _squares(rng: Generator) -> Image:
-    """Finder patterns that belong to no code: one, or two in a row."""
+    """Finder patterns without a code: one, or two in a row."""
     ring = np.maximum(*np.abs(np.indices((9, 9)) - 4))
     finder = np.isin(ring, (2, 4)).astype(np.float32)
     row = np.hstack([finder] * int(rng.integers(1, 3)))
@@ -147,7 +156,7 @@ def _text(rng: Generator) -> Image:
 
 
 def _windows(rng: Generator) -> Image:
-    """A grid of boxes, as in the face of a building or in a table."""
+    """A grid of boxes, as on a façade or in a table."""
     rows, columns = rng.integers(2, 10, 2)
     cell = np.ones((12, 12), dtype=np.float32)
     height, width = rng.integers(3, 11, 2)
@@ -155,23 +164,24 @@ def _windows(rng: Generator) -> Image:
     return np.asarray(np.tile(cell, (rows, columns)), dtype=np.float32)
 
 
-_CONFUSERS: tuple[Callable[[Generator], Image], ...] = (_stripes, _modules, _squares, _text, _windows)
+_DISTRACTORS: tuple[Callable[[Generator], Image], ...] = (_stripes, _modules, _squares, _text, _windows)
 
 
-def _pasted(image: Image, patch: Image, rng: Generator) -> Image:
-    """A patch in random greys at a random place, size and turn."""
+def _paste(image: Image, patch: Image, rng: Generator) -> Image:
+    """Pastes a patch in random greys at a random position, size and rotation."""
     side = image.shape[0]
     corners = _quad(rng, aspect=patch.shape[0] / patch.shape[1], tilt=rng.uniform(0, 0.8))
     corners = corners * side * 10 ** rng.uniform(-0.9, -0.2) + rng.uniform(0, side, 2)
     dark, light = rng.random(2)
-    return _composed(image, (dark + (light - dark) * patch).astype(np.float32), corners)
+    return _compose(image, (dark + (light - dark) * patch).astype(np.float32), corners)
 
 
-def _composed(image: Image, patch: Image, corners: NDArray[np.float64], mask: Image | None = None) -> Image:
-    """``patch`` warped so that its outer corners come to ``corners`` (4, 2), over ``image`` where ``mask`` is 1."""
+def _compose(image: Image, patch: Image, corners: NDArray[np.float64], mask: Image | None = None) -> Image:
+    """Warps ``patch`` so that its outer corners lie at ``corners`` (4, 2), and puts it over ``image`` where ``mask``,
+    warped alike, is 1."""
     height, width = patch.shape
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    matrix = degrade.between_centres(cv2.getPerspectiveTransform(frame, corners.astype(np.float32)))
+    matrix = degrade.pixel_centre_homography(cv2.getPerspectiveTransform(frame, corners.astype(np.float32)))
     scale = float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / (width * height)))
     if scale < 1:
         patch = degrade.gaussian(patch, sigma=0.45 / max(scale, 0.1))
@@ -183,8 +193,8 @@ def _composed(image: Image, patch: Image, corners: NDArray[np.float64], mask: Im
 
 
 def _quad(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.float64]:
-    """Corners of a plane rectangle of area 1 around the origin, turned any way, tilted by ``tilt`` radians about any
-    axis and seen from a distance of 1.5 to 6 of its sides, (4, 2)."""
+    """Corners, (4, 2), of a flat rectangle of area 1 around the origin, rotated at random, tilted by ``tilt`` radians
+    about a random axis and seen from a distance of 1.5 to 6 times its size."""
     width = aspect**-0.5
     corners = np.array([[-width, -1 / width], [width, -1 / width], [width, 1 / width], [-width, 1 / width]]) / 2
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.normal(0, 0.05) + rng.integers(4) * np.pi / 2
@@ -202,7 +212,7 @@ def _quad(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.float64]:
 
 
 def _label(rng: Generator, modules: NDArray[np.bool_], pixels: int) -> tuple[Image, Image, float]:
-    """A printed symbol, where it covers what lies below, and its margin in modules."""
+    """A printed symbol, the mask of where it is opaque, and its margin in modules."""
     drawn = draw_dots(rng, modules, pixels=pixels) if rng.random() < 0.08 else draw_symbol(modules, pixels=pixels)
     quiet = float(rng.uniform(0.5, 6)) if rng.random() < 0.7 else 4.0
     margin = round(quiet * pixels)
@@ -219,14 +229,17 @@ def _label(rng: Generator, modules: NDArray[np.bool_], pixels: int) -> tuple[Ima
     return degrade.ink(label, rng, module=pixels), np.asarray(cover, dtype=np.float32), quiet
 
 
-def _with_code(
+def _add_code(
     image: Image, rng: Generator, *, reach: float, close: bool, others: list[SceneCode]
 ) -> tuple[Image, SceneCode | None]:
-    """Puts a code whose square root of area is about ``reach`` pixels into the scene; None where it would overlap."""
+    """Adds a code of about ``reach`` x ``reach`` pixels of area to the scene; adds None where it would overlap others.
+
+    ``close`` centres it and keeps it inside the scene.
+    """
     weights = 1 / (np.array(VERSIONS) + 2.0)
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
     size = dimension(version)
-    while reach / size < 1.0 and version > 1:  # finer than pixels: nothing could read it, so nothing should find it
+    while reach / size < 1.0 and version > 1:  # modules under a pixel: nothing could read it, so nothing should find it
         version = int(rng.integers(1, version))
         size = dimension(version)
     steep = rng.random() < 0.3
@@ -241,7 +254,7 @@ def _with_code(
         spare = -0.3 * half if rng.random() < 0.15 else half
         place = rng.uniform(np.minimum(spare, side / 2), np.maximum(side - spare, side / 2))
     corners = quad + place
-    if any(_touch(corners, other.corners) for other in others):
+    if any(_overlap(corners, other.corners) for other in others):
         return image, None
     pixels = int(np.clip(np.ceil(1.3 * reach / size), 2, 10))
     label, cover, quiet = _label(rng, random_symbol(rng, version), pixels)
@@ -251,19 +264,19 @@ def _with_code(
         cv2.getPerspectiveTransform(inner.astype(np.float32), corners.astype(np.float32)), dtype=np.float64
     )
     if rng.random() < 0.3:
-        label, cover, corners = _bent(label, cover, rng, np.asarray(inner * pixels, dtype=np.float64), matrix, pixels)
+        label, cover, corners = _bend(label, cover, rng, np.asarray(inner * pixels, dtype=np.float64), matrix, pixels)
     if rng.random() < 0.2:
         label = degrade.occlude(label, rng, module=pixels * size / 25)
     frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (size + 2 * quiet)
     outer = cv2.perspectiveTransform(frame[None], matrix)[0]
-    image = _composed(image, label, np.asarray(outer, dtype=np.float64), cover)
-    return image, SceneCode(corners, size, _visible(corners, side) >= _LEAST_VISIBLE)
+    image = _compose(image, label, np.asarray(outer, dtype=np.float64), cover)
+    return image, SceneCode(corners, size, _visible_share(corners, side) >= _MIN_VISIBLE)
 
 
-def _bent(
+def _bend(
     label: Image, cover: Image, rng: Generator, inner: NDArray[np.float64], matrix: NDArray[np.float64], pixels: int
 ) -> tuple[Image, Image, NDArray[np.float64]]:
-    """Label and cover displaced along two waves, and where the corners come to lie in the scene."""
+    """Displaces label and mask along two waves; also returns where the corners lie in the scene then."""
     side = label.shape[0]
     amplitude, frequency = rng.uniform(0, 0.05, 2) * side, rng.uniform(0.4, 1.6, (2, 2)) * 2 * np.pi / side
     phase = rng.uniform(0, 2 * np.pi, 2)
@@ -280,19 +293,20 @@ def _bent(
         for part, border in ((label, cv2.BORDER_REPLICATE), (cover, cv2.BORDER_CONSTANT))
     )
     places = inner.copy()
-    for _ in range(8):  # a corner comes to lie where place + shift(place) is the corner
+    for _ in range(8):  # solves place + shift(place) = corner
         places = inner - np.stack(shift(places[:, 0], places[:, 1]), axis=1)
     return label, cover, np.asarray(cv2.perspectiveTransform((places / pixels)[None], matrix)[0], dtype=np.float64)
 
 
-def _touch(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether the circles around two quads come closer than 15 % of their radii."""
+    distance = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
     radii = [np.linalg.norm(quad - quad.mean(axis=0), axis=1).max() for quad in (one, other)]
-    return bool(apart < 1.15 * sum(radii))
+    return bool(distance < 1.15 * sum(radii))
 
 
-def _visible(corners: NDArray[np.float64], side: int) -> float:
-    """Share of a quad's area that lies within the window."""
+def _visible_share(corners: NDArray[np.float64], side: int) -> float:
+    """Share of a quad's area that lies inside the scene."""
     window = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float32)
     quad = corners.astype(np.float32)
     shared, _ = cv2.intersectConvexConvex(quad, window)

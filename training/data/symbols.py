@@ -54,7 +54,7 @@ def random_message_symbol(rng: Generator, version: int, level: str) -> Bits:
 
 @dataclass(frozen=True)
 class EncodedSymbol:
-    """A symbol that decodes to ``payload``; ``modules`` (M, M) are True where dark, ``level`` is a lower-case letter."""
+    """A symbol that decodes to ``payload``; ``modules`` (M, M) are True where dark, ``level`` is in lower case."""
 
     payload: bytes
     version: int
@@ -100,7 +100,7 @@ def _encode(rng: random.Random, longest: int, highest_version: int) -> Iterator[
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.data.symbols", description="Encode the corpus.")
-    parser.add_argument("--out", type=Path, default=CORPUS, help=f"file to write (default: {CORPUS.name} of the package)")
+    parser.add_argument("--out", type=Path, default=CORPUS, help="file to write (default: the corpus itself)")
     options = parser.parse_args(argv)
     arrays: dict[str, NDArray[np.generic]] = {}
     for pool, longest, highest in (("short", 60, 40), ("long", 300, 40), ("tiny", 20, 2)):

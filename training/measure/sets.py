@@ -106,7 +106,7 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
     target += middle + rng.uniform(-1, 1, 2) * np.maximum(middle - reach, 0)
     matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
     smooth = degrade.gaussian(label, sigma=0.45 * max(1.0, fine / module))
-    sampling = degrade.between_centres(matrix)
+    sampling = degrade.pixel_centre_homography(matrix)
     warped = cv2.warpPerspective(smooth, sampling, (width, height), flags=cv2.INTER_LINEAR)
     mask = cv2.warpPerspective(np.ones_like(label), sampling, (width, height), flags=cv2.INTER_LINEAR)
     scene = degrade.shade((scene * (1 - mask) + warped * mask).astype(np.float32), rng)

@@ -1,4 +1,4 @@
-"""Discriminators: networks that tell clean pictures from restored ones. All return logits, high for clean ones."""
+"""Discriminators: networks that distinguish clean pictures from restored ones. Their logits are high for clean ones."""
 
 from itertools import pairwise
 
@@ -10,20 +10,21 @@ _SLOPE = 0.2  # of every leaky ReLU
 
 
 def _convolution(before: int, after: int, *, kernel: int, stride: int, batch_norm: bool) -> list[nn.Module]:
-    """With padding that keeps the size, or halves an even one for stride 2; leaky ReLU last."""
+    """A convolution, optionally batch normalisation, and a leaky ReLU; stride 1 keeps the size, stride 2 halves it."""
     norm = [nn.BatchNorm2d(after)] if batch_norm else []
     convolution = nn.Conv2d(before, after, kernel, stride=stride, padding=(kernel - 1) // 2, bias=not batch_norm)
     return [convolution, *norm, nn.LeakyReLU(_SLOPE)]
 
 
 class ConvDiscriminator(nn.Module):
-    """PaperGen's: strided convolutions, the mean over all positions, one logit a picture.
+    """PaperGen's discriminator: strided convolutions, the mean over all positions, one logit per picture.
 
-    ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, 1); H and W of any size from 2 ** ``halvings`` pixels.
-    Known of the student project's is that it is convolutional. The rest is this project's choice, after DCGAN (Radford
-    et al., ICLR 2016, section 3): no pooling between the convolutions, which have 4 x 4 kernels, stride 2 and twice
-    the channels each; no dense layers but the last. Its batch normalisation is left out: clean and restored pictures
-    come in batches of their own, and normalising either by itself takes away much of what tells them apart.
+    ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, 1); H and W are at least 2 ** ``halvings`` pixels.
+
+    The source says only that it is convolutional. The rest follows DCGAN (Radford et al., ICLR 2016, section 3): 4 x 4
+    kernels with stride 2, each doubling the channels, no pooling in between, and a single dense layer. DCGAN's batch
+    normalisation is omitted: clean and restored pictures come in separate batches, and normalising each by its own
+    statistics would remove much of the difference between them.
     """
 
     def __init__(self, *, channels: int = 1, width: int = 64, halvings: int = 4) -> None:
@@ -41,12 +42,12 @@ class ConvDiscriminator(nn.Module):
 
 
 class VGGDiscriminator(nn.Module):
-    """SRGAN's (Ledig et al., CVPR 2017, arXiv 1609.04802, section 2.1.1 and figure 4): eight 3x3 convolutions from 64
-    to 512 channels, every second with stride 2, then dense layers of 1024 and 1.
+    """SRGAN's discriminator (Ledig et al., CVPR 2017, arXiv 1609.04802, section 2.1.1 and figure 4): eight 3x3
+    convolutions from 64 to 512 channels, every second with stride 2, then dense layers of 1024 and 1.
 
-    ``forward``: (N, ``channels``, ``side``, ``side``) in [0, 1] -> (N, 1). The paper's sigmoid is left to the loss.
-    ``side`` is a multiple of 16, or it is a ValueError; forward raises ValueError for pictures of another size.
-    With ``channels=3, side=96``, the paper's training crops, it has 23.56 M parameters (counted from figure 4).
+    ``forward``: (N, ``channels``, ``side``, ``side``) in [0, 1] -> (N, 1), without the paper's sigmoid, which the loss
+    applies. Raises ValueError if ``side`` is not a multiple of 16, and for pictures of another size. For
+    ``channels=3, side=96``, the paper's training crops, it has 23.56 M parameters (counted from figure 4).
     """
 
     def __init__(self, *, side: int = 128, channels: int = 1, width: int = 64, dense: int = 1024) -> None:
@@ -72,13 +73,14 @@ class VGGDiscriminator(nn.Module):
 
 
 class UNetDiscriminator(nn.Module):
-    """Real-ESRGAN's (Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data",
-    ICCV workshops 2021, arXiv 2107.10833, section 3.4): a U-shape with skips that judges every pixel, its inner
-    convolutions under spectral normalisation (Miyato et al., ICLR 2018).
+    """Real-ESRGAN's discriminator: a U-Net with skips that gives one logit per pixel, with spectral normalisation.
 
-    ``forward``: (N, ``channels``, H, W) in [0, 1], H and W multiples of 8 -> (N, 1, H, W), one logit a pixel.
-    The defaults with ``channels=3`` have 4.38 M parameters. In training mode each forward pass takes one step of the
-    power iteration, so buffers change.
+    Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCV workshops
+    2021, arXiv 2107.10833, section 3.4; spectral normalisation of the inner convolutions: Miyato et al., ICLR 2018.
+
+    ``forward``: (N, ``channels``, H, W) in [0, 1], H and W multiples of 8 -> (N, 1, H, W). The defaults with
+    ``channels=3`` have 4.38 M parameters. In training mode each forward pass takes one step of the power iteration,
+    which changes buffers.
     """
 
     def __init__(self, *, channels: int = 1, width: int = 64) -> None:

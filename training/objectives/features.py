@@ -25,13 +25,14 @@ from training.data.symbols import random_symbol
 
 ARCHITECTURE = "FeatureNetwork"
 Blocks = tuple[tuple[int, int], ...]
-"""Of each block: channels, and how many convolutions it has."""
+"""Channels and number of convolutions of each block."""
 
 BLOCKS: Blocks = ((16, 2), (32, 2), (64, 3))
 KINDS = ("blur", "resolution", "noise", "compression", "contrast")
+"""Kinds of degradation whose strength the network learns to predict."""
 SIDE = 64
-"""Pixels of a patch."""
-_DRAWN = 6  # pixels a module at which a symbol is drawn
+"""Pixels per side of a patch."""
+_DRAWN = 6  # pixels per module at which a symbol is drawn
 _BATCH = 16
 _LEARNING_RATE = 1.5e-3
 _SEED = 31
@@ -39,7 +40,7 @@ _HELD_OUT = 1 << 20  # seeds from here on are for measuring
 
 
 def layer_names(blocks: Blocks) -> list[str]:
-    """The names of a network's layers in their order: convB_N, reluB_N, ..., poolB behind each block but the last."""
+    """The names of a network's layers in order: convB_N, reluB_N, ..., and poolB after each block but the last."""
     names = []
     for block, (_, count) in enumerate(blocks, start=1):
         names += [f"{kind}{block}_{n}" for n in range(1, count + 1) for kind in ("conv", "relu")]
@@ -48,21 +49,21 @@ def layer_names(blocks: Blocks) -> list[str]:
 
 
 def layer_index(blocks: Blocks, layer: str) -> int:
-    """Where a layer stands. Raises ValueError where there is none of that name."""
+    """The index of a layer. Raises ValueError for an unknown name."""
     names = layer_names(blocks)
     if layer not in names:
-        raise ValueError(f"no layer {layer!r}; there are {', '.join(names)}")
+        raise ValueError(f"unknown layer {layer!r}; the layers are {', '.join(names)}")
     return names.index(layer)
 
 
 class FeatureNetwork(nn.Module):
-    """VGG (Simonyan & Zisserman, ICLR 2015) up to a layer: blocks of 3x3 convolutions and ReLUs, each block at half the
-    resolution of the one before by 2x2 maxima.
+    """VGG (Simonyan & Zisserman, ICLR 2015) up to a layer: blocks of 3x3 convolutions and ReLUs with 2x2 maximum
+    pooling between blocks.
 
-    ``forward``: (N, 1 or ``channels``, H, W) in [0, 1] -> that layer's features; grey is repeated for a network of
-    several channels. Each side must have a pixel left at the layer's resolution. ``mean`` and ``deviation`` are taken
-    from, and divide, each channel. The keys of its state dictionary are torchvision's, "features.0.weight" and so on,
-    as far as the layer reaches.
+    ``forward``: (N, 1 or ``channels``, H, W) in [0, 1] -> that layer's features; a grey picture is repeated for several
+    channels. Each side must have at least one pixel at the layer's resolution. ``mean`` is subtracted from each
+    channel, which is then divided by ``deviation``. The keys of the state dictionary are torchvision's
+    ("features.0.weight"), up to the layer. Raises ValueError for an unknown layer.
     """
 
     mean: Tensor
@@ -94,19 +95,21 @@ class FeatureNetwork(nn.Module):
 _SCALING: dict[str, tuple[float, ...]] = {"mean": (0.5,), "deviation": (0.5,)}
 
 
-def _last(blocks: Blocks) -> str:
-    """The last convolution."""
+def _last_convolution(blocks: Blocks) -> str:
     return f"conv{len(blocks)}_{blocks[-1][1]}"
 
 
-class _Pupil(nn.Module):
-    """The trunk with the heads that it learns by: (N, 1, S, S) -> log-odds that each pixel is light, (N, 1, S, S), and
-    the strength of each of ``KINDS``, (N, 5). S is a multiple of the trunk's reduction."""
+class _TrainingNetwork(nn.Module):
+    """The trunk of features with its two training heads.
+
+    ``forward``: (N, 1, S, S), S a multiple of the trunk's reduction -> log-odds that each pixel is light, (N, 1, S, S),
+    and the strength of each of ``KINDS``, (N, 5).
+    """
 
     def __init__(self, *, blocks: Blocks) -> None:
         super().__init__()
         width, reduction = blocks[-1][0], 2 ** (len(blocks) - 1)
-        self.trunk = FeatureNetwork(channels=1, blocks=blocks, layer=_last(blocks), **_SCALING)
+        self.trunk = FeatureNetwork(channels=1, blocks=blocks, layer=_last_convolution(blocks), **_SCALING)
         self.pixels = nn.Sequential(nn.Conv2d(width, reduction**2, 1), nn.PixelShuffle(reduction))
         self.levels = nn.Linear(width, len(KINDS))
         for parameter in self.trunk.parameters():
@@ -121,7 +124,7 @@ class _Pupil(nn.Module):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FeatureBatch:
     """``degraded`` and ``clean``: (N, 1, S, S) in [0, 1]; ``levels``: (N, 5) in [0, 1], the strength of each kind."""
 
     degraded: Tensor
@@ -130,8 +133,10 @@ class Lesson:
 
 
 def clean_patch(rng: Generator) -> tuple[Image, float]:
-    """A part of a symbol on white (``SIDE``, ``SIDE``), at 3-12 pixels a module, half of the time at any turn; and the
-    pixels a module."""
+    """A part of a symbol on white, (``SIDE``, ``SIDE``), and its pixels per module, 3-12.
+
+    Half of the patches are rotated by a random angle, half by a multiple of 90 degrees.
+    """
     module = float(np.exp(rng.uniform(np.log(3), np.log(12))))
     modules = random_symbol(rng, int(rng.integers(1, 7)))
     label = draw_symbol(modules, pixels=_DRAWN)
@@ -147,10 +152,10 @@ def clean_patch(rng: Generator) -> tuple[Image, float]:
 
 
 def degraded_patch(clean: Image, rng: Generator, *, module: float, levels: tuple[float, ...]) -> Image:
-    """A patch degraded by each of ``KINDS`` as strongly as ``levels`` in [0, 1] say; 0 is not at all.
+    """Degrades a patch by each of ``KINDS`` at ``levels`` in [0, 1], where 0 leaves it out.
 
-    At 1: gaussian blur of 0.65 modules, motion of 3.5 or defocus of 1; 1 pixel a module; noise of 0.3; JPEG quality 5;
-    contrast of 0.2.
+    At 1: gaussian blur of 0.65 modules, motion of 3.5 or defocus of 1; 1 pixel per module; noise of 0.3; JPEG quality
+    5; contrast of 0.2. ``module``: pixels per module.
     """
     blur, resolution, noise, compression, contrast = levels
     image = clean
@@ -177,8 +182,8 @@ def degraded_patch(clean: Image, rng: Generator, *, module: float, levels: tuple
     return image.clip(0, 1)
 
 
-def lesson(rng: Generator, *, size: int) -> Lesson:
-    """``size`` patches, each degraded in each way with a chance of 0.4."""
+def feature_batch(rng: Generator, *, size: int) -> FeatureBatch:
+    """``size`` patches, each degraded by each kind with probability 0.4."""
     degraded, clean, levels = [], [], []
     for _ in range(size):
         patch, module = clean_patch(rng)
@@ -186,50 +191,49 @@ def lesson(rng: Generator, *, size: int) -> Lesson:
         degraded.append(degraded_patch(patch, rng, module=module, levels=tuple(strengths.tolist())))
         clean.append(patch)
         levels.append(strengths.astype(np.float32))
-    return Lesson(_stacked(degraded), _stacked(clean), torch.from_numpy(np.stack(levels)))
+    return FeatureBatch(_stack(degraded), _stack(clean), torch.from_numpy(np.stack(levels)))
 
 
-def _stacked(patches: list[Image]) -> Tensor:
+def _stack(patches: list[Image]) -> Tensor:
     return torch.from_numpy(np.stack(patches))[:, None]
 
 
-def _loss(pupil: _Pupil, seen: Lesson) -> Tensor:
-    pixels, levels = pupil(seen.degraded)
-    return functional.binary_cross_entropy_with_logits(pixels, seen.clean) + 2 * functional.mse_loss(
-        levels, seen.levels
-    )
+def _loss(network: _TrainingNetwork, batch: FeatureBatch) -> Tensor:
+    pixels, levels = network(batch.degraded)
+    level_loss = functional.mse_loss(levels, batch.levels)
+    return functional.binary_cross_entropy_with_logits(pixels, batch.clean) + 2 * level_loss
 
 
-def _learn(pupil: _Pupil, *, steps: int) -> None:
-    """AdamW, the rate rising over the first 50 steps and falling to zero on a cosine."""
-    optimizer = torch.optim.AdamW(pupil.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
+def _optimise(network: _TrainingNetwork, *, steps: int) -> None:
+    """AdamW; the rate warms up over 50 steps and falls to zero on a cosine."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
     for step in range(steps):
         rate = min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * rate
         optimizer.zero_grad(set_to_none=True)
-        loss = _loss(pupil, lesson(np.random.default_rng((_SEED, step)), size=_BATCH))
+        loss = _loss(network, feature_batch(np.random.default_rng((_SEED, step)), size=_BATCH))
         loss.backward()
-        nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
 
 
-def train(*, steps: int, blocks: Blocks = BLOCKS, exam: int = 512) -> Checkpoint:
-    """The trunk after ``steps`` steps; the same for the same number on the same kind of machine with one thread.
+def train(*, steps: int, blocks: Blocks = BLOCKS, held_out: int = 512) -> Checkpoint:
+    """Trains the trunk for ``steps`` steps, reproducibly on one kind of machine with one thread.
 
-    What ``exam`` patches that it never saw say of it goes into the checkpoint.
+    Figures measured on ``held_out`` patches that are not trained on go into the checkpoint.
     """
     began = time.process_time()
     torch.manual_seed(_SEED)
-    untrained, pupil = _Pupil(blocks=blocks), _Pupil(blocks=blocks)
-    _learn(pupil, steps=steps)
+    untrained, network = _TrainingNetwork(blocks=blocks), _TrainingNetwork(blocks=blocks)
+    _optimise(network, steps=steps)
     seconds = time.process_time() - began
-    pupil.eval()
+    network.eval()
     return Checkpoint(
         name="features",
         architecture=ARCHITECTURE,
-        network=pupil.trunk,
-        config={"channels": 1, "blocks": blocks, "layer": _last(blocks), **_SCALING},
+        network=network.trunk,
+        config={"channels": 1, "blocks": blocks, "layer": _last_convolution(blocks), **_SCALING},
         provenance={
             "recipe": "python -m training.objectives.perceptual",
             "seed": _SEED,
@@ -246,32 +250,35 @@ def train(*, steps: int, blocks: Blocks = BLOCKS, exam: int = 512) -> Checkpoint
                 "degradations": f"each of {', '.join(KINDS)} with a chance of 0.4, strength uniform",
             },
         },
-        measured=_examined(pupil, count=exam) | {"soft_to_crisp": _softness(pupil, untrained, count=exam // 4)},
+        measured=_head_figures(network, count=held_out)
+        | {"soft_to_crisp": _softness_ratios(network, untrained, count=held_out // 4)},
     )
 
 
-def _examined(pupil: _Pupil, *, count: int) -> dict[str, object]:
-    """What the heads get right: the share of pixels on the wrong side of mid-grey, beside that of the patch as it is;
-    and the correlation of each strength that they say with the truth."""
-    unseen = lesson(np.random.default_rng((_SEED, _HELD_OUT)), size=count)
+def _head_figures(network: _TrainingNetwork, *, count: int) -> dict[str, object]:
+    """The share of pixels on the wrong side of mid-grey, in the degraded patch and as predicted, and the correlation of
+    each predicted strength with the true one."""
+    batch = feature_batch(np.random.default_rng((_SEED, _HELD_OUT)), size=count)
     with torch.no_grad():
-        pixels, levels = pupil(unseen.degraded)
+        pixels, levels = network(batch.degraded)
 
     def wrong(light: Tensor) -> float:
-        return round(float((light != (unseen.clean > 0.5)).float().mean()), 4)
+        return round(float((light != (batch.clean > 0.5)).float().mean()), 4)
 
-    both = [np.corrcoef(levels[:, i], unseen.levels[:, i])[0, 1] for i in range(len(KINDS))]
+    correlations = [np.corrcoef(levels[:, i], batch.levels[:, i])[0, 1] for i in range(len(KINDS))]
     return {
         "n": count,
         "pixels_wrong": wrong(pixels > 0),
-        "pixels_wrong_before": wrong(unseen.degraded > 0.5),
-        "strength_correlation": {kind: round(float(r), 2) for kind, r in zip(KINDS, both, strict=True)},
+        "pixels_wrong_before": wrong(batch.degraded > 0.5),
+        "strength_correlation": {kind: round(float(r), 2) for kind, r in zip(KINDS, correlations, strict=True)},
     }
 
 
-def equal_errors(rng: Generator, *, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Clean patches, the same blurred, and the same crisp with edges that are bent by 0.15-0.4 modules, (N, 1, S, S)
-    each; a blurred patch and its crisp fellow have one mean squared error (within 1 %)."""
+def equal_error_patches(rng: Generator, *, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Clean patches, the same blurred, and the same crisp with edges bent by 0.15-0.4 modules, (N, 1, S, S) each.
+
+    A blurred patch and its crisp counterpart have the same mean squared error within 1 %.
+    """
     clean: list[Image] = []
     soft: list[Image] = []
     crisp: list[Image] = []
@@ -289,17 +296,20 @@ def equal_errors(rng: Generator, *, count: int) -> tuple[Tensor, Tensor, Tensor]
             clean.append(patch)
             soft.append(blurred)
             crisp.append(bent)
-    return _stacked(clean), _stacked(soft), _stacked(crisp)
+    return _stack(clean), _stack(soft), _stack(crisp)
 
 
-def _softness(pupil: _Pupil, untrained: _Pupil, *, count: int) -> dict[str, float]:
-    """How many times as far from the clean patch a soft one is as a crisp one of the same squared error, to features
-    that learnt nothing and to those that did: the ratio of root mean squared differences, which is 1 to the pixels."""
-    clean, soft, crisp = equal_errors(np.random.default_rng((_SEED, _HELD_OUT + 1)), count=count)
+def _softness_ratios(trained: _TrainingNetwork, untrained: _TrainingNetwork, *, count: int) -> dict[str, float]:
+    """Root mean squared distance of soft patches from clean ones over that of crisp patches, in trained and untrained
+    features.
 
-    def ratio(see: FeatureNetwork) -> float:
+    In pixels the ratio is 1: soft and crisp patches have equal squared errors.
+    """
+    clean, soft, crisp = equal_error_patches(np.random.default_rng((_SEED, _HELD_OUT + 1)), count=count)
+
+    def ratio(features: FeatureNetwork) -> float:
         with torch.no_grad():
-            squares = [functional.mse_loss(see(patch), see(clean)) for patch in (soft, crisp)]
+            squares = [functional.mse_loss(features(patch), features(clean)) for patch in (soft, crisp)]
         return round(float((squares[0] / squares[1]).sqrt()), 2)
 
-    return {"untrained": ratio(untrained.trunk), "trained": ratio(pupil.trunk)}
+    return {"untrained": ratio(untrained.trunk), "trained": ratio(trained.trunk)}

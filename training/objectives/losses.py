@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Losses, and the error figures that logs follow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from training.data.crops import CropBatch
 Loss = Callable[[Tensor, Any], Tensor]
 """(network's output, batch) -> scalar."""
 
-_SHARPNESS = 8.0  # log-odds between a module restored to full black and one restored to full white
-_GREYNESS = 10.0  # slope of the sigmoid whose derivative weighs greys: black and white weigh 0.027 of mid-grey
+_SHARPNESS = 8.0  # difference in log-odds between a module restored to black and one restored to white
+_GREYNESS = 10.0  # slope of the sigmoid whose derivative weights greys; black and white have 0.027 of mid-grey's weight
 
 
 def pixel_loss(restored: Tensor, batch: CropBatch) -> Tensor:
-    """Mean absolute error of the pixels (the loss of Restormer and of LENet), scalar."""
+    """Mean absolute error of the pixels, as for Restormer and LENet."""
     return functional.l1_loss(restored, batch.clean)
 
 
 def mean_squared_loss(restored: Tensor, batch: CropBatch) -> Tensor:
-    """Mean squared error of the pixels (SRResNet-MSE: Ledig et al., CVPR 2017, Eq. 4), scalar."""
+    """Mean squared error of the pixels, as for SRResNet-MSE (Ledig et al., CVPR 2017, Eq. 4)."""
     return functional.mse_loss(restored, batch.clean)
 
 
 def binary_pattern_loss(restored: Tensor, batch: CropBatch) -> Tensor:
-    """QR-ESRGAN's binary pattern constraint: the squared error where the output is grey, scalar.
+    """QR-ESRGAN's binary pattern constraint: the squared error of pixels that are grey.
 
-    Mean of w(x) (x - y)^2 over the pixels, x the output, y the truth, w(x) = 4 s(t) (1 - s(t)) with s the sigmoid and
-    t = 10 (x - 1/2): its derivative, scaled to 1 at mid-grey. The published description gives the weight's kind and the
-    norm; the slope and that the weight counts as a constant are ours. A weight with a gradient would pay a pixel for
+    The mean of w(x) (x - y)^2 over the pixels, where x is the output, y the truth and w(x) = 4 s(t) (1 - s(t)) with the
+    sigmoid s and t = 10 (x - 1/2), the sigmoid's derivative scaled to 1 at mid-grey. The source gives the kind of the
+    weight and the norm. Our choices are the slope and that the weight has no gradient, which would reward a pixel for
     leaving grey towards the wrong side. A pixel that is wrong but not grey is left to the other losses.
     """
     side = (_GREYNESS * (restored.detach() - 0.5)).sigmoid()
@@ -42,10 +42,10 @@ def binary_pattern_loss(restored: Tensor, batch: CropBatch) -> Tensor:
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """A loss that is a weighted sum of named ones: ``terms`` are (name, weight, loss).
+    """A weighted sum of losses; ``terms`` are (name, weight, loss).
 
-    Its ``__name__``, which goes into a checkpoint's provenance, says all three of each. Raises ValueError if there is
-    no term or two have one name.
+    Its ``__name__``, which goes into a checkpoint's provenance, lists all terms. Raises ValueError if there is no term
+    or two have the same name.
     """
 
     terms: tuple[tuple[str, float, Loss], ...]
@@ -53,14 +53,14 @@ class WeightedSum:
     def __post_init__(self) -> None:
         names = [name for name, _, _ in self.terms]
         if not names or len(set(names)) < len(names):
-            raise ValueError(f"a sum needs terms with names of their own, not {names}")
+            raise ValueError(f"a sum needs at least one term, each with a different name; got {names}")
 
     @property
     def __name__(self) -> str:
-        return " + ".join(f"{weight:g} {name} ({name_of(loss)})" for name, weight, loss in self.terms)
+        return " + ".join(f"{weight:g} {name} ({loss_name(loss)})" for name, weight, loss in self.terms)
 
     def parts(self, restored: Tensor, batch: Any) -> dict[str, Tensor]:
-        """Each term by its name, weighted."""
+        """Each weighted term by its name."""
         return {name: weight * loss(restored, batch) for name, weight, loss in self.terms}
 
     def __call__(self, restored: Tensor, batch: Any) -> Tensor:
@@ -68,15 +68,15 @@ class WeightedSum:
         return sum(others, start=first)
 
 
-def name_of(loss: Loss) -> str:
-    """What a checkpoint's provenance calls a loss."""
+def loss_name(loss: Loss) -> str:
+    """The name of a loss in a checkpoint's provenance."""
     return str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def module_logits(restored: Tensor, modules: int) -> Tensor:
     """Log-odds that each module of a canonical crop is dark: (N, 1, H, W) in [0, 1] -> (N, 1, modules, modules).
 
-    ``modules`` counts the crop's modules a side, quiet zone included.
+    ``modules``: the crop's modules per side, quiet zone included.
     """
     side = modules * PIXELS_PER_MODULE
     light = functional.avg_pool2d(restored[..., :side, :side], PIXELS_PER_MODULE)
@@ -84,7 +84,10 @@ def module_logits(restored: Tensor, modules: int) -> Tensor:
 
 
 def decoding_loss(restored: Tensor, batch: CropBatch) -> Tensor:
-    """``pixel_loss`` plus half the binary cross-entropy of the symbol's modules: decoders count modules, not pixels."""
+    """``pixel_loss`` plus half the binary cross-entropy of the symbol's modules: decoders count modules, not pixels.
+
+    Raises ValueError for crops off the module grid.
+    """
     if batch.dark is None:
         raise ValueError("this loss needs crops that lie on the module grid")
     inner = slice(QUIET_ZONE, -QUIET_ZONE)
@@ -95,7 +98,7 @@ def decoding_loss(restored: Tensor, batch: CropBatch) -> Tensor:
 
 
 def module_error(restored: Tensor, batch: CropBatch) -> float:
-    """Share of the symbol's modules whose mean is on the wrong side of mid-grey; NaN where there is no grid."""
+    """Share of the symbol's modules whose mean is on the wrong side of mid-grey; NaN for crops off the module grid."""
     if batch.dark is None:
         return float("nan")
     inner = slice(QUIET_ZONE, -QUIET_ZONE)
@@ -104,19 +107,23 @@ def module_error(restored: Tensor, batch: CropBatch) -> float:
 
 
 def reading_loss(log_odds: Tensor, batch: CropBatch) -> Tensor:
-    """Binary cross-entropy of the modules that no standard fixes; takes the module reader's (N, 1, M, M) log-odds."""
+    """Binary cross-entropy of the modules that the standard does not fix, from the module reader's (N, 1, M, M)
+    log-odds.
+
+    Raises ValueError for batches without module grid and planes.
+    """
     dark, unknown = _to_read(batch)
     loss = functional.binary_cross_entropy_with_logits(log_odds, dark, reduction="none")
     return (loss * unknown).sum() / unknown.sum()
 
 
 def reading_error(log_odds: Tensor, batch: CropBatch) -> float:
-    """Share of the modules that no standard fixes which the module reader has on the wrong side."""
+    """Share of wrong modules among those that the standard does not fix. Raises ValueError as `reading_loss` does."""
     dark, unknown = _to_read(batch)
     return float((((log_odds > 0).float() != dark) * unknown).sum() / unknown.sum())
 
 
 def _to_read(batch: CropBatch) -> tuple[Tensor, Tensor]:
     if batch.dark is None or batch.planes is None:
-        raise ValueError("this loss needs crops that lie on the module grid, with what is known of it")
+        raise ValueError("this loss needs crops that lie on the module grid, with planes")
     return batch.dark, 1 - batch.planes[:, :1]

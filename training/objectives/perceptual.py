@@ -1,10 +1,10 @@
-"""Feature losses: how far apart two pictures are to a network that has learnt to see.
+"""Perceptual losses: distances between pictures in the features of a trained network.
 
-Johnson et al. ("Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016) compare pictures by
-the features of a VGG network instead of by their pixels; SRGAN (Ledig et al., CVPR 2017, Eq. 5) and ESRGAN (Wang et
-al., ECCV workshops 2018, section 3.3, before the activation) take VGG19 for it. Its weights are not shipped: they are
-read from torchvision's published file. Where there is none a small network of the same kind serves, which
-``python -m training.objectives.perceptual`` trains on clean and degraded symbols, see `training.objectives.features`.
+Johnson et al. ("Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016) compare the features
+of a VGG network instead of pixels. SRGAN (Ledig et al., CVPR 2017, Eq. 5) and ESRGAN (Wang et al., ECCV workshops 2018,
+section 3.3, before the activation) use VGG19. Its weights are not shipped; they are loaded from the file that
+torchvision publishes. Without that file a small network of the same kind takes its place, which
+``python -m training.objectives.perceptual`` trains, see `training.objectives.features`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from training.objectives.features import ARCHITECTURE, FeatureNetwork, layer_ind
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 VGG19_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"
-"""Of torchvision's file, whose name holds the first eight digits."""
+"""Of torchvision's file, whose name contains the first eight digits."""
 VGG19_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FEATURES = Path(__file__).with_name("features.safetensors")
@@ -38,10 +38,10 @@ Distance = Literal["l1", "l2"]
 
 
 class FeatureLoss(nn.Module):
-    """Mean absolute ("l1") or squared ("l2") difference of frozen features, scalar.
+    """Mean absolute ("l1") or squared ("l2") difference between the frozen features that ``network`` gives.
 
-    ``forward``: restored and clean pictures, both (N, C, H, W) in [0, 1], on the features' device. The gradient goes to
-    ``restored`` alone. ``name`` says whose features they are; ``network`` turns pictures into them.
+    ``forward``: restored and clean pictures, both (N, C, H, W) in [0, 1] on the network's device -> scalar, with a
+    gradient for ``restored`` alone. ``name`` describes the features.
     """
 
     def __init__(self, *, network: nn.Module, name: str, distance: Distance = "l1") -> None:
@@ -58,8 +58,8 @@ class FeatureLoss(nn.Module):
 
 
 class PerceptualLoss(nn.Module):
-    """A feature loss as what a run minimises: a `Loss`, (restored, batch) -> scalar, whose ``__name__`` goes into the
-    checkpoint's provenance."""
+    """Makes a `Loss` of a feature loss: (restored, batch) -> scalar; ``__name__`` goes into the checkpoint's
+    provenance."""
 
     def __init__(self, features: FeatureLoss) -> None:
         super().__init__()
@@ -82,12 +82,11 @@ def feature_loss(
     sha256: str = VGG19_SHA256,
     small: Path = FEATURES,
 ) -> FeatureLoss:
-    """The feature loss on VGG19 from torchvision's file at ``vgg19``, or where that is None on the small network.
+    """The feature loss on VGG19 from torchvision's file at ``vgg19``, or, if that is None, on the small network.
 
-    ``layer`` is "convB_N", the N-th convolution of block B before its activation, or "reluB_N", after it; else VGG19's
-    conv5_4 (ESRGAN; SRGAN takes relu5_4 and "l2") or the small network's last convolution, conv3_3. Raises
-    InvalidCheckpoint for a file that is missing or another than it should be, ValueError for a layer that the network
-    lacks.
+    ``layer`` is "convB_N", the N-th convolution of block B before its activation, or "reluB_N", after it. By default it
+    is VGG19's conv5_4 (as in ESRGAN; SRGAN uses relu5_4 and "l2") or the small network's last convolution, conv3_3.
+    Raises InvalidCheckpoint for a missing or wrong file, ValueError for an unknown layer.
     """
     if vgg19 is None:
         network, owner = load_small(small, layer=layer), "the small feature network"
@@ -97,21 +96,21 @@ def feature_loss(
 
 
 def load_vgg19(path: Path, *, layer: str, sha256: str = VGG19_SHA256) -> FeatureNetwork:
-    """VGG19 up to a layer, from the state dictionary that torchvision publishes.
+    """Loads VGG19 up to a layer from the state dictionary that torchvision publishes.
 
-    Raises InvalidCheckpoint where the file is missing, is not the one with that SHA-256, or holds no such network;
-    ValueError for a layer that VGG19 lacks.
+    Raises InvalidCheckpoint if the file is missing, has another SHA-256 or holds no such network; ValueError for an
+    unknown layer.
     """
     layer_index(VGG19_BLOCKS, layer)
-    state = _published(path, sha256)
+    state = _load_published(path, sha256)
     network = FeatureNetwork(
         channels=3, blocks=VGG19_BLOCKS, layer=layer, mean=_IMAGENET_MEAN, deviation=_IMAGENET_DEVIATION
     )
-    return _filled(network, state, path)
+    return _load_weights(network, state, path)
 
 
-def _published(path: Path, sha256: str) -> Mapping[str, Tensor]:
-    """A pickled state dictionary. A pickle can be made to do harm: only the very file of that SHA-256 is opened."""
+def _load_published(path: Path, sha256: str) -> Mapping[str, Tensor]:
+    """Loads a pickled state dictionary. A pickle can execute code, so only the file with this SHA-256 is unpickled."""
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -121,19 +120,19 @@ def _published(path: Path, sha256: str) -> Mapping[str, Tensor]:
             file.seek(0)
             state = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
-        reason = f"there is no file to be read here (download {VGG19_URL}, or give no path for the small network)"
+        reason = f"it cannot be read (download {VGG19_URL}, or omit the path to use the small network)"
         raise InvalidCheckpoint(path, reason) from error
     except (RuntimeError, UnpicklingError, EOFError) as error:
         raise InvalidCheckpoint(path, "torch cannot read it") from error
     if not isinstance(state, Mapping):
-        raise InvalidCheckpoint(path, "it holds no state dictionary")
+        raise InvalidCheckpoint(path, "it contains no state dictionary")
     return state
 
 
 def load_small(path: Path = FEATURES, *, layer: str | None = None) -> FeatureNetwork:
-    """The small feature network up to a layer, or all of it.
+    """Loads the small feature network, up to a layer if one is given.
 
-    Raises InvalidCheckpoint for a file that holds none, ValueError for a layer that it lacks.
+    Raises InvalidCheckpoint for a file without such a network, ValueError for an unknown layer.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -155,11 +154,11 @@ def load_small(path: Path = FEATURES, *, layer: str | None = None) -> FeatureNet
         }
     except (LookupError, ValueError, TypeError) as error:
         raise InvalidCheckpoint(path, "its header does not describe a network that can be built") from error
-    return _filled(FeatureNetwork(**arguments), tensors, path)
+    return _load_weights(FeatureNetwork(**arguments), tensors, path)
 
 
-def _filled(network: FeatureNetwork, state: Mapping[str, Tensor], path: Path) -> FeatureNetwork:
-    """The network with its share of a state dictionary, which may go on behind the network's last layer."""
+def _load_weights(network: FeatureNetwork, state: Mapping[str, Tensor], path: Path) -> FeatureNetwork:
+    """Loads the weights that the network needs; ``state`` may hold further layers."""
     expected = network.state_dict()
     if missing := sorted(expected.keys() - state.keys()):
         raise InvalidCheckpoint(path, f"its tensors do not match: missing {missing[:3]}")
@@ -172,19 +171,19 @@ def _filled(network: FeatureNetwork, state: Mapping[str, Tensor], path: Path) ->
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.objectives.perceptual",
-        description="Train the small feature network that stands in for VGG19 in perceptual losses.",
+        description="Train the small feature network that replaces VGG19 in perceptual losses.",
     )
     parser.add_argument("--steps", type=int, default=1800, help="steps of 16 samples (default: 1800)")
-    parser.add_argument("--exam", type=int, default=512, help="patches to measure it on afterwards (default: 512)")
+    parser.add_argument("--held-out", type=int, default=512, help="patches to measure it on afterwards (default: 512)")
     parser.add_argument("--out", type=Path, default=FEATURES, help=f"weights file to write (default: {FEATURES.name})")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    card = train(steps=arguments.steps, exam=arguments.exam)
-    save(card, arguments.out, half=True)
-    minutes = card.provenance["training_minutes"]
-    print(f"{arguments.out}: {card.parameters:,} parameters, {minutes} minutes of processor time")
-    print(json.dumps(card.measured, indent=1))
+    model = train(steps=arguments.steps, held_out=arguments.held_out)
+    save(model, arguments.out, half=True)
+    minutes = model.provenance["training_minutes"]
+    print(f"{arguments.out}: {model.parameters:,} parameters, {minutes} minutes of processor time")
+    print(json.dumps(model.measured, indent=1))
 
 
 if __name__ == "__main__":

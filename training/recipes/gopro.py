@@ -1,8 +1,8 @@
-"""GoPro's pairs of blurred and sharp frames, for general deblurring before the codes (Nah et al., "Deep Multi-Scale
-Convolutional Neural Network for Dynamic Scene Deblurring", CVPR 2017), and the run that trains on them.
+"""Pretraining on GoPro's pairs of blurred and sharp frames: general deblurring before training on codes.
 
-The folder is what GOPRO_Large.zip holds: ``train`` and ``test``, in each the takes ``GOPR*``, in each of these
-``blur``, ``blur_gamma`` and ``sharp`` with frames of one name.
+Nah et al., "Deep Multi-Scale Convolutional Neural Network for Dynamic Scene Deblurring", CVPR 2017. The folder is the
+content of GOPRO_Large.zip: ``train`` and ``test`` hold the takes ``GOPR*``, and each take holds ``blur``,
+``blur_gamma`` and ``sharp`` with frames of the same names.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 from training.data.crops import CropBatch
+from training.data.degrade import to_float
 from training.data.patches import ProgressivePatches
 from training.objectives.losses import pixel_loss
 from training.run.config import TrainConfig
@@ -37,10 +38,10 @@ class Frame:
 
 @cache
 def frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tuple[Frame, ...]:
-    """All frames of a split in the order of their names; ``directory`` is GOPRO_Large or the folder that holds it.
+    """All frames of a split, sorted by name; ``directory`` is GOPRO_Large or the folder that holds it.
 
-    ``gamma`` takes the frames averaged behind the camera's response, ``blur_gamma``, instead of ``blur``.
-    Raises ValueError where there are none, or where a blurred frame has no sharp one.
+    ``gamma`` selects the frames that were averaged after the camera's response, ``blur_gamma``, instead of ``blur``.
+    Raises ValueError if there are none or if a blurred frame has no sharp one.
     """
     root = directory / _ROOT if (directory / _ROOT).is_dir() else directory
     kind = "blur_gamma" if gamma else "blur"
@@ -49,31 +50,32 @@ def frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tup
         for blurred in sorted((root / split).glob(f"GOPR*/{kind}/*.png"))
     )
     if not found:
-        raise ValueError(f"{directory} holds no frames {split}/GOPR*/{kind}/*.png")
+        raise ValueError(f"{directory} has no frames {split}/GOPR*/{kind}/*.png")
     for frame in found:
         if not frame.sharp.is_file():
             raise ValueError(f"{frame.blurred} has no sharp counterpart {frame.sharp}")
     return found
 
 
-def _grey(file: Path) -> NDArray[np.uint8]:
+def _load_grey(file: Path) -> NDArray[np.uint8]:
     picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ValueError(f"{file} is not a picture")
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _turned(picture: NDArray[np.uint8], *, turns: int, flip: bool) -> NDArray[np.float32]:
+def _turn(picture: NDArray[np.uint8], *, turns: int, flip: bool) -> NDArray[np.float32]:
+    """Rotates by ``turns`` times 90 degrees, then mirrors; in [0, 1]."""
     turned = np.rot90(picture, turns)
-    return np.ascontiguousarray(turned[:, ::-1] if flip else turned).astype(np.float32) / np.float32(255)
+    return to_float(np.ascontiguousarray(turned[:, ::-1] if flip else turned))
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoProPatches:
-    """Grey patches at random places of random frames of one split, in any of the eight turns and flips.
+    """Makes batches of grey patches from random positions of random frames, in all eight rotations and reflections.
 
-    ``degraded`` and ``clean`` are (N, 1, side, side) in [0, 1], ``dark`` is None. Frames are drawn anew for each batch,
-    no frame twice in one as long as there are enough. Files are read when the first batch is made, not before.
+    ``degraded`` and ``clean`` are (N, 1, side, side) in [0, 1]; ``dark`` is None. A batch repeats a frame only if the
+    split has fewer frames than the batch. The folder is first read for the first batch.
 
     Raises ValueError for a folder of another layout, and for a pair that differs in size or is smaller than a patch.
     """
@@ -90,25 +92,26 @@ class GoProPatches:
         return CropBatch(degraded=degraded, clean=clean, dark=None)
 
     def _patch(self, frame: Frame, rng: Generator, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        blurred, sharp = _grey(frame.blurred), _grey(frame.sharp)
+        blurred, sharp = _load_grey(frame.blurred), _load_grey(frame.sharp)
         if blurred.shape != sharp.shape or min(sharp.shape) < side:
-            raise ValueError(f"{frame.blurred} {blurred.shape} and the sharp {sharp.shape} hold no patch of {side} px")
+            sizes = f"{frame.blurred} {blurred.shape} and its sharp frame {sharp.shape}"
+            raise ValueError(f"{sizes} have no {side} px patch in common")
         row, column = (int(rng.integers(0, length - side + 1)) for length in sharp.shape)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         part = np.s_[row : row + side, column : column + side]
-        return _turned(blurred[part], turns=turns, flip=flip), _turned(sharp[part], turns=turns, flip=flip)
+        return _turn(blurred[part], turns=turns, flip=flip), _turn(sharp[part], turns=turns, flip=flip)
 
 
 def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
-    """The first of ADNet's two stages for a recipe: its network, on GoPro's frames, under the name NAME-pretrain.
+    """The first of ADNet's two stages for a recipe: a run of its network on GoPro's frames, named NAME-pretrain.
 
-    The second stage is the recipe itself, begun with these weights. L1, AdamW from 3e-4 to 1e-6 on a cosine, betas 0.9
-    and 0.999, decay 1e-4, patches of 128 to 384 pixels (ADNet's published options). Raises ValueError for networks that
-    enlarge.
+    The second stage is the recipe itself, starting from these weights. Follows ADNet's published options: L1; AdamW
+    from 3e-4 to 1e-6 on a cosine, betas 0.9 and 0.999, weight decay 1e-4; patches of 128 to 384 pixels. Raises
+    ValueError for upscaling networks and for a folder without frames.
     """
     kind: Any = NETWORKS[config.architecture]
     if getattr(kind, "scale", None) != 1:
-        raise ValueError(f"{config.name} does not keep the picture's size: GoPro's pairs are no training for it")
+        raise ValueError(f"{config.name} does not keep the picture's size, so it cannot train on GoPro's pairs")
     patches = ProgressivePatches(make=GoProPatches(directory=directory))
     ends = tuple(round(end, 3) for end in patches.until)
     return replace(
@@ -129,23 +132,26 @@ def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
 
 
 def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
-    """A checkpoint to begin with. Raises InvalidCheckpoint, and ValueError for weights of another network."""
+    """Loads a checkpoint to start from. Raises InvalidCheckpoint, and ValueError for weights of another network."""
     start = checkpoint.load(path)
     with torch.device("meta"):  # shapes only
         network = NETWORKS[config.architecture](**config.network)
     wanted, given = ({key: value.shape for key, value in n.state_dict().items()} for n in (network, start.network))
     if start.architecture != config.architecture or wanted != given:
-        raise ValueError(f"{path} holds other weights than those of {config.name}")
+        raise ValueError(f"{path} holds weights of another network than that of {config.name}")
     return start
 
 
 def first_stage(
-    config: TrainConfig, *, gopro: Path | None, started: bool, minutes: float | None, steps: int | None
+    config: TrainConfig, *, gopro: Path | None, has_weights: bool, minutes: float | None, steps: int | None
 ) -> TrainConfig | None:
-    """The run before this one: on GoPro's frames where their folder is given, else the recipe's own, which weights that
-    are given (``started``) take the place of; fitted to the same length. Raises ValueError as `pretraining` does."""
+    """The run that precedes ``config``, if any: pretraining on GoPro if its folder is given, else ``config.previous``.
+
+    ``has_weights``: the run starts from given weights, which replace ``config.previous``; ``minutes`` and ``steps``
+    limit that run too. Raises ValueError as `pretraining` does.
+    """
     if gopro:
         return pretraining(config, gopro)
-    if config.first and not started:
-        return config.first().fitted(minutes=minutes, steps=steps)
+    if config.previous and not has_weights:
+        return config.previous().with_length(minutes=minutes, steps=steps)
     return None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from training.data.crops import aligned_batch
-from training.data.pairs import pair_batch, told
+from training.data.pairs import pair_batch, pair_provenance
 from training.data.published_degradations import BlurOrNoise
 from training.objectives.adversarial import Adversary, standard
 from training.objectives.discriminators import ConvDiscriminator
@@ -21,13 +21,13 @@ from training.recipes.adnet import eg_restormer, eg_restormer_small
 from training.recipes.published_gans import qr_esrgan, qr_esrgan_full, qr_esrgan_psnr, qr_esrgan_psnr_full, srgan
 from training.run.config import MakeBatch, TrainConfig
 
-_VERSIONS = 4  # the last still has 1.6 px a module at 64 px, quiet zone included
+_VERSIONS = 4  # version 4 has 1.6 px per module at 64 px, quiet zone included
 _BLUR_OR_NOISE = (
     "3 of 13 samples: gaussian kernel 3-11, sigma 1.1-1.6 at 256 px, then 64 px by area; 10 of 13: 64 px by area, then "
     "gaussian noise of (0.7-1.2) x 64 grey levels (published: 3 epochs of blur, then 10 of noise)"
 )
 
-_WHOLE_CODES = told(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE)
+_WHOLE_CODES = pair_provenance(low=64, max_version=_VERSIONS, degradation=_BLUR_OR_NOISE)
 
 
 def _whole_codes(size: int) -> MakeBatch:
@@ -40,8 +40,8 @@ def _whole_codes(size: int) -> MakeBatch:
 def papergen() -> TrainConfig:
     """PaperGen, a student project's GAN, x4 on whole codes.
 
-    ``python -m training papergen``: 30 minutes on two cores are about 13,500 samples (0.27 s of CPU each). MSE plus
-    1e-3 of the adversarial loss (the project's weight is not known; this is SRGAN's).
+    ``python -m training papergen``: 30 minutes on two cores are about 13,500 samples (0.27 s of CPU time each). MSE
+    plus 1e-3 times the adversarial loss; the project's weight is unknown, this is SRGAN's.
     """
     batch_size = 16
     return TrainConfig(
@@ -65,9 +65,9 @@ def papergen() -> TrainConfig:
 
 
 def papergen_transposed() -> TrainConfig:
-    """PaperGen with transposed convolutions in place of PixelShuffle, and nothing else changed.
+    """PaperGen with transposed convolutions instead of PixelShuffle, otherwise unchanged.
 
-    ``python -m training papergen-transposed``: as papergen, 0.25 s of CPU a sample.
+    ``python -m training papergen-transposed``: as papergen, 0.25 s of CPU time per sample.
     """
     plain = papergen()
     return replace(plain, name="papergen-transposed", network={**plain.network, "upsampling": "transposed"})
@@ -76,8 +76,8 @@ def papergen_transposed() -> TrainConfig:
 def advanced_simple_qr() -> TrainConfig:
     """AdvancedSimpleQR, a student project's residual CNN, x4 on whole codes by MSE alone.
 
-    ``python -m training advanced-simple-qr``: 30 minutes on two cores are about 23,000 samples (0.16 s of CPU each).
-    Eight blocks of width 32 as in papergen. The project's degradation is not known: it sees PaperGen's.
+    ``python -m training advanced-simple-qr``: 30 minutes on two cores are about 23,000 samples (0.16 s of CPU time
+    each). Eight blocks of width 32, as in papergen. The project's degradation is unknown; this is PaperGen's.
     """
     batch_size = 8
     return TrainConfig(
@@ -97,10 +97,10 @@ def advanced_simple_qr() -> TrainConfig:
 
 
 def srresnet_l1() -> TrainConfig:
-    """SRResNet of 8 blocks by L1, x4 on whole codes; against srresnet-mse.
+    """SRResNet of 8 blocks with an L1 loss, x4 on whole codes; for comparison with srresnet-mse.
 
-    ``python -m training srresnet-l1``: 30 minutes on two cores are about 19,000 samples (0.19 s of CPU each). Adam on a
-    cosine; ends early when 8 validations in a row, one every 100 steps, find nothing better.
+    ``python -m training srresnet-l1``: 30 minutes on two cores are about 19,000 samples (0.19 s of CPU time each). Adam
+    on a cosine; ends early after 8 consecutive validations, one every 100 steps, without improvement.
     """
     batch_size = 8
     return TrainConfig(
@@ -122,30 +122,30 @@ def srresnet_l1() -> TrainConfig:
 
 
 def srresnet_mse() -> TrainConfig:
-    """SRResNet by MSE: as srresnet-l1, with the same batches, in all but the loss.
+    """SRResNet with an MSE loss, otherwise the same as srresnet-l1, on the same batches.
 
     ``python -m training srresnet-mse``.
     """
     return replace(srresnet_l1(), name="srresnet-mse", loss=mean_squared_loss)
 
 
-# --- the baselines of ADNet's Table 1, on its own networks' data -----------------------------------------------------
+# --- the baselines of ADNet's Table 1, on the data of ADNet's own networks -------------------------------------------
 
 
 def restormer_small() -> TrainConfig:
-    """Restormer in the size that a CPU can train, on aligned crops: eg-restormer-small without edge guidance.
+    """Restormer in a size that a CPU can train, on aligned crops: eg-restormer-small without edge guidance.
 
-    ``python -m training restormer-small``: 30 minutes on two cores are about 34,000 samples (0.1 s of CPU each); the
-    batches are those of eg-restormer-small.
+    ``python -m training restormer-small``: 30 minutes on two cores are about 34,000 samples (0.1 s of CPU time each),
+    in the same batches as for eg-restormer-small.
     """
     return replace(eg_restormer_small(), name="restormer-small", architecture="Restormer")
 
 
 def nafnet_small() -> TrainConfig:
-    """NAFNet in the size that a CPU can train, on aligned crops.
+    """NAFNet in a size that a CPU can train, on aligned crops.
 
-    ``python -m training nafnet-small``: 30 minutes on two cores are about 50,000 samples (0.06 s of CPU each). The
-    depth lies in the last encoder level, as in the paper's.
+    ``python -m training nafnet-small``: 30 minutes on two cores are about 50,000 samples (0.06 s of CPU time each).
+    Most blocks are in the last encoder level, as in the paper.
     """
     plain = eg_restormer_small()
     return replace(
@@ -167,8 +167,7 @@ def nafnet_small() -> TrainConfig:
 def restormer() -> TrainConfig:
     """Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
 
-    ``python -m training restormer --device cuda``. Not trained yet, so nothing is measured of it. All but the edge
-    guidance is eg-restormer's.
+    ``python -m training restormer --device cuda``. Not trained yet. The same as eg-restormer but for the edge guidance.
     """
     return replace(eg_restormer(), name="restormer", architecture="Restormer")
 
@@ -176,8 +175,8 @@ def restormer() -> TrainConfig:
 def nafnet_32() -> TrainConfig:
     """NAFNet-32 at the paper's size (17 M parameters, no stem): needs a GPU.
 
-    ``python -m training nafnet-32 --device cuda``. Not trained yet, so nothing is measured of it. Rate, betas and decay
-    are the paper's for GoPro.
+    ``python -m training nafnet-32 --device cuda``. Not trained yet. Learning rate, betas and weight decay are the
+    paper's for GoPro.
     """
     plain = eg_restormer()
     return replace(

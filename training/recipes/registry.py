@@ -1,4 +1,4 @@
-"""One function a run, each returning the whole TrainConfig. `python -m training RECIPE` runs one."""
+"""All recipes by name, and the recipes of the networks that read, upscale and locate codes."""
 
 import importlib
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from training.data.crops import reading_batch, upscaling_batch
 from training.data.pictures import reading_picture
 from training.data.quads import quad_error, quad_loss, quad_picture, scene_batch
 from training.objectives.losses import pixel_loss, reading_error, reading_loss
-from training.recipes.adnet import ALIGNED, eg_restormer, eg_restormer_small, lenet, lenet_paper
+from training.recipes.adnet import ALIGNED_DATA, eg_restormer, eg_restormer_small, lenet, lenet_paper
 from training.recipes.published import PUBLISHED
-from training.recipes.published_gans import ON_VGG19
+from training.recipes.published_gans import VGG19_RECIPES
 from training.run.loop import TrainConfig
 
 
 def srresnet() -> TrainConfig:
-    """SRResNet x4 on low-resolution patches of any turn.
+    """SRResNet x4 on low-resolution patches of any rotation.
 
-    ``python -m training srresnet-x4 --threads 1``: 30 minutes on one of two virtual cores (AVX2) that two more runs
-    shared, 471 steps. Lets the engines read 96 % of noise64 (n = 100, 90-98), where zxing-cpp alone reads 32 %.
+    ``python -m training srresnet-x4 --threads 1``: 30 minutes on one of two virtual cores (AVX2) shared with two other
+    runs, 471 steps. The engines read 96 % of noise64 from its output (n = 100, 90-98); zxing-cpp alone reads 32 %.
     """
     batch_size = 16
     return TrainConfig(
@@ -44,13 +44,15 @@ def module_reader() -> TrainConfig:
     """The module reader, on windows of aligned crops of all versions.
 
     ``python -m training module-reader --threads 1``: three runs on one of two virtual cores (AVX-512), the second and
-    third begun with the weights of the one before (``--start``): 105 minutes (4,414 steps), 27 (1,332), 88 (3,218).
-    Module error on the mixture 12.7 % after the first and 11 % after the second, 7.5 % after the third of a harder
-    one. Decodes, without soft decoding, 78 % of the scene set after the second and 90 % (n = 100, 83-94) after the
-    third. Of the shipped run's steps the first 970 drew versions by 1 / (version + 2), after which they diverged at a
-    rate of 1.5e-3 and were taken up again at 1e-3; the first 6,700 saw less defocus, little of it of more than a
-    module: codes so far out of focus were read with 15-20 % of wrong modules, and with 3-5 % after 580 steps of what
-    is here. A new run sees one mixture.
+    third starting from the weights of the previous one (``--start``): 105 minutes (4,414 steps), 27 (1,332) and 88
+    (3,218). Module error on the training mixture was 12.7 % after the first run, 11 % after the second, and 7.5 % after
+    the third, whose mixture was harder. Without soft decoding it decodes 78 % of the scene set after the second run and
+    90 % (n = 100, 83-94) after the third.
+
+    The shipped run was not uniform. Its first 970 steps drew versions with weight 1 / (version + 2); it then diverged
+    at a rate of 1.5e-3 and continued at 1e-3. Its first 6,700 steps had less defocus, rarely over one module: such
+    codes had 15-20 % wrong modules, and 3-5 % after 580 steps of the present mixture. A new run has the same mixture
+    throughout.
     """
     batch_size = 16
     return TrainConfig(
@@ -62,7 +64,7 @@ def module_reader() -> TrainConfig:
         error=reading_error,
         picture=reading_picture,
         data={
-            **ALIGNED,
+            **ALIGNED_DATA,
             "sample": "windows of 41 modules of canonical crops at 4 px a module, corners off by up to 0.5 module",
             "symbols": "function patterns of versions 1-40 (weight (version + 2) ** -1.6), fair random bits; 7 % dots",
             "sensor": "noise 0.1 u^2.5 for 75 %, or (22 %) 0.05-0.32 of the contrast; JPEG 10-95 for 67 %",
@@ -81,9 +83,9 @@ def module_reader() -> TrainConfig:
 def quad_locator() -> TrainConfig:
     """The quad locator, on windows of synthetic scenes.
 
-    ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) that
-    the module reader's run shared, 8,437 steps. Corner loss over a code's side 0.44 after 40 steps, 0.19 after 1,740,
-    0.063 at the end.
+    ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) shared
+    with the module reader's run, 8,437 steps. Corner loss in units of a code's side: 0.44 after 40 steps, 0.19 after
+    1,740, 0.063 at the end.
     """
     batch_size = 16
     return TrainConfig(
@@ -110,7 +112,9 @@ def quad_locator() -> TrainConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {
+Recipe = Callable[[], TrainConfig]
+
+RECIPES: dict[str, Recipe] = {
     "lenet": lenet,
     "lenet-paper": lenet_paper,
     "eg-restormer-small": eg_restormer_small,
@@ -122,21 +126,21 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 }
 
 
-def chosen(name: str, *, vgg19: Path | None = None) -> TrainConfig:
-    """The recipe of that name, or of one's own as MODULE:FUNCTION.
+def find_recipe(name: str, *, vgg19: Path | None = None) -> TrainConfig:
+    """The configuration of a recipe by its name, or by MODULE:FUNCTION for recipes outside this package.
 
-    ``vgg19``: torchvision's file, for the perceptual losses of those that have one. Raises ValueError if there is no
-    such recipe or it has no perceptual loss, InvalidCheckpoint if that is another file, ImportError and AttributeError
-    for a module or function that is not there.
+    ``vgg19``: torchvision's weights, for recipes with a perceptual loss. Raises ValueError for an unknown recipe or one
+    without perceptual loss, InvalidCheckpoint for another file, ImportError and AttributeError for a missing module or
+    function.
     """
     if vgg19 is not None:
-        if name not in ON_VGG19:
-            raise ValueError(f"--vgg19 is for {', '.join(ON_VGG19)}")
-        return ON_VGG19[name](vgg19=vgg19)
+        if name not in VGG19_RECIPES:
+            raise ValueError(f"--vgg19 applies only to {', '.join(VGG19_RECIPES)}")
+        return VGG19_RECIPES[name](vgg19=vgg19)
     if name in RECIPES:
         return RECIPES[name]()
     module, _, function = name.partition(":")
     if not function:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+        raise ValueError(f"unknown recipe {name!r}; the recipes are {', '.join(RECIPES)}, or MODULE:FUNCTION")
     config: TrainConfig = getattr(importlib.import_module(module), function)()
     return config

@@ -1,1 +1,4 @@
-"""A training run: its configuration, its loop, its state and its progress."""
+"""A training run: its configuration, loop, state, progress and provenance.
+
+Modules here know losses and batches but no recipe; recipes are in `training.recipes`.
+"""

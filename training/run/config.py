@@ -1,4 +1,4 @@
-"""What decides a run."""
+"""The configuration of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,39 +15,47 @@ from training.objectives.adversarial import Adversary
 from training.objectives.losses import Loss, module_error
 
 MakeBatch = Callable[[Generator], Batch]
+"""Makes one batch; the same generator state makes the same batch."""
 
 
 @runtime_checkable
-class Scheduled(Protocol):
+class BatchSchedule(Protocol):
     """Makes batches that change over the run, as `training.data.patches` does; calling it makes the first batch."""
 
     def __call__(self, rng: Generator) -> Batch: ...
 
     def at(self, share: float) -> MakeBatch:
-        """What makes the batches when this share of the run, 0 or more, is over."""
+        """Makes the batches when ``share`` of the run, 0 or more, is over."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run. ``data`` goes into the checkpoint's provenance as it is.
+    """Everything that determines a run.
 
-    ``loss`` takes the network's output and the batch; so do ``error``, the figure that the log follows, and
-    ``picture``, which draws samples as an 8-bit image. The learning rate warms up over ``warmup_steps`` and falls to
-    ``final_learning_rate`` on a cosine over ``minutes`` of training time, or over ``steps`` if these are given.
-    Gradients are clipped to ``gradient_norm``; a step whose gradient is longer than ``spike`` says nothing but that
-    something overflowed, and moves no weight. ``make_batch`` may be ``Scheduled``.
+    ``name``: of the run's folder and its checkpoint. ``architecture`` and ``network``: a key of ``NETWORKS`` and its
+    constructor's arguments. ``data``: description of the data, copied into the checkpoint's provenance.
 
-    ``first``: the run with whose weights this one begins, where no others are given.
-    ``adversary``: a discriminator, whose loss is added to ``loss``; batches must have ``clean``. ``patience``: the run
-    ends early after so many validations, one every ``validate_every`` steps, none of which had a lower ``loss`` on
-    ``validation_batches`` fixed batches than the best so far; the best averaged weights are then what is served.
+    ``loss``, ``error`` (a figure for the log) and ``picture`` (an 8-bit image of samples, every ``picture_every``
+    steps) take the network's output and the batch. ``make_batch`` may be a `BatchSchedule`.
+
+    The learning rate warms up over ``warmup_steps`` and falls to ``final_learning_rate`` on a cosine over ``minutes``
+    of training time, or over ``steps`` if these are given. Gradients are clipped to ``gradient_norm``. A gradient
+    longer than ``spike`` is taken for an overflow, and its step changes no weight.
+
+    ``ema_decay``: of the averaged weights, which the checkpoint holds. ``save_every``: seconds of training between two
+    saved states. ``previous``: makes the configuration of the run whose weights this one starts from by default.
+    ``adversary``: a discriminator whose loss is added to ``loss``; batches must have ``clean``.
+
+    ``patience``: the run ends early after this number of consecutive validations, one every ``validate_every`` steps,
+    without a new minimum of ``loss`` on ``validation_batches`` fixed batches. The checkpoint then holds the best
+    averaged weights.
     """
 
     name: str
     architecture: str
     network: dict[str, Any]
-    make_batch: MakeBatch | Scheduled
+    make_batch: MakeBatch | BatchSchedule
     loss: Loss
     error: Callable[[Tensor, Any], float] = module_error
     picture: Callable[[Tensor, Any], NDArray[np.uint8]] = restoration_picture
@@ -67,13 +75,13 @@ class TrainConfig:
     patience: int | None = None
     validate_every: int = 250
     validation_batches: int = 4
-    first: Callable[[], "TrainConfig"] | None = None
+    previous: Callable[[], "TrainConfig"] | None = None
     seed: int = 0
     save_every: float = 180.0
     picture_every: int = 500
 
-    def fitted(self, *, minutes: float | None = None, steps: int | None = None) -> Self:
-        """The same run over another time, or over a number of steps; a shorter one warms up shorter."""
+    def with_length(self, *, minutes: float | None = None, steps: int | None = None) -> Self:
+        """The same run over ``steps``, or else over ``minutes``; a shorter run has a shorter warm-up."""
         if steps is not None:
             return replace(self, steps=steps, warmup_steps=min(self.warmup_steps, -(-steps // 10)))
         if minutes is None:

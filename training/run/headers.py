@@ -1,17 +1,17 @@
-"""What checkpoints' headers say of runs and of what was measured."""
+"""Reads figures of runs and measurements from checkpoints' headers."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def run_lengths(provenance: Mapping[str, Any]) -> tuple[float | None, int | None]:
-    """Minutes and samples of a run with all those that it continued; None where one of them does not say."""
-    minutes, samples = in_all(provenance, "training_minutes"), in_all(provenance, "samples")
+    """Minutes and samples of a run and of all runs that it continued; None for what one of them did not record."""
+    minutes, samples = total_over_runs(provenance, "training_minutes"), total_over_runs(provenance, "samples")
     return minutes, None if samples is None else int(samples)
 
 
-def in_all(provenance: Mapping[str, Any], key: str) -> float | None:
-    """The sum of a figure over a run and all those that it continued; None where one of them does not say."""
+def total_over_runs(provenance: Mapping[str, Any], key: str) -> float | None:
+    """The sum of a figure over a run and all runs that it continued; None if one of them did not record it."""
     total = 0.0
     run: Any = provenance
     while isinstance(run, Mapping):

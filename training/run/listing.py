@@ -1,4 +1,4 @@
-"""What a recipe costs and what it gave, read from the recipe and from the weights that it made."""
+"""Describes recipes for ``python -m training --list``: their cost, and the results of the weights that they made."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +8,13 @@ import torch
 from app.models.checkpoint import SUFFIX, Checkpoint, load
 from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
-from training.run.headers import decode_figures, in_all
+from training.run.headers import decode_figures, total_over_runs
 
 
 def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str:
-    """The first line of the recipe's docstring, its cost, and the history and figures of ``weights``/NAME, if there.
+    """The first line of the recipe's docstring, its cost, and the result of ``weights``/NAME if that file exists.
 
-    What was measured comes from the checkpoint's header, where the commands that measure put it.
+    Results come from the checkpoint's header, where the measuring commands record them. Raises InvalidCheckpoint.
     """
     config = recipe()
     with torch.device("meta"):  # shapes only
@@ -25,17 +25,17 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
     lines = [
         f"{name:20s} {(recipe.__doc__ or '').splitlines()[0]}",
         f"cost: {length}, batches of {config.batch_size}, {parameters / 1e6:.2f} M parameters",
-        _result(load(path)) if path.exists() else f"no weights in {weights}: nothing measured",
+        _result(load(path)) if path.exists() else f"no weights in {weights}, so no results",
     ]
     return f"\n{'':21s}".join(lines)
 
 
-def _result(made: Checkpoint) -> str:
-    """One line, from the checkpoint's header alone; a run that continued others is told with them."""
-    steps, minutes = (in_all(made.provenance, key) or 0 for key in ("steps", "training_minutes"))
+def _result(model: Checkpoint) -> str:
+    """Training and decode rates in one line; a run that continued others counts with them."""
+    steps, minutes = (total_over_runs(model.provenance, key) or 0 for key in ("steps", "training_minutes"))
     rates = [
         f"{name} {100 * figures['all']:.1f} ({'-'.join(f'{100 * end:.0f}' for end in figures['all_interval'])})"
-        for name, figures in sorted(decode_figures(made.measured).items())
+        for name, figures in sorted(decode_figures(model.measured).items())
     ]
-    told = f"decodes % (95 %): {', '.join(rates)}" if rates else "nothing measured"
-    return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {made.provenance['device']}; {told}"
+    measured = f"decode rates in % (95 % interval): {', '.join(rates)}" if rates else "no decode rates measured"
+    return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {model.provenance['device']}; {measured}"

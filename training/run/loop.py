@@ -1,11 +1,13 @@
-"""One training run: resumable, seeded, as long as the time or the steps that it is given, with a log that plots.
+"""The training loop: seeded, resumable, limited by time or steps.
 
-Killed at any moment and started again, a run goes on from its last save and shows the losses that it would have shown
-undisturbed: a step's batch and random numbers come from the seed and the step, the state holds all that steps change,
-and the steps between the save and the kill are given the times that were measured when they were taken first (see
-`training.run.progress.Journal`), because the learning rate follows the clock. That holds to the last bit on one kind of
-CPU with one number of threads, on a GPU as far as its kernels repeat themselves. Two runs that each measure their own
-time are never quite alike, killed or not; two that count ``steps`` are, in one number format.
+A run that is killed at any moment and started again resumes from its last save and shows the same losses as without the
+interruption. A step's batch and random numbers depend only on the seed and the step, and the state holds everything
+that steps change. The learning rate follows the clock, so steps that are repeated after the last save get the times
+that were measured the first time (`training.run.progress.Journal`).
+
+On a CPU this is exact for the same kind of processor and the same number of threads; on a GPU it depends on how
+deterministic its kernels are. Two separate runs limited by time differ, because each measures its own time; two runs
+limited by ``steps`` are equal, provided they use the same number format.
 """
 
 import copy
@@ -25,23 +27,25 @@ from app.models.checkpoint import SUFFIX, Checkpoint, load, save
 from app.models.registry import NETWORKS
 from training.data.crops import Batch
 from training.objectives.losses import Loss, WeightedSum
-from training.run.config import MakeBatch, Scheduled, TrainConfig
-from training.run.discriminator import Opponent
+from training.run.config import BatchSchedule, MakeBatch, TrainConfig
+from training.run.discriminator import DiscriminatorTrainer
 from training.run.parallel import Team
 from training.run.progress import Progress, Window, read_log
 from training.run.provenance import provenance
-from training.run.state import Clock, moments, read_state, restore_moments, write_state
+from training.run.state import Clock, optimizer_state, read_state, restore_optimizer, write_state
 
 __all__ = ["Loss", "MakeBatch", "Run", "TrainConfig", "read_log"]
 
-_LONG_SECONDS, _MUCH_SLOWER = 5.0, 2.0  # of a pass in bfloat16, and against one in float32
-_FIXED = 1  # marks the seeds of validation batches; those of training batches have 0 in its place
+_LONG_SECONDS, _MUCH_SLOWER = 5.0, 2.0  # a pass in bfloat16 that exceeds both, the second relative to float32
+_TRAINING, _VALIDATION = 0, 1  # keep the seeds of their batches apart
 
 
 class Run:
-    """A run in ``directory``: ``state.safetensors`` to resume from, ``log.csv``, ``clock.csv``, ``samples/*.png``,
-    ``curves.png``, TensorBoard events, and ``NAME.safetensors``, the served form of the averaged weights, renewed at
-    each save."""
+    """A run in ``directory``, which holds everything that the run writes.
+
+    ``state.safetensors`` to resume from; ``NAME.safetensors``, the checkpoint of the averaged weights, written with
+    each state; ``log.csv`` and ``clock.csv``; ``samples/*.png``; at the end ``curves.png``; TensorBoard's events.
+    """
 
     def __init__(
         self,
@@ -52,9 +56,11 @@ class Run:
         start: Checkpoint | None = None,
         team: Team | None = None,
     ) -> None:
-        """A run that is to resume ignores ``start``, the weights that a new one begins with instead of random ones.
+        """Resumes the run if ``directory`` holds its state, otherwise begins it with the weights of ``start`` or random
+        ones.
 
-        With a ``team``, whose device then counts, each of its ranks makes its own Run of the same directory.
+        With a ``team``, each rank constructs its own Run of the same directory, and the team's device replaces
+        ``device``.
         """
         torch.manual_seed(config.seed)
         self.config = config
@@ -71,20 +77,22 @@ class Run:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
-        self.opponent = Opponent(config.adversary, betas=config.betas, team=self.team) if config.adversary else None
+        self.discriminator: DiscriminatorTrainer | None = None
+        if config.adversary:
+            self.discriminator = DiscriminatorTrainer(config.adversary, betas=config.betas, team=self.team)
         _move(config.loss, self.device)
         self.clock = Clock(threads=torch.get_num_threads(), device=self.device.type)
         self._best: dict[str, Tensor] = {}
         self._window: Window = {}
         self._validation: list[Batch] = []
         resumes = self._state.exists()
-        self.team.wait()  # nobody writes before all have looked
+        self.team.wait()  # no rank writes before all have checked
         if resumes:
             self._resume()
         else:
             (directory / "clock.csv").unlink(missing_ok=True)
-            self.clock.bfloat16 = bool(self.team.first(self._bfloat16_is_faster()))
-        self._together = self.team.wrap(self.network)
+            self.clock.bfloat16 = bool(self.team.broadcast(self._bfloat16_is_faster()))
+        self._distributed = self.team.wrap(self.network)
 
     def _build(self) -> nn.Module:
         return NETWORKS[self.config.architecture](**self.config.network).to(self.device)
@@ -95,20 +103,20 @@ class Run:
 
     @property
     def share(self) -> float:
-        """How much of the run is over, by its steps or its time; the last step may lead beyond 1."""
+        """How much of the run is over, by its steps or its time, 0 or more; the last step may exceed 1."""
         config, clock = self.config, self.clock
         return clock.seconds / (60 * config.minutes) if config.steps is None else clock.step / config.steps
 
     def finished(self) -> bool:
-        """Whether the time is used up or the patience at an end."""
+        """Whether the time, the steps or the patience have run out."""
         patience = self.config.patience
         return self.share >= 1 or (patience is not None and self.clock.stale >= patience)
 
     def train(self, *, stop_after: int | None = None) -> float:
-        """Trains to the end, or for ``stop_after`` more steps; returns the last step's loss."""
+        """Trains to the end or for ``stop_after`` more steps; returns the last step's loss, NaN if there was none."""
         config, clock, team = self.config, self.clock, self.team
-        log = self._open_log() if team.leads else None
-        begun, saved = clock.step, clock.seconds
+        log = self._open_log() if team.is_leader else None
+        first, saved = clock.step, clock.seconds
         last = clock.step + stop_after if stop_after is not None else None
         figures = {"loss": float("nan")}
         mark = time.perf_counter()
@@ -121,7 +129,7 @@ class Run:
                 figures["validation_loss"] = self._validate()
             now = time.perf_counter()
             seconds, mark = clock.seconds + now - mark, now
-            clock.seconds = team.first(log.clock(clock.step, seconds) if log else seconds)
+            clock.seconds = team.broadcast(log.clock(clock.step, seconds) if log else seconds)
             figures = team.mean(figures)
             if log:
                 log.update(step=clock.step, seconds=clock.seconds, samples=clock.samples, **figures)
@@ -130,8 +138,8 @@ class Run:
             if clock.seconds - saved > config.save_every:
                 self.save()
                 saved = clock.seconds
-        unseen = config.patience is not None and clock.step != begun and clock.step % config.validate_every
-        if unseen and self.finished():  # the last weights may be the best
+        unvalidated = config.patience is not None and clock.step != first and clock.step % config.validate_every
+        if unvalidated and self.finished():  # the last weights may be the best
             self._validate()
         self.save()
         if log:
@@ -141,7 +149,7 @@ class Run:
 
     def _open_log(self) -> Progress:
         config, clock = self.config, self.clock
-        if not self._state.exists():  # a run that is killed before its first save begins again as it began
+        if not self._state.exists():  # so that a run killed before its first save repeats its number format
             self._save_state()
         columns = ["adversarial_loss", "discriminator_loss"] if config.adversary else []
         columns += ["validation_loss"] if config.patience is not None else []
@@ -157,12 +165,12 @@ class Run:
         )
 
     def _batch(self, step: int) -> Batch:
-        """The batch of a step depends on the seed, the rank, the step, and where batches are scheduled the share alone,
-        so a resumed run sees what it would have seen. Torch's random numbers in the step depend on the same."""
+        """Makes a step's batch and seeds torch for the step, both only from the seed, the rank, the step and, for a
+        `BatchSchedule`, the share, so that a resumed run sees the same."""
         make = self.config.make_batch
-        if isinstance(make, Scheduled):
+        if isinstance(make, BatchSchedule):
             make = make.at(self.share)
-        seed = (self.config.seed, step, 0, self.team.rank)
+        seed = (self.config.seed, step, _TRAINING, self.team.rank)
         torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         return make(np.random.default_rng(seed)).to(self.device)
 
@@ -183,25 +191,25 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        restored, loss = self._forward(self._together, batch, bfloat16=clock.bfloat16)
+        restored, loss = self._forward(self._distributed, batch, bfloat16=clock.bfloat16)
         figures = {"loss": float(loss.detach()), "module_error": config.error(restored.detach(), batch), "rate": rate}
-        if self.opponent and self.share >= self.opponent.adversary.after_minutes_share:
-            added, seen = self.opponent.meet(
+        if self.discriminator and self.share >= self.discriminator.adversary.start_share:
+            adversarial_loss, adversarial_figures = self.discriminator.step(
                 batch.clean, restored, factor=rate / config.learning_rate, bfloat16=clock.bfloat16
             )
-            loss = loss + added
-            figures |= seen
+            loss = loss + adversarial_loss
+            figures |= adversarial_figures
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_norm)
-        self.team.share_buffers(self.network)
+        self.team.average_buffers(self.network)
         if float(norm) <= config.spike or (norm.isfinite() and clock.step < config.warmup_steps):
             self.optimizer.step()
-            self._follow()
+            self._update_average()
         return figures | {"gradient_norm": float(norm)}
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """Moves the averaged weights, faster in the first steps."""
+    def _update_average(self) -> None:
+        """Moves the averaged weights towards the current ones, faster in the first steps."""
         decay = min(self.config.ema_decay, (1 + self.clock.step) / (10 + self.clock.step))
         current = self.network.state_dict()
         for key, value in self.average.state_dict().items():
@@ -212,15 +220,15 @@ class Run:
 
     @torch.no_grad()
     def _validate(self) -> float:
-        """The averaged network's loss on batches that no step trains on; keeps its weights if none were better."""
+        """The averaged network's loss on batches that no step trains on; keeps its weights if it is the lowest."""
         config, clock = self.config, self.clock
         if not self._validation:
             for index in range(config.validation_batches):
-                rng = np.random.default_rng((config.seed, index, _FIXED))
+                rng = np.random.default_rng((config.seed, index, _VALIDATION))
                 self._validation.append(config.make_batch(rng).to(self.device))
         network = self.average.eval()
         losses = [float(self._forward(network, batch, bfloat16=False)[1]) for batch in self._validation]
-        loss = self.team.first(float(np.mean(losses)))
+        loss = self.team.broadcast(float(np.mean(losses)))
         clock.stale += 1
         if loss < clock.best:
             clock.best, clock.best_step, clock.stale = loss, clock.step, 0
@@ -228,12 +236,12 @@ class Run:
         return loss
 
     def _bfloat16_is_faster(self) -> bool:
-        """Times a forward and backward pass either way, without a step; processors without bf16 units are slower.
+        """Times forward and backward passes in both number formats, without a step.
 
-        Where they are very much slower, which a pass can take a minute to show, once is enough.
+        Processors without bfloat16 units are slower in it, some by a minute per pass; one slow pass is enough then.
         """
         batch = self._batch(0)
-        before = copy.deepcopy(self.network.state_dict())  # batch normalisation keeps statistics of what it sees
+        before = copy.deepcopy(self.network.state_dict())  # passes change the statistics of batch normalisation
         best, spent = {False: float("inf"), True: float("inf")}, {False: 0.0, True: 0.0}
         for repeat in range(4):  # the first pass warms up
             for bfloat16 in (False, True):
@@ -264,8 +272,8 @@ class Run:
             charts.save(curves.draw_curves({self.config.name: rows}), self.directory / "curves.png")
 
     def save(self) -> None:
-        """Writes the state to resume from and the served form of the averaged weights, each in one step."""
-        if self.team.leads:
+        """Replaces the state to resume from and the checkpoint, each atomically; only the leader writes."""
+        if self.team.is_leader:
             self._save_state()
             save(self.checkpoint(), self.directory / f"{self.config.name}{SUFFIX}")
 
@@ -273,9 +281,9 @@ class Run:
         parts = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": moments(self.optimizer),
+            "optimizer": optimizer_state(self.optimizer),
             "best": self._best,
-            **(self.opponent.parts() if self.opponent else {}),
+            **(self.discriminator.parts() if self.discriminator else {}),
         }
         texts = {"window": json.dumps(self._window), "origin": json.dumps(self.origin)}
         write_state(self._state, parts, self.clock.header() | texts)
@@ -284,21 +292,21 @@ class Run:
         parts, header = read_state(self._state)
         self.network.load_state_dict(parts["network"])
         self.average.load_state_dict(parts["average"])
-        restore_moments(self.optimizer, parts.get("optimizer", {}))
+        restore_optimizer(self.optimizer, parts.get("optimizer", {}))
         self._best = {key: value.to(self.device) for key, value in parts.get("best", {}).items()}
-        if self.opponent:
-            self.opponent.restore(parts)
+        if self.discriminator:
+            self.discriminator.restore(parts)
         self.clock.restore(header, batch_size=self.config.batch_size)
         self._window = {key: (total, count) for key, (total, count) in json.loads(header.get("window", "{}")).items()}
         if "origin" in header:
             self.origin = json.loads(header["origin"])
-        else:  # the first states did not say; the weights saved with them do
+        else:  # states that earlier versions wrote have no origin; the checkpoint beside them does
             served = self.directory / f"{self.config.name}{SUFFIX}"
             known = load(served).provenance if served.exists() else {}
             self.origin = {key: known[key] for key in ("continues",) if key in known}
 
     def checkpoint(self) -> Checkpoint:
-        """The averaged weights, the best of them where the run has patience, with where they come from."""
+        """The averaged weights, or the best of them if the run has patience, with their provenance."""
         config, clock = self.config, self.clock
         served = self.average
         if self._best and config.patience is not None:
@@ -314,13 +322,13 @@ class Run:
                 clock,
                 processes=self.team.size,
                 origin=self.origin,
-                discriminator=self.opponent.network if self.opponent else None,
+                discriminator=self.discriminator.network if self.discriminator else None,
             ),
         )
 
 
 def _move(loss: Loss, device: torch.device) -> None:
-    """Brings the networks that a loss looks through, if it has any, to where the restored pictures are."""
+    """Moves the networks inside a loss, if it has any, to the device."""
     if isinstance(loss, nn.Module):
         loss.to(device)
     elif isinstance(loss, WeightedSum):

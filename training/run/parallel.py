@@ -1,9 +1,9 @@
-"""Several processes that train one network: started by torchrun, each on batches of its own.
+"""Data-parallel training: several processes, started by torchrun, train one network on different batches.
 
     python -m torch.distributed.run --standalone --nproc-per-node 2 -m training lenet
 
-The processes talk by gloo on CPUs and by NCCL on CUDA devices, one device each. All of them read the run's state, so
-several machines need a folder in common.
+The processes communicate through gloo on CPUs and NCCL on CUDA devices, one device each. All of them read the run's
+state, so several machines need a shared folder.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """The processes of one run, seen from one of them; alone unless said otherwise.
+    """The processes of one run, seen from one of them; by default a single process.
 
-    ``device`` is this process's own. Every method that takes part in an exchange must be called by all ranks in the
-    same order; alone it returns what it is given.
+    ``device`` is this process's own. All ranks must call the methods that communicate in the same order; in a single
+    process these return their argument.
     """
 
     rank: int = 0
@@ -28,15 +28,15 @@ class Team:
     device: str = "cpu"
 
     @property
-    def leads(self) -> bool:
-        """Whether this process keeps the clock, the log and the files."""
+    def is_leader(self) -> bool:
+        """Whether this process keeps the clock and writes the log and all files."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """A module that gives rank 0's weights to all at once, and in each backward pass the mean of all gradients.
+        """Copies rank 0's weights to all ranks and returns a module that averages gradients in each backward pass.
 
-        Buffers stay each rank's own, see ``share_buffers``: passing them on in each forward pass, as
-        DistributedDataParallel does by itself, forbids two passes before one backward, which a discriminator needs.
+        Buffers stay separate until ``average_buffers``: DistributedDataParallel's own broadcast in each forward pass
+        rules out two forward passes before one backward pass, which a discriminator needs.
         """
         if self.size == 1:
             return module
@@ -44,8 +44,8 @@ class Team:
         return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
 
     @torch.no_grad()
-    def share_buffers(self, module: nn.Module) -> None:
-        """Gives all ranks the mean of their buffers (the statistics of batch normalisation)."""
+    def average_buffers(self, module: nn.Module) -> None:
+        """Sets floating-point buffers, such as the statistics of batch normalisation, to their mean over all ranks."""
         if self.size == 1:
             return
         for buffer in module.buffers():
@@ -54,15 +54,15 @@ class Team:
                 buffer.div_(self.size)
 
     def mean(self, figures: Mapping[str, float]) -> dict[str, float]:
-        """The means over all ranks, which give the same names."""
+        """The mean of each figure over all ranks; all must pass the same names."""
         if self.size == 1:
             return dict(figures)
         values = self._tensor(list(figures.values()))
         distributed.all_reduce(values)
         return dict(zip(figures, (values / self.size).tolist(), strict=True))
 
-    def first(self, value: float) -> float:
-        """Rank 0's value, for what all must agree on to the last bit: the clock, a measured time."""
+    def broadcast(self, value: float) -> float:
+        """Rank 0's value, for what must be exactly equal on all ranks, such as the clock."""
         if self.size == 1:
             return value
         values = self._tensor([value])
@@ -70,7 +70,7 @@ class Team:
         return float(values)
 
     def wait(self) -> None:
-        """Returns when all ranks have come here."""
+        """Blocks until all ranks have called it."""
         if self.size > 1:
             distributed.barrier()
 
@@ -79,8 +79,8 @@ class Team:
 
 
 @contextmanager
-def gather(device: str) -> Iterator[Team]:
-    """The team that torchrun started this process into, on ``device`` ("cuda": one GPU each), or this process alone."""
+def join_team(device: str) -> Iterator[Team]:
+    """The team that torchrun started this process in, or a single process, on ``device`` ("cuda": one GPU per rank)."""
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield Team(device=device)
         return

@@ -1,4 +1,4 @@
-"""What a run shows and keeps while it goes: a progress bar, a CSV file, TensorBoard scalars and pictures, its clock."""
+"""Progress of a run: progress bar, CSV log, TensorBoard and the journal of its clock."""
 
 import csv
 import importlib.util
@@ -10,31 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Window = dict[str, tuple[float, int]]
-"""Sum and number of each figure's values since the last row."""
+"""Sum and count of each figure's values since the last row."""
 
-_EVERY = 20  # steps between two rows
+_STEPS_PER_ROW = 20
 _COLUMNS = ("step", "seconds", "loss", "module_error", "gradient_norm", "rate")
 
 
 class Journal:
-    """``clock.csv``: the clock after each step, a line ``step,seconds`` each, written as soon as the step is done.
+    """``clock.csv``: a line ``step,seconds`` with the clock after each step, written as soon as the step is done.
 
-    Learning rates follow measured time, which no second attempt measures alike. So the steps between a save and a
-    kill, which are taken again, are given the times of the first attempt: they have the same rates, hence the same
-    losses, and the run goes on from there as if it had not been killed. A line for each step remains when the run is
-    over: with them and the same recipe, another run repeats it.
+    Learning rates follow measured time, which differs at each measurement. Steps that a killed run took after its last
+    save are taken again with the times of the first attempt, so they have the same rates and losses, and the run
+    continues as if it had not been killed. The finished file and the recipe are enough to repeat the run.
     """
 
     def __init__(self, path: Path) -> None:
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # the machine stopped in the middle of a line
+        if whole != text:  # the process was killed in the middle of a line
             path.write_text(whole)
         self._seconds = {int(step): float(seconds) for step, seconds in (line.split(",") for line in whole.split())}
         self._file = path.open("a", buffering=1)
 
-    def settle(self, step: int, seconds: float) -> float:
-        """The clock after ``step``: as it was if the step has been taken before, else ``seconds``, which is kept."""
+    def record(self, step: int, seconds: float) -> float:
+        """The clock after ``step``: the recorded time if the step was taken before, else ``seconds``, which it
+        records."""
         if step not in self._seconds:
             self._seconds[step] = seconds
             self._file.write(f"{step},{seconds!r}\n")
@@ -45,11 +45,12 @@ class Journal:
 
 
 class Progress:
-    """Averages over ``_EVERY`` steps and appends a row each to ``log.csv``; tqdm and TensorBoard where installed.
+    """Writes means over 20 steps to ``log.csv``, and shows them with tqdm and TensorBoard where these are installed.
 
-    ``step``, ``seconds`` and ``window`` say where the run stands: rows beyond ``step``, which a killed run left
-    behind, are dropped, for they come again; ``window`` is brought up to date in place. ``columns`` are added to those
-    of every run; a row has "nan" where a figure has no value. The bar counts seconds, or steps if ``total_steps``.
+    ``step``, ``seconds``, ``samples`` and ``window`` describe the state that the run resumes from. Rows after ``step``,
+    left by a killed run, are deleted, since they will be written again; ``window`` is updated in place. ``columns`` add
+    to those of every run; a row has "nan" for a figure without values. The bar counts steps if ``total_steps`` is
+    given, else seconds.
     """
 
     def __init__(
@@ -94,15 +95,15 @@ class Progress:
             )
 
     def clock(self, step: int, seconds: float) -> float:
-        """The time at which ``step`` was done: ``seconds``, or what was measured when it was taken before."""
-        return self._journal.settle(step, seconds)
+        """The clock after ``step``: ``seconds``, or the time recorded when the step was taken before."""
+        return self._journal.record(step, seconds)
 
     def update(self, *, step: int, seconds: float, samples: int = 0, **values: float) -> None:
-        """Takes one step's values; a row holds their means since the row before. ``samples``: seen in all so far."""
+        """Adds one step's figures; ``samples`` counts all samples of the run so far."""
         for key, value in values.items():
             total, count = self._window.get(key, (0.0, 0))
             self._window[key] = total + value, count + 1
-        if step % _EVERY:
+        if step % _STEPS_PER_ROW:
             return
         means = {key: total / count for key, (total, count) in self._window.items()}
         self._window.clear()
@@ -119,7 +120,7 @@ class Progress:
         self._before = seconds, samples
 
     def picture(self, image: NDArray[np.uint8], *, step: int) -> None:
-        """Shows an 8-bit picture, (H, W) or (H, W, 3) in OpenCV's order of colours, on TensorBoard."""
+        """Sends an 8-bit picture, (H, W) or (H, W, 3) in BGR, to TensorBoard."""
         if self._board:
             grey = image.ndim == 2
             self._board.add_image(
@@ -133,7 +134,7 @@ class Progress:
 
 
 def _keep_rows(path: Path, columns: Sequence[str], *, until: int) -> None:
-    """Makes ``path`` a log of ``columns`` whose rows go no further than step ``until``; whole rows only."""
+    """Rewrites the log at ``path`` with ``columns``, keeping complete rows up to step ``until``."""
     rows: list[dict[str, str]] = []
     if path.exists():
         with path.open(newline="") as file:
@@ -148,6 +149,6 @@ def _keep_rows(path: Path, columns: Sequence[str], *, until: int) -> None:
 
 
 def read_log(directory: Path) -> list[dict[str, float]]:
-    """The rows of a run's ``log.csv``."""
+    """The rows of a run's ``log.csv``. Raises OSError."""
     with (directory / "log.csv").open(newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""What a checkpoint says of the run that made it, in words and figures that JSON can hold."""
+"""Describes the run that made a checkpoint, for the checkpoint's header."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from training.objectives.adversarial import Adversary
-from training.objectives.losses import name_of
+from training.objectives.losses import loss_name
 from training.run.config import TrainConfig
 from training.run.state import Clock
 
@@ -19,9 +19,13 @@ def provenance(
     origin: Mapping[str, object],
     discriminator: nn.Module | None = None,
 ) -> dict[str, object]:
-    """``origin``: what the run began with, if not with random weights; ``discriminator``: that of its adversary."""
+    """The provenance of a checkpoint, JSON-ready.
+
+    ``origin``: entries about the weights that the run started from, empty for random ones. ``discriminator``: the
+    network of the run's adversary.
+    """
     planned = {"planned_minutes": config.minutes} if config.steps is None else {"planned_steps": config.steps}
-    told: dict[str, object] = {
+    description: dict[str, object] = {
         "recipe": config.name,
         "seed": config.seed,
         "steps": clock.step,
@@ -33,21 +37,21 @@ def provenance(
         "processes": processes,
         "bfloat16": clock.bfloat16,
         "torch": torch.__version__,
-        "loss": name_of(config.loss),
+        "loss": loss_name(config.loss),
         "optimizer": f"AdamW lr {config.learning_rate:g} betas {config.betas} decay {config.weight_decay:g}",
         "data": config.data,
         **origin,
     }
     if config.adversary is not None:
-        told["adversary"] = {"discriminator": type(discriminator).__name__, **_adversary(config.adversary)}
+        description["adversary"] = {"discriminator": type(discriminator).__name__, **_adversary(config.adversary)}
     if config.patience is not None and clock.best_step:
-        told["validation"] = {
+        description["validation"] = {
             "loss": clock.best,
             "step": clock.best_step,
             "batches": config.validation_batches,
             "stopped_early": clock.stale >= config.patience,
         }
-    return told
+    return description
 
 
 def _adversary(adversary: Adversary) -> dict[str, object]:
@@ -55,5 +59,5 @@ def _adversary(adversary: Adversary) -> dict[str, object]:
         "losses": getattr(adversary.losses, "__name__", type(adversary.losses).__name__),
         "weight": adversary.weight,
         "learning_rate": adversary.learning_rate,
-        "after_share": adversary.after_minutes_share,
+        "after_share": adversary.start_share,
     }

@@ -1,7 +1,8 @@
-"""What a run must keep to go on as if it had never stopped, in one safetensors file.
+"""The state of a run, from which it resumes without a difference, in one safetensors file.
 
-Tensors are named ``PART.KEY``; the header holds text. Parts: ``network``, ``average`` and ``optimizer`` of every run,
-``discriminator`` and ``opponent`` (its optimizer) of an adversarial one, ``best`` of one that stops early.
+Tensors are named ``PART.KEY``; the header holds text. Every run has the parts ``network``, ``average`` and
+``optimizer``; an adversarial run also ``discriminator`` and ``discriminator_optimizer``; a run that stops early also
+``best``.
 """
 
 from collections.abc import Mapping
@@ -14,14 +15,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 Parts = dict[str, dict[str, Tensor]]
+"""Tensors by part and key."""
 
 
 @dataclass
 class Clock:
-    """Where a run stands.
+    """How far a run has come.
 
-    ``seconds``: of training. ``bfloat16``, ``threads``, ``device``: how it computes. ``best``: the lowest loss on the
-    validation batches, found after step ``best_step``; ``stale``: validations since then.
+    ``seconds``: of training. ``bfloat16``, ``threads`` and ``device``: how it computes. ``best``: the lowest loss on
+    the validation batches, after step ``best_step``; ``stale``: validations since then.
     """
 
     step: int = 0
@@ -35,12 +37,14 @@ class Clock:
     stale: int = 0
 
     def header(self) -> dict[str, str]:
+        """The fields as text for the state's header."""
         return {key: repr(value) for key, value in vars(self).items()}
 
     def restore(self, header: Mapping[str, str], *, batch_size: int) -> None:
-        """Takes over all but the threads and the device, which are those of the process that goes on.
+        """Reads a state's header; ``threads`` and ``device`` remain those of this process.
 
-        The first states had a step, seconds and bfloat16 only; their samples are ``batch_size`` a step.
+        States of the first version hold only the step, the seconds and bfloat16; their samples are ``batch_size`` per
+        step.
         """
         self.step = int(header["step"])
         self.seconds = float(header["seconds"])
@@ -52,7 +56,7 @@ class Clock:
 
 
 def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: Mapping[str, str]) -> None:
-    """Writes the file in one step: whoever is killed meanwhile finds the one before."""
+    """Replaces the file atomically: a process killed meanwhile leaves the previous file."""
     tensors = {
         f"{part}.{key}": value.detach().cpu().contiguous().clone()
         for part, values in parts.items()
@@ -64,7 +68,7 @@ def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: M
 
 
 def read_state(path: Path) -> tuple[Parts, dict[str, str]]:
-    """The parts that the file has, on the CPU, and its header."""
+    """The parts in the file, on the CPU, and its header."""
     parts: Parts = {}
     with safe_open(path, framework="pt") as file:
         header = dict(file.metadata())
@@ -74,8 +78,8 @@ def read_state(path: Path) -> tuple[Parts, dict[str, str]]:
     return parts, header
 
 
-def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimizer remembers of each parameter, as ``INDEX.KEY``."""
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's tensors for each parameter, by ``INDEX.KEY``."""
     return {
         f"{index}.{key}": torch.as_tensor(value)
         for index, state in optimizer.state_dict()["state"].items()
@@ -83,9 +87,10 @@ def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    remembered: dict[int, dict[str, Tensor]] = {}
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Loads tensors as `optimizer_state` returns them."""
+    state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, key = name.split(".", 1)
-        remembered.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -7,12 +7,19 @@ from app.pipeline.crops.grid import module_means
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
 from training.data.crops import CropBatch
 from training.data.pairs import code_picture, pair, pair_batch
-from training.data.published_degradations import Augmented, BlurOrNoise, Degradation, SecondOrder, blurred, reduced
+from training.data.published_degradations import (
+    Augmentation,
+    BlurOrNoise,
+    Degradation,
+    SecondOrderDegradation,
+    blur,
+    reduce_only,
+)
 from training.data.symbols import random_symbol
 from training.measure.sets import samples
 
 
-def batch(seed: int, *, degradation: Degradation = reduced, **changes: int) -> CropBatch:
+def batch(seed: int, *, degradation: Degradation = reduce_only, **changes: int) -> CropBatch:
     plain = {"size": 3, "low": 32, "scale": 4, "max_version": 2}
     return pair_batch(np.random.default_rng(seed), degradation=degradation, **{**plain, **changes})
 
@@ -46,7 +53,7 @@ def test_quiet_zones_and_shifts_are_in_modules() -> None:
 def test_codes_look_as_those_of_the_synthetic_sets() -> None:
     for sample in samples("lr32", count=3):
         clean = code_picture(sample.symbol.modules, 128)
-        small = reduced(clean, np.random.default_rng(0), low=32)[0]
+        small = reduce_only(clean, np.random.default_rng(0), low=32)[0]
         assert np.abs(small * 255 - sample.image).max() < 2
 
 
@@ -72,7 +79,7 @@ def test_other_scales_are_other_sizes(scale: int) -> None:
 
 
 def test_batches_depend_on_the_seed_alone() -> None:
-    first, same, other = (batch(seed, degradation=SecondOrder()) for seed in (4, 4, 5))
+    first, same, other = (batch(seed, degradation=SecondOrderDegradation()) for seed in (4, 4, 5))
     assert torch.equal(first.degraded, same.degraded)
     assert torch.equal(first.clean, same.clean)
     assert not torch.equal(first.clean, other.clean)
@@ -81,15 +88,15 @@ def test_batches_depend_on_the_seed_alone() -> None:
 
 def test_systems_differ_in_their_degradation_alone() -> None:
     """The codes of a seed are the same whichever degradation follows: the first of a batch, before it draws."""
-    plain, soft = (batch(6, size=1, degradation=degradation) for degradation in (reduced, blurred))
+    plain, soft = (batch(6, size=1, degradation=degradation) for degradation in (reduce_only, blur))
     assert torch.equal(plain.clean, soft.clean)
     assert not torch.equal(plain.degraded, soft.degraded)
 
 
 def test_degraded_pictures_are_normalised_as_the_service_does() -> None:
     """Brightness, then, is gone but for rounding and what it clipped."""
-    dim = Augmented(rotation=0, shear=0, zoom=0, brightness=(0.5, 0.5))
-    bright = Augmented(rotation=0, shear=0, zoom=0, brightness=(1.0, 1.0))
+    dim = Augmentation(rotation=0, shear=0, zoom=0, brightness=(0.5, 0.5))
+    bright = Augmentation(rotation=0, shear=0, zoom=0, brightness=(1.0, 1.0))
     one, other = (batch(7, degradation=kind) for kind in (dim, bright))
     assert torch.allclose(one.degraded, other.degraded, atol=0.01)
 
@@ -98,7 +105,7 @@ def test_clean_codes_are_codes_of_the_versions_allowed() -> None:
     rng = np.random.default_rng(8)
     for version in (1, 2, 4):
         for _ in range(6):
-            clean = pair(rng, version=version, low=64, scale=4, degradation=reduced)[1]
+            clean = pair(rng, version=version, low=64, scale=4, degradation=reduce_only)[1]
             rows = np.flatnonzero((clean < 0.5).any(axis=1))
             columns = np.flatnonzero((clean < 0.5).any(axis=0))
             found = clean[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -138,7 +145,7 @@ def test_small_pictures_lie_where_their_targets_do() -> None:
 
 
 def test_crops_are_parts_of_both_pictures() -> None:
-    made = batch(11, low=64, crop=24, size=8, degradation=reduced)
+    made = batch(11, low=64, crop=24, size=8, degradation=reduce_only)
     assert made.degraded.shape == (8, 1, 24, 24)
     assert made.clean.shape == (8, 1, 96, 96)
     for degraded, clean in zip(made.degraded[:, 0].numpy(), made.clean[:, 0].numpy(), strict=True):

@@ -52,10 +52,10 @@ def test_called_as_they_are_they_make_the_first_stage() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sizes": (8, 4)}, "equally many"),
-        ({"sides": (), "sizes": (), "until": ()}, "at least one"),
-        ({"until": (0.2, 0.4, 0.4, 0.6, 0.8, 1.0)}, "rise"),
-        ({"until": (0.4, 0.2, 0.5, 0.6, 0.8, 1.0)}, "rise"),
+        ({"sizes": (8, 4)}, "same length"),
+        ({"sides": (), "sizes": (), "until": ()}, "at least 1"),
+        ({"until": (0.2, 0.4, 0.4, 0.6, 0.8, 1.0)}, "increase"),
+        ({"until": (0.4, 0.2, 0.5, 0.6, 0.8, 1.0)}, "increase"),
         ({"until": (0.1, 0.2, 0.3, 0.4, 0.5, 0.9)}, "to 1"),
         ({"until": (0.0, 0.2, 0.3, 0.4, 0.5, 1.0)}, "above 0"),
     ],

@@ -12,15 +12,15 @@ from training.data import degrade
 from training.data.degrade import Image
 from training.data.published_degradations import (
     NOISE_UNIT,
-    Augmented,
+    Augmentation,
     BlurOrNoise,
     Degradation,
-    Round,
-    SecondOrder,
+    DegradationRound,
+    SecondOrderDegradation,
+    add_noise,
     bell_kernel,
-    blurred,
-    noised,
-    reduced,
+    blur,
+    reduce_only,
     sinc_kernel,
     unsharp,
 )
@@ -29,12 +29,12 @@ CODE = cv2.resize((render(encode("published", version=1), pixels=9) / 255).astyp
 FLAT = np.full((256, 256), 0.5, np.float32)
 SEEDS = range(8)
 KINDS: dict[str, Degradation] = {
-    "reduced": reduced,
-    "blurred": blurred,
-    "noised": noised,
+    "reduced": reduce_only,
+    "blurred": blur,
+    "noised": add_noise,
     "blur or noise": BlurOrNoise(),
-    "augmented": Augmented(),
-    "second order": SecondOrder(),
+    "augmented": Augmentation(),
+    "second order": SecondOrderDegradation(),
 }
 
 
@@ -81,7 +81,7 @@ def test_small_pictures_show_their_targets(kind: str) -> None:
 
 
 def test_reduction_is_by_area() -> None:
-    degraded, _ = reduced(CODE, rng(), low=64)
+    degraded, _ = reduce_only(CODE, rng(), low=64)
     assert np.allclose(degraded, CODE.reshape(64, 4, 64, 4).mean(axis=(1, 3)), atol=1e-6)
 
 
@@ -93,7 +93,7 @@ def test_blurs_have_the_published_kernels_and_deviations() -> None:
     sides, deviations = set(), []
     x = np.arange(64) - 32
     for seed in range(60):
-        spread = blurred(point(64), rng(seed), low=64)[0]
+        spread = blur(point(64), rng(seed), low=64)[0]
         profile = spread.sum(axis=0)
         assert float(profile.sum()) == pytest.approx(1, abs=1e-5)
         sides.add(int((profile > 1e-9).sum()))
@@ -104,7 +104,7 @@ def test_blurs_have_the_published_kernels_and_deviations() -> None:
 
 
 def test_noise_is_in_units_of_64_grey_levels() -> None:
-    deviations = [float((noised(FLAT, rng(seed), low=64)[0] - 0.5).std()) * 255 for seed in range(40)]
+    deviations = [float((add_noise(FLAT, rng(seed), low=64)[0] - 0.5).std()) * 255 for seed in range(40)]
     assert pytest.approx(64 / 255) == NOISE_UNIT
     assert 0.68 * 64 < min(deviations) < 0.8 * 64
     assert 1.1 * 64 < max(deviations) < 1.23 * 64
@@ -124,7 +124,7 @@ def test_blur_and_noise_come_in_their_shares(share: float, expected: float) -> N
 def moved(image: Image, seed: int, **only: float) -> Image:
     """The target of an augmentation that does ``only`` this."""
     chosen = {"rotation": 0.0, "shear": 0.0, "zoom": 0.0, **only}
-    return Augmented(**chosen)(image, rng(seed), low=16)[1]
+    return Augmentation(**chosen)(image, rng(seed), low=16)[1]
 
 
 def long_side(mask: Image) -> float:
@@ -179,23 +179,23 @@ def test_shear_slants_by_a_fifth_at_most() -> None:
 def test_augmentation_keeps_the_middle_and_continues_borders() -> None:
     white = np.ones((64, 64), np.float32)
     for seed in SEEDS:
-        assert np.allclose(Augmented()(white, rng(seed), low=16)[1], 1, atol=1e-6)
+        assert np.allclose(Augmentation()(white, rng(seed), low=16)[1], 1, atol=1e-6)
     spot = np.zeros((129, 129), np.float32)
     spot[60:69, 60:69] = 1
     for seed in SEEDS:
-        y, x = np.nonzero(Augmented()(spot, rng(seed), low=32)[1] > 0.5)
+        y, x = np.nonzero(Augmentation()(spot, rng(seed), low=32)[1] > 0.5)
         assert (y.mean(), x.mean()) == pytest.approx((64, 64), abs=0.6)
 
 
 def test_brightness_changes_the_small_picture_alone_and_clips_at_white() -> None:
     factors = []
     for seed in range(60):
-        degraded, target = Augmented()(FLAT, rng(seed), low=16)
+        degraded, target = Augmentation()(FLAT, rng(seed), low=16)
         assert np.allclose(target, 0.5)
         factors.append(float(degraded.mean()) / 0.5)
     assert 0.5 <= min(factors) < 0.6
     assert 1.4 < max(factors) <= 1.5 + 1e-6
-    assert max(float(Augmented()(np.ones_like(FLAT), rng(seed), low=16)[0].max()) for seed in SEEDS) == 1
+    assert max(float(Augmentation()(np.ones_like(FLAT), rng(seed), low=16)[0].max()) for seed in SEEDS) == 1
 
 
 # --- QR-ESRGAN ------------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_cutoffs_of_sinc_filters_depend_on_their_size(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("training.data.published_degradations.sinc_kernel", watched)
     for seed in range(400):
-        Round(sinc_share=1.0).kernel(rng(seed))
+        DegradationRound(sinc_share=1.0).kernel(rng(seed))
     assert sorted(drawn) == list(range(7, 22, 2))
     for side, cutoffs in drawn.items():
         lowest = np.pi / (3 if side < 13 else 5)
@@ -295,7 +295,7 @@ def test_powers_flatten_or_sharpen_the_bells() -> None:
 
 
 def test_kernels_are_7_to_21_pixels_a_side() -> None:
-    kernels = [Round().kernel(rng(seed)) for seed in range(300)]
+    kernels = [DegradationRound().kernel(rng(seed)) for seed in range(300)]
     assert {kernel.shape for kernel in kernels} == {(side, side) for side in range(7, 22, 2)}
     ringing = np.mean([float(kernel.min()) < -1e-6 for kernel in kernels])
     assert ringing == pytest.approx(0.1, abs=0.06)
@@ -304,7 +304,7 @@ def test_kernels_are_7_to_21_pixels_a_side() -> None:
 
 
 def test_resizes_are_relative_to_the_base() -> None:
-    sides = [Round().resized(FLAT, rng(seed), base=100).shape[0] for seed in range(200)]
+    sides = [DegradationRound().apply_resize(FLAT, rng(seed), base=100).shape[0] for seed in range(200)]
     assert 15 <= min(sides) < 25
     assert 130 < max(sides) <= 150
     assert np.mean(np.array(sides) == 100) == pytest.approx(0.1, abs=0.06)
@@ -317,7 +317,7 @@ def test_resizes_are_relative_to_the_base() -> None:
 )
 def test_noise_is_gaussian_for_half_and_of_photons_for_the_other(strength: dict[str, tuple], limit: float) -> None:
     expected = limit or 2 * np.sqrt(0.5 / 256)
-    deviations = [float(Round(**strength).noisy(FLAT, rng(seed)).std()) for seed in range(60)]
+    deviations = [float(DegradationRound(**strength).apply_noise(FLAT, rng(seed)).std()) for seed in range(60)]
     loud = [deviation for deviation in deviations if deviation > 1e-6]
     assert 15 < len(loud) < 45
     assert loud == pytest.approx([expected] * len(loud), rel=0.05)
@@ -325,7 +325,7 @@ def test_noise_is_gaussian_for_half_and_of_photons_for_the_other(strength: dict[
 
 def test_noise_of_photons_grows_with_light_and_leaves_black() -> None:
     steps = np.repeat(np.array([0.0, 0.2, 0.8], np.float32), 100)[:, None].repeat(200, axis=1)
-    noisy = Round(noise=(0.0, 0.0), poisson=(1.0, 1.0)).noisy(steps, rng(1))
+    noisy = DegradationRound(noise=(0.0, 0.0), poisson=(1.0, 1.0)).apply_noise(steps, rng(1))
     black, dim, bright = (noisy[part].std() for part in (np.s_[:100], np.s_[100:200], np.s_[200:]))
     assert black == 0
     assert bright == pytest.approx(2 * dim, rel=0.1)
@@ -346,7 +346,9 @@ def count(monkeypatch: pytest.MonkeyPatch, name: str, run: Callable[[], object])
 
 
 def test_every_picture_is_compressed_twice_by_qualities_30_to_95(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = count(monkeypatch, "jpeg", lambda: [SecondOrder()(CODE, rng(seed), low=64) for seed in range(40)])
+    calls = count(
+        monkeypatch, "jpeg", lambda: [SecondOrderDegradation()(CODE, rng(seed), low=64) for seed in range(40)]
+    )
     qualities = [named["quality"] for _, named in calls]
     assert len(calls) == 80
     assert 30 <= min(qualities) < 40
@@ -359,18 +361,20 @@ def test_every_picture_is_compressed_twice_by_qualities_30_to_95(monkeypatch: py
 
 
 def test_blurs_and_the_last_sinc_come_in_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = count(monkeypatch, "convolve", lambda: [SecondOrder()(CODE, rng(seed), low=64) for seed in range(60)])
+    calls = count(
+        monkeypatch, "convolve", lambda: [SecondOrderDegradation()(CODE, rng(seed), low=64) for seed in range(60)]
+    )
     assert sum(side == 256 for side, _ in calls) >= 60
     assert len(calls) / 60 == pytest.approx(1 + 0.8 + 0.8, abs=0.2)
 
 
 def test_the_target_is_unsharp_masked_unless_told_otherwise() -> None:
-    assert np.array_equal(SecondOrder()(CODE, rng(), low=64)[1], unsharp(CODE))
-    assert SecondOrder(sharpen=False)(CODE, rng(), low=64)[1] is CODE
+    assert np.array_equal(SecondOrderDegradation()(CODE, rng(), low=64)[1], unsharp(CODE))
+    assert SecondOrderDegradation(sharpen=False)(CODE, rng(), low=64)[1] is CODE
 
 
 def test_the_second_round_is_milder() -> None:
-    first, second = SecondOrder().first, SecondOrder().second
+    first, second = SecondOrderDegradation().first, SecondOrderDegradation().second
     assert first.sigma[1] > second.sigma[1]
     assert first.noise[1] > second.noise[1]
     assert second.blur_share == 0.8

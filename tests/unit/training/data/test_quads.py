@@ -69,7 +69,9 @@ def test_maps_are_of_positions_inside_a_code(batch: SceneBatch) -> None:
         assert mine[inside > 1].all()
         assert not mine[inside < -STRIDE / 2].any()
         assert (batch.code[0, 0].numpy()[mine] == 1).all()
-        assert batch.reach[0, 0].numpy()[mine] == pytest.approx(cv2.contourArea(code.corners.astype(np.float32)) ** 0.5)
+        assert batch.code_side[0, 0].numpy()[mine] == pytest.approx(
+            cv2.contourArea(code.corners.astype(np.float32)) ** 0.5
+        )
         assert batch.log_size[0, 0].numpy()[mine] == pytest.approx(np.log2(code.modules / 32))
     none = (depth(LARGE) < -4) & (depth(SMALL) < -4)
     assert (batch.code[0, 0].numpy()[none] == 0).all()
@@ -85,11 +87,11 @@ def test_offsets_lead_from_each_position_to_the_corners(batch: SceneBatch) -> No
 
 
 def test_codes_that_hardly_show_are_neither_taught_nor_punished(batch: SceneBatch) -> None:
-    taught = batch.taught[0, 0].numpy()
-    assert (taught[depth(HIDDEN) > 1] == 0).all()
-    assert (taught[depth(HIDDEN) < -4] == 1).all()
-    assert (batch.code[0, 0].numpy()[taught == 0] == 0).all()
-    assert bool(batch.taught[1].all())
+    supervised = batch.supervised[0, 0].numpy()
+    assert (supervised[depth(HIDDEN) > 1] == 0).all()
+    assert (supervised[depth(HIDDEN) < -4] == 1).all()
+    assert (batch.code[0, 0].numpy()[supervised == 0] == 0).all()
+    assert bool(batch.supervised[1].all())
 
 
 def test_batches_are_standardised_scenes_and_depend_on_the_seed_alone() -> None:
@@ -133,18 +135,18 @@ def test_corners_in_the_wrong_direction_cost(batch: SceneBatch) -> None:
 def test_corner_errors_count_in_sides_of_the_code(batch: SceneBatch) -> None:
     """Smooth L1 with beta 0.05 of 0.2 in all x and none in y: (0.2 - 0.025) / 2, twice in the loss."""
     off = perfect(batch)
-    off[:, 1:9:2] += 0.2 * batch.reach / CORNER_UNIT
+    off[:, 1:9:2] += 0.2 * batch.code_side / CORNER_UNIT
     assert quad_error(off, batch) == pytest.approx(0.0875, rel=1e-3)
     assert float(quad_loss(off, batch)) == pytest.approx(0.175, rel=1e-3)
     near = perfect(batch)
-    near[:, 1:9:2] += 0.01 * batch.reach / CORNER_UNIT
+    near[:, 1:9:2] += 0.01 * batch.code_side / CORNER_UNIT
     assert quad_error(near, batch) == pytest.approx(0.01**2 / 0.05 / 4, rel=1e-2)
 
 
 def test_every_code_counts_alike_however_large(batch: SceneBatch) -> None:
     for index in (0, 1):  # of the three codes in both scenes
         off = perfect(batch)
-        off[0, 1:9] += (0.3 * (batch.owner == index) * batch.reach / CORNER_UNIT)[0]
+        off[0, 1:9] += (0.3 * (batch.owner == index) * batch.code_side / CORNER_UNIT)[0]
         assert quad_error(off, batch) == pytest.approx((0.3 - 0.025) / 3, rel=1e-3)
 
 
@@ -157,10 +159,10 @@ def test_size_errors_count_a_fifth(batch: SceneBatch) -> None:
 def test_places_that_are_not_taught_do_not_count(batch: SceneBatch) -> None:
     """Nor do corners and sizes where there is no code."""
     wild = perfect(batch)
-    wild[:, :1] = torch.where(batch.taught == 0, 15.0, wild[:, :1])
+    wild[:, :1] = torch.where(batch.supervised == 0, 15.0, wild[:, :1])
     wild[:, 1:] += torch.where(batch.code == 0, 9.0, 0.0)
     assert float(quad_loss(wild, batch)) == pytest.approx(0, abs=1e-6)
-    seen = replace(batch, taught=torch.ones_like(batch.taught))
+    seen = replace(batch, supervised=torch.ones_like(batch.supervised))
     assert float(quad_loss(wild, seen)) > 0.1
 
 
@@ -169,10 +171,10 @@ def test_the_loss_pulls_towards_the_truth(batch: SceneBatch) -> None:
     first = quad_loss(answer, batch)
     first.backward()
     assert answer.grad is not None
-    within, without = batch.code[:, 0] == 1, (batch.code[:, 0] == 0) & (batch.taught[:, 0] == 1)
+    within, without = batch.code[:, 0] == 1, (batch.code[:, 0] == 0) & (batch.supervised[:, 0] == 1)
     assert (answer.grad[:, 0][within] < 0).all()
     assert (answer.grad[:, 0][without] > 0).all()
-    assert (answer.grad[:, 0][batch.taught[:, 0] == 0] == 0).all()
+    assert (answer.grad[:, 0][batch.supervised[:, 0] == 0] == 0).all()
     halfway = quad_loss(answer.detach() + 0.5 * (perfect(batch).clamp(-5, 5) - answer.detach()), batch)
     assert halfway < 0.6 * first
 

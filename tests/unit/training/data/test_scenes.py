@@ -117,8 +117,8 @@ def test_codes_of_a_scene_do_not_overlap(photographs: list[tuple[Image, SceneCod
 
 def test_corners_are_truly_at_the_symbol(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printed flat and photographed perfectly, a code shows its patterns where its corners say, and nowhere beside."""
-    monkeypatch.setattr(scenes, "_photographed", spare)
-    monkeypatch.setattr(scenes, "_bent", flat)
+    monkeypatch.setattr(scenes, "_photograph", spare)
+    monkeypatch.setattr(scenes, "_bend", flat)
     large = [(image, code) for image, code in drawn(110) if code.visible and area(code) ** 0.5 > 2.5 * code.modules]
     there = np.array([likeness(image, code) for image, code in large])
     beside = [max(likeness(image, code, shift=step) for step in NEIGHBOURS) for image, code in large]
@@ -130,7 +130,7 @@ def test_corners_are_truly_at_the_symbol(monkeypatch: pytest.MonkeyPatch) -> Non
     assert np.mean(there > 0.7) > 0.85
 
 
-def test_corners_of_bent_labels_are_where_the_bend_moved_them() -> None:
+def test_corners_of_bend_labels_are_where_the_bend_moved_them() -> None:
     """Spots at the corners of a label tell where these come to lie."""
     for seed in range(6):
         inner = np.array([[40.0, 40.0], [160.0, 40.0], [160.0, 160.0], [40.0, 160.0]])
@@ -138,7 +138,7 @@ def test_corners_of_bent_labels_are_where_the_bend_moved_them() -> None:
         for x, y in inner.astype(int):
             label[y - 3 : y + 3, x - 3 : x + 3] = 1
         rng = np.random.default_rng(seed)
-        bent, cover, corners = scenes._bent(label, np.ones_like(label), rng, inner, np.eye(3), 1)
+        bent, cover, corners = scenes._bend(label, np.ones_like(label), rng, inner, np.eye(3), 1)
         assert np.abs(corners - inner).max() > 1
         assert cover.shape == label.shape
         count, _, _, centres = cv2.connectedComponentsWithStats((bent > 0.5).astype(np.uint8))

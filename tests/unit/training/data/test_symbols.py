@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import segno
@@ -7,7 +9,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.qrcode.codewords import LEVELS, blocks
 from app.pipeline.qrcode.messages import count_bits, message_bits
 from app.pipeline.qrcode.patterns import dimension, function_patterns, render
-from training.data.symbols import corpus, random_message, random_message_symbol, random_symbol
+from training.data.symbols import CORPUS, corpus, main, random_message, random_message_symbol, random_symbol
 
 POOLS = {"short": (8, 60, 40), "long": (8, 300, 40), "tiny": (8, 20, 2)}
 """Shortest and longest payload, highest version."""
@@ -81,3 +83,10 @@ def test_symbols_of_messages_decode() -> None:
     symbols = [random_message_symbol(np.random.default_rng(seed), 3, "M") for seed in range(4)]
     assert all(zxingcpp.read_barcodes(render(modules, pixels=4)) for modules in symbols)
     assert not np.array_equal(symbols[0], symbols[1])
+
+
+def test_the_command_encodes_the_corpus_again(tmp_path: Path) -> None:
+    main(["--out", str(tmp_path / "corpus.npz")])
+    with np.load(tmp_path / "corpus.npz") as made, np.load(CORPUS) as shipped:
+        assert made.files == shipped.files
+        assert all(np.array_equal(made[name], shipped[name]) for name in made.files)

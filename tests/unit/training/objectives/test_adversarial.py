@@ -91,16 +91,16 @@ def adversary(**changes: float) -> Adversary:
 
 
 def test_an_adversary_joins_at_once_unless_told() -> None:
-    assert adversary().after_minutes_share == 0
-    assert adversary(after_minutes_share=0.5).after_minutes_share == 0.5
+    assert adversary().start_share == 0
+    assert adversary(start_share=0.5).start_share == 0.5
     assert isinstance(adversary().make(), nn.Conv2d)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"after_minutes_share": 1.0}, "must be in"),
-        ({"after_minutes_share": -0.1}, "must be in"),
+        ({"start_share": 1.0}, "must be in"),
+        ({"start_share": -0.1}, "must be in"),
         ({"weight": 0.0}, "must be positive"),
         ({"learning_rate": -1e-4}, "must be positive"),
     ],

@@ -14,10 +14,10 @@ from training.objectives.features import (
     FeatureNetwork,
     clean_patch,
     degraded_patch,
-    equal_errors,
+    equal_error_patches,
+    feature_batch,
     layer_index,
     layer_names,
-    lesson,
     train,
 )
 from training.objectives.perceptual import VGG19_BLOCKS
@@ -44,7 +44,7 @@ def test_vgg19s_convolutions_stand_where_torchvision_has_them() -> None:
 
 @pytest.mark.parametrize("layer", ["conv3_1", "conv1_2", "pool2", "fc6", ""])
 def test_layers_that_are_not_there(layer: str) -> None:
-    with pytest.raises(ValueError, match=r"no layer .* conv1_1, relu1_1, pool1, conv2_1, relu2_1, conv2_2, relu2_2"):
+    with pytest.raises(ValueError, match=r"unknown layer .* conv1_1, relu1_1, pool1, conv2_1, relu2_1, conv2_2, relu2_2"):
         network(layer)
 
 
@@ -115,7 +115,7 @@ def test_strengths_are_in_order(kind: str) -> None:
 
 
 def test_a_lesson_says_how_strong_each_kind_is() -> None:
-    made = lesson(np.random.default_rng(5), size=200)
+    made = feature_batch(np.random.default_rng(5), size=200)
     assert made.degraded.shape == made.clean.shape == (200, 1, SIDE, SIDE)
     assert made.levels.shape == (200, len(KINDS))
     present = (made.levels > 0).float()
@@ -132,7 +132,7 @@ def greys(patches: Tensor) -> float:
 
 
 def test_equal_errors_are_equal_and_one_is_soft() -> None:
-    clean, soft, crisp = equal_errors(np.random.default_rng(6), count=8)
+    clean, soft, crisp = equal_error_patches(np.random.default_rng(6), count=8)
     ratios = (soft - clean).square().mean(dim=(1, 2, 3)) / (crisp - clean).square().mean(dim=(1, 2, 3))
     assert ratios.tolist() == pytest.approx([1.0] * 8, abs=0.011)
     assert greys(soft) > 1.5 * greys(crisp)
@@ -145,15 +145,15 @@ def test_it_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "_BATCH", 4)
     monkeypatch.setattr(features, "_LEARNING_RATE", 6e-3)
     torch.manual_seed(0)
-    pupil = features._Pupil(blocks=((4, 1), (8, 1)))
-    unseen = lesson(np.random.default_rng(77), size=64)
-    before = float(features._loss(pupil, unseen).detach())
-    features._learn(pupil, steps=60)
-    assert float(features._loss(pupil, unseen).detach()) < 0.75 * before
+    network = features._TrainingNetwork(blocks=((4, 1), (8, 1)))
+    unseen = feature_batch(np.random.default_rng(77), size=64)
+    before = float(features._loss(network, unseen).detach())
+    features._optimise(network, steps=60)
+    assert float(features._loss(network, unseen).detach()) < 0.75 * before
 
 
 def test_training_repeats_itself_and_says_what_it_did() -> None:
-    first, second = (train(steps=2, blocks=TINY, exam=16) for _ in range(2))
+    first, second = (train(steps=2, blocks=TINY, held_out=16) for _ in range(2))
     for key, tensor in first.network.state_dict().items():
         assert torch.equal(tensor, second.network.state_dict()[key])
     assert first.measured == second.measured

@@ -10,10 +10,10 @@ from training.objectives.losses import (
     WeightedSum,
     binary_pattern_loss,
     decoding_loss,
+    loss_name,
     mean_squared_loss,
     module_error,
     module_logits,
-    name_of,
     pixel_loss,
     reading_error,
     reading_loss,
@@ -114,19 +114,19 @@ def test_a_weighted_sum_of_one_term() -> None:
 def test_provenance_can_name_every_loss() -> None:
     alone: Loss = WeightedSum((("grey", 0.1, binary_pattern_loss),))
     both = WeightedSum((("pixels", 1.0, mean_squared_loss), ("rest", 1e-3, alone)))
-    assert name_of(pixel_loss) == "pixel_loss"
-    assert name_of(both) == "1 pixels (mean_squared_loss) + 0.001 rest (0.1 grey (binary_pattern_loss))"
+    assert loss_name(pixel_loss) == "pixel_loss"
+    assert loss_name(both) == "1 pixels (mean_squared_loss) + 0.001 rest (0.1 grey (binary_pattern_loss))"
 
     class Nameless:
         def __call__(self, restored: Tensor, truth: CropBatch) -> Tensor:
             return restored.sum()
 
-    assert name_of(Nameless()) == "Nameless"
+    assert loss_name(Nameless()) == "Nameless"
 
 
 @pytest.mark.parametrize("names", [(), ("pixels", "pixels")])
 def test_terms_need_names_of_their_own(names: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="names of their own"):
+    with pytest.raises(ValueError, match="different name"):
         WeightedSum(tuple((name, 1.0, pixel_loss) for name in names))
 
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from app.errors import InvalidCheckpoint
 from app.models.checkpoint import FORMAT
 from training.data.crops import CropBatch
-from training.objectives.features import FeatureNetwork, equal_errors
-from training.objectives.losses import WeightedSum, mean_squared_loss, name_of
+from training.objectives.features import FeatureNetwork, equal_error_patches
+from training.objectives.losses import WeightedSum, loss_name, mean_squared_loss
 from training.objectives.perceptual import (
     FEATURES,
     VGG19_BLOCKS,
@@ -75,7 +75,7 @@ def test_as_a_term_it_says_whose_features_they_are() -> None:
     both = WeightedSum((("pixels", 1.0, mean_squared_loss), ("features", 0.5, term)))
     restored = torch.tensor([[[[0.0, 1.0]]]])
     assert float(both(restored, batch)) == pytest.approx((0.25 + 0.0625) / 2 + 0.5 * 0.75)
-    assert name_of(both) == "1 pixels (mean_squared_loss) + 0.5 features (l1 of the picture twice)"
+    assert loss_name(both) == "1 pixels (mean_squared_loss) + 0.5 features (l1 of the picture twice)"
 
 
 # --- VGG19 ----------------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_no_file(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.pth", tmp_path):
         with pytest.raises(InvalidCheckpoint) as refused:
             feature_loss(path)
-        assert "there is no file to be read here" in refused.value.reason
+        assert "it cannot be read" in refused.value.reason
         assert VGG19_URL in refused.value.reason
 
 
@@ -177,7 +177,7 @@ def test_no_file(tmp_path: Path) -> None:
     [
         (made_up(features_5_bias=None), "missing ['features.5.bias']"),
         (made_up(features_2_weight=torch.zeros(64, 64, 1, 1)), "the shape of 'features.2.weight' does not match"),
-        ([torch.zeros(3)], "it holds no state dictionary"),
+        ([torch.zeros(3)], "it contains no state dictionary"),
     ],
     ids=["missing", "shape", "list"],
 )
@@ -189,7 +189,7 @@ def test_files_that_hold_no_vgg19(tmp_path: Path, content: object, reason: str) 
 
 
 def test_a_layer_that_vgg19_lacks_is_found_before_the_file_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no layer 'conv3_5'"):
+    with pytest.raises(ValueError, match="unknown layer 'conv3_5'"):
         feature_loss(tmp_path / "absent.pth", layer="conv3_5")
 
 
@@ -211,7 +211,7 @@ def test_the_small_network_sees_softness_that_pixels_do_not() -> None:
     """Of pictures with equal squared error the soft one is farther, by what its header says."""
     loss = feature_loss(None, distance="l2")
     assert loss.name == "the small feature network's conv3_3"
-    clean, soft, crisp = equal_errors(np.random.default_rng(41), count=32)
+    clean, soft, crisp = equal_error_patches(np.random.default_rng(41), count=32)
     ratio = float((loss(soft, clean) / loss(crisp, clean)).sqrt())
     with safe_open(FEATURES, framework="pt") as file:
         said = json.loads(file.metadata()["measured"])["soft_to_crisp"]
@@ -226,7 +226,7 @@ def test_part_of_the_small_network() -> None:
     assert 0 < len(shared) < len(whole.state_dict())
     for key, tensor in shared.items():
         assert torch.equal(tensor, whole.state_dict()[key])
-    with pytest.raises(ValueError, match="no layer 'conv5_4'"):
+    with pytest.raises(ValueError, match="unknown layer 'conv5_4'"):
         feature_loss(None, layer="conv5_4")
 
 
@@ -271,7 +271,7 @@ def test_no_small_network(tmp_path: Path) -> None:
 
 def test_the_command_makes_a_file_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "made.safetensors"
-    main(["--steps", "1", "--exam", "16", "--out", str(path)])
+    main(["--steps", "1", "--held-out", "16", "--out", str(path)])
     assert '"strength_correlation"' in capsys.readouterr().out
     made = feature_loss(None, small=path)
     assert made.network.state_dict().keys() == load_small().state_dict().keys()

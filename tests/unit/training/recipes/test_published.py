@@ -12,12 +12,12 @@ from app.errors import InvalidCheckpoint
 from app.models.checkpoint import load
 from app.models.registry import NETWORKS
 from tests.support.helpers import TINY
-from training.data.published_degradations import Augmented, BlurOrNoise, SecondOrder
+from training.data.published_degradations import Augmentation, BlurOrNoise, SecondOrderDegradation
 from training.objectives.adversarial import relativistic_average, standard
 from training.objectives.discriminators import ConvDiscriminator, UNetDiscriminator, VGGDiscriminator
-from training.objectives.losses import WeightedSum, mean_squared_loss, name_of, pixel_loss
+from training.objectives.losses import WeightedSum, loss_name, mean_squared_loss, pixel_loss
 from training.recipes.published import PUBLISHED
-from training.recipes.published_gans import ON_VGG19
+from training.recipes.published_gans import VGG19_RECIPES
 from training.recipes.registry import RECIPES
 from training.run.config import TrainConfig
 from training.run.loop import Run
@@ -47,7 +47,7 @@ def tiny(config: TrainConfig) -> TrainConfig:
     make = config.adversary.make
     assert isinstance(make, partial)
     judge = {"width": 2, **({"dense": 8, "side": 64} if make.func is VGGDiscriminator else {})}
-    adversary = replace(config.adversary, make=partial(make, **judge), after_minutes_share=0.0)
+    adversary = replace(config.adversary, make=partial(make, **judge), start_share=0.0)
     return replace(chosen, adversary=adversary)
 
 
@@ -77,7 +77,7 @@ def test_every_recipe_takes_real_steps_and_leaves_a_checkpoint(name: str, tmp_pa
     assert not all(torch.equal(a, b) for a, b in zip(before, run.network.state_dict().values(), strict=True))
     made = load(tmp_path / f"{name}.safetensors")
     assert (made.architecture, made.provenance["recipe"]) == (chosen.architecture, name)
-    assert made.provenance["loss"] == name_of(chosen.loss)
+    assert made.provenance["loss"] == loss_name(chosen.loss)
     assert made.provenance["data"] == chosen.data
     assert ("adversary" in made.provenance) is (chosen.adversary is not None)
     assert (tmp_path / "samples" / "0000002.png").stat().st_size > 1000
@@ -139,7 +139,7 @@ def test_all_that_enlarge_share_one_source_of_pairs_and_keep_their_degradation(n
     make = PUBLISHED[name]().make_batch
     assert isinstance(make, partial)
     assert make.func.__name__ == "pair_batch"
-    kinds = {"srgan": Augmented(), "qr-esr": SecondOrder()}
+    kinds = {"srgan": Augmentation(), "qr-esr": SecondOrderDegradation()}
     assert make.keywords["degradation"] == kinds.get(name[:6].rstrip("-"), BlurOrNoise())
 
 
@@ -201,8 +201,8 @@ def test_full_sizes_are_the_networks_own() -> None:
         ("srresnet-l1", "srresnet-mse", {"name", "loss"}),
         ("restormer-small", "eg-restormer-small", {"name", "architecture"}),
         ("restormer", "eg-restormer", {"name", "architecture"}),
-        ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "first", "seed"}),
-        ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "first", "seed"}),
+        ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "previous", "seed"}),
+        ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "previous", "seed"}),
     ],
 )
 def test_claims_are_tested_on_pairs_that_differ_in_one_thing(first: str, second: str, apart: set[str]) -> None:
@@ -215,10 +215,10 @@ def test_papergen_differs_from_its_rival_in_the_upsampling_alone() -> None:
 
 
 def test_the_second_stage_begins_with_the_first_ones_weights(tmp_path: Path) -> None:
-    first = Run(tiny(PUBLISHED["qr-esrgan-psnr"]()), tmp_path / "first")
+    first = Run(tiny(PUBLISHED["qr-esrgan-psnr"]()), tmp_path / "previous")
     first.clock.bfloat16 = False
     first.train(stop_after=1)
-    weights = load(tmp_path / "first" / "qr-esrgan-psnr.safetensors")
+    weights = load(tmp_path / "previous" / "qr-esrgan-psnr.safetensors")
     second = Run(tiny(PUBLISHED["qr-esrgan"]()), tmp_path / "second", start=weights)
     for key, value in weights.network.state_dict().items():
         assert torch.equal(second.network.state_dict()[key], value)
@@ -233,9 +233,9 @@ def perceptual(config: TrainConfig) -> tuple[float, Callable[..., object]]:
 
 
 def test_without_vgg19_the_provenance_names_the_small_network() -> None:
-    for name in ON_VGG19:
-        assert ON_VGG19[name] is PUBLISHED[name]
-        assert "small feature network" in name_of(PUBLISHED[name]().loss)
+    for name in VGG19_RECIPES:
+        assert VGG19_RECIPES[name] is PUBLISHED[name]
+        assert "small feature network" in loss_name(PUBLISHED[name]().loss)
 
 
 def test_the_perceptual_loss_counts_beside_the_pixels_and_does_not_drown_them() -> None:
@@ -255,13 +255,13 @@ def test_another_file_is_not_taken_for_vgg19(name: str, tmp_path: Path) -> None:
     file = tmp_path / "vgg19-dcbb9e9d.pth"
     file.write_bytes(b"no network")
     with pytest.raises(InvalidCheckpoint, match="SHA-256"):
-        ON_VGG19[name](vgg19=file)
+        VGG19_RECIPES[name](vgg19=file)
 
 
 def test_every_name_on_vgg19_has_a_perceptual_term() -> None:
     for name in PUBLISHED:
         loss = PUBLISHED[name]().loss
         terms = [term for term, _, _ in loss.terms] if isinstance(loss, WeightedSum) else []
-        assert ("perceptual" in terms) is (name in ON_VGG19)
-        if name in ON_VGG19:
+        assert ("perceptual" in terms) is (name in VGG19_RECIPES)
+        if name in VGG19_RECIPES:
             assert perceptual(PUBLISHED[name]())[0] > 0

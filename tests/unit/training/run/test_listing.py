@@ -29,7 +29,7 @@ def test_a_recipe_without_weights_is_told_with_its_cost(tmp_path: Path) -> None:
     assert first.split(maxsplit=1) == ["tiny", "What a recipe is."]
     parameters = sum(value.numel() for value in Run(plain(), tmp_path / "run").network.parameters())
     assert cost.strip() == f"cost: 0.5 minutes, batches of 2, {parameters / 1e6:.2f} M parameters"
-    assert result.strip() == f"no weights in {tmp_path}: nothing measured"
+    assert result.strip() == f"no weights in {tmp_path}, so no results"
 
 
 def test_the_result_is_what_the_weights_themselves_say(tmp_path: Path) -> None:
@@ -40,13 +40,13 @@ def test_the_result_is_what_the_weights_themselves_say(tmp_path: Path) -> None:
     *_, result = describe("tiny", tiny, tmp_path).splitlines()
     assert (
         result.strip()
-        == "trained: 1,500 steps in 42 minutes on cpu; decodes % (95 %): lr32 100.0 (96-100), scene 77.0 (68-84)"
+        == "trained: 1,500 steps in 42 minutes on cpu; decode rates in % (95 % interval): lr32 100.0 (96-100), scene 77.0 (68-84)"
     )
 
 
 def test_weights_of_which_nothing_was_measured_say_so(tmp_path: Path) -> None:
     save(card(tmp_path), tmp_path / "tiny.safetensors")
-    assert describe("tiny", tiny, tmp_path).endswith("trained: 0 steps in 0 minutes on cpu; nothing measured")
+    assert describe("tiny", tiny, tmp_path).endswith("trained: 0 steps in 0 minutes on cpu; no decode rates measured")
 
 
 def test_the_list_has_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,5 +117,5 @@ def test_a_run_does_not_begin_with_the_weights_of_another_network(
     words = ["srresnet-x4", "--start", str(tmp_path / "tiny.safetensors"), "--out", str(tmp_path / "runs")]
     with pytest.raises(SystemExit):
         main(words)
-    assert "holds other weights than those of srresnet-x4" in capsys.readouterr().err
+    assert "holds weights of another network than that of srresnet-x4" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from app.models.checkpoint import load
 from tests.support.paths import ROOT
 from training.run.loop import read_log
-from training.run.parallel import Team, gather
+from training.run.parallel import Team, join_team
 
 
 def test_two_processes_train_one_network_on_batches_of_their_own(tmp_path: Path) -> None:
@@ -61,17 +61,17 @@ def trained(rank: dict[str, torch.Tensor]) -> list[str]:
 
 
 def test_a_process_that_torchrun_did_not_start_is_alone() -> None:
-    with gather("cpu") as team:
+    with join_team("cpu") as team:
         assert team == Team(rank=0, size=1, device="cpu")
-        assert team.leads
+        assert team.is_leader
         module = torch.nn.BatchNorm2d(1)
         assert team.wrap(module) is module
         assert team.mean({"loss": 0.1}) == {"loss": 0.1}
-        assert team.first(0.1) == 0.1
-        team.share_buffers(module)
+        assert team.broadcast(0.1) == 0.1
+        team.average_buffers(module)
         assert float(module.running_var) == 1.0
 
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_rank_0_leads(rank: int) -> None:
-    assert Team(rank=rank, size=2).leads is (rank == 0)
+    assert Team(rank=rank, size=2).is_leader is (rank == 0)

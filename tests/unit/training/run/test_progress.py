@@ -28,9 +28,9 @@ def go(log: Progress, first: int, last: int, **figures: float) -> None:
 
 def test_a_step_taken_again_has_the_time_of_the_first_attempt(tmp_path: Path) -> None:
     first = Journal(tmp_path / "clock.csv")
-    times = [first.settle(step, seconds) for step, seconds in ((1, 0.1), (2, 1 / 3))]
+    times = [first.record(step, seconds) for step, seconds in ((1, 0.1), (2, 1 / 3))]
     second = Journal(tmp_path / "clock.csv")
-    assert [second.settle(step, 9.0) for step in (1, 2, 3)] == [*times, 9.0] == [0.1, 1 / 3, 9.0]
+    assert [second.record(step, 9.0) for step in (1, 2, 3)] == [*times, 9.0] == [0.1, 1 / 3, 9.0]
     assert (tmp_path / "clock.csv").read_text().split() == ["1,0.1", f"2,{1 / 3!r}", "3,9.0"]
     first.close()
     second.close()
@@ -39,7 +39,7 @@ def test_a_step_taken_again_has_the_time_of_the_first_attempt(tmp_path: Path) ->
 def test_half_a_line_is_no_time(tmp_path: Path) -> None:
     (tmp_path / "clock.csv").write_text("1,0.5\n2,0.7")
     journal = Journal(tmp_path / "clock.csv")
-    assert journal.settle(2, 0.75) == 0.75
+    assert journal.record(2, 0.75) == 0.75
     journal.close()
     assert (tmp_path / "clock.csv").read_text() == "1,0.5\n2,0.75\n"
 

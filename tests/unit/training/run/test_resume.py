@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 from training.run.loop import Run, TrainConfig, read_log
 
 RECIPES = {"plain": tiny_recipes.plain, "adversarial": tiny_recipes.adversarial}
-MORE: dict[str, set[str]] = {"plain": set(), "adversarial": {"discriminator", "opponent", "best"}}
+MORE: dict[str, set[str]] = {"plain": set(), "adversarial": {"discriminator", "discriminator_optimizer", "best"}}
 """Parts of the state beside those of every run."""
 
 

@@ -14,7 +14,7 @@ from app.models.checkpoint import load
 from tests.support.tiny_recipes import blocks, plain
 from training.data.crops import CropBatch, upscaling_batch
 from training.data.patches import ProgressivePatches
-from training.run.config import MakeBatch, Scheduled
+from training.run.config import BatchSchedule, MakeBatch
 from training.run.loop import Run, TrainConfig, read_log
 
 
@@ -69,12 +69,12 @@ def test_two_runs_of_so_many_steps_are_alike_stopped_or_not(tmp_path: Path) -> N
 )
 def test_a_shorter_run_warms_up_shorter(minutes: float | None, steps: int | None, warmup: int) -> None:
     usual = replace(plain(), minutes=10, warmup_steps=100)
-    fitted = usual.fitted(minutes=minutes, steps=steps)
-    assert fitted == replace(usual, minutes=minutes or 10, steps=steps, warmup_steps=warmup)
+    changed = usual.with_length(minutes=minutes, steps=steps)
+    assert changed == replace(usual, minutes=minutes or 10, steps=steps, warmup_steps=warmup)
 
 
 def test_a_budget_replaces_steps() -> None:
-    assert replace(plain(), steps=10).fitted(minutes=3).steps is None
+    assert replace(plain(), steps=10).with_length(minutes=3).steps is None
 
 
 # --- batches --------------------------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def test_progressive_patches_are_scheduled() -> None:
     def patches(rng: Generator, *, size: int, side: int) -> CropBatch:
         return upscaling_batch(rng, size=size, patch=side)
 
-    assert isinstance(ProgressivePatches(make=patches), Scheduled)
-    assert not isinstance(blocks, Scheduled)
+    assert isinstance(ProgressivePatches(make=patches), BatchSchedule)
+    assert not isinstance(blocks, BatchSchedule)
 
 
 class Noisy(nn.Module):
