@@ -12,9 +12,9 @@ from app.pipeline.engines.symbol import Engine, Symbol, is_covered
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.locating.candidates import Locator
-from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.locating.regions import Hypothesis, Region, Verdict, weigh_candidates
 from app.pipeline.qrcode.log_odds import LogOdds, confidence
-from app.pipeline.qrcode.soft import decode_soft
+from app.pipeline.qrcode.soft import SoftRead, SoftRefusal, try_soft
 from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT, Effort, Found, Outcome, Stage
 from app.pipeline.tools import Tools
@@ -40,23 +40,37 @@ class Reading:
         return self.crop is not self.region.crop
 
     @cached_property
+    def soft_attempts(self) -> tuple[SoftRead | SoftRefusal, ...]:
+        """What soft decoding makes of the log-odds and, where that is nothing, of their mirror image."""
+        attempts: list[SoftRead | SoftRefusal] = []
+        for log_odds in (self.log_odds, self.log_odds.T):
+            attempts.append(try_soft(np.ascontiguousarray(log_odds), self.region.version))
+            if isinstance(attempts[-1], SoftRead):
+                break
+        return tuple(attempts)
+
+    @cached_property
     def corrected(self) -> NDArray[np.bool_] | None:
         """The symbol (M, M), True is dark, that soft decoding makes of the log-odds; mirrored symbols too."""
-        for mirrored in (False, True):
-            log_odds = np.ascontiguousarray(self.log_odds.T if mirrored else self.log_odds)
-            if soft := decode_soft(log_odds, self.region.version):
-                return soft.modules.T if mirrored else soft.modules
-        return None
+        last = self.soft_attempts[-1]
+        if isinstance(last, SoftRefusal):
+            return None
+        return last.modules if len(self.soft_attempts) == 1 else last.modules.T
 
     def read_corrected(self, engines: Sequence[Engine]) -> list[Symbol]:
         """What the engines parse in the corrected symbol, if it is believed; ``engine`` is "soft" whichever parsed it.
 
         One symbol or none.
         """
+        return self.judge_corrected(engines).symbols
+
+    def judge_corrected(self, engines: Sequence[Engine]) -> Verdict:
+        """As `read_corrected`, but says why nothing is read."""
         if self.corrected is None:
-            return []
-        symbols = self.region.read_symbol(self.corrected, engines, self.crop)
-        return [replace(symbol, engine=SOFT) for symbol in symbols]
+            reasons = (one.reason for one in self.soft_attempts if isinstance(one, SoftRefusal))
+            return Verdict([], "; mirrored: ".join(reasons))
+        verdict = self.region.judge(self.region.show_symbol(self.crop, self.corrected), engines)
+        return replace(verdict, symbols=[replace(symbol, engine=SOFT) for symbol in verdict.symbols])
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +97,9 @@ class Rung:
 class Climb:
     """What earlier rungs learnt and later ones need.
 
-    ``located`` has the regions that each locator asked so far saw first; ``readings`` everything that the module reader
-    was shown. ``route`` is that of the region read by a network, else of the first that one was tried on.
+    ``located`` has the regions that each locator asked so far saw first, ``hypotheses`` what became of each of its
+    candidates; ``readings`` everything that the module reader was shown. ``route`` is that of the region read by a
+    network, else of the first that one was tried on.
     """
 
     image: GreyImage
@@ -94,6 +109,7 @@ class Climb:
     trace: list[Stage] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     located: list[list[Region]] = field(default_factory=list)
+    hypotheses: list[list[Hypothesis]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
 
     @property
@@ -152,10 +168,11 @@ class Climb:
 
     def _locate(self, locator: Locator) -> list[Region]:
         began = perf_counter()
-        regions = find_regions(self.image, locator.locate(self.image), limit=self.effort.max_regions)
         known = [region for earlier in self.located for region in earlier]
+        candidates = locator.locate(self.image)
+        self.hypotheses.append(weigh_candidates(self.image, candidates, limit=self.effort.max_regions, known=known))
         self.trace.append(Stage("locate", perf_counter() - began, 0))
-        return [region for region in regions if not any(region.resembles(other) for other in known)]
+        return [one.region for one in self.hypotheses[-1] if one.region]
 
     # --- readings ---------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Ladder:
 
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
         """Every code that the first successful rung reads in a picture; when thorough, that any rung reads."""
-        return self._climb(image, effort).outcome(max_codes=self._max_codes)
+        return self.climb(image, effort=effort).outcome(max_codes=self._max_codes)
 
     def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
         """Every payload that pictures of one thing give, once: from the frame that read it on the lowest rung.
@@ -38,7 +38,7 @@ class Ladder:
         Every frame climbs alone; then, if none read or the effort is thorough, their readings are added up. The
         outcome's size is the first frame's, its route that of a frame that read, if any did.
         """
-        climbs = [self._climb(frame, effort) for frame in frames]
+        climbs = [self.climb(frame, effort=effort) for frame in frames]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         trace = [stage for climb in climbs for stage in climb.trace]
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
@@ -65,7 +65,8 @@ class Ladder:
         restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
         return Restoration(image=restored, network=made_by, outcome=climb.outcome(max_codes=self._max_codes))
 
-    def _climb(self, image: GreyImage, effort: Effort) -> Climb:
+    def climb(self, image: GreyImage, *, effort: Effort) -> Climb:
+        """What `run` sums up: the whole climb, which a caller may take further."""
         climb = Climb(image=image, effort=effort, tools=self._tools)
         for rung in LADDER[:1] if effort is Effort.FAST else LADDER:
             climb.run(rung)

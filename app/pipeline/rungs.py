@@ -8,6 +8,7 @@ from app.pipeline.climb import Climb, Read, Reading, Rung
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import read_variants
 from app.pipeline.flattening import flatten
+from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.log_odds import rebuild_modules
@@ -94,18 +95,23 @@ def read_heavy(climb: Climb) -> Iterator[Read]:
 
 def read_upscaled(climb: Climb) -> Iterator[Read]:
     """Regions of small modules, super-resolved as they lie in the picture."""
-    upscaler = climb.tools.restorers[climb.tools.upscaler]
     before: list[Symbol] = []
     for region in climb.regions(QUICK):
         if not (region.is_small and region.is_promising):
             continue
-        patch, (left, top) = region.cut_out(climb.image)
-        enlarged = upscaler.restore([patch])[0]
-        symbols = merge_symbols(*(engine.read(enlarged) for engine in climb.tools.engines))
-        in_picture = [one.at(one.corners.scaled(1 / upscaler.scale).moved(left, top)) for one in symbols]
-        new = merge_symbols(before, in_picture)[len(before) :]
+        _, symbols = upscale(climb, region)
+        new = merge_symbols(before, symbols)[len(before) :]
         yield from (Read(symbol, region) for symbol in new)
         before += new
+
+
+def upscale(climb: Climb, region: Region) -> tuple[GreyImage, list[Symbol]]:
+    """A region with its surroundings, super-resolved, and what the engines read in it; corners are in the picture."""
+    upscaler = climb.tools.restorers[climb.tools.upscaler]
+    patch, (left, top) = region.cut_out(climb.image)
+    enlarged = upscaler.restore([patch])[0]
+    symbols = merge_symbols(*(engine.read(enlarged) for engine in climb.tools.engines))
+    return enlarged, [one.at(one.corners.scaled(1 / upscaler.scale).moved(left, top)) for one in symbols]
 
 
 def _decoded(climb: Climb, reading: Reading) -> Iterator[Read]:

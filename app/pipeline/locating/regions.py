@@ -94,10 +94,6 @@ class Region:
         """What the engines read in the symbol rebuilt from a reading of ``crop``, which may be straighter than ours."""
         return self.judge(self.show_modules(crop, log_odds), engines).symbols
 
-    def read_symbol(self, modules: NDArray[np.bool_], engines: Sequence[Engine], crop: GreyImage) -> list[Symbol]:
-        """What the engines read in ``modules`` (True is dark), which error correction made of a reading of ``crop``."""
-        return self.judge(self.show_symbol(crop, modules), engines).symbols
-
     def show(self, crop: GreyImage, *, restored: bool) -> Exhibit:
         """What `read` shows: the symbol redrawn, the crop with a clean quiet zone, and the crop."""
         redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
@@ -110,7 +106,7 @@ class Region:
         return Exhibit((clean,), crop, probability(log_odds))
 
     def show_symbol(self, crop: GreyImage, modules: NDArray[np.bool_]) -> Exhibit:
-        """What `read_symbol` shows: the symbol drawn."""
+        """The symbol drawn with ``modules``, True is dark, which error correction made of a reading of ``crop``."""
         return Exhibit((render(modules, pixels=PIXELS_PER_MODULE),), crop, modules.astype(np.float32))
 
     def judge(self, exhibit: Exhibit, engines: Sequence[Engine]) -> Verdict:

@@ -179,9 +179,12 @@ def test_a_reading_is_rebuilt_and_read() -> None:
 
 
 def test_corrected_modules_are_read_as_they_are() -> None:
-    (read,) = region().read_symbol(SYMBOL, [ZBar()], render(SYMBOL, pixels=4))
+    (read,) = region().judge(region().show_symbol(render(SYMBOL, pixels=4), SYMBOL), [ZBar()]).symbols
     assert (read.payload, read.engine) == (b"in this region", "zbar")
-    assert region().read_symbol(scrambled(SYMBOL), [ZXing(), ZBar()], render(SYMBOL, pixels=4)) == []
+    assert (
+        region().judge(region().show_symbol(render(SYMBOL, pixels=4), scrambled(SYMBOL)), [ZXing(), ZBar()]).symbols
+        == []
+    )
 
 
 # --- believing ------------------------------------------------------------------------------------------------------
@@ -214,7 +217,7 @@ def test_a_read_that_patterns_do_not_vouch_for_must_explain_the_picture(
     one = doubtful(agreement)
     truth = mean_reading(render(SYMBOL, pixels=4), 2)
     assert bool(one.read_modules(crop, truth, engines)) is believed
-    assert bool(one.read_symbol(SYMBOL, engines, crop)) is believed
+    assert bool(one.judge(one.show_symbol(crop, SYMBOL), engines).symbols) is believed
     assert bool(replace(one, crop=crop).read(render(SYMBOL, pixels=4), engines, restored=True)) is believed
 
 
