@@ -9,6 +9,7 @@ from tests.support.paths import ROOT
 
 ABSENT = (
     "fastapi",
+    "matplotlib",
     "PIL",
     "prometheus_client",
     "pydantic",
