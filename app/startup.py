@@ -13,6 +13,7 @@ from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import Backend, BatchingRunner, Runner
 from app.pipeline.inference.torch_runner import pick_device
+from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
 from app.settings import Settings
@@ -28,9 +29,14 @@ _GPU_BATCH = 8
 
 def load_pipeline(settings: Settings) -> Pipeline:
     """The pipeline of this process. Raises as `load_service` does."""
+    return Pipeline(ladder=load_ladder(settings), max_pixels=settings.max_pixels)
+
+
+def load_ladder(settings: Settings) -> Ladder:
+    """The ladder of `load_pipeline`, for tools that look into it. Raises as `load_service` does."""
     torch.set_num_threads(settings.torch_threads)
     networks, _ = _networks(settings)
-    return _blueprint(settings, networks).build(networks.runners)
+    return _blueprint(settings, networks).ladder(networks.runners)
 
 
 def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:

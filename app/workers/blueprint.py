@@ -40,9 +40,12 @@ class Blueprint:
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
+        return Pipeline(ladder=self.ladder(runner), max_pixels=self.max_pixels)
+
+    def ladder(self, runner: Mapping[str, Runner]) -> Ladder:
+        """The pipeline's ladder, alone."""
         networks = Networks.of(self.cards, lambda card: runner[card.name])
-        ladder = Ladder(tools=Tools.standard(networks, **self.roles), max_codes=self.max_codes)
-        return Pipeline(ladder=ladder, max_pixels=self.max_pixels)
+        return Ladder(tools=Tools.standard(networks, **self.roles), max_codes=self.max_codes)
 
     def handler(self, infer: Infer) -> Handler:
         """What does the jobs in a child."""
