@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -97,6 +98,15 @@ class TestEveryPage:
 
     def test_named_make_targets_exist(self, page: Path) -> None:
         assert set(TARGET.findall(code(page))) <= targets()
+
+
+def test_floors_are_those_of_the_import_contracts() -> None:
+    contracts = tomllib.loads(text(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    floors = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    stated = re.findall(r"(?s)```text\n(.*?)```", text(ROOT / "docs" / "architecture.md"))
+    assert [re.split(r"\s+>\s+", block.strip()) for block in stated] == [
+        [floor.replace("app.", "").replace(" | ", ", ") for floor in layers] for layers in floors
+    ]
 
 
 def test_every_page_is_linked() -> None:
