@@ -19,12 +19,12 @@ ENV PIP_NO_CACHE_DIR=1 \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/qrestore
 # Packages before sources, so that this layer, the largest by far, depends on these few files alone.
-# The install is editable: the empty packages only mark where the next stage puts the real ones.
-COPY Makefile pyproject.toml ./
-COPY docker/build/pins.txt docker/build/trim.py docker/build/variant.py docker/build/
-RUN mkdir app training && touch README.md LICENSE app/__init__.py training/__init__.py \
+# The install is editable: it only records that the sources lie here, where the next stage puts them.
+COPY Makefile pyproject.toml requirements.lock ./
+COPY docker/build/trim.py docker/build/variant.py docker/build/
+RUN touch README.md LICENSE \
     && python docker/build/variant.py wanted "$VARIANT" >/tmp/torch.txt \
-    && { PIP_CONSTRAINT='docker/build/pins.txt /tmp/torch.txt' make install EXTRAS="$EXTRAS" \
+    && { PIP_CONSTRAINT=/tmp/torch.txt make install EXTRAS="$EXTRAS" \
          || python docker/build/variant.py missed "$VARIANT"; } \
     && .venv/bin/python docker/build/variant.py found "$VARIANT" \
     && .venv/bin/python docker/build/trim.py .venv/lib/python*/site-packages

@@ -11,6 +11,7 @@ EXTRAS ?=
 LOCK ?= requirements.lock
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
+PYTHON := $(PYTHON)
 
 GROUPS := lint test browser fuzz monitoring release
 VENV := .venv

@@ -6,10 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +27,12 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.paths import ROOT
 
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+GROUPS: dict[str, list[str]] = PYPROJECT["dependency-groups"]
+REQUIREMENTS: list[str] = [*PROJECT["dependencies"], *chain(*EXTRAS.values()), *chain(*GROUPS.values())]
+LOCK = ROOT / "requirements.lock"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
@@ -52,12 +61,30 @@ def third_party_imports(package: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    return modules - sys.stdlib_module_names - {"app", "training", "tests"}
+    return modules - sys.stdlib_module_names - {"app", "tests", "tools", "training"}
 
 
-def declared(*extras: str) -> set[str]:
-    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+def names(lines: Iterable[str]) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def build(target: str, source: Path, into: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(into)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    """Built from the source distribution, as pip builds it for whoever installs that."""
+    folder = tmp_path_factory.mktemp("distributions")
+    build("sdist", ROOT, folder)
+    (source,) = folder.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(folder, filter="data")
+    build("wheel", folder / source.name.removesuffix(".tar.gz"), folder)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
 
 
 class TestProject:
@@ -66,26 +93,95 @@ class TestProject:
         assert SERVICES["qrestore"]["image"] == f"qrestore:{__version__}"
 
     @pytest.mark.parametrize(
-        ("package", "extras"), [("app", ()), ("training", ("training",)), ("tests", ("training", "dev"))]
+        ("package", "lines"),
+        [
+            ("app", PROJECT["dependencies"]),
+            ("training", [*PROJECT["dependencies"], *EXTRAS["training"]]),
+            ("tools", REQUIREMENTS),
+            ("tests", REQUIREMENTS),
+        ],
+        ids=["app", "training", "tools", "tests"],
     )
-    def test_every_import_is_declared(self, package: str, extras: tuple[str, ...]) -> None:
+    def test_every_import_is_declared(self, package: str, lines: list[str]) -> None:
         owners = packages_distributions()
         undeclared = {
             module
             for module in third_party_imports(package)
-            if not {canonicalize_name(owner) for owner in owners.get(module, [])} & declared(*extras)
+            if not {canonicalize_name(owner) for owner in owners.get(module, [])} & names(lines)
         }
         assert not undeclared
 
     def test_every_dependency_has_a_floor(self) -> None:
-        lines = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
-        assert [line for line in lines if not re.search(r">=|==", line)] == []
+        assert [line for line in REQUIREMENTS if not re.search(r">=|==", line)] == []
+
+    def test_the_service_and_training_need_no_tool_of_developers(self) -> None:
+        tools = {"atheris", "hypothesis", "mypy", "playwright", "pytest", "ruff", "schemathesis"}
+        assert tools <= names(chain(*GROUPS.values()))
+        assert not tools & names([*PROJECT["dependencies"], *chain(*EXTRAS.values())])
+
+
+class TestLock:
+    """requirements.lock, the one source of versions for `make` and the image."""
+
+    PINS = tuple(Requirement(line) for line in LOCK.read_text().splitlines() if not line.startswith("#"))
+
+    def test_pins_exact_versions_and_names_no_index(self) -> None:
+        assert all(re.fullmatch(r"==[\w.]+", str(pin.specifier)) for pin in self.PINS)
+        assert not re.search(r"://|--", LOCK.read_text())
+
+    @pytest.mark.parametrize("line", sorted(set(REQUIREMENTS)))
+    def test_every_requirement_has_a_pin_in_its_range(self, line: str) -> None:
+        wanted = Requirement(line)
+        found = [pin for pin in self.PINS if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
+        assert found, "run `make lock`"
+        for pin in found:
+            assert wanted.specifier.contains(str(pin.specifier).removeprefix("==")), "run `make lock`"
+
+    def test_make_and_the_image_install_by_it(self) -> None:
+        assert "--constraint requirements.lock --editable '.'" in make_dry_run("install")
+        assert "--constraint requirements.lock --group lint" in make_dry_run("lint")
+        assert re.search(r"(?m)^COPY .*\brequirements\.lock\b", BUILD_STAGE)
+
+
+class TestDistributions:
+    """What `make dist` builds."""
+
+    def test_wheel_holds_the_package_with_the_weights_and_nothing_else(self, wheel: zipfile.ZipFile) -> None:
+        sources = {
+            str(path.relative_to(ROOT))
+            for path in (ROOT / "app").rglob("*")
+            if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
+        }
+        weights = {f"app/weights/{path.name}" for path in (ROOT / "weights").glob("*.safetensors")}
+        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        assert len(weights) >= 5
+        assert held == sources | weights
+
+    def test_metadata_offers_extras_but_no_group(self, wheel: zipfile.ZipFile) -> None:
+        metadata = wheel.read(f"qrestore-{__version__}.dist-info/METADATA").decode()
+        assert set(re.findall(r"(?m)^Provides-Extra: (\S+)$", metadata)) == set(EXTRAS)
+
+    def test_wheel_reads_a_picture_with_its_own_weights(self, wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+        wheel.extractall(tmp_path)
+        command = [sys.executable, "-m", "app.cli", "decode", str(ROOT / "docs/label.jpg")]
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("QRESTORE_")}
+        answer = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**plain, "PYTHONPATH": str(tmp_path)},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        ).stdout
+        (code,) = json.loads(answer)["codes"]
+        assert code["text"] == "https://example.org/parcel/7F3K-2291-0C"
+        assert code["rung"] == "modules"  # by a network
 
 
 class TestMakefile:
     TARGETS = (
-        *("clean", "doctor", "evaluate", "format", "fuzz", "help", "image-dry-run", "lint", "load"),
-        *("openapi", "serve", "soak", "system-test", "test", "train"),
+        *("clean", "doctor", "evaluate", "format", "fuzz", "help", "image", "lint", "load"),
+        *("dist", "lock", "openapi", "serve", "soak", "system-test", "test", "test-all", "test-lowest", "train"),
     )
 
     @pytest.mark.parametrize("target", TARGETS)
