@@ -1,6 +1,7 @@
-"""Straightens codes by reading them: what was read says what the crop should look like. First the corners are moved to
-where it does; then the optical flow from what is expected to the crop says where the paper bends, and the picture is
-sampled anew along a smooth fit of it.
+"""Straightens bent codes by reading them: what was read predicts what the crop should look like.
+
+First the corners move to where the picture fits that prediction best. Then the optical flow from the prediction to the
+crop shows how the paper bends, and the picture is sampled again along a smooth fit of the flow.
 """
 
 from collections.abc import Iterator
@@ -18,43 +19,43 @@ from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
-_REALIGNED = 2  # rounds in which the code is still taken for flat
-_DEGREES = (2, 2, 2, 4, 4, 4)  # of the fit, a round each: bottles first, crumpled paper later
+_ALIGNMENT_ROUNDS = 2  # rounds that still take the code for flat
+_DEGREES = (2, 2, 2, 4, 4, 4)  # of the polynomial fit, one a round: bottles first, crumpled paper later
 _SOFTNESS = 1.2  # pixels of blur that make the expected picture comparable to a photograph
-_LONGEST = 3.0  # pixels of flow believed in one round
-_DAMPING = 0.8
-_PATIENCE = 2  # rounds in a row that make no module surer before it is given up
+_LONGEST_FLOW = 3.0  # pixels of flow believed in one round
+_DAMPING = 0.8  # share of the fit applied in one round
+_PATIENCE = 2  # rounds in a row without a gain in confidence after which flattening ends
 
 
 def flatten(
     image: GreyImage, registration: Registration, crop: GreyImage, log_odds: LogOdds, reader: ModuleReader
 ) -> Iterator[tuple[GreyImage, LogOdds]]:
-    """Crops of a code, straighter from round to round, and what is read from them; stop taking them when one decodes.
+    """Yields crops (S, S) of a code, straighter from round to round, and their log-odds (M, M); the caller stops at one
+    that decodes.
 
-    Ends by itself when the reading has not become surer for ``_PATIENCE`` rounds.
-
-    ``crop`` and ``log_odds`` are what is known before: the canonical crop, dark on light, and its reading.
+    Starts from the canonical ``crop``, dark on light, and its ``log_odds``. Ends after ``_PATIENCE`` rounds without a
+    gain in confidence.
     """
     size, corners = dimension(registration.version), registration.corners
 
-    def look(displacement: NDArray[np.float32] | None = None) -> tuple[GreyImage, LogOdds]:
+    def sample(displacement: NDArray[np.float32] | None = None) -> tuple[GreyImage, LogOdds]:
         cut = rectify(image, corners, size, displacement=displacement)
         cut = ~cut if registration.inverted else cut
         return cut, reader.read([cut], registration.version)[0]
 
-    for _ in range(_REALIGNED):
+    for _ in range(_ALIGNMENT_ROUNDS):
         moved = realign(corners, crop, probability(log_odds), registration.version)
         if moved is None:
             break
         corners = moved
-        crop, log_odds = look()
+        crop, log_odds = sample()
         yield crop, log_odds
 
     displacement = np.zeros((*crop.shape, 2), dtype=np.float32)
     best, without_gain = confidence(log_odds), 0
     for degree in _DEGREES:
         displacement += _DAMPING * _bend(crop, probability(log_odds), registration.version, degree)
-        crop, log_odds = look(displacement)
+        crop, log_odds = sample(displacement)
         yield crop, log_odds
         now = confidence(log_odds)
         without_gain = 0 if now > best else without_gain + 1
@@ -64,7 +65,7 @@ def flatten(
 
 
 def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int) -> NDArray[np.float32]:
-    """Smooth displacement (S, S, 2) from where the expected picture has its edges to where the crop has them."""
+    """Smooth displacement (S, S, 2), in pixels of the crop, from the edges of the expected picture to the crop's."""
     dark = complete_symbol(dark, version)
     expected = cv2.GaussianBlur(enlarge(1 - dark, PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
     confidence = enlarge(np.abs(2 * dark - 1), PIXELS_PER_MODULE)
@@ -76,11 +77,11 @@ def _bend(crop: GreyImage, dark: NDArray[np.float32], version: int, degree: int)
     weight = edges * confidence
     margin = QUIET_ZONE * PIXELS_PER_MODULE
     weight[:margin], weight[-margin:], weight[:, :margin], weight[:, -margin:] = 0, 0, 0, 0
-    return _fit(np.clip(field, -_LONGEST, _LONGEST), weight, degree)
+    return _fit(np.clip(field, -_LONGEST_FLOW, _LONGEST_FLOW), weight, degree)
 
 
 def _fit(field: NDArray[np.float32], weight: NDArray[np.float32], degree: int) -> NDArray[np.float32]:
-    """Weighted least-squares polynomial of total ``degree`` through a field (S, S, 2), clipped as the field is."""
+    """Weighted least-squares polynomial of total ``degree`` through a field (S, S, 2), clipped to ``_LONGEST_FLOW``."""
     axis = np.linspace(-1, 1, field.shape[0], dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     terms = np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
@@ -89,4 +90,4 @@ def _fit(field: NDArray[np.float32], weight: NDArray[np.float32], degree: int) -
     normal = rows.T @ (rows * weights)
     normal[np.diag_indices(len(normal))] += 1e-6 * np.trace(normal)
     coefficients = np.linalg.solve(normal, rows.T @ (field[used] * weights))
-    return np.asarray(np.clip(terms @ coefficients, -_LONGEST, _LONGEST), dtype=np.float32)
+    return np.asarray(np.clip(terms @ coefficients, -_LONGEST_FLOW, _LONGEST_FLOW), dtype=np.float32)

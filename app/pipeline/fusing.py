@@ -1,8 +1,9 @@
-"""Adds up readings of one code in several frames: log-odds of independent pictures add, and errors of one are outvoted.
+"""Reads codes that no single frame shows well enough, by adding up the log-odds of their modules over several frames.
 
-Which readings show the same code, the readings themselves tell: of the modules that carry codewords, two readings of
-one code agree on more than chance would have it. Registration may have turned a code the wrong way, and a label may be
-mirrored in one frame, so that a reading is laid onto the others in each of the eight ways a square falls on itself.
+Log-odds of independent pictures add, so that the errors of one frame are outvoted. The readings themselves tell which
+of them show the same code: on the modules that carry codewords, two readings of one code agree more than chance would
+have it. Registration may have turned a code the wrong way, and one frame may show a label mirrored, so readings are
+compared in all eight poses of a square.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,36 +23,38 @@ from app.pipeline.tools import Tools
 
 Value = TypeVar("Value", np.float32, np.bool_)
 FUSED = "fused"
-"""Rung of codes that only several frames together give. It is no rung of the ladder, which climbs with one picture."""
-_SUREST = 8.0  # log-odds that a frame may put in: none has a veto
-_LONELY = 12  # of the surest sights that may be of nothing
-_CHANCE = 3.0  # deviations above chance from which readings that lie alike are of one code; one pair in 700 by accident
-_CHANCE_TURNED = 4.5  # the same where one must be turned or mirrored: seven such ways, and all of them unlikely
+"""Rung of codes that only several frames together give. It is not on the ladder, which reads one picture."""
+_MOST_LOG_ODDS = 8.0  # magnitude that one frame may add to a module: no frame has a veto
+_MOST_UNMATCHED = 12  # readings without a match, the most confident first, that fusing skips before it gives up
+_LEAST_DEVIATIONS = (
+    3.0  # above chance, from which two readings in the same pose show one code; 1 in 700 pairs by chance
+)
+_LEAST_DEVIATIONS_TURNED = 4.5  # the same where one is turned or mirrored: seven poses, all of them unlikely
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How a reading falls on another: transposed where ``mirrored``, then turned by quarters, anticlockwise."""
+    """How a reading lies on another: transposed if ``mirrored``, then turned anticlockwise by ``turns`` quarters."""
 
     mirrored: bool = False
     turns: int = 0
 
-    def onto(self, modules: NDArray[Value]) -> NDArray[Value]:
-        """(M, M) of the reading as the other has it."""
+    def apply(self, modules: NDArray[Value]) -> NDArray[Value]:
+        """Lays modules (M, M) of the reading onto those of the other."""
         return np.ascontiguousarray(np.rot90(modules.T if self.mirrored else modules, self.turns))
 
-    def back(self, modules: NDArray[Value]) -> NDArray[Value]:
-        """(M, M) of the other as the reading has it."""
+    def undo(self, modules: NDArray[Value]) -> NDArray[Value]:
+        """Lays modules (M, M) of the other onto those of the reading."""
         turned = np.rot90(modules, -self.turns)
         return np.ascontiguousarray(turned.T if self.mirrored else turned)
 
 
-AS_IT_IS = Pose()
+IDENTITY = Pose()
 POSES = tuple(Pose(mirrored, turns) for mirrored in (False, True) for turns in range(4))
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class FrameReading:
     """A reading of frame number ``frame``, counted from 0."""
 
     frame: int
@@ -64,32 +67,32 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """Sights of one code, each of another frame, the surest first; each with its pose on the first.
+    """Readings of one code, at most one a frame, the most confident first, each with its pose on the first.
 
-    ``log_odds`` (M, M) is the sum as the first has it.
+    ``log_odds`` (M, M) is their sum, in the pose of the first.
     """
 
-    members: tuple[tuple[Sight, Pose], ...]
+    members: tuple[tuple[FrameReading, Pose], ...]
     log_odds: LogOdds
 
     @property
-    def readings(self) -> Iterator[tuple[int, Reading]]:
-        """Each member's frame and its reading, with the sum, as the member has it, in place of its own log-odds."""
-        for sight, pose in self.members:
-            yield sight.frame, replace(sight.reading, log_odds=pose.back(self.log_odds))
+    def summed_readings(self) -> Iterator[tuple[int, Reading]]:
+        """Each member's frame, and its reading with the sum, in the member's own pose, in place of its log-odds."""
+        for member, pose in self.members:
+            yield member.frame, replace(member.reading, log_odds=pose.undo(self.log_odds))
 
     def is_at(self, frame: int, symbol: Symbol) -> bool:
-        """Whether it is of the place in a frame where a symbol lies."""
+        """Whether the member of this frame lies on the symbol."""
         return any(
-            sight.frame == frame and is_covered(sight.reading.region.corners, [symbol]) for sight, _ in self.members
+            member.frame == frame and is_covered(member.reading.region.corners, [symbol]) for member, _ in self.members
         )
 
     def read(self, tools: Tools) -> list[tuple[int, Symbol]]:
-        """What the sum reads, with the frame in which the symbol lies where it says; nothing, or one.
+        """Decodes the sum: at most one symbol, with the frame whose pixels its corners are in.
 
-        As with single pictures the symbol must explain what is seen; here it is enough that it does so in one frame.
+        As with single pictures, the symbol must explain what is seen; it is enough that it does so in one frame.
         """
-        readings = list(self.readings)
+        readings = list(self.summed_readings)
         for frame, reading in readings:
             if symbols := reading.region.read_modules(reading.crop, reading.log_odds, tools.engines):
                 return [(frame, symbols[0])]
@@ -100,77 +103,76 @@ class Fusion:
 
 
 def read_fused(climbs: Sequence[Climb]) -> list[Found]:
-    """What reads from the readings of all frames added up, of places that no frame read; one for each place."""
+    """Reads the codes that no frame read alone from the readings of all frames added up; one symbol a place."""
     tools, effort = climbs[0].tools, climbs[0].effort
-    readings = [climb.best_readings(effort.max_fused) for climb in climbs]
-    sights = [Sight(frame, reading) for frame, best in enumerate(readings) for reading in best]
+    best_by_frame = [climb.best_readings(effort.max_fused) for climb in climbs]
+    readings = [FrameReading(frame, reading) for frame, best in enumerate(best_by_frame) for reading in best]
     found: list[Found] = []
-    for fusion in fusions(sights, most=effort.max_soft_decoded):
+    for fusion in fusions(readings, most=effort.max_soft_decoded):
         if not any(fusion.is_at(one.frame, one.symbol) for one in found):
             found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
     return found
 
 
-def fusions(sights: Iterable[Sight], *, most: int) -> Iterator[Fusion]:
-    """Sums over sights that show the same code, each begun with the surest sight left, at ``most`` so many.
+def fusions(readings: Iterable[FrameReading], *, most: int) -> Iterator[Fusion]:
+    """Yields at most ``most`` sums of readings that show the same code, each begun with the most confident one left.
 
-    The sights that nothing agrees with are skipped, at ``_LONELY`` so many.
-
-    A fusion grows by the sight that agrees best with the sum so far, one of each frame, until none agrees.
+    A sum grows by the reading that agrees best with it, at most one a frame, until none agrees. Readings that no other
+    agrees with are skipped; fusing gives up after more than ``_MOST_UNMATCHED`` of them.
     """
-    left = sorted(sights, key=lambda sight: -sight.reading.confidence)
-    lonely = 0
-    while left and most and lonely <= _LONELY:
-        fusion = _grown(left[0], left[1:])
-        used = [sight for sight, _ in fusion.members]
-        left = [sight for sight in left if sight not in used]
+    left = sorted(readings, key=lambda one: -one.reading.confidence)
+    unmatched = 0
+    while left and most and unmatched <= _MOST_UNMATCHED:
+        fusion = _grow(left[0], left[1:])
+        used = [member for member, _ in fusion.members]
+        left = [one for one in left if one not in used]
         if len(used) > 1:
             most -= 1
             yield fusion
         else:
-            lonely += 1
+            unmatched += 1
 
 
-def _grown(first: Sight, others: Sequence[Sight]) -> Fusion:
-    members = [(first, AS_IT_IS)]
-    total = _evidence(first, AS_IT_IS)
-    rivals = [sight for sight in others if sight.version == first.version and sight.frame != first.frame]
+def _grow(first: FrameReading, others: Sequence[FrameReading]) -> Fusion:
+    members = [(first, IDENTITY)]
+    total = _evidence(first, IDENTITY)
+    rivals = [other for other in others if other.version == first.version and other.frame != first.frame]
     while rivals:
-        excess, sight, pose = max(
-            ((excess, sight, pose) for sight in rivals for excess, pose in [best_pose(total, sight)]),
-            key=lambda rival: rival[0],
+        excess, best, pose = max(
+            ((excess, rival, pose) for rival in rivals for excess, pose in [best_pose(total, rival)]),
+            key=lambda trial: trial[0],
         )
         if excess < 1:
             break
-        members.append((sight, pose))
-        total = total + _evidence(sight, pose)
-        rivals = [rival for rival in rivals if rival.frame != sight.frame]
+        members.append((best, pose))
+        total = total + _evidence(best, pose)
+        rivals = [rival for rival in rivals if rival.frame != best.frame]
     return Fusion(tuple(members), total)
 
 
-def best_pose(total: LogOdds, sight: Sight) -> tuple[float, Pose]:
-    """The pose in which a sight agrees best with log-odds (M, M), and how well: at 1 and above not by chance."""
-    return max(((_agreement(total, sight, pose), pose) for pose in POSES), key=lambda trial: trial[0])
+def best_pose(total: LogOdds, one: FrameReading) -> tuple[float, Pose]:
+    """The pose in which a reading agrees best with log-odds (M, M), and how well: from 1 on, not by chance."""
+    return max(((_agreement(total, one, pose), pose) for pose in POSES), key=lambda trial: trial[0])
 
 
-def _agreement(total: LogOdds, sight: Sight, pose: Pose) -> float:
-    """Correlation of the modules that carry codewords in both, in units of what chance may give.
+def _agreement(total: LogOdds, one: FrameReading, pose: Pose) -> float:
+    """Correlation on the modules that carry codewords in both, as a multiple of the most that chance may give.
 
-    Of N modules that have nothing to do with one another the correlation deviates by 1 / sqrt(N).
+    The correlation of N unrelated modules has a standard deviation of 1 / sqrt(N).
     """
-    both = _carries_codewords(sight.version, pose)
-    one, other = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.onto(sight.reading.log_odds)))
-    deviations = correlation(one, other) * float(both.sum()) ** 0.5
-    return float(deviations / (_CHANCE if pose == AS_IT_IS else _CHANCE_TURNED))
+    both = _carries_codewords(one.version, pose)
+    sums, values = (np.tanh(log_odds[both] / 2) for log_odds in (total, pose.apply(one.reading.log_odds)))
+    deviations = correlation(sums, values) * float(both.sum()) ** 0.5
+    return float(deviations / (_LEAST_DEVIATIONS if pose == IDENTITY else _LEAST_DEVIATIONS_TURNED))
 
 
-def _evidence(sight: Sight, pose: Pose) -> LogOdds:
-    """What a sight adds: bounded, and nothing where turned function patterns were taken for granted."""
-    log_odds = pose.onto(np.clip(sight.reading.log_odds, -_SUREST, _SUREST))
-    return log_odds if pose == AS_IT_IS else np.where(_carries_codewords(sight.version, pose), log_odds, np.float32(0))
+def _evidence(one: FrameReading, pose: Pose) -> LogOdds:
+    """Log-odds (M, M) that a reading adds: bounded; 0 where a turned reading took function patterns for granted."""
+    log_odds = pose.apply(np.clip(one.reading.log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS))
+    return log_odds if pose == IDENTITY else np.where(_carries_codewords(one.version, pose), log_odds, np.float32(0))
 
 
 def _carries_codewords(version: int, pose: Pose) -> NDArray[np.bool_]:
-    """(M, M), where both a symbol and the same one in a pose have codewords."""
+    """(M, M): where a symbol and the same symbol in this pose both have codewords."""
     data = function_patterns(version).data
-    return data & pose.onto(data)
+    return data & pose.apply(data)

@@ -1,4 +1,4 @@
-"""Paints a restored code back into the picture it was cut out of: same place, same slant, the paper's own greys."""
+"""Paints a restored code back into the picture that it was cut from: same place, same slant, the paper's own greys."""
 
 import cv2
 import numpy as np
@@ -10,67 +10,68 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
-_RIM = 1  # modules of quiet zone that are painted, too
-_SHADING = 4.0  # modules over which the light is averaged that the painted code is given
-_INK, _PAPER = 10, 90  # percentiles of a code's module means that are taken for its dark and its light
+_RIM = 1  # modules of quiet zone that are painted as well
+_SHADING = 4.0  # sigma, in modules, of the blur that estimates the light on the code
+_INK, _PAPER = 10, 90  # percentiles of a code's module means taken for its ink and its paper
 
 
 def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
-    """A picture (H, W) with a region's code, and one module around it, painted over.
+    """Paints over a region's code, and one module around it, in a copy of a picture (H, W).
 
-    ``symbol`` (S, S) shows the code dark on light with its quiet zone, at any whole number of pixels a module; its 0
-    becomes the ink of the code in the picture, its 255 the paper, both lit as the code is there. It is laid on by the
-    region's homography alone: bends of the paper that flattening took out are not put in again.
+    ``symbol`` (S, S) shows the code dark on light with its quiet zone, at any whole number of pixels a module. Its 0
+    becomes the ink of the code in the picture and its 255 the paper, both shaded as the code is there. The region's
+    homography alone places it: bends of the paper that flattening removed are not put back.
     """
     size = dimension(region.version)
-    symbol = _shrunk(symbol, size, region.module)
+    symbol = _shrink(symbol, size, region.module)
     pixels = symbol.shape[0] / (size + 2 * QUIET_ZONE)
     box, (left, top) = surroundings(image, region.corners, (_RIM + 1) * region.module)
     matrix = crop_to_picture(np.array(region.corners) - (left, top), size, pixels=pixels, margin=QUIET_ZONE)
 
-    def laid(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    def warp(picture: NDArray[np.float32]) -> NDArray[np.float32]:
         flags, border = cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
         warped = cv2.warpPerspective(picture, matrix, box.shape[::-1], flags=flags, borderMode=border)
         return np.asarray(warped, dtype=np.float32)
 
-    painted = laid(_in_greys(symbol, region))
+    painted = warp(_match_greys(symbol, region))
     whole = image.copy()
-    covered = laid(_cover(symbol.shape[0], pixels))
-    blended = covered * painted + (1 - covered) * box
+    coverage = warp(_coverage(symbol.shape[0], pixels))
+    blended = coverage * painted + (1 - coverage) * box
     whole[top : top + box.shape[0], left : left + box.shape[1]] = np.rint(blended).astype(np.uint8)
     return whole
 
 
-def _shrunk(symbol: GreyImage, size: int, module: float) -> GreyImage:
-    """A symbol brought down to about the size at which it is painted: warping alone would pick pixels out."""
+def _shrink(symbol: GreyImage, size: int, module: float) -> GreyImage:
+    """Averages a symbol down to about the size at which it is painted; warping alone would skip pixels."""
     side = max(2, round(module)) * (size + 2 * QUIET_ZONE)
     if symbol.shape[0] <= side:
         return symbol
     return np.asarray(cv2.resize(symbol, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _cover(side: int, pixels: float) -> NDArray[np.float32]:
-    """1 on what is painted, 0 on the rest of the quiet zone, (S, S)."""
+def _coverage(side: int, pixels: float) -> NDArray[np.float32]:
+    """Mask (S, S): 1 on what is painted, 0 on the rest of the quiet zone."""
     margin = round((QUIET_ZONE - _RIM) * pixels)
-    cover = np.zeros((side, side), dtype=np.float32)
-    cover[margin:-margin, margin:-margin] = 1
-    return cover
+    mask = np.zeros((side, side), dtype=np.float32)
+    mask[margin:-margin, margin:-margin] = 1
+    return mask
 
 
-def _in_greys(symbol: GreyImage, region: Region) -> NDArray[np.float32]:
-    """A symbol (S, S) in the ink and paper of the code in the picture, brighter where that is brighter."""
+def _match_greys(symbol: GreyImage, region: Region) -> NDArray[np.float32]:
+    """Draws a symbol (S, S) in the ink and paper of the code in the picture, shaded as that is."""
     rim = slice(QUIET_ZONE - _RIM, _RIM - QUIET_ZONE)
     seen = module_means(region.crop, region.version)[rim, rim]
     ink, paper = np.percentile(seen, (_INK, _PAPER))
     if region.registration.inverted:
         seen, ink, paper = 255 - seen, 255 - ink, 255 - paper
     drawn = ink + (paper - ink) / np.float32(255) * symbol
-    light, evenly = (cv2.GaussianBlur(values, (0, 0), _SHADING) for values in (seen, _means(drawn, region)[rim, rim]))
-    shade = np.pad(light / np.maximum(evenly, 1), QUIET_ZONE - _RIM, mode="edge").astype(np.float32)
+    even = _drawn_means(drawn, region)[rim, rim]
+    light, even_light = (cv2.GaussianBlur(values, (0, 0), _SHADING) for values in (seen, even))
+    shade = np.pad(light / np.maximum(even_light, 1), QUIET_ZONE - _RIM, mode="edge").astype(np.float32)
     return np.asarray(np.clip(drawn * cv2.resize(shade, symbol.shape[::-1]), 0, 255), dtype=np.float32)
 
 
-def _means(drawn: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
-    """Mean of each module of a symbol with its quiet zone."""
+def _drawn_means(drawn: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
+    """Mean grey of each module of a drawn symbol, quiet zone included, (M, M)."""
     size = dimension(region.version) + 2 * QUIET_ZONE
     return np.asarray(cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.pipeline.crops.grid import module_means
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.flattening import _REALIGNED, _bend, flatten
+from app.pipeline.flattening import _ALIGNMENT_ROUNDS, _bend, flatten
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.locating.regions import Region
@@ -114,6 +114,6 @@ def test_flattening_is_given_up_when_readings_grow_no_surer(gains: tuple[int, ..
     symbol = chosen("h")
     picture, region = bent_region(symbol, inverted=False)
     first = local_reading(region.crop, symbol.version)
-    left = iter((*[0] * _REALIGNED, *np.cumsum(gains)))
+    left = iter((*[0] * _ALIGNMENT_ROUNDS, *np.cumsum(gains)))
     reader = FakeReader(lambda crop, version: first * np.float32(1 + 0.2 * next(left)))
-    assert len(list(flatten(picture, region.registration, region.crop, first, reader))) == _REALIGNED + rounds
+    assert len(list(flatten(picture, region.registration, region.crop, first, reader))) == _ALIGNMENT_ROUNDS + rounds

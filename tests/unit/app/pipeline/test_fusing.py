@@ -7,7 +7,7 @@ import pytest
 from app.pipeline.climb import Climb, Reading
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.fusing import AS_IT_IS, FUSED, POSES, Fusion, Pose, Sight, best_pose, fusions, read_fused
+from app.pipeline.fusing import FUSED, IDENTITY, POSES, FrameReading, Fusion, Pose, best_pose, fusions, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.ladder import Ladder
@@ -34,15 +34,17 @@ def evidence(modules: Modules, clarity: float, *, seed: int) -> LogOdds:
     return (2 * clarity * (clarity * np.where(modules, 1, -1) + noise)).astype(np.float32)
 
 
-def sight(frame: int, log_odds: LogOdds, *, modules: Modules = FULL, agreement: float = 0.9, version: int = 2) -> Sight:
+def frame_reading(
+    frame: int, log_odds: LogOdds, *, modules: Modules = FULL, agreement: float = 0.9, version: int = 2
+) -> FrameReading:
     """``modules`` is what the crop really shows."""
     registration = Registration(PLACES[frame], version, agreement, inverted=False)
     region = Region(registration, render(modules, pixels=PIXELS_PER_MODULE))
-    return Sight(frame, Reading(region, region.crop, log_odds))
+    return FrameReading(frame, Reading(region, region.crop, log_odds))
 
 
-def noisy(frames: int, clarity: float, modules: Modules = FULL) -> list[Sight]:
-    return [sight(frame, evidence(modules, clarity, seed=frame), modules=modules) for frame in range(frames)]
+def noisy(frames: int, clarity: float, modules: Modules = FULL) -> list[FrameReading]:
+    return [frame_reading(frame, evidence(modules, clarity, seed=frame), modules=modules) for frame in range(frames)]
 
 
 @pytest.fixture
@@ -56,20 +58,20 @@ def tools() -> Tools:
 @pytest.mark.parametrize("pose", POSES)
 def test_a_pose_and_back_is_nothing(pose: Pose) -> None:
     modules = np.random.default_rng(0).random((25, 25)).astype(np.float32)
-    assert np.array_equal(pose.back(pose.onto(modules)), modules)
-    assert np.array_equal(pose.onto(pose.back(modules)), modules)
+    assert np.array_equal(pose.undo(pose.apply(modules)), modules)
+    assert np.array_equal(pose.apply(pose.undo(modules)), modules)
 
 
 def test_the_poses_are_all_different() -> None:
     modules = np.arange(9, dtype=np.float32).reshape(3, 3)
-    assert len({pose.onto(modules).tobytes() for pose in POSES}) == 8
-    assert np.array_equal(Pose(mirrored=True).onto(modules), modules.T)
+    assert len({pose.apply(modules).tobytes() for pose in POSES}) == 8
+    assert np.array_equal(Pose(mirrored=True).apply(modules), modules.T)
 
 
 @pytest.mark.parametrize("pose", POSES)
 def test_the_pose_of_a_turned_reading_is_found(pose: Pose) -> None:
     first, second = evidence(FULL, 0.85, seed=1), evidence(FULL, 0.85, seed=2)
-    excess, found = best_pose(first, sight(1, pose.back(second)))
+    excess, found = best_pose(first, frame_reading(1, pose.undo(second)))
     assert found == pose
     assert excess > 1
 
@@ -79,8 +81,10 @@ def test_readings_of_unrelated_codes_are_told_from_those_of_one() -> None:
     same, other = 0, 0
     for seed in range(60):
         first = evidence(scrambled(FULL, seed=seed), 0.7, seed=seed)
-        same += best_pose(first, sight(1, evidence(scrambled(FULL, seed=seed), 0.7, seed=100 + seed)))[0] >= 1
-        other += best_pose(first, sight(1, evidence(scrambled(FULL, seed=500 + seed), 0.7, seed=200 + seed)))[0] >= 1
+        same += best_pose(first, frame_reading(1, evidence(scrambled(FULL, seed=seed), 0.7, seed=100 + seed)))[0] >= 1
+        other += (
+            best_pose(first, frame_reading(1, evidence(scrambled(FULL, seed=500 + seed), 0.7, seed=200 + seed)))[0] >= 1
+        )
     assert same >= 55
     assert other <= 1
 
@@ -91,33 +95,37 @@ def test_readings_of_unrelated_codes_are_told_from_those_of_one() -> None:
 def test_frames_of_one_code_are_added_up() -> None:
     (fusion,) = fusions(noisy(6, 0.7), most=4)
     assert sorted(one.frame for one, _ in fusion.members) == list(range(6))
-    assert {pose for _, pose in fusion.members} == {AS_IT_IS}
+    assert {pose for _, pose in fusion.members} == {IDENTITY}
     added = sum(evidence(FULL, 0.7, seed=frame) for frame in range(6))
     assert np.allclose(fusion.log_odds, added, atol=1e-4)
 
 
 def test_a_fusion_has_one_reading_of_a_frame() -> None:
-    sights = [*noisy(2, 0.85), sight(1, evidence(FULL, 0.85, seed=9)), sight(1, evidence(FULL, 0.85, seed=10))]
-    first, *rest = fusions(sights, most=4)
+    readings = [
+        *noisy(2, 0.85),
+        frame_reading(1, evidence(FULL, 0.85, seed=9)),
+        frame_reading(1, evidence(FULL, 0.85, seed=10)),
+    ]
+    first, *rest = fusions(readings, most=4)
     assert sorted(one.frame for one, _ in first.members) == [0, 1]
     assert rest == []  # what is left is of frame 1 alone
 
 
 def test_versions_are_not_mixed() -> None:
     larger = encode("https://example.org/fused/9021", version=3)
-    sights = [
+    readings = [
         *noisy(2, 1.3),
-        *(sight(frame, evidence(larger, 1.3, seed=frame), modules=larger, version=3) for frame in (2, 3)),
+        *(frame_reading(frame, evidence(larger, 1.3, seed=frame), modules=larger, version=3) for frame in (2, 3)),
     ]
-    assert sorted(sorted(one.frame for one, _ in fusion.members) for fusion in fusions(sights, most=4)) == [
+    assert sorted(sorted(one.frame for one, _ in fusion.members) for fusion in fusions(readings, most=4)) == [
         [0, 1],
         [2, 3],
     ]
 
 
 def test_unrelated_readings_are_left_alone() -> None:
-    sights = [sight(frame, evidence(scrambled(FULL, seed=frame), 1.3, seed=frame)) for frame in range(6)]
-    assert list(fusions(sights, most=6)) == []
+    readings = [frame_reading(frame, evidence(scrambled(FULL, seed=frame), 1.3, seed=frame)) for frame in range(6)]
+    assert list(fusions(readings, most=6)) == []
 
 
 def test_no_frame_has_a_veto() -> None:
@@ -125,29 +133,34 @@ def test_no_frame_has_a_veto() -> None:
     wrong = evidence(FULL, 1.3, seed=0)
     wrong[9:12, 9:12] = np.where(FULL[9:12, 9:12], -500, 500)
     right = [np.where(FULL, np.float32(5), np.float32(-5)) for _ in range(2)]
-    (fusion,) = fusions([sight(frame, one) for frame, one in enumerate([wrong, *right])], most=1)
+    (fusion,) = fusions([frame_reading(frame, one) for frame, one in enumerate([wrong, *right])], most=1)
     assert len(fusion.members) == 3
     assert np.array_equal(fusion.log_odds[9:12, 9:12] > 0, FULL[9:12, 9:12])
 
 
-@pytest.mark.parametrize(("lonely", "found"), [(12, 1), (13, 0)])
-def test_some_sights_of_nothing_may_be_surer(lonely: int, found: int) -> None:
-    nothing = [sight(seed % 4, 3 * evidence(scrambled(FULL, seed=seed), 1.3, seed=50 + seed)) for seed in range(lonely)]
+@pytest.mark.parametrize(("unmatched", "found"), [(12, 1), (13, 0)])
+def test_some_readings_of_nothing_may_be_more_confident(unmatched: int, found: int) -> None:
+    nothing = [
+        frame_reading(seed % 4, 3 * evidence(scrambled(FULL, seed=seed), 1.3, seed=50 + seed))
+        for seed in range(unmatched)
+    ]
     assert len(list(fusions([*noisy(2, 1.3), *nothing], most=1))) == found
 
 
 def test_the_number_of_fusions_is_bounded() -> None:
-    sights = [
-        sight(frame, evidence(scrambled(FULL, seed=code), 1.3, seed=frame)) for code in range(5) for frame in range(2)
+    readings = [
+        frame_reading(frame, evidence(scrambled(FULL, seed=code), 1.3, seed=frame))
+        for code in range(5)
+        for frame in range(2)
     ]
-    assert len(list(fusions(sights, most=9))) == 5
-    assert len(list(fusions(sights, most=2))) == 2
+    assert len(list(fusions(readings, most=9))) == 5
+    assert len(list(fusions(readings, most=2))) == 2
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def single(one: Sight, tools: Tools) -> list[Symbol]:
+def single(one: FrameReading, tools: Tools) -> list[Symbol]:
     """What a frame gives alone, softly too."""
     reading = one.reading
     return [
@@ -158,9 +171,9 @@ def single(one: Sight, tools: Tools) -> list[Symbol]:
 
 @pytest.mark.parametrize(("clarity", "engine"), [(1.1, "zxing"), (0.8, SOFT)])
 def test_what_no_frame_gives_all_give_together(tools: Tools, clarity: float, engine: str) -> None:
-    sights = noisy(6, clarity)
-    assert [single(one, tools) for one in sights] == [[]] * 6
-    (fusion,) = fusions(sights, most=1)
+    readings = noisy(6, clarity)
+    assert [single(one, tools) for one in readings] == [[]] * 6
+    (fusion,) = fusions(readings, most=1)
     ((frame, symbol),) = fusion.read(tools)
     assert symbol.text == "https://example.org/fused/9021"
     assert symbol.engine == engine
@@ -169,17 +182,17 @@ def test_what_no_frame_gives_all_give_together(tools: Tools, clarity: float, eng
 
 def test_turned_and_mirrored_frames_take_part(tools: Tools) -> None:
     """Two of them, of which each alone is not enough for the other, are read where only one lies as it should."""
-    upright, turned = evidence(FULL, 1.35, seed=1), Pose(turns=1).back(evidence(FULL, 1.35, seed=2))
-    sights = [sight(0, upright), sight(1, turned, modules=np.rot90(FULL, -1))]
-    assert [single(one, tools) for one in sights] == [[], []]
-    (fusion,) = fusions(sights, most=1)
+    upright, turned = evidence(FULL, 1.35, seed=1), Pose(turns=1).undo(evidence(FULL, 1.35, seed=2))
+    readings = [frame_reading(0, upright), frame_reading(1, turned, modules=np.rot90(FULL, -1))]
+    assert [single(one, tools) for one in readings] == [[], []]
+    (fusion,) = fusions(readings, most=1)
     ((frame, symbol),) = fusion.read(tools)
     assert (frame, symbol.text) == (0, "https://example.org/fused/9021")
 
 
 def test_a_turned_reading_says_nothing_where_it_took_patterns_for_granted() -> None:
-    turned = Pose(turns=2).back(evidence(FULL, 1.6, seed=2))
-    fusion = next(iter(fusions([sight(0, evidence(FULL, 1.6, seed=1)), sight(1, turned)], most=1)))
+    turned = Pose(turns=2).undo(evidence(FULL, 1.6, seed=2))
+    fusion = next(iter(fusions([frame_reading(0, evidence(FULL, 1.6, seed=1)), frame_reading(1, turned)], most=1)))
     granted = np.rot90(~function_patterns(2).data, 2)
     alone = fusion.members[0][0].reading.log_odds.clip(-8, 8)
     assert np.array_equal(fusion.log_odds[granted], alone[granted])
@@ -190,11 +203,11 @@ def test_a_turned_reading_says_nothing_where_it_took_patterns_for_granted() -> N
 def test_one_frame_must_show_what_is_read(tools: Tools, agreements: tuple[float, ...], frames: list[int]) -> None:
     """In frames that agree badly the crop decides, and these crops show another symbol altogether."""
     lies = np.random.default_rng(7).random(FULL.shape) < 0.5
-    sights = [
-        sight(frame, evidence(FULL, 1.05, seed=frame), modules=lies, agreement=agreement)
+    readings = [
+        frame_reading(frame, evidence(FULL, 1.05, seed=frame), modules=lies, agreement=agreement)
         for frame, agreement in enumerate(agreements)
     ]
-    (fusion,) = fusions(sights, most=1)
+    (fusion,) = fusions(readings, most=1)
     assert [frame for frame, _ in fusion.read(tools)] == frames
 
 
@@ -213,8 +226,8 @@ def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
     for _ in range(12):
         noise = [rng.normal(0, 2, FULL.shape).astype(np.float32) for _ in range(6)]
         lies = rng.random(FULL.shape) < 0.5
-        sights = [sight(frame, one, modules=lies, agreement=0.4) for frame, one in enumerate(noise)]
-        everything = Fusion(tuple((one, AS_IT_IS) for one in sights), np.sum(noise, axis=0))
+        readings = [frame_reading(frame, one, modules=lies, agreement=0.4) for frame, one in enumerate(noise)]
+        everything = Fusion(tuple((one, IDENTITY) for one in readings), np.sum(noise, axis=0))
         assert everything.read(tools) == []
 
 
@@ -328,6 +341,6 @@ def test_a_place_that_was_read_is_not_fused_again(tools: Tools) -> None:
     climbs = []
     for frame in range(4):
         climb = Climb(frames(1)[0], Effort.BALANCED, tools)
-        climb.readings = [sight(frame, evidence(FULL, 1.3, seed=10 * frame + i)).reading for i in range(2)]
+        climb.readings = [frame_reading(frame, evidence(FULL, 1.3, seed=10 * frame + i)).reading for i in range(2)]
         climbs.append(climb)
     assert len(read_fused(climbs)) == 1
