@@ -212,7 +212,10 @@ def refuse(answer: dict[str, Any], call: Call) -> None:
 
 
 PROBLEMS: Final[list[tuple[dict[str, Any], list[str]]]] = [
-    (problem(429, "The service is at capacity."), ["A title", "The service is at capacity.", "Try again in 7 seconds."]),
+    (
+        problem(429, "The service is at capacity."),
+        ["A title", "The service is at capacity.", "Try again in 7 seconds."],
+    ),
     (problem(503, "Not ready."), ["Not ready.", "Try again in a moment."]),
     (problem(504, "Too slow."), ["Too slow.", "Try less effort, or crop the picture to the code."]),
     (problem(500, "Our fault."), ["Our fault.", "Request an-id"]),
