@@ -59,12 +59,19 @@ def _parser() -> argparse.ArgumentParser:
         "1 if some gave none, 2 if a file could not be read, 3 if the command could not start.",
     )
     decode.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    decode.add_argument(
-        "--effort",
-        choices=("fast", "balanced", "thorough"),
-        help="how far to go for a code that does not read at once (QRESTORE_DEFAULT_EFFORT)",
-    )
+    _add_effort(decode)
     decode.add_argument("--text", action="store_true", help="print only the text of each code, one a line")
+
+    inspect = commands.add_parser(
+        "inspect",
+        help="write what each step saw in an image file",
+        description="Writes what each step of the pipeline saw in an image file: pictures, report.txt and report.json. "
+        "Exit status: 0 if something was read, 1 if nothing was, 2 if the file could not be read, 3 if the command "
+        "could not start.",
+    )
+    inspect.add_argument("image", type=Path, metavar="IMAGE")
+    inspect.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, new or empty")
+    _add_effort(inspect)
 
     doctor = commands.add_parser(
         "doctor",
@@ -75,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--weights", type=Path, help="folder of the checkpoints (QRESTORE_WEIGHTS)")
     _add_address(doctor)
     return parser
+
+
+def _add_effort(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--effort",
+        choices=("fast", "balanced", "thorough"),
+        help="how far to go for a code that does not read at once (QRESTORE_DEFAULT_EFFORT)",
+    )
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:

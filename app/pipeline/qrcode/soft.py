@@ -233,7 +233,7 @@ class _Attempt:
         self._surplus = np.full(self._blocks.count, -np.inf)
         self._rows = _ROWS
         self._method = "hard"
-        self._nearest = -np.inf  # surplus of the best word that was not accepted
+        self._nearest = np.full(self._blocks.count, -np.inf)  # surplus of the best words that were not accepted
         self._malformed = False
 
     @property
@@ -242,10 +242,11 @@ class _Attempt:
         under = f"(level {self._format.level}, mask {self._format.mask})"
         if self._malformed:
             return f"every block is read, but not as a message {under}"
-        best = f"{self._nearest:.1f} bits" if np.isfinite(self._nearest) else "no codeword"
+        nearest = self._nearest[~self._read].max(initial=-np.inf)
+        best = f"{nearest:.1f} bits beyond its message" if np.isfinite(nearest) else "no codeword near"
         return (
             f"not enough evidence {under}: {self._read.sum()} of {self._blocks.count} blocks are read, the best of the "
-            f"others has {best} beyond its message, {self._margin:g} bits are needed"
+            f"others has {best}, {self._margin:g} are needed"
         )
 
     def read(self, stages: Collection[str]) -> SoftRead | None:
@@ -304,7 +305,7 @@ class _Attempt:
             if surplus >= max(self._margin, self._surplus[index[i]]):
                 self._surplus[index[i]], self._words[index[i]] = surplus, words[i]
             elif surplus < self._margin:
-                self._nearest = max(self._nearest, surplus)
+                self._nearest[index[i]] = max(self._nearest[index[i]], surplus)
 
     def _with_statistics(self, supposition: _Supposition | None) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """The words with those of further blocks that ordered statistics correct, and every block's surplus.
@@ -328,7 +329,7 @@ class _Attempt:
             word, gained = self._ordered_statistics(block, known[block], ones[block])
             if gained < self._margin:
                 failures -= 1
-                self._nearest = max(self._nearest, gained)
+                self._nearest[block] = max(self._nearest[block], gained)
             else:
                 words[block], surplus[block] = word, gained
         return words, surplus
