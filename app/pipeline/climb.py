@@ -1,4 +1,4 @@
-"""One picture on its way up the ladder: what is known so far, and what a rung may ask of it."""
+"""One picture on its way up the ladder: what is known so far, and what rungs may ask."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,8 +22,10 @@ from app.pipeline.tools import Tools
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Log-odds (M, M) of a region's modules; ``crop`` is what the module reader saw, which may be straighter than the
-    region's own crop."""
+    """Log-odds (M, M) of a region's modules.
+
+    ``crop`` is what the module reader saw; it may be straighter than the region's own crop.
+    """
 
     region: Region
     crop: GreyImage
@@ -31,17 +33,17 @@ class Reading:
 
     @cached_property
     def confidence(self) -> float:
-        """Mean confidence of the modules, 0 to 1, times how well the function patterns agree with the picture."""
+        """Mean confidence of the modules times the agreement of the function patterns with the picture, 0 to 1."""
         return confidence(self.log_odds) * self.region.registration.agreement
 
     @property
-    def is_straightened(self) -> bool:
+    def is_flattened(self) -> bool:
         """Whether the reading comes from flattening."""
         return self.crop is not self.region.crop
 
     @cached_property
     def soft_attempts(self) -> tuple[SoftRead | SoftRefusal, ...]:
-        """What soft decoding makes of the log-odds and, where that is nothing, of their mirror image."""
+        """What soft decoding makes of the log-odds and, if it refuses them, of their mirror image."""
         attempts: list[SoftRead | SoftRefusal] = []
         for log_odds in (self.log_odds, self.log_odds.T):
             attempts.append(try_soft(np.ascontiguousarray(log_odds), self.region.version))
@@ -51,21 +53,20 @@ class Reading:
 
     @cached_property
     def corrected(self) -> NDArray[np.bool_] | None:
-        """The symbol (M, M), True is dark, that soft decoding makes of the log-odds; mirrored symbols too."""
+        """The symbol (M, M), True is dark, that soft decoding makes of the log-odds, upright or mirrored; None if it
+        refuses both."""
         last = self.soft_attempts[-1]
         if isinstance(last, SoftRefusal):
             return None
         return last.modules if len(self.soft_attempts) == 1 else last.modules.T
 
     def read_corrected(self, engines: Sequence[Engine]) -> list[Symbol]:
-        """What the engines parse in the corrected symbol, if it is believed; ``engine`` is "soft" whichever parsed it.
-
-        One symbol or none.
-        """
+        """Parses the corrected symbol: one symbol, or none if it is not believed. ``engine`` is "soft", whichever
+        engine parsed it."""
         return self.judge_corrected(engines).symbols
 
     def judge_corrected(self, engines: Sequence[Engine]) -> Verdict:
-        """As `read_corrected`, but says why nothing is read."""
+        """As `read_corrected`, and says why nothing was read."""
         if self.corrected is None:
             reasons = (one.reason for one in self.soft_attempts if isinstance(one, SoftRefusal))
             return Verdict([], "; mirrored: ".join(reasons))
@@ -75,8 +76,11 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A symbol that a rung read. ``region`` is where, for rungs that look at regions; ``modules`` (M, M), True is dark,
-    is what the engines were shown and ``reading`` what it was made from, for rungs that read modules."""
+    """A symbol that a rung read.
+
+    Rungs that read regions set ``region``. Rungs that read modules set ``modules`` (M, M), True is dark, which the
+    engines were shown, and ``reading``, from which it was made.
+    """
 
     symbol: Symbol
     region: Region | None = None
@@ -86,8 +90,11 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A way to read. ``name`` is how answers and metrics call it; ``read`` yields every symbol that it reads, and finds
-    each one taken into the climb when it is resumed."""
+    """A way to read.
+
+    ``name`` appears in answers and metrics. ``read`` yields every symbol that it reads; by the time it resumes, the
+    climb has recorded the symbol.
+    """
 
     name: str
     read: Callable[["Climb"], Iterator[Read]]
@@ -97,9 +104,9 @@ class Rung:
 class Climb:
     """What earlier rungs learnt and later ones need.
 
-    ``located`` has the regions that each locator asked so far saw first, ``hypotheses`` what became of each of its
-    candidates; ``readings`` everything that the module reader was shown. ``route`` is that of the region read by a
-    network, else of the first that one was tried on.
+    ``regions_by_locator`` and ``hypotheses`` have one list for each locator that has run: the regions that it was the
+    first to see, and what became of its candidates. ``readings`` holds every result of the module reader. ``route`` is
+    that of the region that a network made readable, else of the first region that one was tried on.
     """
 
     image: GreyImage
@@ -108,7 +115,7 @@ class Climb:
     route: Route | None = None
     trace: list[Stage] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    located: list[list[Region]] = field(default_factory=list)
+    regions_by_locator: list[list[Region]] = field(default_factory=list)
     hypotheses: list[list[Hypothesis]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
 
@@ -122,9 +129,10 @@ class Climb:
         return (found.symbol for found in self.found)
 
     def run(self, rung: Rung) -> list[Read]:
-        """Runs a rung, takes what it reads where no code was found before, and adds a line to the trace.
+        """Runs a rung, adds a line to the trace, and returns its reads; those where no code was found before enter
+        ``found``.
 
-        Seconds of locating inside the rung have lines of their own.
+        Locators that run inside the rung have lines of their own; the rung's line leaves their seconds out.
         """
         began, before = perf_counter(), len(self.trace)
         reads: list[Read] = []
@@ -137,22 +145,22 @@ class Climb:
         return reads
 
     def covers(self, corners: Quad) -> bool:
-        """Whether a place lies where a code was found."""
+        """Whether the centre of a place lies on a code found so far."""
         return is_covered(corners, self.symbols)
 
     # --- regions ----------------------------------------------------------------------------------------------------
 
     @property
     def locators(self) -> Sequence[Locator]:
-        """Those that this effort may ask, cheapest first."""
+        """The locators that this effort allows, cheapest first."""
         slow = self.tools.slow_locators if self.is_thorough else ()
         return (*self.tools.locators, *slow)
 
     def regions(self, locators: slice = slice(None)) -> Iterator[Region]:
-        """Regions without a code so far, best first, locator after locator.
+        """Yields regions without a code so far, locator after locator, best first.
 
-        A locator is asked when its turn comes, and the next one only if no region of this one was read, unless the
-        climb is thorough.
+        A locator runs when its turn comes, and only if no region of the previous one was read, unless the climb is
+        thorough.
         """
         for index in range(len(self.locators))[locators]:
             before = len(self.found)
@@ -161,14 +169,14 @@ class Climb:
                 return
 
     def regions_of(self, index: int) -> list[Region]:
-        """The regions that a locator sees and none before it saw, best first."""
-        while len(self.located) <= index:
-            self.located.append(self._locate(self.locators[len(self.located)]))
-        return self.located[index]
+        """The regions that locator number ``index`` sees and no earlier one saw, best first."""
+        while len(self.regions_by_locator) <= index:
+            self.regions_by_locator.append(self._locate(self.locators[len(self.regions_by_locator)]))
+        return self.regions_by_locator[index]
 
     def _locate(self, locator: Locator) -> list[Region]:
         began = perf_counter()
-        known = [region for earlier in self.located for region in earlier]
+        known = [region for earlier in self.regions_by_locator for region in earlier]
         candidates = locator.locate(self.image)
         self.hypotheses.append(weigh_candidates(self.image, candidates, limit=self.effort.max_regions, known=known))
         self.trace.append(Stage("locate", perf_counter() - began, 0))
@@ -177,16 +185,17 @@ class Climb:
     # --- readings ---------------------------------------------------------------------------------------------------
 
     def read_modules_of(self, region: Region) -> Reading:
-        """Shows a region to the module reader."""
+        """Reads a region's crop with the module reader and keeps the reading."""
         log_odds = self.tools.reader.read([region.crop], region.version)[0]
         return self.keep(Reading(region, region.crop, log_odds))
 
     def keep(self, reading: Reading) -> Reading:
+        """Adds a reading to ``readings`` and returns it."""
         self.readings.append(reading)
         return reading
 
     def best_readings(self, limit: int) -> list[Reading]:
-        """The ``limit`` most confident readings of places without a code so far, one for each region."""
+        """The ``limit`` most confident readings of places without a code so far, at most one a region."""
         best: dict[Region, Reading] = {}
         for reading in self.readings:
             rival = best.get(reading.region)
@@ -196,17 +205,17 @@ class Climb:
 
     def is_flattened(self, region: Region) -> bool:
         """Whether flattening was tried on a region."""
-        return any(reading.region is region and reading.is_straightened for reading in self.readings)
+        return any(reading.region is region and reading.is_flattened for reading in self.readings)
 
     # --- networks ---------------------------------------------------------------------------------------------------
 
     def route_of(self, region: Region) -> Route:
-        """The decision of the routing unit."""
+        """The network that the routing unit chooses for a region's crop."""
         score = laplacian_variance(region.crop)
         return choose(score, self.tools.threshold, light=self.tools.light, heavy=self.tools.heavy)
 
     def outcome(self, *, max_codes: int) -> Outcome:
-        """What the climb came to; ``max_codes`` bounds the codes and sets ``truncated`` where there are more."""
+        """Sums up the climb, with at most ``max_codes`` codes; ``truncated`` says that there are more."""
         height, width = self.image.shape
         return Outcome(
             codes=tuple(self.found[:max_codes]),

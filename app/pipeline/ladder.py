@@ -1,4 +1,4 @@
-"""Climbs pictures up the ladder. A climb stops at the first rung that reads, unless it is thorough."""
+"""Reads pictures by climbing the ladder, up to the first rung that reads or, when thorough, to the top."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ from app.pipeline.tools import Tools
 
 
 class Ladder:
-    """Reads and restores pictures; holds no state of a picture, so threads may share it.
+    """Reads and restores pictures. Keeps no state between calls, so threads may share it.
 
-    ``max_codes`` bounds an outcome; more codes set ``truncated``. Raises UnknownNetwork where ``tools`` name a restorer
-    that is not loaded.
+    An outcome has at most ``max_codes`` codes and is ``truncated`` if there are more. Raises UnknownNetwork if
+    ``tools`` names a restorer that is not loaded.
     """
 
     def __init__(self, *, tools: Tools, max_codes: int) -> None:
@@ -29,14 +29,15 @@ class Ladder:
         self._max_codes = max_codes
 
     def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
-        """Every code that the first successful rung reads in a picture; when thorough, that any rung reads."""
+        """Reads a picture: the codes of the first rung that reads any or, when thorough, of all rungs."""
         return self.climb(image, effort=effort).outcome(max_codes=self._max_codes)
 
     def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
-        """Every payload that pictures of one thing give, once: from the frame that read it on the lowest rung.
+        """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
-        Every frame climbs alone; then, if none read or the effort is thorough, their readings are added up. The
-        outcome's size is the first frame's, its route that of a frame that read, if any did.
+        Every frame climbs alone. Then, if no frame read anything or the effort is thorough, their readings are added
+        up; with fast effort never. The outcome has the size of the first frame, and the route of a frame that read if
+        one of these has a route, else of any frame.
         """
         climbs = [self.climb(frame, effort=effort) for frame in frames]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
@@ -48,7 +49,7 @@ class Ladder:
             found += fused
         routes = [climb.route for climb in sorted(climbs, key=lambda climb: not climb.found) if climb.route]
         together = Climb(climbs[0].image, effort, self._tools, route=next(iter(routes), None), trace=trace)
-        together.found = _each_once(found)
+        together.found = _deduplicate(found)
         return together.outcome(max_codes=self._max_codes)
 
     def restore(
@@ -60,13 +61,13 @@ class Ladder:
         binary: bool = False,
         view: View = View.STRAIGHTENED,
     ) -> Restoration:
-        """A code of a picture, restored; see `app.pipeline.restoration.restore`."""
+        """Restores a code of a picture; see `app.pipeline.restoration.restore`, also for the errors raised."""
         climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools)
         restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
         return Restoration(image=restored, network=made_by, outcome=climb.outcome(max_codes=self._max_codes))
 
     def climb(self, image: GreyImage, *, effort: Effort) -> Climb:
-        """What `run` sums up: the whole climb, which a caller may take further."""
+        """As `run`, but returns the climb itself, which the caller may continue."""
         climb = Climb(image=image, effort=effort, tools=self._tools)
         for rung in LADDER[:1] if effort is Effort.FAST else LADDER:
             climb.run(rung)
@@ -75,8 +76,8 @@ class Ladder:
         return climb
 
 
-def _each_once(found: Iterable[Found]) -> list[Found]:
-    """Codes of several frames, each payload once, as the lowest rung and then the first frame read it."""
+def _deduplicate(found: Iterable[Found]) -> list[Found]:
+    """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
     order = (*RUNGS, FUSED)
     first: dict[tuple[str, bytes], Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):

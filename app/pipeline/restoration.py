@@ -1,4 +1,4 @@
-"""Restores the picture of a code: redrawn from its modules, or by a network."""
+"""Restores the picture of a code: redraws it from its modules, or runs a network."""
 
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -22,28 +22,28 @@ from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
 from app.pipeline.rungs import LADDER, read_modules
 from app.pipeline.tools import Tools
 
-_WHOLE_SIDE: Final = 512  # longest side of a whole picture that a network is run on
-_ENLARGED_MODULE: Final = 2  # pixels a module of a canonical crop as networks that enlarge get it
+_WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
+_ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
 _MODULE_RUNGS: Final = [rung for rung in LADDER if rung.name in ("modules", "soft", "flattened")]
-"""Rungs whose reads say what every module is."""
+"""Rungs whose reads state every module."""
 _EVERY_REGION: Final = Rung("modules", read_modules)
 
 
 def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> tuple[GreyImage, str | None]:
-    """A code of a picture, restored by ``network`` or, as "modules", redrawn from what was read module by module; and
-    what made it, None where nothing did.
+    """Restores a code of a picture; returns the result and what made it: "modules", a network's name, or None.
 
-    Networks get the region whose modules are read with most confidence. "auto" redraws the modules where they decode,
-    and else takes the network that the routing unit chooses; "modules" redraws them as read where they do not decode.
+    ``network`` names the restorer that gets the region with the most confident reading. "modules" redraws the symbol
+    from its modules: as decoded, else as read. "auto" redraws the modules if they decode; else it runs the network that
+    the routing unit chooses and, if nothing reads in its result, the heavy one.
 
-    Straightened, the answer is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone
-    included; where no region was found, the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4:
-    at 4, networks that do not enlarge are followed by the upscaler. In the original view, the answer is the picture
-    with the restored code painted over the damaged one, at ``scale`` 1; without a region, the picture as it is.
-    ``binary`` redraws the symbol dark and light from its modules; without a region it thresholds.
+    Straightened, the result is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone
+    included; without a region it is the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4; at 4
+    the upscaler follows networks that do not enlarge. In the original view the result is the picture with the restored
+    code painted over the damaged one, at ``scale`` 1; without a region, the picture as it is. ``binary`` draws the
+    modules dark and light; without a region it thresholds.
 
-    ``climb`` has what was read afterwards. Raises UnknownNetwork, and ValueError where ``scale`` and ``view`` do not go
-    together.
+    ``climb`` then holds what reads in the result. Raises UnknownNetwork, and ValueError for another ``scale`` than 1 in
+    the original view.
     """
     if view is View.ORIGINAL and scale != 1:
         raise ValueError("the original has a size of its own")
@@ -65,7 +65,7 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
     elif network == MODULES or (region is None and view is View.ORIGINAL):
         restored = climb.image if view is View.ORIGINAL else resize(_whole(climb.image), scale)
     else:
-        made_by, restored = _by_network(climb, region, network, scale)
+        made_by, restored = _run_network(climb, region, network, scale)
     if binary and not drawing and (region or view is View.STRAIGHTENED):
         restored = region.binarised(restored) if region else _threshold(restored)
     if region and view is View.ORIGINAL:
@@ -82,25 +82,26 @@ class _Drawing:
 
     @classmethod
     def as_read(cls, reading: Reading) -> "_Drawing":
+        """Of a reading that does not decode."""
         return cls(reading.region, rebuild_modules(reading.log_odds, reading.region.version))
 
     def picture(self, scale: int | None) -> GreyImage:
-        """The clean symbol at ``scale`` times ``PIXELS_PER_MODULE``; at None as fine as it lies in the picture."""
+        """The clean symbol at ``scale`` times ``PIXELS_PER_MODULE``; with None, as fine as it lies in the picture."""
         pixels = scale * PIXELS_PER_MODULE if scale else max(PIXELS_PER_MODULE, round(self.region.module))
         return render(self.modules, pixels=pixels)
 
 
 def _redraw(climb: Climb) -> _Drawing | None:
-    """The first symbol that reads module by module, without its errors; it is all that the climb has found then."""
+    """Draws the first symbol that reads module by module, without its errors; ``climb`` then holds this one alone."""
     for rung in _MODULE_RUNGS:
         if reads := climb.run(rung):
             del climb.found[1:]
-            return _drawing(climb, reads[0])
+            return _draw(climb, reads[0])
     return None
 
 
-def _drawing(climb: Climb, read: Read) -> _Drawing | None:
-    """The symbol of a read, corrected where soft decoding gives the same payload."""
+def _draw(climb: Climb, read: Read) -> _Drawing | None:
+    """Draws the symbol of a read, corrected if soft decoding gives the same payload."""
     if read.region is None or read.modules is None or read.reading is None:
         return None
     if read.symbol.engine != SOFT and read.reading.corrected is not None:
@@ -110,14 +111,14 @@ def _drawing(climb: Climb, read: Read) -> _Drawing | None:
     return _Drawing(read.region, read.modules)
 
 
-def _by_network(climb: Climb, region: Region | None, network: str, scale: int) -> tuple[str, GreyImage]:
-    """The network's name, and what it made of a region or else of the whole picture."""
+def _run_network(climb: Climb, region: Region | None, network: str, scale: int) -> tuple[str, GreyImage]:
+    """Restores a region, or without one the whole picture, by a network; returns the network's name and the result."""
     tools = climb.tools
     crop = region.crop if region else _whole(climb.image)
     route = choose(laplacian_variance(crop), tools.threshold, light=tools.light, heavy=tools.heavy)
     for name in (network,) if network != AUTO else dict.fromkeys((route.network, tools.heavy)):
         began = perf_counter()
-        restored = _enlarge(tools, crop, name, scale)
+        restored = _restore_at(tools, crop, name, scale)
         symbols = _read_back(climb, region, restored)
         climb.trace.append(Stage(name, perf_counter() - began, len(symbols)))
         if symbols:
@@ -127,9 +128,9 @@ def _by_network(climb: Climb, region: Region | None, network: str, scale: int) -
     return name, restored
 
 
-def _enlarge(tools: Tools, crop: GreyImage, name: str, scale: int) -> GreyImage:
-    """A crop through the named network, brought to ``scale``; networks that enlarge get the small modules that they
-    are for."""
+def _restore_at(tools: Tools, crop: GreyImage, name: str, scale: int) -> GreyImage:
+    """Restores a crop by the named network, at ``scale``; networks that enlarge get the small modules that they are
+    for."""
     restorer = tools.restorers[name]
     if restorer.scale == 1:
         restored = restorer.restore([crop])[0]
@@ -140,13 +141,13 @@ def _enlarge(tools: Tools, crop: GreyImage, name: str, scale: int) -> GreyImage:
 
 
 def _role(tools: Tools, name: str) -> str:
-    """The rung that a network stands for."""
+    """The rung that a network belongs to."""
     roles = {tools.light: "light", tools.heavy: "heavy"}
     return roles.get(name, "upscale" if tools.restorers[name].scale > 1 else "heavy")
 
 
 def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list[Symbol]:
-    """What reads from a restored picture, at its place in the original."""
+    """Reads a restored picture; corners are in pixels of the original."""
     engines = climb.tools.engines
     if region:
         return region.read(restored, engines, restored=True)
@@ -158,7 +159,7 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
 
 
 def _whole(image: GreyImage) -> GreyImage:
-    """What is restored of a picture without a region: all of it, no larger than ``_WHOLE_SIDE``."""
+    """The whole picture, its longest side reduced to ``_WHOLE_SIDE`` if larger."""
     return resize(image, min(1.0, _WHOLE_SIDE / max(image.shape)))
 
 

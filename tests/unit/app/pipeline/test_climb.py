@@ -160,7 +160,7 @@ def test_rivals_of_a_place_that_was_read_are_left_out() -> None:
     (registered,) = climb(FakeLocator([PLACE])).regions_of(0)
     rival = replace(registered, registration=replace(registered.registration, version=3))
     one, seen = climb(FakeLocator([PLACE]), effort=Effort.THOROUGH), []
-    one.located = [[registered, rival]]
+    one.regions_by_locator = [[registered, rival]]
     assert len(one.run(region_rung(lambda _: True, seen))) == 1
     assert [region.version for region in seen] == [2]
 
