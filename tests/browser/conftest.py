@@ -1,4 +1,4 @@
-"""A real browser and pages in it, each watched: what it loads, what it complains of, what its policy stops."""
+"""A real browser, the service behind the page, and pages whose requests, complaints and violations are watched."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+from tests.support.browser import KEY, MOST_BYTES
+from tests.support.live.servers import running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -20,18 +23,18 @@ FLAGS: Final = (
     "--no-first-run",
 )
 PATIENCE: Final = 40_000
-"""Milliseconds that a page has for what it is told to do: the machines that test are busy."""
+"""Milliseconds that each step on a page may take: generous, for busy machines."""
 
 COUNT_VIOLATIONS: Final = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
 """
-_REFUSED: Final = "Failed to load resource: "  # the browser's own line on a refusal, which the page puts in words
+_REFUSED: Final = "Failed to load resource: "  # the browser's own line on a refusal, which the page explains
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; of a module, since Playwright's event loop would be in the way of the asyncio of other tests."""
+    """Chromium, for one module: Playwright's event loop would disturb the asyncio of other tests."""
     api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -44,32 +47,32 @@ def browser() -> Iterator[Browser]:
 
 
 class Watched:
-    """Everything that a context did which a page of ours must not."""
+    """Collects everything that a page of this service must not do."""
 
     def __init__(self, context: BrowserContext, origin: str) -> None:
         self.faults: list[str] = []
         self._origin = origin
-        context.on("console", lambda message: self._said(message.type, message.text))
+        context.on("console", lambda message: self._note_message(message.type, message.text))
         context.on("weberror", lambda error: self.faults.append(str(error.error)))
-        context.on("request", lambda request: self._asked(request.url))
-        context.on("page", lambda page: page.on("dialog", self._opened))
+        context.on("request", lambda request: self._note_request(request.url))
+        context.on("page", lambda page: page.on("dialog", self._note_dialog))
 
-    def _said(self, kind: str, text: str) -> None:
+    def _note_message(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"} and not text.startswith(_REFUSED):
             self.faults.append(text)
 
-    def _asked(self, url: str) -> None:
+    def _note_request(self, url: str) -> None:
         if not url.startswith((self._origin + "/", "blob:", "data:")):
-            self.faults.append(f"asked for {url}")
+            self.faults.append(f"requested {url}")
 
-    def _opened(self, dialog: Any) -> None:
+    def _note_dialog(self, dialog: Any) -> None:
         self.faults.append(f"opened a dialog: {dialog.message}")
         dialog.dismiss()
 
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """visit(origin, **context options) -> the page there. At the end no page may have left its origin or complained."""
+    """visit(origin, **context options) -> the page. At the end no page may have left its origin or complained."""
     opened: list[tuple[BrowserContext, Watched]] = []
 
     def go(origin: str, **options: Any) -> Page:
@@ -87,3 +90,19 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
         assert context.pages[0].evaluate("violations") == []
         assert watched.faults == []
         context.close()
+
+
+@pytest.fixture(scope="module")
+def origin(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The origin of a service that asks for a key; it starts only where there is a browser."""
+    del browser
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_text(KEY)
+    with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def page(visit: Callable[..., Page], origin: str) -> Page:
+    """The page of a visitor whose every request carries the key, as behind a proxy that adds it."""
+    return visit(origin, extra_http_headers={"X-API-Key": KEY}, permissions=["clipboard-read", "clipboard-write"])

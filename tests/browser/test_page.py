@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.decoding import encode_png
-from app.pipeline.imaging import GreyImage
+from tests.support.browser import KEY, MOST_BYTES, choose, file_script, outline, screenshot
 from tests.support.codes import qr_picture
 from tests.support.live.pictures import exif
-from tests.support.live.servers import ROOT, running
-from training.release.sample import PAYLOAD
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FileChooser, Locator, Page
+    from playwright.sync_api import FileChooser, Page
 
     Visit = Callable[..., Page]
 
-LABEL: Final = ROOT / "docs" / "label.jpg"
-KEY: Final = "known-to-the-tests"
-MOST_BYTES: Final = 3_000_000
 PASTED: Final = encode_png(qr_picture("pasted"))
 DROPPED: Final = encode_png(qr_picture("dropped"))
 TIFF: Final = b"II*\0" + bytes(60)
 PHONE: Final = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 
-CORNERS: Final = """(polygon) => {
-  const stage = document.getElementById("stage").getBoundingClientRect();
-  const matrix = polygon.getScreenCTM();
-  return [...polygon.points].map((point) => {
-    const there = point.matrixTransform(matrix);
-    return [there.x - stage.x, there.y - stage.y];
-  });
-}"""
 FOCUS: Final = """() => {
   const focused = document.activeElement;
   if (focused === document.body) return null;
@@ -54,76 +39,6 @@ FOCUS: Final = """() => {
   return [shown.textContent.trim(), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
 }"""
 FITS: Final = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-
-
-@pytest.fixture(scope="module")
-def origin(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service that asks for a key; only started where there is a browser."""
-    keys = tmp_path_factory.mktemp("keys") / "keys"
-    keys.write_text(KEY)
-    with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2) as server:
-        yield f"http://127.0.0.1:{server.port}"
-
-
-@pytest.fixture
-def page(visit: Visit, origin: str) -> Page:
-    """The page of a visitor whose every request carries a key, as behind a proxy that adds it."""
-    return visit(origin, extra_http_headers={"X-API-Key": KEY}, permissions=["clipboard-read", "clipboard-write"])
-
-
-def choose(page: Page, data: bytes | Path) -> None:
-    file = data if isinstance(data, Path) else {"name": "picture", "mimeType": "", "buffer": data}
-    page.set_input_files("#file", file)
-
-
-def seen(locator: Locator) -> GreyImage:
-    """What the browser shows there, at one pixel a CSS pixel."""
-    image = cv2.imdecode(np.frombuffer(locator.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    return np.asarray(image, np.uint8)
-
-
-def outline(page: Page) -> NDArray[np.float64]:
-    """Corners of the one outline, in CSS pixels of the stage."""
-    return np.array(page.locator("#outlines .line").evaluate(CORNERS))
-
-
-def put_into_page(data: bytes) -> str:
-    """Script that makes a File of `data`."""
-    text = b64encode(data).decode()
-    return f"""new File([Uint8Array.from(atob("{text}"), (c) => c.charCodeAt(0))], "x.png", {{ type: "image/png" }})"""
-
-
-def test_the_sample_label(page: Page) -> None:
-    choose(page, LABEL)
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"^1 code read in \d"))
-    expect(page.locator(".payload")).to_have_text(PAYLOAD)
-    facts = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
-    assert facts["Leads to"] == "example.org"
-    assert facts["Symbol"] == "QRCode, version 3, level M"
-    assert facts["Rung"] == "modules: network reads every module"
-    assert facts["Engine"] == "zxing"
-    assert page.locator("main a:visible").count() == page.locator("#save:visible").count()  # none but this one
-
-    stages = page.locator("#trace th").all_inner_texts()
-    assert stages[:3] == ["imaging", "direct", "variants"]
-    assert stages[-1] == "modules"
-    times = [cell.split()[-2:] for cell in page.locator("#trace td:nth-child(4)").all_inner_texts()]
-    assert all(unit in {"ms", "s"} and float(number) > 0 for number, unit in times)
-    assert page.locator("#trace tr.read").count() == 1
-
-    box = page.locator("#stage").bounding_box()
-    assert box is not None
-    scale = np.array([900 / box["width"], 680 / box["height"]])
-    assert all(120 < x < 360 and 220 < y < 470 for x, y in outline(page) * scale)
-
-    expect(page.locator("#restored")).to_be_visible()
-    expect(page.locator("#restored-by")).to_have_text("Redrawn from its modules")
-    assert [symbol.text for symbol in ZXing().read(seen(page.locator("#restored")))] == [PAYLOAD]
-    with page.expect_download() as saving:
-        page.get_by_role("link", name="Save as PNG").click()
-    saved = cv2.imread(str(saving.value.path()), cv2.IMREAD_GRAYSCALE)
-    assert saved is not None
-    assert saved.shape == (37 * 4, 37 * 4)
 
 
 def test_the_outline_lies_on_the_code_however_the_picture_is_turned(page: Page) -> None:
@@ -139,7 +54,7 @@ def test_the_outline_lies_on_the_code_however_the_picture_is_turned(page: Page) 
         expect(page.locator(f"#stage.turn-{orientation}")).to_be_visible()
         expect(page.locator(".payload")).to_have_text("turned")
         page.locator("#photo").evaluate("(image) => image.decode()")
-        shown = seen(page.locator("#stage"))
+        shown = screenshot(page.locator("#stage"))
         upright = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert upright is not None
         again = cv2.resize(upright, shown.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -170,7 +85,7 @@ def test_a_photograph_of_twelve_megapixels(page: Page) -> None:
 
 
 def test_paste_from_the_clipboard(page: Page) -> None:
-    script = f"navigator.clipboard.write([new ClipboardItem({{'image/png': {put_into_page(PASTED)}}})])"
+    script = f"navigator.clipboard.write([new ClipboardItem({{'image/png': {file_script(PASTED)}}})])"
     page.evaluate(script)
     page.keyboard.press("Control+V")
     expect(page.locator(".payload")).to_have_text("pasted")
@@ -179,7 +94,7 @@ def test_paste_from_the_clipboard(page: Page) -> None:
 def test_drop(page: Page) -> None:
     page.evaluate(f"""() => {{
       const data = new DataTransfer();
-      data.items.add({put_into_page(DROPPED)});
+      data.items.add({file_script(DROPPED)});
       for (const kind of ["dragenter", "dragover", "drop"]) {{
         document.body.dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, bubbles: true, cancelable: true }}));
       }}
@@ -189,10 +104,10 @@ def test_drop(page: Page) -> None:
 
 
 def chooser_by_enter(page: Page) -> FileChooser:
-    """What Enter opens on the focused control. A headless browser that has only just started may swallow the key."""
-    for _ in range(10):
+    """What Enter opens on the focused control. A headless browser that has just started may swallow the key."""
+    for _ in range(30):
         with suppress(api.TimeoutError):
-            with page.expect_file_chooser(timeout=4_000) as choosing:
+            with page.expect_file_chooser(timeout=1_000) as choosing:
                 page.keyboard.press("Enter")
             return choosing.value
     raise AssertionError("Enter opens no file chooser")

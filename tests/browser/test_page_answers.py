@@ -1,4 +1,4 @@
-"""What the page makes of answers, hostile payloads and problems among them. The ladder is told what to find."""
+"""How the page shows answers, hostile payloads and problems. A fake ladder finds what each test says."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tests.support.fakes import FakeLadder, symbol
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -66,7 +67,7 @@ def ladder() -> FakeLadder:
 
 @pytest.fixture(scope="module")
 def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
-    """The service in a thread, over a ladder that the tests tell what to find."""
+    """The service in a thread, over the fake ladder."""
     settings = Settings(device="cpu")
     app = create_app(settings, pipeline=Pipeline(ladder=ladder, max_pixels=settings.max_pixels))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
