@@ -1,4 +1,4 @@
-"""The rules and the dashboard on a real Prometheus that scrapes the real service under a short mixed load."""
+"""The rules and the queries of the dashboard on a real Prometheus that scrapes the real service under a mixed load."""
 
 import re
 import subprocess
@@ -27,17 +27,18 @@ from tests.support.monitoring.stack import (
 
 T = TypeVar("T")
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"apt-get install prometheus: there is no {' and no '.join(MISSING)}"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"apt-get install prometheus: there is no {' and no '.join(MISSING)}"),
+]
 
 PATIENCE = 45.0
-"""Seconds after which every series must have data."""
+"""Seconds after the start within which every series must have data."""
 
 
 @dataclass(frozen=True)
 class Scraped:
-    """A Prometheus that has scraped a service at `address`, since `began` of the monotonic clock."""
+    """A Prometheus that has scraped the service at `address` since `began` of the monotonic clock."""
 
     prometheus: Prometheus
     address: str
@@ -48,7 +49,7 @@ class Scraped:
         return promql.substituted(query.expr, windows | {"job": "qrestore", "instance": self.address})
 
     def eventually(self, ask: Callable[[], T]) -> T:
-        """The first answer that is not empty, or the last one when the patience with the whole run is over."""
+        """The first answer that is not empty, or the last one when PATIENCE with the whole run is over."""
         while not (answer := ask()) and time.monotonic() < self.began + PATIENCE:
             time.sleep(0.5)
         return answer
@@ -72,11 +73,11 @@ def promtool(*arguments: str | Path) -> str:
 
 
 def test_configuration_is_valid() -> None:
-    said = promtool("check", "config", CONFIG)
-    assert sum(map(int, re.findall(r"(\d+) rules found", said))) == len(files.rules())
+    output = promtool("check", "config", CONFIG)
+    assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
 
-def test_rules_are_valid_and_none_is_said_twice() -> None:
+def test_rules_are_valid_and_none_is_repeated() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted(PROMETHEUS.glob("rules/*.yml")))
 
 
@@ -120,7 +121,7 @@ ALERT_OPERANDS = [
 
 
 @pytest.mark.parametrize("operand", ALERT_OPERANDS)
-def test_what_an_alert_compares_has_data(scraped: Scraped, operand: str) -> None:
+def test_operands_of_an_alert_have_data(scraped: Scraped, operand: str) -> None:
     assert scraped.eventually(lambda: scraped.prometheus.now(operand))
 
 
@@ -150,7 +151,7 @@ def test_variables_of_the_dashboard_have_values(scraped: Scraped) -> None:
 
 
 def test_counts_are_those_of_the_service(scraped: Scraped) -> None:
-    """What was refused in the burst is seen as refusals and as answers with 429."""
+    """The refusals of the burst count as refusals, as answers with 429 and as errors."""
     for expression in (
         'sum(qrestore_refused_total{reason="queue_full"})',
         'sum(qrestore_request_duration_seconds_count{status="429"})',
@@ -160,8 +161,8 @@ def test_counts_are_those_of_the_service(scraped: Scraped) -> None:
         assert value >= 1
 
 
-def test_a_service_that_is_gone_is_noticed(tmp_path: Path) -> None:
-    """Nothing listens at the address: both alerts wait for their minute to pass."""
+def test_a_missing_service_is_noticed(tmp_path: Path) -> None:
+    """Nothing listens at the address: both alerts are pending."""
     with prometheus(tmp_path, f"127.0.0.1:{free_port()}") as asked:
         deadline, pending = time.monotonic() + PATIENCE, set[str]()
         while pending != {"QrestoreNoReadyReplica", "QrestoreTargetDown"} and time.monotonic() < deadline:

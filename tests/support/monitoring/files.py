@@ -1,4 +1,4 @@
-"""The monitoring files as they are deployed, read once."""
+"""The monitoring files as they are deployed."""
 
 import json
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """The panels of the dashboard by the title of their row, in order."""
+    """Row title -> its panels, in the order of the dashboard."""
     found: dict[str, list[dict[str, Any]]] = {}
     for panel in dashboard()["panels"]:
         if panel["type"] == "row":
@@ -57,7 +57,7 @@ def queries() -> list[Query]:
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every rule that the configuration loads."""
+    """Every rule that the configuration of Prometheus loads."""
     patterns = yaml.safe_load(CONFIG.read_text())["rule_files"]
     paths = sorted(path for pattern in patterns for path in PROMETHEUS.glob(pattern))
     groups = [group for path in paths for group in yaml.safe_load(path.read_text())["groups"]]
@@ -65,7 +65,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def recorded() -> dict[str, str]:
-    """The expression of every recording rule by the name it records."""
+    """Name of a recorded series -> its expression."""
     return {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
 
 

@@ -1,4 +1,4 @@
-"""What an expression asks for, by its syntax tree."""
+"""What PromQL expressions select and compare, from their syntax trees."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ def substituted(expression: str, values: Mapping[str, str]) -> str:
 
 
 def named(legend: str, labels: Mapping[str, str]) -> str:
-    """A legend with its labels filled in. Raises KeyError for one that the series has not."""
+    """A legend with its labels filled in. Raises KeyError for a label that the series lacks."""
     return LABEL.sub(lambda match: labels[match[1]], legend)
 
 
 def selectors(expression: str) -> list[promql.VectorSelector]:
-    """Every series that the expression selects, in order."""
+    """Every selector of the expression, in order."""
     found: list[promql.VectorSelector] = []
 
     def visit(node: promql.Expr) -> None:
@@ -48,7 +48,7 @@ def named_labels(expression: str) -> set[str]:
 
 
 def operands(condition: str) -> list[str]:
-    """What an alert's condition compares, without the comparisons: the parts that must have data for it to mean much.
+    """The operands of the comparisons in an alert's condition: they must have data for it to mean anything.
 
     `a > 1 and b < c` gives a, b, c; a bare number is left out. Raises ValueError where a part compares nothing.
     """
@@ -56,7 +56,7 @@ def operands(condition: str) -> list[str]:
 
 
 def bounds(condition: str) -> list[float]:
-    """The numbers that an alert's condition compares with."""
+    """The numbers in the comparisons of an alert's condition."""
     return [part.val for part in _operands(promql.parse(condition)) if isinstance(part, promql.NumberLiteral)]
 
 

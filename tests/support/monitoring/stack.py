@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a real service under a short mixed load, all on the loopback interface."""
+"""A real Prometheus that scrapes a real service under a mixed load, all on the loopback interface."""
 
 import shutil
 import socket
@@ -25,7 +25,7 @@ BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 20.0
-_PAUSE_SECONDS: Final = 0.2  # of a client that was refused
+_PAUSE_SECONDS: Final = 0.2  # after a refusal
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 def derived_config(targets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The deployed configuration, asking these targets every second."""
+    """The deployed configuration, but scraping these targets every second."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(PROMETHEUS / pattern) for pattern in config["rule_files"]]
@@ -80,7 +80,7 @@ def derived_config(targets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
     """A Prometheus that keeps its data in `folder`; `services` are the addresses of the service's replicas.
 
-    Raises RuntimeError with what it wrote where it does not start.
+    Raises RuntimeError with its log where it does not start.
     """
     own = f"127.0.0.1:{free_port()}"
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
@@ -137,7 +137,7 @@ def upload(path: str, data: bytes) -> Call:
 
 
 def mixture() -> list[Call]:
-    """Good, blurred, codeless and bad files, and restorations by either network."""
+    """Uploads of good, blurred, codeless and bad files, and restorations by each network."""
     clean = encode_png(qr_picture("https://example.org/monitoring"))
     label = (ROOT / "docs/label.jpg").read_bytes()
     blurred = encode_png(np.asarray(cv2.GaussianBlur(qr_picture("blurred", scale=8), (0, 0), 9), np.uint8))
@@ -160,7 +160,7 @@ def mixture() -> list[Call]:
 
 
 class Load:
-    """Clients that send the mixture over and over, each starting elsewhere in it, until told to stop."""
+    """Clients that send the calls over and over inside a ``with`` block, each starting elsewhere in them."""
 
     def __init__(self, address: str, calls: Sequence[Call], *, clients: int) -> None:
         self._address = address
@@ -198,7 +198,7 @@ class Load:
 
 
 def burst(address: str, call: Call, count: int) -> list[int]:
-    """The statuses of so many requests that were sent at the same moment."""
+    """The statuses of ``count`` requests that are sent at the same moment."""
     start = threading.Barrier(count)
     statuses: list[int] = []
 

@@ -1,4 +1,4 @@
-"""What the monitoring files say of the service, of one another and of the runbook is true."""
+"""The monitoring files agree with the service, with one another and with the runbook."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.monitoring.files import DASHBOARDS, GRAFANA, PROMETHEUS, ROOT
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DATASOURCE = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
 
-# What a histogram or counter adds to its name when it is scraped.
+# The suffixes of the samples of each kind of metric.
 SAMPLE_SUFFIXES = {"Histogram": ("_bucket", "_count", "_sum"), "Counter": ("",), "Gauge": ("",)}
 SCRAPED = {spec.name + suffix: spec for spec in TABLE for suffix in SAMPLE_SUFFIXES[spec.kind.__name__]}
 RECORDED = files.recorded()
@@ -31,7 +31,7 @@ OF_OTHERS = {
     "prometheus_rule_evaluation_failures_total": {"rule_group"},
     "up": set[str](),
 }
-"""Series that Prometheus or its client library makes, with their labels."""
+"""Series of Prometheus and its client library, with their labels."""
 VARIABLES = {"job": "x", "instance": "x", "__rate_interval": "1m", "__range": "1h"}
 
 BOUNDS = {
@@ -41,7 +41,7 @@ BOUNDS = {
     "Memory used": "QrestoreMemoryNearLimit",
     "Unread share by hour": "QrestoreUnreadShareHigh",
 }
-"""Panels that turn red where an alert's condition begins."""
+"""Panels that turn red where the condition of an alert begins."""
 
 
 def parsed(query: Query) -> str:
@@ -49,7 +49,7 @@ def parsed(query: Query) -> str:
 
 
 def labels_of(name: str) -> set[str]:
-    """Every label that series of this name may carry. Raises KeyError for a name that nothing makes."""
+    """Every label that series of this name may carry. Raises KeyError for an unknown name."""
     if name in RECORDED:
         return set().union(*(labels_of(selector.name) for selector in promql.selectors(RECORDED[name])))
     if name in SCRAPED:
@@ -58,7 +58,7 @@ def labels_of(name: str) -> set[str]:
 
 
 def metrics_behind(name: str) -> set[str]:
-    """Names of the service's own metrics that a series is made of."""
+    """The names of the service's own metrics that a series derives from."""
     if name in RECORDED:
         return set().union(*(metrics_behind(selector.name) for selector in promql.selectors(RECORDED[name])))
     return {SCRAPED[name].name} if name in SCRAPED else set()
@@ -81,10 +81,10 @@ def test_names_and_labels_are_real(expression: str, legend: str) -> None:
 
 
 class TestDashboard:
-    def test_is_what_the_code_makes(self) -> None:
+    def test_is_up_to_date(self) -> None:
         command = [sys.executable, str(GRAFANA / "dashboard.py")]
-        made = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-        assert made == (DASHBOARDS / "qrestore.json").read_text(), "renew it as docker/grafana/dashboard.py says"
+        written = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        assert written == (DASHBOARDS / "qrestore.json").read_text(), "renew it as docker/grafana/dashboard.py says"
 
     def test_every_metric_has_a_panel(self) -> None:
         names = {selector.name for query in files.queries() for selector in promql.selectors(parsed(query))}
@@ -100,7 +100,7 @@ class TestDashboard:
             DATASOURCE["uid"]
         }
 
-    def test_panels_lie_in_the_grid_side_by_side(self) -> None:
+    def test_panels_do_not_overlap(self) -> None:
         taken: set[tuple[int, int]] = set()
         everything = files.dashboard()["panels"]
         for panel in everything:
@@ -121,11 +121,11 @@ class TestDashboard:
         assert {panel["type"] for panel in overview} == {"stat"}
 
     def test_picture_shows_these_panels(self) -> None:
-        """The picture was drawn of the panels that there are: its own description lists them."""
+        """The description inside the picture lists the panels that it was drawn from."""
         titles = "; ".join(panel["title"] for panel in files.panels())
         assert b"tEXtDescription\0" + titles.encode("latin-1") in (ROOT / "docs/dashboard.png").read_bytes()
 
-    def test_overridden_series_are_there(self) -> None:
+    def test_overridden_series_exist(self) -> None:
         for panel in files.panels():
             legends = {target["legendFormat"] for target in panel["targets"]}
             assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= legends
@@ -141,7 +141,7 @@ class TestDashboard:
 
     @staticmethod
     def red(panel: dict[str, Any]) -> float:
-        """Where the panel turns red, from below or from above."""
+        """The value at which the panel turns red."""
         steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
         place = [step["color"] for step in steps].index("red")
         bound: float = steps[place or 1]["value"]
@@ -168,19 +168,19 @@ class TestRules:
         for name, alert in ALERTS.items():
             assert alert["annotations"]["runbook_url"] == f"{relative}#{name.lower()}"
 
-    def test_runbook_names_what_there_is(self) -> None:
+    def test_runbook_names_only_what_exists(self) -> None:
         text = RUNBOOK.read_text()
         assert set(re.findall(r"`QRESTORE_(\w+)`", text)) <= {name.upper() for name in Settings.model_fields}
         categories = {kind.category: kind.status for kind in vars(errors).values() if hasattr(kind, "category")}
-        told = dict(re.findall(r"(?m)^  - `(\w+)` \((\d+)\)", text))
-        assert told
-        assert told.items() <= {category: str(status) for category, status in categories.items()}.items()
+        stated = dict(re.findall(r"(?m)^  - `(\w+)` \((\d+)\)", text))
+        assert stated
+        assert stated.items() <= {category: str(status) for category, status in categories.items()}.items()
         known = {*RECORDED, *SCRAPED, *(spec.name for spec in TABLE)}
         assert set(re.findall(r"`((?:\w+:)?qrestore_[\w:]+)", text)) <= known
         titles = {*files.rows(), *(panel["title"] for panel in files.panels())}
         assert set(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", " ".join(text.split()))) <= titles
 
-    def test_every_alert_is_seen_firing_and_silent(self) -> None:
+    def test_every_alert_is_tested_firing_and_silent(self) -> None:
         files_of_tests = [yaml.safe_load(path.read_text()) for path in PROMETHEUS.glob("tests/*.yml")]
         tests = [test for file in files_of_tests for test in file["tests"]]
         expected = [case for test in tests for case in test.get("alert_rule_test", [])]
@@ -207,7 +207,7 @@ class TestDeployment:
         assert SERVICES[host]["ports"][0].endswith(f":{port}")
 
     @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
-    def test_memory_limit_is_the_container_s(self, service: str) -> None:
+    def test_memory_limit_is_that_of_the_container(self, service: str) -> None:
         stated = re.fullmatch(r"\$\{MEMORY:-(\d+)([mg])\}", SERVICES[service]["mem_limit"])
         assert stated
         limit = int(stated[1]) * {"m": 1 << 20, "g": 1 << 30}[stated[2]]
