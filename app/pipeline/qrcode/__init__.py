@@ -1,4 +1,4 @@
-"""What ISO/IEC 18004 fixes: patterns, codewords, messages, error correction, and soft decoding on top of it.
+"""What ISO/IEC 18004 fixes: patterns, codewords, messages and error correction; and soft decoding on top of it.
 
-Pure numpy; imports nothing else of the pipeline but `imaging`.
+Pure numpy. May import `imaging`, and nothing else of the pipeline.
 """

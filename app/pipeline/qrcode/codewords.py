@@ -2,7 +2,7 @@
 the order of codewords and their blocks, and which data codewords form a message.
 
 Log-odds are (M, M) float32 arrays with M = dimension(version): the natural logarithm of P(dark) / P(light), so that
-positive means dark. They are those of an upright symbol; a mirrored one is handed in transposed.
+positive means dark. They belong to an upright symbol; callers transpose those of a mirrored one.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _LEVEL_INDICATOR = {"L": 0b01, "M": 0b00, "Q": 0b11, "H": 0b10}
 _FORMAT_GENERATOR, _FORMAT_MASK = 0b10100110111, 0x5412
 _VERSION_GENERATOR = 0b1111100100101
 
-# Table 9: error correction codewords a block, then blocks, of the versions 1 to 40.
+# Table 9, versions 1 to 40: error correction codewords per block, then number of blocks.
 _EC = {
     "L": "7 10 15 20 26 18 20 24 30 18 20 24 26 30 22 24 28 30 28 28"
     " 28 28 30 30 26 28 30 30 30 30 30 30 30 30 30 30 30 30 30 30",
@@ -49,11 +49,12 @@ _RESERVED = {(1, "L"): 3, (1, "M"): 2, (1, "Q"): 1, (1, "H"): 1, (2, "L"): 2, (3
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Blocks of a version and level, laid out as a (count, length) array of codewords, the longest block's length.
+    """The blocks of a version and level, laid out as a (count, length) array of codewords; the longest block has
+    ``length``.
 
-    Shorter blocks stand to the right: their first codeword is an absent one, a zero that is never drawn. ``stream``
-    and ``message`` are flat indices into that array: of codewords as they are drawn, and of data codewords as they are
-    read. ``reserved`` codewords of error correction are kept for the detection of misdecodes (p of table 9).
+    Shorter blocks are aligned right: their first codeword is ``absent``, a zero that is never drawn. ``stream`` and
+    ``message`` are flat indices into that array: of all codewords in drawing order, and of data codewords in reading
+    order. Of each block's ``ec`` error correction codewords, ``reserved`` serve to detect misdecodes (p of table 9).
     """
 
     count: int
@@ -66,12 +67,13 @@ class Blocks:
 
     @property
     def data_codewords(self) -> int:
+        """Number of data codewords of all blocks."""
         return len(self.message)
 
 
 @cache
 def blocks(version: int, level: str) -> Blocks:
-    """The block structure; raises KeyError for an unknown level."""
+    """The block structure of a version and level. Raises KeyError for an unknown level."""
     total = int(function_patterns(version).data.sum()) // 8
     ec, count = (int(table[level].split()[version - 1]) for table in (_EC, _BLOCKS))
     short, long_blocks = divmod(total, count)
@@ -98,8 +100,8 @@ def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     lines = np.where(upward, np.arange(size - 1, -1, -1), np.arange(size))
     rows = np.repeat(lines.ravel(), 2)
     columns = (right[:, None, None] - np.arange(2) + np.zeros((1, size, 1), dtype=np.intp)).ravel()
-    kept = data[rows, columns]
-    rows, columns = rows[kept], columns[kept]
+    carries = data[rows, columns]
+    rows, columns = rows[carries], columns[carries]
     for array in (rows, columns):
         array.setflags(write=False)
     return rows, columns
@@ -107,7 +109,7 @@ def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 @cache
 def mask_pattern(version: int, mask: int) -> Bits:
-    """(M, M): modules that data mask ``mask`` inverts (table 10); False outside the codewords."""
+    """(M, M), True where data mask ``mask`` inverts a module (table 10); False outside the codewords."""
     i, j = np.indices((dimension(version),) * 2)
     zero = (
         (i + j) % 2,
@@ -125,7 +127,7 @@ def mask_pattern(version: int, mask: int) -> Bits:
 
 
 def _bch(value: int, generator: int) -> int:
-    """``value`` followed by its check bits: the remainder of its division by the generator polynomial."""
+    """Appends the check bits to ``value``: the remainder of its division by the generator polynomial."""
     degree = generator.bit_length() - 1
     rest = value << degree
     while rest.bit_length() > degree:
@@ -134,7 +136,7 @@ def _bch(value: int, generator: int) -> int:
 
 
 def _bits(value: int, count: int) -> list[bool]:
-    """Most significant first."""
+    """The ``count`` low bits of ``value``, most significant first."""
     return [bool(value >> i & 1) for i in reversed(range(count))]
 
 
@@ -167,15 +169,18 @@ def version_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def version_word(version: int) -> Bits:
-    """(18,) bits of the version information, most significant first (7.10); for the versions 7 to 40."""
+    """(18,) bits of the version information of versions 7 to 40, most significant first (7.10)."""
     return np.array(_bits(_bch(version, _VERSION_GENERATOR), 18))
 
 
 @dataclass(frozen=True, slots=True)
 class FormatInformation:
-    """A format word's fit: ``score`` is the sum of the log-odds of its 30 bits (the difference of two scores is twice
-    that of the log-likelihoods), ``distance`` the wrong hard bits of 15 in the copy that fits better. The code
-    corrects 3."""
+    """How well a format word fits.
+
+    ``score`` is the sum of the log-odds of its 30 bits; the difference of two scores is twice that of the
+    log-likelihoods. ``distance`` is the number of wrong hard bits, of 15, in the copy that fits better; the code
+    corrects 3.
+    """
 
     level: str
     mask: int
@@ -184,7 +189,7 @@ class FormatInformation:
 
 
 def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
-    """All 32 formats, the most likely one first, judged by both copies together."""
+    """All 32 formats by the log-odds of both copies together, the most likely first."""
     copies = log_odds[format_positions(version)]
     scores = np.where(_FORMAT_WORDS, 1, -1) @ copies.sum(axis=0)
     distances = (_FORMAT_WORDS[:, None, :] != (copies > 0)).sum(axis=2).min(axis=1)
@@ -196,9 +201,9 @@ def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
 
 
 def version_distance(log_odds: LogOdds, version: int) -> int | None:
-    """Wrong hard bits of 18 in the better copy of the version information; None below version 7, which have none.
+    """Number of wrong hard bits, of 18, in the better copy of the version information; None below version 7.
 
-    The code corrects 3; words of two versions differ in at least 8 bits.
+    The code corrects 3; the words of two versions differ in at least 8 bits.
     """
     if version < 7:
         return None
@@ -206,19 +211,19 @@ def version_distance(log_odds: LogOdds, version: int) -> int | None:
 
 
 def codeword_log_odds(log_odds: LogOdds, version: int, level: str, mask: int) -> LogOdds:
-    """(count, length, 8): log-odds of the bits of every codeword being 1, unmasked; absent codewords are 0 (no bit)."""
+    """(count, length, 8): log-odds that each bit of each codeword is 1, mask removed; 0 in absent codewords."""
     structure = blocks(version, level)
     at = zigzag(version)
     drawn = np.where(mask_pattern(version, mask)[at], -log_odds[at], log_odds[at])
-    laid = np.zeros((structure.count * structure.length, 8), dtype=np.float32)
-    laid[structure.stream] = drawn[: 8 * len(structure.stream)].reshape(-1, 8)
-    return laid.reshape(structure.count, structure.length, 8)
+    bits = np.zeros((structure.count * structure.length, 8), dtype=np.float32)
+    bits[structure.stream] = drawn[: 8 * len(structure.stream)].reshape(-1, 8)
+    return bits.reshape(structure.count, structure.length, 8)
 
 
 def assemble(data: NDArray[np.uint8], version: int, level: str, mask: int) -> Bits:
-    """(M, M) modules of the symbol that holds the data codewords, in reading order; True is dark.
+    """Modules (M, M), True is dark, of the symbol that holds these data codewords, which are in reading order.
 
-    Raises ValueError where their number is not the version's and level's.
+    Raises ValueError unless their number is that of the version and level.
     """
     structure = blocks(version, level)
     if data.shape != (structure.data_codewords,):

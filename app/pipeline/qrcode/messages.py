@@ -1,4 +1,4 @@
-"""Messages."""
+"""What the standard allows as a message: segments, their lengths, terminator and padding (ISO/IEC 18004:2015, 7.4)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,13 @@ from app.pipeline.qrcode.codewords import (
 
 
 def count_bits(version: int, mode: int) -> int:
-    """Length of the character count indicator (table 3); raises KeyError for a mode without one."""
+    """Length of the character count indicator (table 3). Raises KeyError for a mode without one."""
     sizes = {NUMERIC: (10, 12, 14), ALPHANUMERIC: (9, 11, 13), BYTE: (8, 16, 16), KANJI: (8, 10, 12)}
     return sizes[mode][(version > 9) + (version > 26)]
 
 
 def payload_bits(mode: int, counts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Bits that so many characters of a mode take after the count indicator (7.4.3 to 7.4.6)."""
+    """Bits that ``counts`` characters of a mode take after the count indicator (7.4.3 to 7.4.6)."""
     if mode == NUMERIC:
         bits = counts // 3 * 10 + np.array([0, 4, 7])[counts % 3]
     elif mode == ALPHANUMERIC:
@@ -35,7 +35,7 @@ def payload_bits(mode: int, counts: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.asarray(bits, dtype=np.intp)
 
 
-class _Reader:
+class _BitReader:
     """Takes big-endian numbers off a bit string; raises EOFError at its end."""
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
@@ -55,13 +55,13 @@ class _Reader:
 
 
 def message_bits(data: NDArray[np.uint8], version: int) -> int | None:
-    """Bits of data codewords before the terminator; None where they are no message that the standard allows (7.4).
+    """Number of bits before the terminator; None if the data codewords are no message that the standard allows (7.4).
 
-    That is: known modes in an allowed order, counts that fit, characters that exist, at least one of them, and after
-    them a terminator, zeros up to the codeword's end and the alternating padding. A zero codeword may stand before the
-    padding: segno writes one where the terminator ends with a codeword. The texts are not read.
+    A message has known modes in an allowed order, counts that fit, at least one character and none that does not exist;
+    then a terminator, zeros up to the end of the codeword, and the alternating padding. A zero codeword may precede the
+    padding: segno writes one if the terminator ends with a codeword. The text itself is not decoded.
     """
-    reader = _Reader(data)
+    reader = _BitReader(data)
     try:
         end = _segments(reader, version)
         tail = reader.take(min(4, reader.left)) or reader.take(-reader.at % 8)
@@ -73,8 +73,8 @@ def message_bits(data: NDArray[np.uint8], version: int) -> int | None:
     return end if end and tail == 0 and np.array_equal(padding, np.resize(PADDING, len(padding))) else None
 
 
-def _segments(reader: _Reader, version: int) -> int | None:
-    """Reads up to the terminator, and tells where that begins; None where something is not allowed."""
+def _segments(reader: _BitReader, version: int) -> int | None:
+    """Reads up to the terminator and returns where it begins; None if something is not allowed."""
     started = filled = False
     while reader.left >= 4:
         begin = reader.at
@@ -106,8 +106,8 @@ def _segments(reader: _Reader, version: int) -> int | None:
     return reader.at if filled else None
 
 
-def _characters(reader: _Reader, mode: int, count: int) -> bool:
-    """Reads so many characters of a mode; False where there are none or one does not exist."""
+def _characters(reader: _BitReader, mode: int, count: int) -> bool:
+    """Reads ``count`` characters of a mode; False if ``count`` is 0 or a character does not exist."""
     if count == 0:
         return False
     if mode == BYTE:
@@ -123,7 +123,7 @@ def _characters(reader: _Reader, mode: int, count: int) -> bool:
 
 
 def _is_kanji(value: int) -> bool:
-    """Whether 13 bits stand for a double byte of Shift JIS, 8140-9FFC or E040-EBBF (7.4.6)."""
+    """Whether 13 bits encode a double byte of Shift JIS, 8140-9FFC or E040-EBBF (7.4.6)."""
     code = (value // 0xC0 << 8 | value % 0xC0) + 0x8140
     code += 0xC140 - 0x8140 if code > 0x9FFF else 0
     low = code & 0xFF

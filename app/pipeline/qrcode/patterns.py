@@ -1,6 +1,6 @@
-"""What the QR code standard (ISO/IEC 18004:2015) fixes: sizes and function patterns of the versions 1 to 40.
+"""Sizes and function patterns of the versions 1 to 40 (ISO/IEC 18004:2015).
 
-Modules are addressed [row, column] from the symbol's top-left; arrays are square, ``dimension(version)`` on a side.
+Arrays are indexed [row, column] from the symbol's top left and have ``dimension(version)`` modules a side.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _ALIGNMENT = np.array([[max(abs(r - 2), abs(c - 2)) != 1 for c in range(5)] for 
 
 
 def dimension(version: int) -> int:
-    """Modules a side."""
+    """Number of modules a side."""
     return 17 + 4 * version
 
 
 def version_of(modules: int) -> int | None:
-    """The version with ``modules`` modules a side, or None if there is none."""
+    """The version with ``modules`` modules a side; None if there is none."""
     version, rest = divmod(modules - 17, 4)
     return version if rest == 0 and version in VERSIONS else None
 
 
 def alignment_centres(version: int) -> tuple[int, ...]:
-    """Row and column coordinates of alignment pattern centres (annex E), ascending; empty for version 1."""
+    """Row and column coordinates of the alignment pattern centres (annex E), ascending; empty for version 1."""
     if version == 1:
         return ()
     count = version // 7 + 2
@@ -39,8 +39,11 @@ def alignment_centres(version: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FunctionPatterns:
-    """``known``: modules whose value the version alone fixes; ``dark``: their values (False elsewhere);
-    ``data``: modules that carry codewords, that is neither known nor format nor version information."""
+    """Masks (M, M) of a version's modules.
+
+    ``known``: modules whose value the version alone fixes. ``dark``: their values, False elsewhere. ``data``: modules
+    that carry codewords, that is, all that are neither known nor format nor version information.
+    """
 
     known: NDArray[np.bool_]
     dark: NDArray[np.bool_]
@@ -49,9 +52,9 @@ class FunctionPatterns:
 
 @cache
 def function_patterns(version: int) -> FunctionPatterns:
-    """Finder patterns with separators, timing and alignment patterns and the dark module of a version."""
+    """A version's finder patterns with separators, timing and alignment patterns, and dark module."""
     size = dimension(version)
-    # One module of slack around the symbol takes the separators' outer halves; it is cut off at the end.
+    # One module of slack around the symbol takes the outer halves of the separators and is cut off at the end.
     known = np.zeros((size + 2, size + 2), dtype=np.bool_)
     dark = np.zeros_like(known)
     timing = np.arange(size) % 2 == 0
@@ -81,6 +84,6 @@ def function_patterns(version: int) -> FunctionPatterns:
 
 
 def render(modules: NDArray[np.bool_], *, pixels: int, quiet_zone: int = QUIET_ZONE) -> NDArray[np.uint8]:
-    """Modules (True is dark) -> clean 8-bit grey image at ``pixels`` a module, quiet zone included."""
+    """Draws modules (M, M), True is dark, black on white at ``pixels`` a module, quiet zone included: (S, S) uint8."""
     light = np.pad(~modules, quiet_zone, constant_values=True)
     return np.kron(light, np.ones((pixels, pixels), dtype=np.bool_)).astype(np.uint8) * np.uint8(255)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 _ORDER = 255
-_NEVER = 1e6
+_PROHIBITIVE = 1e6
 _TILE = 64
 
 
 def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Powers of 2 with exponents 0 .. 509, products (256, 256), inverses (256,); the inverse of 0 reads 0."""
+    """Powers of 2 with exponents 0 .. 509, products (256, 256), inverses (256,) with 0 in place of that of 0."""
     powers, value = [], 1
     for _ in range(_ORDER):
         powers.append(value)
@@ -42,7 +42,7 @@ def _power(exponents: NDArray[np.intp]) -> Words:
 
 @cache
 def _generator(ec: int) -> Words:
-    """(ec,) coefficients below the leading one, highest power first."""
+    """(ec,) coefficients of the generator polynomial below the leading one, highest power first."""
     polynomial = np.array([1], dtype=np.uint8)
     for root in range(ec):
         polynomial = np.append(polynomial, np.uint8(0)) ^ np.append(np.uint8(0), _MUL[_EXP[root], polynomial])
@@ -62,23 +62,23 @@ def encode(data: Words, ec: int) -> Words:
 
 @cache
 def _locators(n: int) -> NDArray[np.intp]:
-    """(n,) exponents of the positions: the last symbol's is 0."""
+    """(n,) exponents of the error locators; that of the last symbol is 0."""
     return np.arange(n - 1, -1, -1)
 
 
 def syndromes(words: Words, ec: int) -> Words:
-    """(B, n) -> (B, ec): the words as polynomials at the generator's roots; all zero for a codeword."""
+    """Evaluates words (B, n), as polynomials, at the generator's roots: (B, ec), all zero for a codeword."""
     at = _locators(words.shape[1])
     columns = [np.bitwise_xor.reduce(_MUL[words, _power(at * root)], axis=1) for root in range(ec)]
     return np.stack(columns, axis=1)
 
 
 def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[Words, Flags, NDArray[np.intp]]:
-    """Corrects ``e`` errors beside ``f`` erasures where 2 e + f <= ec - reserved.
+    """Corrects ``e`` errors beside ``f`` erasures if 2 e + f <= ec - reserved.
 
-    ``words`` and ``erasures`` are (B, n); what stands at an erased symbol does not matter. Returns the corrected words
-    (B, n), whether each is corrected (B,) (the others are returned as they came) and the number of errors outside the
-    erasures (B,), 0 where not corrected. A word beyond the limit may be corrected to a wrong codeword.
+    ``words`` and ``erasures`` are (B, n); values at erasures do not matter. Returns the words (B, n), corrected or
+    unchanged, whether each was corrected (B,), and the number of errors outside its erasures (B,), 0 if it was not. A
+    word beyond the limit may be corrected to a wrong codeword.
     """
     erased = erasures.sum(axis=1)
     power_sums = syndromes(words, ec)
@@ -108,8 +108,8 @@ def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[W
 
 
 def _error_locator(power_sums: Words, erasures: Flags) -> tuple[Words, NDArray[np.intp]]:
-    """Berlekamp and Massey's algorithm begun with the erasures' locator (Blahut, Algebraic Codes for Data
-    Transmission, chapter 7).
+    """Berlekamp-Massey algorithm, started from the erasure locator (Blahut, Algebraic Codes for Data Transmission,
+    chapter 7).
 
     Returns coefficients (B, ec + 1), lowest power first, and the lengths of the shift registers (B,).
     """
@@ -140,7 +140,7 @@ def _error_locator(power_sums: Words, erasures: Flags) -> tuple[Words, NDArray[n
 
 @cache
 def parity_check(n: int, ec: int) -> NDArray[np.uint8]:
-    """(8 ec, 8 n) binary parity-check matrix of the code's words as bits, each symbol's most significant bit first."""
+    """Binary parity-check matrix (8 ec, 8 n) of the code; words as bits, most significant bit of each symbol first."""
     values = np.uint8(1) << np.arange(7, -1, -1, dtype=np.uint8)
     roots = _power(np.arange(ec)[:, None] * _locators(n))
     columns = np.unpackbits(_MUL[values, roots[:, :, None]], axis=-1).reshape(ec, n, 8, 8)
@@ -151,11 +151,12 @@ def parity_check(n: int, ec: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Error patterns of one received word (Fossorier and Lin, IEEE Trans. IT 41(5), 1995), in terms of its bits.
+    """All error patterns of one received word, in terms of its bits (Fossorier and Lin, IEEE Trans. IT 41(5), 1995).
 
-    The least reliable bits that determine the rest, ``dependent`` (R,), are wrong by ``gap`` (R,) if no other bit is,
-    and one more wrong bit among the others, ``free`` (F,), the least reliable first, changes that by its column of
-    ``effect`` (R, F). ``cost`` (8 n,) is what an error in each bit costs.
+    ``dependent`` (R,) are the least reliable bits whose parity-check columns are independent; errors in the other
+    unknown bits, ``free`` (F,), the least reliable first, determine theirs. If no free bit is wrong, the dependent bits
+    are wrong by ``gap`` (R,); each wrong free bit changes that by its column of ``effect`` (R, F). ``cost`` (8 n,) is
+    the cost of an error in each bit.
     """
 
     dependent: NDArray[np.intp]
@@ -166,9 +167,9 @@ class Basis:
 
 
 def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
-    """The basis for hard bits (8 n,) whose errors cost ``cost`` (8 n,) >= 0; infinite where a bit is known.
+    """The basis for hard bits (8 n,) whose errors cost ``cost`` (8 n,) >= 0; the cost is infinite if a bit is known.
 
-    Known bits are never free; where one is dependent, no error pattern exists unless it turns out right.
+    Known bits are never free. If one is dependent, patterns that make it wrong cost infinitely much.
     """
     order = np.argsort(cost, kind="stable")
     check = parity_check(len(hard) // 8, ec)
@@ -200,26 +201,27 @@ def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
 
 
 def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, float]:
-    """The cheapest error pattern (8 n,) among those with few errors in free bits, and its cost (infinite: none).
+    """The cheapest error pattern (8 n,) among those with few errors in free bits, and its cost; infinite if there is
+    none.
 
-    Tried are no error, every single one of the ``pairs`` least reliable free bits and every two of them, and each of
-    the ``triples`` least reliable ones together with those. Time is saved in steps of 64 bits, "no error" being one.
+    Tries no error, each of the ``pairs`` least reliable free bits and every two of them, and each of the ``triples``
+    least reliable ones together with all of those. The time grows in steps of 64 bits, "no error" counted as one.
     """
-    cost = np.where(np.isfinite(basis.cost), basis.cost, _NEVER).astype(np.float32)
+    cost = np.where(np.isfinite(basis.cost), basis.cost, _PROHIBITIVE).astype(np.float32)
     weight = cost[basis.dependent]
     reach = min(pairs, len(basis.free))
-    # Column 0 is "no error", so that pairs hold single errors and none as well.
+    # Column 0 is "no error", so that pairs include single errors and none.
     signs = np.ones((len(weight), reach + 1), dtype=np.float32)
     signs[:, 1:] -= 2 * basis.effect[:, :reach].astype(np.float32)
     tiles = _tiles(signs)
-    single = np.full(tiles.shape[0] * _TILE, _NEVER, dtype=np.float32)
+    single = np.full(tiles.shape[0] * _TILE, _PROHIBITIVE, dtype=np.float32)
     single[0], single[1 : reach + 1] = 0, cost[basis.free[:reach]]
-    # Pairs are symmetric: half of the tiles will do.
+    # Pairs are symmetric: half of the tiles are enough.
     above, beside = np.triu_indices(len(tiles))
     double = 2 * (single.reshape(-1, _TILE, 1)[above] + single.reshape(-1, 1, _TILE)[beside])
     left = tiles.swapaxes(2, 3)[above]
     right = weight * (1 - 2 * basis.gap.astype(np.float32))
-    least, chosen = np.inf, (0, 0, 0)
+    least, best = np.inf, (0, 0, 0)
     for third in range(min(triples, reach) + 1):
         weighted = tiles * _tiles((right * signs[:, third])[:, None])[..., :1]
         costs = double - (left @ weighted[beside]).sum(axis=1)
@@ -227,23 +229,23 @@ def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, 
         total = float(costs[place] + 2 * single[third])
         if total < least:
             pair, row, column = (int(i) for i in place)
-            least, chosen = total, (third, _TILE * int(above[pair]) + row, _TILE * int(beside[pair]) + column)
+            least, best = total, (third, _TILE * int(above[pair]) + row, _TILE * int(beside[pair]) + column)
     wrong = np.zeros(len(cost), dtype=np.bool_)
     pattern = basis.gap.copy()
-    for place_of in chosen:
-        if place_of:
-            wrong[basis.free[place_of - 1]] ^= True
-            pattern ^= basis.effect[:, place_of - 1]
+    for column in best:
+        if column:
+            wrong[basis.free[column - 1]] ^= True
+            pattern ^= basis.effect[:, column - 1]
     wrong[basis.dependent] = pattern.astype(np.bool_)
     total = float(cost[wrong].sum())
-    return wrong, total if total < _NEVER else np.inf
+    return wrong, total if total < _PROHIBITIVE else np.inf
 
 
 def _tiles(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(R, C) -> (tiles of columns, tiles of rows, 64, 64), zeros around.
+    """Cuts a matrix (R, C), padded with zeros, into (tiles of columns, tiles of rows, 64, 64).
 
-    Products of tiles are small enough for OpenBLAS to leave them to one thread; with more, short products wait for
-    threads that other work keeps from running, which takes a hundred times as long on a busy machine.
+    Products of tiles are small enough for OpenBLAS to run them on one thread. With more threads, short products wait
+    for threads that other work keeps from running, which takes a hundred times as long on a busy machine.
     """
     rows, columns = (-(-side // _TILE) for side in matrix.shape)
     whole = np.zeros((rows * _TILE, columns * _TILE), dtype=np.float32)

@@ -1,15 +1,15 @@
-"""Reads a QR symbol from log-odds a module where hard decisions fail, and says how sure it is.
+"""Decodes a QR symbol from the log-odds of its modules where hard decisions fail, and states its confidence.
 
-Every block is decoded by hard decisions, then with its least reliable codewords erased (generalised minimum distance),
-then by ordered statistics: the cheapest of many error patterns in its bits. What still fails is tried again on the
-supposition that the message ends in a certain place: the header before it and the terminator and padding after it are
-then known bits.
+Each block is decoded from hard decisions, then with its least reliable codewords erased (generalised minimum distance),
+then by ordered statistics: the cheapest of many error patterns in its bits. Blocks that still fail are tried again
+under hypotheses on where the message ends, which make the header before the message and the terminator and padding
+after it known bits.
 
-No codeword is taken at its word. Evidence is counted in bits: log2 of how much more likely the log-odds are under the
-codeword than under fair coins. Over log-odds whose signs have nothing to do with a given codeword that likelihood ratio
-is 1 in the mean, so that evidence of T bits has a chance of at most 2^-T (Markov), and a message of k bits is one of
-2^k. A block counts as read where its evidence exceeds the bits of the message in it by a margin; this is Forney's test
-(IEEE Trans. IT 14(2), 1968). The message must be well-formed besides, to its last bit of padding.
+No codeword is believed without evidence. Evidence is counted in bits: log2 of how much more likely the log-odds are
+under the codeword than under fair coins. For log-odds whose signs are independent of a given codeword this likelihood
+ratio has mean 1, so that evidence of T bits has a probability of at most 2^-T (Markov), and a message of k bits is one
+of 2^k. A block counts as read if its evidence exceeds the bits of the message in it by a margin: Forney's test (IEEE
+Trans. IT 14(2), 1968). The message must also be well-formed, down to its last bit of padding.
 """
 
 from collections.abc import Collection
@@ -41,20 +41,24 @@ from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
 
 STAGES = ("hard", "erasures", "statistics", "padding")
 MARGIN = 20.0
-"""Bits of evidence that a block must have beyond those of its message."""
-_AGREEMENT = 0.3  # of the function patterns' log-odds with what they must be; noise has 0.09 in version 1, mostly
-_FAINT = 0.05  # mean magnitude of log-odds that says nothing
-_FORMAT_DISTANCE = 3
-_CLOSE_FORMAT = 12.0  # difference of scores below which the second best format is tried, too
-_SUPPOSITIONS = 4
-_HINT = 12.0  # bits of evidence below which a supposition is not tried; of some thousand, chance brings one near it
-_RIVAL = 10.0  # bits of evidence by which the best supposition outdoes those that are not tried beside it
-_CERTAIN = 5.0  # greatest log-odds of a bit in suppositions: a few wrong ones must not outweigh the rest
-_ROWS = 6000  # of parity checks reduced in one read, at some 40 microseconds each
-_PAIRS, _NEAR_PAIRS, _TRIPLES = 383, 127, 32  # of the least reliable free bits
+"""Bits of evidence that a block must have beyond those of its message.
+
+With it, 130,000 attempts on noise, random bits and hopelessly damaged symbols read nothing
+(`training.measure.inventions`).
+"""
+_LEAST_AGREEMENT = 0.3  # of the function patterns' log-odds with their values; noise mostly has 0.09 in version 1
+_LEAST_MAGNITUDE = 0.05  # mean magnitude of the data modules' log-odds; below it they say nothing
+_MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information corrects
+_CLOSE_FORMAT = 12.0  # difference of scores below which the second best format is tried as well
+_MOST_ENDS = 4  # message ends that are tried
+_LEAST_EVIDENCE = 12.0  # bits for a message end to be tried; among some thousand ends, chance brings one near it
+_RIVAL_EVIDENCE = 10.0  # bits by which a message end may fall behind the best one and still be tried
+_CERTAIN = 5.0  # largest log-odds of a bit when ends are compared: a few wrong bits must not outweigh the rest
+_MOST_ROWS = 6000  # parity checks reduced in one read, at some 40 microseconds each
+_PAIRS, _NEAR_PAIRS, _TRIPLES = 383, 127, 32  # least reliable free bits that error patterns combine
 _WORTH_TRIPLES = 60.0  # bits short of the margin up to which triple errors are tried
 
-# Bit channels whose evidence is looked at: what the log-odds are multiplied by, and then cut off at.
+# Bit channels that `evidence` compares: log-odds are multiplied by a scale and then clipped at a ceiling.
 _SCALES = np.array([0.25, 0.5, 1, 2, 4], dtype=np.float32)[:, None, None]
 _CEILINGS = np.array([1.5, 2.5, 4, 8], dtype=np.float32)[:, None]
 _CHANNEL_BITS = log2(_SCALES.size * _CEILINGS.size)
@@ -62,11 +66,12 @@ _CHANNEL_BITS = log2(_SCALES.size * _CEILINGS.size)
 
 @dataclass(frozen=True, slots=True)
 class SoftRead:
-    """A symbol read softly.
+    """A symbol that soft decoding read.
 
-    ``modules`` (M, M) is the whole symbol, drawn perfectly. ``corrected_modules`` of its modules were decided otherwise
-    by the signs of the log-odds; ``flips`` are those among them that carry codewords. ``confidence`` is the evidence in
-    bits beyond the message's in the block that has least of it, and ``method`` the costliest stage that was needed.
+    ``modules`` (M, M), True is dark, is the whole symbol without errors. ``corrected_modules`` counts the modules that
+    differ from the signs of the log-odds, ``flips`` those among them that carry codewords. ``confidence`` is the
+    evidence beyond the bits of the message, in bits, of the block with the least; ``method`` is the costliest stage
+    that was needed, one of ``STAGES``.
     """
 
     modules: Bits
@@ -80,7 +85,7 @@ class SoftRead:
 
 @dataclass(frozen=True, slots=True)
 class SoftRefusal:
-    """Why soft decoding reads nothing: ``reason`` in words."""
+    """Why soft decoding read nothing: ``reason``, in words."""
 
     reason: str
 
@@ -88,9 +93,9 @@ class SoftRefusal:
 def decode_soft(
     log_odds: LogOdds, version: int, *, stages: Collection[str] = STAGES, margin: float = MARGIN
 ) -> SoftRead | None:
-    """The symbol of a supposed version in log-odds (M, M) of its modules (positive is dark), or None.
+    """Decodes the symbol of an assumed version from log-odds (M, M), positive is dark; None if that fails.
 
-    Raises ValueError where the log-odds are not the version's (M, M).
+    Only these ``stages`` run, besides "hard". Raises ValueError unless the log-odds have the version's shape.
     """
     read = try_soft(log_odds, version, stages=stages, margin=margin)
     return read if isinstance(read, SoftRead) else None
@@ -99,7 +104,7 @@ def decode_soft(
 def try_soft(
     log_odds: LogOdds, version: int, *, stages: Collection[str] = STAGES, margin: float = MARGIN
 ) -> SoftRead | SoftRefusal:
-    """As `decode_soft`, but says why there is no symbol."""
+    """As `decode_soft`, but says why it read nothing."""
     if log_odds.shape != (dimension(version),) * 2:
         raise ValueError(f"version {version} has {dimension(version)} modules a side, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
@@ -107,8 +112,8 @@ def try_soft(
         return SoftRefusal(lack)
     reasons = []
     for candidate in _formats(log_odds, version):
-        if candidate.distance > _FORMAT_DISTANCE:
-            reasons.append(f"format information too far: distance {candidate.distance} is above {_FORMAT_DISTANCE}")
+        if candidate.distance > _MOST_FORMAT_ERRORS:
+            reasons.append(f"format information too far: distance {candidate.distance} is above {_MOST_FORMAT_ERRORS}")
             continue
         attempt = _Attempt(log_odds, version, candidate, margin)
         if found := attempt.read(stages):
@@ -118,29 +123,31 @@ def try_soft(
 
 
 def _lack(log_odds: LogOdds, version: int) -> str:
-    """What is missing for a symbol: function patterns, or data that says anything at all; empty where nothing is."""
+    """Why the log-odds cannot be a symbol: they say nothing, or show no function patterns; empty if they can."""
     patterns = function_patterns(version)
     known = log_odds[patterns.known]
     agreement = np.where(patterns.dark[patterns.known], known, -known).sum()
     magnitude = np.abs(log_odds[patterns.data]).mean()
-    if not magnitude > _FAINT:
-        return f"the log-odds say nothing: mean magnitude {magnitude:.2f} is not above {_FAINT}"
+    if not magnitude > _LEAST_MAGNITUDE:
+        return f"the log-odds say nothing: mean magnitude {magnitude:.2f} is not above {_LEAST_MAGNITUDE}"
     most = np.abs(known).sum(dtype=np.float64)
-    if not agreement > _AGREEMENT * most:
+    if not agreement > _LEAST_AGREEMENT * most:
         share = agreement / most if most else 0.0
-        return f"function patterns do not agree: {share:.2f} is not above {_AGREEMENT}"
+        return f"function patterns do not agree: {share:.2f} is not above {_LEAST_AGREEMENT}"
     return ""
 
 
 def _formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
+    """The formats to try, the most likely first: one or two."""
     best, second, *_ = rank_formats(log_odds, version)
     return [best, second] if best.score - second.score < _CLOSE_FORMAT else [best]
 
 
 def evidence(agreement: NDArray[np.float32]) -> float:
-    """Bits by which log-odds speak for certain bits, (n,) each positive where it agrees, rather than for fair coins.
+    """Evidence, in bits, for given bits against fair coins; ``agreement`` (n,) has their log-odds, positive if they
+    agree.
 
-    Taken from the bit channel that speaks most for them, less the bits that name the channel.
+    That of the bit channel with the most evidence, less the bits that name the channel.
     """
     seen = np.clip(_SCALES * agreement, -_CEILINGS, _CEILINGS)
     return float((1 - np.logaddexp2(0, -seen / np.float32(np.log(2)))).sum(axis=-1).max()) - _CHANNEL_BITS
@@ -148,22 +155,22 @@ def evidence(agreement: NDArray[np.float32]) -> float:
 
 @cache
 def _byte_evidence(length: int, ec: int, erased: int, errors: int) -> float:
-    """Bits that speak for a codeword with so many wrong bytes outside the erased ones, beyond those of its data."""
+    """Evidence, in bits beyond those of its data, for a codeword with ``errors`` wrong bytes beside the erased ones."""
     return 8 * (ec - erased - errors) - log2(comb(length - erased, errors))
 
 
 @dataclass(frozen=True, slots=True)
-class _Supposition:
-    """That the ``known`` bits (D, 8) of the data codewords have the values ``ones``."""
+class _MessageEnd:
+    """A hypothesis on where the message ends: the ``known`` bits (D, 8) of the data codewords are ``ones``."""
 
     known: Bits
     ones: Bits
 
 
-def _suppositions(soft: LogOdds, version: int) -> list[_Supposition]:
-    """Suppositions on the message in data codewords with log-odds (D, 8) that these speak for, the likeliest first.
+def _message_ends(soft: LogOdds, version: int) -> list[_MessageEnd]:
+    """Message ends with enough evidence in the log-odds (D, 8) of the data codewords, the likeliest first.
 
-    A message of one segment fixes its header too; of any other message only the padding is supposed.
+    For a message of one segment the hypothesis includes the header; for any other message, the padding only.
     """
     codewords, total = len(soft), soft.size
     for_one = 1 - np.logaddexp2(0, -soft / np.float32(np.log(2)))
@@ -179,33 +186,33 @@ def _suppositions(soft: LogOdds, version: int) -> list[_Supposition]:
         ends = 4 + width + payload_bits(mode, counts)
         counts, ends = counts[ends <= total], ends[ends <= total]
         header = _binary(mode << width | counts, 4 + width)
-        spoken = np.where(header, for_one.ravel()[: 4 + width], for_zero.ravel()[: 4 + width]).sum(axis=1)
+        headed = np.where(header, for_one.ravel()[: 4 + width], for_zero.ravel()[: 4 + width]).sum(axis=1)
         for extra in (0, 1):
             begins = -(-np.minimum(ends + 4, total) // 8) + extra
             fits = (begins <= codewords) & ((extra == 0) | ((ends + 4) % 8 == 0))
-            scores = spoken[fits] + zeros[8 * begins[fits]] - zeros[ends[fits]] + padded[begins[fits]]
+            scores = headed[fits] + zeros[8 * begins[fits]] - zeros[ends[fits]] + padded[begins[fits]]
             found += [
                 (float(scores[i]), mode, int(counts[fits][i]), int(ends[fits][i]), int(begins[fits][i]))
-                for i in np.argsort(-scores)[:_SUPPOSITIONS]
+                for i in np.argsort(-scores)[:_MOST_ENDS]
             ]
     found.sort(key=lambda one: -one[0])
-    enough = max(_HINT, found[0][0] - _RIVAL)
-    return [_supposition(version, codewords, *rest) for score, *rest in found[:_SUPPOSITIONS] if score > enough]
+    enough = max(_LEAST_EVIDENCE, found[0][0] - _RIVAL_EVIDENCE)
+    return [_message_end(version, codewords, *rest) for score, *rest in found[:_MOST_ENDS] if score > enough]
 
 
 def _padding_evidence(for_one: LogOdds, for_zero: LogOdds) -> NDArray[np.float64]:
     """(D + 1,) bits of evidence that the padding begins with each data codeword and fills the rest."""
-    spoken = np.zeros((2, len(for_one) + 1))
+    sums = np.zeros((2, len(for_one) + 1))
     patterns = np.unpackbits(np.array(PADDING, dtype=np.uint8)[:, None], axis=1).astype(np.bool_)
     first, second = (np.where(pattern, for_one, for_zero).sum(axis=1) for pattern in patterns)
     for i in reversed(range(len(for_one))):
-        spoken[0, i] = first[i] + spoken[1, i + 1]
-        spoken[1, i] = second[i] + spoken[0, i + 1]
-    return np.asarray(spoken[0], dtype=np.float64)
+        sums[0, i] = first[i] + sums[1, i + 1]
+        sums[1, i] = second[i] + sums[0, i + 1]
+    return np.asarray(sums[0], dtype=np.float64)
 
 
-def _supposition(version: int, codewords: int, mode: int, count: int, end: int, begin: int) -> _Supposition:
-    """A message that ends before bit ``end`` and whose padding begins with codeword ``begin``; mode 0 is any."""
+def _message_end(version: int, codewords: int, mode: int, count: int, end: int, begin: int) -> _MessageEnd:
+    """The message ends before bit ``end`` and its padding begins with codeword ``begin``; mode 0 stands for any."""
     known, ones = np.zeros((2, 8 * codewords), dtype=np.bool_)
     known[end:] = True
     padding = np.resize(np.array(PADDING, dtype=np.uint8), codewords - begin)
@@ -214,7 +221,7 @@ def _supposition(version: int, codewords: int, mode: int, count: int, end: int, 
         width = count_bits(version, mode)
         known[: 4 + width] = True
         ones[: 4 + width] = _binary(np.array([mode << width | count]), 4 + width)[0]
-    return _Supposition(known.reshape(-1, 8), ones.reshape(-1, 8))
+    return _MessageEnd(known.reshape(-1, 8), ones.reshape(-1, 8))
 
 
 def _binary(values: NDArray[np.intp], width: int) -> Bits:
@@ -223,7 +230,7 @@ def _binary(values: NDArray[np.intp], width: int) -> Bits:
 
 
 class _Attempt:
-    """One read of a symbol under one format."""
+    """Decodes a symbol under one format."""
 
     def __init__(self, log_odds: LogOdds, version: int, candidate: FormatInformation, margin: float) -> None:
         self._log_odds, self._version, self._format, self._margin = log_odds, version, candidate, margin
@@ -231,7 +238,7 @@ class _Attempt:
         self._soft = codeword_log_odds(log_odds, version, candidate.level, candidate.mask)
         self._words = np.packbits(self._soft > 0, axis=2)[:, :, 0]
         self._surplus = np.full(self._blocks.count, -np.inf)
-        self._rows = _ROWS
+        self._rows = _MOST_ROWS
         self._method = "hard"
         self._nearest = np.full(self._blocks.count, -np.inf)  # surplus of the best words that were not accepted
         self._malformed = False
@@ -250,34 +257,34 @@ class _Attempt:
         )
 
     def read(self, stages: Collection[str]) -> SoftRead | None:
-        """The symbol, if one of these stages reads it."""
-        self._hard()
+        """The symbol, if "hard" or one of these stages reads it."""
+        self._decode_hard()
         if "erasures" in stages and not self._read.all():
             self._method = "erasures"
-            self._with_erasures()
+            self._decode_erasures()
         if "statistics" in stages and not self._read.all():
             self._method = "statistics"
-            self._words, self._surplus = self._with_statistics(None)
+            self._words, self._surplus = self._decode_statistics(None)
         if self._read.all() or "padding" not in stages:
-            return self._checked(self._words, self._surplus)
+            return self._check(self._words, self._surplus)
         self._method = "padding"
-        for supposition in self._supposed():
-            if found := self._checked(*self._with_statistics(supposition)):
+        for end in self._rank_ends():
+            if found := self._check(*self._decode_statistics(end)):
                 return found
         return None
 
     @property
     def _read(self) -> Bits:
-        """(count,): blocks that are read whatever the message's end."""
+        """(count,): which blocks are read without a hypothesis on the message's end."""
         return self._surplus >= self._margin
 
-    def _hard(self) -> None:
+    def _decode_hard(self) -> None:
         structure = self._blocks
         words, ok, errors = decode(self._words, structure.ec, structure.absent & False, structure.reserved)
         self._accept(np.arange(structure.count), words, ok, np.zeros_like(errors), errors)
 
-    def _with_erasures(self) -> None:
-        """Decodes with 2, 4, 6, ... of the least reliable codewords of a block erased."""
+    def _decode_erasures(self) -> None:
+        """Decodes with the 2, 4, 6, ... least reliable codewords of each block erased."""
         structure = self._blocks
         counts = np.arange(2, structure.ec - structure.reserved - 1, 2)
         rest = np.flatnonzero(~self._read)
@@ -298,7 +305,7 @@ class _Attempt:
         errors: NDArray[np.intp],
         choice: float = 0.0,
     ) -> None:
-        """Takes those corrected words of the blocks ``index`` with evidence enough, less ``choice`` bits."""
+        """Accepts corrected words of the blocks ``index`` whose evidence, less ``choice`` bits, is enough."""
         structure = self._blocks
         for i in np.flatnonzero(ok & ~((words != 0) & structure.absent[index]).any(axis=1)):
             surplus = _byte_evidence(structure.length, structure.ec, int(erased[i]), int(errors[i])) - choice
@@ -307,21 +314,22 @@ class _Attempt:
             elif surplus < self._margin:
                 self._nearest[index[i]] = max(self._nearest[index[i]], surplus)
 
-    def _with_statistics(self, supposition: _Supposition | None) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """The words with those of further blocks that ordered statistics correct, and every block's surplus.
+    def _decode_statistics(self, end: _MessageEnd | None) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Corrects further blocks by ordered statistics; returns the words and surplus of all blocks.
 
-        A supposition that contradicts what is read, or does not help with the first block that it could, is given up.
+        Gives up on a message end that contradicts a block already read, or does not help with the first block that it
+        could help with; without one, after two blocks that fail.
         """
         structure, read = self._blocks, self._read
         words, surplus = self._words.copy(), self._surplus.copy()
         known, ones = np.zeros((2, structure.count * structure.length, 8), dtype=np.bool_)
         known |= structure.absent.reshape(-1, 1)
-        if supposition:
-            known[structure.message], ones[structure.message] = supposition.known, supposition.ones
+        if end:
+            known[structure.message], ones[structure.message] = end.known, end.ones
         known, ones = (bits.reshape(structure.count, -1) for bits in (known, ones))
         if (known & (ones != np.unpackbits(words, axis=1)))[read].any():
             return words, surplus
-        failures = 1 if supposition else 2
+        failures = 1 if end else 2
         for block in np.flatnonzero(~read):
             self._rows -= 8 * structure.ec
             if self._rows < 0 or failures == 0:
@@ -335,9 +343,9 @@ class _Attempt:
         return words, surplus
 
     def _ordered_statistics(self, block: np.intp, known: Bits, ones: Bits) -> tuple[NDArray[np.uint8], float]:
-        """The likeliest word found of a block with certain known bits, and what the evidence exceeds the data bits by.
+        """The likeliest word found for a block with these known bits, and its evidence beyond the data bits.
 
-        Known bits count on neither side: however true, they say nothing of the others.
+        Known bits count on neither side: even if they are right, they say nothing about the others.
         """
         soft = self._soft[block].ravel()
         hard = np.where(known, ones, soft > 0)
@@ -353,8 +361,8 @@ class _Attempt:
                 break
         return np.packbits(bits), surplus
 
-    def _checked(self, words: NDArray[np.uint8], surplus: NDArray[np.float64]) -> SoftRead | None:
-        """The symbol of corrected words, if every block is read and they hold a message."""
+    def _check(self, words: NDArray[np.uint8], surplus: NDArray[np.float64]) -> SoftRead | None:
+        """The symbol of corrected words, if every block is read and they hold a well-formed message."""
         if surplus.min() < self._margin:
             return None
         data = words.ravel()[self._blocks.message]
@@ -367,11 +375,11 @@ class _Attempt:
         flips = int(differs[function_patterns(self._version).data].sum())
         return SoftRead(modules, level, mask, int(differs.sum()), flips, float(surplus.min()), self._method)
 
-    def _supposed(self) -> list[_Supposition]:
-        """Where the message may end, the likeliest first; blocks already read are certain."""
+    def _rank_ends(self) -> list[_MessageEnd]:
+        """Where the message may end, the likeliest first; blocks already read count as certain."""
         structure = self._blocks
         certain = np.where(np.unpackbits(self._words, axis=1).astype(np.bool_), _CERTAIN, -_CERTAIN).reshape(
             self._soft.shape
         )
         soft = np.where(self._read[:, None, None], certain, self._soft).reshape(-1, 8)[structure.message]
-        return _suppositions(np.clip(soft, -_CERTAIN, _CERTAIN).astype(np.float32), self._version)
+        return _message_ends(np.clip(soft, -_CERTAIN, _CERTAIN).astype(np.float32), self._version)
