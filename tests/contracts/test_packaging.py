@@ -142,6 +142,7 @@ class TestLock:
         assert re.search(r"(?m)^COPY .*\brequirements\.lock\b", BUILD_STAGE)
 
 
+@pytest.mark.slow
 class TestDistributions:
     """What `make dist` builds."""
 
