@@ -4,17 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import (
-    _CHARACTERS,
-    _ECI,
-    _FNC1_FIRST,
-    _FNC1_SECOND,
-    _STRUCTURED_APPEND,
-    _TERMINATOR,
     ALPHANUMERIC,
     BYTE,
+    CHARACTER_MODES,
+    ECI,
+    FNC1_FIRST,
+    FNC1_SECOND,
     KANJI,
     NUMERIC,
     PADDING,
+    STRUCTURED_APPEND,
+    TERMINATOR,
 )
 
 
@@ -79,28 +79,28 @@ def _segments(reader: _BitReader, version: int) -> int | None:
     while reader.left >= 4:
         begin = reader.at
         mode = reader.take(4)
-        if mode == _TERMINATOR:
+        if mode == TERMINATOR:
             reader.at = begin
             break
-        if mode in _CHARACTERS:
+        if mode in CHARACTER_MODES:
             if not _characters(reader, mode, reader.take(count_bits(version, mode))):
                 return None
             filled = True
-        elif mode == _ECI:
+        elif mode == ECI:
             lead = reader.take(3)
             assignment = reader.take((5, 5, 5, 5, 13, 13, 21, 0)[lead])
             if lead == 7 or assignment > 999_999:
                 return None
             filled = False
-        elif started or mode not in (_STRUCTURED_APPEND, _FNC1_FIRST, _FNC1_SECOND):
+        elif started or mode not in (STRUCTURED_APPEND, FNC1_FIRST, FNC1_SECOND):
             return None
-        elif mode == _STRUCTURED_APPEND:
+        elif mode == STRUCTURED_APPEND:
             index, last = reader.take(4), reader.take(4)
             reader.take(8)
             if index > last:
                 return None
             continue
-        elif mode == _FNC1_SECOND:
+        elif mode == FNC1_SECOND:
             reader.take(8)
         started = True
     return reader.at if filled else None
