@@ -19,7 +19,7 @@ Bits = NDArray[np.bool_]
 LEVELS = ("L", "M", "Q", "H")
 MASKS = range(8)
 PADDING = (0xEC, 0x11)
-# Mode indicators (table 2).
+# Mode indicators (7.4).
 TERMINATOR, NUMERIC, ALPHANUMERIC, STRUCTURED_APPEND, BYTE, FNC1_FIRST = range(6)
 ECI, KANJI, FNC1_SECOND = 7, 8, 9
 CHARACTER_MODES = (NUMERIC, ALPHANUMERIC, BYTE, KANJI)
