@@ -1,4 +1,4 @@
-"""Stock decoders (zxing-cpp and ZBar) behind one protocol, and the picture variants that they are shown.
+"""The stock decoders zxing-cpp and ZBar behind one protocol, and the variants of a picture that they see.
 
-Imports `imaging` only.
+May import `imaging` and `quad`.
 """

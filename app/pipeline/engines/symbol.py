@@ -1,8 +1,8 @@
 """What engines read, and the protocol that they share.
 
 Pictures are ``(H, W)`` uint8. Corners are the outer corners of a symbol without its quiet zone, clockwise as seen in
-the picture, beginning at the symbol's own top-left finder pattern; in a mirrored symbol the second corner is therefore
-the symbol's own bottom-left.
+the picture, from the symbol's own top-left finder pattern; the second corner of a mirrored symbol is therefore its own
+bottom left.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from app.pipeline.quad import Quad
 class Symbol:
     """A decoded symbol.
 
-    ``payload``: the exact bytes stored in the symbol. ``text`` follows the symbol's ECI where there is one; otherwise
-    the encoding is guessed: UTF-8, else Shift JIS, else Latin-1. ``version`` and ``ec_level`` are None where the engine
-    does not report them.
+    ``payload``: the exact bytes stored in the symbol. ``text``: decoded by the symbol's ECI if it has one, else by a
+    guess: UTF-8, else Shift JIS, else Latin-1. ``version`` and ``ec_level`` are None if the engine does not report
+    them.
     """
 
     payload: bytes
@@ -32,20 +32,20 @@ class Symbol:
     corners: Quad
 
     def at(self, corners: Quad) -> "Symbol":
-        """The same symbol in another place."""
+        """The same symbol with other corners."""
         return replace(self, corners=corners)
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A QR code that was found but did not decode; ``dimension`` is its modules a side, if known."""
+    """A QR code that was found but did not decode; ``dimension`` is its number of modules a side, None if unknown."""
 
     corners: Quad
     dimension: int | None
 
 
 class Engine(Protocol):
-    """Reads every QR code it can in one grey picture; a picture without a readable code gives an empty list."""
+    """Reads every QR code that it can in one grey picture; the list is empty if it reads none."""
 
     name: str
 
@@ -53,15 +53,15 @@ class Engine(Protocol):
 
 
 def is_covered(corners: Quad, symbols: Iterable[Symbol]) -> bool:
-    """Whether the centre of a place lies within one of the symbols."""
+    """Whether the centre of ``corners`` lies in one of the symbols."""
     centre = corners.centre
     return any(symbol.corners.contains(centre) for symbol in symbols)
 
 
 def merge_symbols(*lists: Iterable[Symbol]) -> list[Symbol]:
-    """All symbols, one for each place: of several in one place the first counts."""
-    together: list[Symbol] = []
+    """Joins lists of symbols; of several symbols in one place it keeps the first."""
+    merged: list[Symbol] = []
     for symbol in (symbol for symbols in lists for symbol in symbols):
-        if not is_covered(symbol.corners, together):
-            together.append(symbol)
-    return together
+        if not is_covered(symbol.corners, merged):
+            merged.append(symbol)
+    return merged

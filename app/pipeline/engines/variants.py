@@ -1,4 +1,4 @@
-"""The cheap picture variants worth a second look."""
+"""Cheap variants of a picture, other sizes and contrasts, in which engines read what they miss in the original."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from app.pipeline.imaging import GreyImage, resize
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One more look at a picture: scaled by `scale`, then further down to `max_pixels`, transformed, read by `engine`.
+    """One more look at a picture: scaled by `scale`, reduced to `max_pixels` if larger, transformed, read by `engine`.
 
-    Enlarging variants are left out for pictures that would exceed `max_pixels`.
+    An enlarging variant does not apply to pictures that it would enlarge beyond `max_pixels`.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Variant:
     max_pixels: int = 4_000_000
 
     def factor(self, image: GreyImage) -> float | None:
-        """The scale that this variant gives to the picture; None where it does not apply."""
+        """The scale at which this variant shows the picture; None if it does not apply."""
         cap = min((self.max_pixels / image.size) ** 0.5, LONGEST_SIDE / max(image.shape))
         return None if 1 < self.scale > cap else min(self.scale, cap)
 
@@ -79,11 +79,14 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("zbar", 1, _ZBAR, max_pixels=3_200_000),
     Variant("equalised", 1, _LOCAL, _equalise, max_pixels=1_500_000),
 )
-"""What a direct read misses, most codes gained per millisecond first."""
+"""Variants for what a direct read misses, most codes gained per millisecond first."""
 
 
 def read_variants(image: GreyImage, variants: Iterable[Variant] = VARIANTS) -> Iterator[tuple[Variant, list[Symbol]]]:
-    """Look at the variants one after another, on demand; corners are in pixels of `image`."""
+    """Reads one variant after another, each when the caller asks for it; corners are in pixels of `image`.
+
+    Yields the variant and what it reads, perhaps nothing. Skips variants that do not apply.
+    """
     if image.size == 0:
         return
     scaled: dict[float, GreyImage] = {}

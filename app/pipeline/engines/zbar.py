@@ -1,4 +1,4 @@
-"""The engine ZBar, through its shared library: it reads what zxing-cpp misses in noise and in small pictures."""
+"""The engine ZBar, through its shared library. It reads what zxing-cpp misses in noise and in small pictures."""
 
 import ctypes
 import re
@@ -28,11 +28,13 @@ _first_component = libzbar.zbar_function(
 
 
 class ZBar:
-    """ZBar: upright QR codes of either handedness, dark on light, looked for at several picture sizes.
+    """Reads QR codes with ZBar, dark on light, mirrored or not, at several picture sizes.
 
-    The sizes in `longest_sides` are tried in order, the picture itself standing for sizes it does not exceed, until one
-    reads; ZBar misses large codes that it reads in a smaller picture. Payloads are the stored bytes, except that ZBar
-    hands out the UTF-8 text of a segment with an explicit ECI. Parts of a structured append come one by one.
+    Tries the sizes in `longest_sides` in order until one reads; never enlarges the picture. ZBar misses large codes
+    that it reads in a smaller picture. Payloads are the stored bytes, except that ZBar returns UTF-8 text for a segment
+    with an explicit ECI. Each part of a structured append is a symbol of its own.
+
+    Raises RuntimeError if libzbar is older than 0.23.1.
     """
 
     name = "zbar"
@@ -54,7 +56,7 @@ class ZBar:
 
     @staticmethod
     def read_once(image: GreyImage) -> list[Symbol]:
-        """Read at the picture's own size only."""
+        """Reads the picture at its own size only."""
         if image.size == 0:
             return []
         with _zbar_scanner() as scanner, _zbar_image(image) as picture:
@@ -102,15 +104,16 @@ def _chain(symbol: Any) -> Iterator[Any]:
 
 
 def _zbar_symbols(found: Any) -> Iterator[Symbol]:
-    """The symbol itself, or the parts that are present of a structured append."""
+    """Yields the symbol itself or, of a structured append, the parts that are present."""
     data = libzbar.zbar_symbol_get_data(found)
     payload = ctypes.string_at(data, libzbar.zbar_symbol_get_data_length(found))
     parts = list(_chain(_first_component(found)))
     if not parts:
         yield _zbar_symbol(found, payload)
         return
-    # libzbar joins the parts' bytes, with one NUL for missing parts before the last present one, and miscounts each
-    # part's length. Where parts begin can be trusted, except for a part after missing ones: that begins where they end.
+    # libzbar joins the bytes of the parts, with one NUL for missing parts before the last present one, and miscounts
+    # the length of each part. Their beginnings are right, except that of a part after missing ones, which begins where
+    # these end.
     present = [part.contents.type == _QRCODE for part in parts]
     begins = [_address(libzbar.zbar_symbol_get_data(part)) - _address(data) for part in parts]
     for i in np.flatnonzero(present):
@@ -144,7 +147,7 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
 
 
 def guess_text(payload: bytes) -> str:
-    """The text of bytes stored without an ECI: UTF-8, else Shift-JIS where that is plausible, else Latin-1."""
+    """Decodes bytes stored without an ECI: UTF-8, else Shift JIS if that is plausible, else Latin-1."""
     try:
         return payload.decode("utf-8")
     except UnicodeDecodeError:
@@ -158,5 +161,5 @@ def guess_text(payload: bytes) -> str:
 
 
 def guess_content_type(payload: bytes) -> str:
-    """ "Binary" where control characters other than tab, line feed and carriage return occur, else "Text"."""
+    """Returns "Binary" if control characters other than tab, line feed and carriage return occur, else "Text"."""
     return "Binary" if any(byte < 0x20 and byte not in b"\t\n\r" for byte in payload) else "Text"

@@ -1,4 +1,4 @@
-"""The engine zxing-cpp. It also tells where codes are that it could not read."""
+"""The engine zxing-cpp. It also reports codes that it sees but cannot read."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,10 +17,10 @@ _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRC
 
 @dataclass(frozen=True, slots=True)
 class ZXingOptions:
-    """How zxing-cpp searches one picture; the defaults are its own.
+    """How zxing-cpp searches one picture; the defaults are those of zxing-cpp.
 
-    `small_symbols` looks for Micro QR and rMQR codes too. Their error correction is weak, so that in the remains of a
-    larger code noise reads as one now and then: leave them out for processed pictures.
+    `small_symbols` searches for Micro QR and rMQR codes as well. Their error correction is weak, so that noise in the
+    remains of a larger code sometimes reads as one: leave them out for processed pictures.
     """
 
     small_symbols: bool = True
@@ -29,11 +29,14 @@ class ZXingOptions:
 
 
 LONGEST_SIDE = 65_535
-"""Most pixels a side that zxing-cpp takes."""
+"""Most pixels a side that zxing-cpp accepts."""
 
 
 class ZXing:
-    """zxing-cpp: QR, Micro QR and rMQR codes, upright, rotated, mirrored or inverted."""
+    """Reads QR, Micro QR and rMQR codes with zxing-cpp: upright, rotated, mirrored or inverted.
+
+    Reads nothing in pictures longer than ``LONGEST_SIDE``.
+    """
 
     name = "zxing"
 
@@ -44,7 +47,7 @@ class ZXing:
         return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
-        """Read, and also tell where QR codes are that did not decode (Micro QR and rMQR sightings are mere noise)."""
+        """Reads, and also returns QR codes that did not decode; sightings of Micro QR and rMQR codes are mere noise."""
         codes = self._scan(image, options or self._options, return_errors=True)
         symbols = [_zxing_symbol(code) for code in codes if code.valid]
         sightings = [
@@ -66,7 +69,7 @@ class ZXing:
             binarizer=options.binarizer,
             return_errors=return_errors,
         )
-        # A small symbol without error correction to spare is as likely an accident (a full M1 never has any).
+        # A small symbol that used up its error correction is as likely an accident; a full M1 never has any to spare.
         return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
 
 
@@ -93,7 +96,7 @@ def _zxing_corners(code: zxingcpp.Barcode) -> Quad:
 
 
 def _version(code: zxingcpp.Barcode) -> int | None:
-    """Version number: "7" of a QR code, "M2" of a Micro QR code; rMQR versions such as "R11x27" are no number."""
+    """Version number, from "7" of a QR code or "M2" of a Micro QR code; None for rMQR versions such as "R11x27"."""
     version = str(_extra(code)["Version"]).removeprefix("M")
     return int(version) if version.isdecimal() else None
 
