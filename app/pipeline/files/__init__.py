@@ -1,4 +1,4 @@
-"""Image files: recognised by their first bytes, measured by their header, then decoded to grey pixels.
+"""Decodes image files: recognises the format by the first bytes, measures by the header, then decodes to grey pixels.
 
-Imports `imaging` only. Everything here sees bytes from strangers.
+May import `imaging`. All input here is untrusted.
 """

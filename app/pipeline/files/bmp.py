@@ -16,7 +16,7 @@ _KNOWN_HEADERS: Final = frozenset({_CORE_BYTES, 40, 52, 56, 64, 108, 124})
 
 def _read_header(data: bytes) -> Header:
     (header_bytes,) = _HEADER_BYTES.unpack_from(data)
-    if header_bytes not in _KNOWN_HEADERS:  # a text may begin with BM as well
+    if header_bytes not in _KNOWN_HEADERS:  # a text file may begin with BM as well
         raise UnsupportedImage
     width, height = (_CORE if header_bytes == _CORE_BYTES else _INFO).unpack_from(data)
     return Header(width, abs(height))

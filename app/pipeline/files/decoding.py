@@ -1,14 +1,13 @@
-"""Image bytes in, 8-bit grey pixels out, with the format and the pixel count checked on the header alone.
+"""Decodes image bytes to 8-bit grey pixels, after checking format and pixel count by the header alone.
 
-Pixels come as they are stored: EXIF orientation is not applied, so positions refer to the frame in the file.
-Transparent pixels are laid on white. Animations give their first frame. 16-bit and palette images give the grey of
-their 8-bit version.
+Pixels are as stored: EXIF orientation is not applied, so positions refer to the frame in the file. Transparent pixels
+are blended with white. Animations give their first frame; 16-bit and palette images, the grey of their 8-bit version.
 
-A file that ends early is refused, and so is a PNG with a checksum that does not match. The compressed data of a JPEG
-has no checksum: damage there goes unnoticed.
+Refuses files that end early, and PNG files with a checksum that does not match. The compressed data of a JPEG has no
+checksum: damage there goes unnoticed.
 
-The decoder sees only what the pixels need (see `Format.strip`). Everything else has code of its own there, and lets a
-small file ask for minutes of work.
+The decoder sees only data that the pixels need (see `Format.strip`). It has code of its own for everything else, by
+which a small file can demand minutes of work.
 """
 
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from app.pipeline.files.webp import WEBP
 from app.pipeline.imaging import GreyImage
 
 FORMATS: Final[tuple[Format, ...]] = (JPEG, PNG, WEBP, GIF, BMP)
-"""Every format that is accepted."""
+"""All formats that the service accepts."""
 
 _GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 _AS_STORED: Final = cv2.IMREAD_UNCHANGED
@@ -39,12 +38,12 @@ _BAND_PIXELS: Final = 1 << 20
 
 
 def read_header(data: bytes) -> Header:
-    """Declared size and transparency, without decoding a pixel.
+    """Reads the declared size and transparency without decoding a pixel.
 
-    Raises UnsupportedImage unless the first bytes are those of an accepted format, InvalidImage when the file is empty
+    Raises UnsupportedImage unless the first bytes are those of an accepted format; InvalidImage if the file is empty,
     or the header is cut short or declares no area.
     """
-    with _cut_short():
+    with _translate_cut_short():
         header = _format_of(data).read_header(data)
     if header.width < 1 or header.height < 1:
         raise InvalidImage
@@ -52,25 +51,26 @@ def read_header(data: bytes) -> Header:
 
 
 def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
-    """Grey pixels (H, W) of an encoded image.
+    """Decodes an encoded image to grey pixels (H, W).
 
-    Raises UnsupportedImage, ImageTooLarge (before any pixel is decoded) or InvalidImage.
+    Raises UnsupportedImage, InvalidImage, or ImageTooLarge: before decoding a pixel if the header declares more than
+    ``max_pixels``, afterwards if only the decoded image has more.
     """
     header = read_header(data)
     if header.width * header.height > max_pixels:
         raise ImageTooLarge(
             f"The image is {header.width} x {header.height} pixels; at most {max_pixels} pixels are accepted."
         )
-    with _cut_short():
+    with _translate_cut_short():
         needed = _format_of(data).strip(data)
     stored = _decode(needed, _AS_STORED if header.transparent else _GREY)
     if stored.shape[0] * stored.shape[1] > max_pixels:
         raise ImageTooLarge
-    return _on_white(stored, header)
+    return _blend_on_white(stored, header)
 
 
 def encode_png(image: GreyImage) -> bytes:
-    """Grey PNG file of an (H, W) image."""
+    """Encodes an (H, W) image as a grey PNG file. Raises ValueError for a shape that PNG cannot hold."""
     written, data = cv2.imencode(".png", image)
     if not written:
         raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
@@ -87,8 +87,8 @@ def _format_of(data: bytes) -> Format:
 
 
 @contextmanager
-def _cut_short() -> Iterator[None]:
-    """Translates what reading past the end of a file raises."""
+def _translate_cut_short() -> Iterator[None]:
+    """Raises InvalidImage for the errors of reading past the end of a file."""
     try:
         yield
     except (StructError, IndexError) as exc:
@@ -105,10 +105,10 @@ def _decode(data: bytes, flags: int) -> NDArray[np.uint8 | np.uint16]:
     return image  # type: ignore[return-value]
 
 
-def _on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
-    """(H, W), (H, W, 3) or (H, W, 4) pixels as stored -> grey over a white background.
+def _blend_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
+    """Blends stored pixels, (H, W), (H, W, 3) or (H, W, 4), with white: grey (H, W).
 
-    In bands: what lies between sixteen bits a channel and grey would be several times the size of either.
+    Works in bands: the intermediate arrays are several times as large as input and output.
     """
     if stored.ndim == 2 and stored.dtype == np.uint8 and header.grey_key is None:
         return np.asarray(stored, np.uint8)
@@ -116,11 +116,11 @@ def _on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImag
     grey = np.empty((height, width), np.uint8)
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
-        grey[top : top + rows] = _band_on_white(stored[top : top + rows], header)
+        grey[top : top + rows] = _blend_band(stored[top : top + rows], header)
     return grey
 
 
-def _band_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
+def _blend_band(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
     pixels = _eight_bits(stored)
     if pixels.ndim == 2:
         if header.grey_key is None:

@@ -1,4 +1,4 @@
-"""What a file format in service is: a descriptor."""
+"""The descriptor of a file format that the service accepts."""
 
 import re
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first bytes of an image declare.
+    """What the header of an image file declares; ``width`` and ``height`` are in pixels.
 
-    ``transparent``: pixels may be see-through. ``grey_key``: the one sample value, at ``depth`` bits, that a grey PNG
-    declares to be see-through.
+    ``transparent``: some pixels may be transparent. ``grey_key``: the sample value, at ``depth`` bits, that a grey PNG
+    declares transparent.
     """
 
     width: int
@@ -20,8 +20,8 @@ class Header:
     depth: int = 8
 
 
-def unchanged(data: bytes) -> bytes:
-    """The file itself, for formats of which the decoder may see everything."""
+def keep_everything(data: bytes) -> bytes:
+    """Returns the file itself: for formats of which the decoder may see everything."""
     return data
 
 
@@ -30,11 +30,11 @@ class Format:
     """A format that the service accepts.
 
     ``magic`` matches the first bytes of its files. ``read_header`` parses the header of a file that ``magic`` matches;
-    it may raise InvalidImage, struct.error or IndexError. ``strip`` leaves out of a file whose header was read what the
-    pixels do not need.
+    it may raise InvalidImage, struct.error or IndexError. ``strip`` removes from a file, after its header was read,
+    what the pixels do not need; it may raise the same errors.
     """
 
     name: str
     magic: re.Pattern[bytes]
     read_header: Callable[[bytes], Header]
-    strip: Callable[[bytes], bytes] = unchanged
+    strip: Callable[[bytes], bytes] = keep_everything

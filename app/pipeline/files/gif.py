@@ -1,4 +1,4 @@
-"""GIF. Of an animation, the first frame."""
+"""GIF; the first frame of an animation."""
 
 import re
 from struct import Struct

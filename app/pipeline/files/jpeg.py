@@ -9,12 +9,12 @@ from app.errors import InvalidImage
 from app.pipeline.files.format import Format, Header
 
 MOST_SCANS: Final = 100
-"""Scans that are decoded. Progressive files have about ten; each costs a visit to every block."""
+"""Most scans that are decoded. Progressive files have about ten; each scan costs a visit to every block."""
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _UNUSED: Final = frozenset({0xFE, *range(0xE1, 0xF0)}) - {0xEE}
-"""Comments and application data, but for those of JFIF and Adobe, which define the colours."""
+"""Comments and application data, except those of JFIF and Adobe, which define the colours."""
 _END, _SCAN = 0xD9, 0xDA
 _END_MARKER: Final = b"\xff\xd9"
 _SCAN_MARKER: Final = re.compile(rb"\xff\xda")
@@ -24,7 +24,7 @@ _SIZE: Final = Struct(">HH")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of every segment up to the first scan, which ends where its pixels begin."""
+    """Yields (marker, start, end) of every segment up to the first scan header, after which compressed data begins."""
     at, marker = 2, 0
     while marker != _SCAN:
         found = _MARKER.search(data, at)
@@ -48,7 +48,7 @@ def _read_header(data: bytes) -> Header:
 
 
 def _strip(data: bytes) -> bytes:
-    """No comments and application data, and at most ``MOST_SCANS`` scans."""
+    """Removes comments, application data, and scans after the first ``MOST_SCANS``."""
     kept, at = [data[:2]], 2
     for marker, start, end in _segments(data):
         if marker not in _UNUSED:

@@ -1,4 +1,4 @@
-"""PNG (ISO/IEC 15948). Of an animated one, the picture that viewers without animation show."""
+"""PNG (ISO/IEC 15948); of an animated file, the picture that viewers without animation show."""
 
 import re
 from struct import Struct
@@ -16,7 +16,8 @@ _ANCILLARY_BIT: Final = 0x20
 
 
 def _read_header(data: bytes) -> Header:
-    """Refuses a chunk that claims more bytes than there are: the decoder would reserve and clear them first."""
+    """Reads IHDR and tRNS; refuses a chunk that claims more bytes than there are: the decoder would allocate and clear
+    them first."""
     _, _, width, height, depth, colour = _IHDR.unpack_from(data)
     transparent = bool(colour & _ALPHA_BIT)
     grey_key = None
@@ -36,7 +37,7 @@ def _read_header(data: bytes) -> Header:
 
 
 def _strip(data: bytes) -> bytes:
-    """Critical chunks and transparency only: no text, profile, EXIF or animation."""
+    """Keeps critical chunks and transparency only: no text, profile, EXIF or animation."""
     kept = [data[: len(_SIGNATURE)]]
     at, kind = len(_SIGNATURE), b""
     while kind != b"IEND" and at < len(data):

@@ -1,4 +1,4 @@
-"""WebP (RFC 9649). Of an animation, the first frame."""
+"""WebP (RFC 9649); the first frame of an animation."""
 
 import re
 from struct import Struct
@@ -31,7 +31,7 @@ def _read_header(data: bytes) -> Header:
 
 
 def _strip(data: bytes) -> bytes:
-    """The same file; an animation is declared transparent, because its first frame may not fill the canvas."""
+    """Declares an animation transparent, because its first frame may not fill the canvas; keeps all data."""
     flags = data[_FLAGS_AT]
     if data[12:16] != b"VP8X" or not flags & _ANIMATED:
         return data
