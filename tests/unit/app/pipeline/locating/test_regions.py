@@ -12,7 +12,7 @@ from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.locating.regions import Region, find_regions, weigh_candidates
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
@@ -118,6 +118,27 @@ def test_pictures_too_narrow_or_too_long_have_no_regions(shape: tuple[int, int])
     assert find_regions(noise, [place(square_at(2, 2, 30))], limit=9) == []
 
 
+def test_every_candidate_is_a_region_or_has_a_reason() -> None:
+    bow_tie = CORNERS[[0, 2, 1, 3]]
+    places = [place(square_at(4, 4, 30)), place(bow_tie), place(CORNERS), place(CORNERS)]
+    first, *others = weigh_candidates(picture(), places, limit=3)
+    assert (first.rank, first.refusal) == (2, "")
+    assert first.region is not None
+    assert [one.region for one in others] == [None] * len(others)
+    reasons = {one.rank: one.refusal for one in others}
+    assert reasons[0].startswith("agreement 0.")
+    assert reasons[1].startswith("no registration")
+    assert reasons[3] == "over the limit of 3 candidates a locator"
+    (found,) = find_regions(picture(), places, limit=3)
+    assert np.array_equal(found.crop, first.region.crop)
+
+
+def test_a_region_that_was_known_before_is_refused() -> None:
+    (known,) = find_regions(picture(), [place(CORNERS)], limit=1)
+    (again,) = weigh_candidates(picture(), [place(CORNERS + 1.0)], limit=1, known=[known])
+    assert (again.region, again.refusal, again.twin) == (None, "resembles an earlier region", known)
+
+
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +179,15 @@ def test_other_kinds_of_symbol_are_not_believed() -> None:
     micro = replace(symbol(2), symbology="MicroQRCode")
     assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro])], restored=True) == []
     assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro, symbol(2)])], restored=True) != []
+
+
+def test_a_verdict_says_why_nothing_is_read() -> None:
+    exhibit = region().show(render(SYMBOL, pixels=4), restored=True)
+    assert region().judge(exhibit, [FakeEngine([])]).refusal == "the engines read nothing"
+    verdict = region().judge(exhibit, [FakeEngine([symbol(3)])])
+    assert verdict.refusal == "read a symbol of another version or kind than 2"
+    assert set(verdict.doubted) == {symbol(3)}
+    assert region().judge(exhibit, [FakeEngine([symbol(2)])]).refusal == ""
 
 
 def test_the_first_engine_that_reads_is_enough() -> None:

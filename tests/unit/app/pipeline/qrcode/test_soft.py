@@ -18,7 +18,7 @@ from app.pipeline.qrcode.codewords import (
 )
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns, render
-from app.pipeline.qrcode.soft import MARGIN, STAGES, decode_soft, evidence
+from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, evidence, try_soft
 from tests.support.helpers import Modules, encode, scrambled
 
 ADDRESS = "https://example.org/a?id=90210"
@@ -180,6 +180,44 @@ def test_nothing_to_go_by_is_refused() -> None:
     assert decode_soft(blank, 3) is None
     assert decode_soft(np.full(modules.shape, np.nan, dtype=np.float32), 3) is None
     assert decode_soft(np.zeros(modules.shape, dtype=np.float32), 3) is None
+
+
+def far_format() -> LogOdds:
+    log_odds = clear(encode(ADDRESS, version=2, error="l", mask=2))
+    rows, columns = format_positions(2)
+    log_odds[rows[:, 2::3], columns[:, 2::3]] *= -1
+    return log_odds
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "reason"),
+    [
+        (np.zeros((25, 25), dtype=np.float32), "log-odds say nothing"),
+        (-clear(encode(ADDRESS, version=2, error="l")), "function patterns do not agree"),
+        (far_format(), "format information too far: distance 5 "),
+        (clear(scrambled(encode(ADDRESS, version=2, error="l"))), "not enough evidence (level L, mask"),
+        (clear(assemble(np.full(28, 0x60, dtype=np.uint8), 2, "M", 4)), "not as a message (level M, mask 4)"),
+    ],
+    ids=["nothing", "patterns", "format", "evidence", "message"],
+)
+def test_a_refusal_has_its_reason(log_odds: LogOdds, reason: str) -> None:
+    refusal = try_soft(log_odds, 2)
+    assert isinstance(refusal, SoftRefusal)
+    assert reason in refusal.reason
+
+
+def test_evidence_that_is_missing_is_counted() -> None:
+    """One of four blocks is noise."""
+    modules = encode(ADDRESS, version=5, error="h", mask=1)
+    rows, columns = zigzag(5)
+    log_odds = clear(modules)
+    lost = np.concatenate([np.arange(8 * i, 8 * i + 8) for i in range(0, 134, 4)])  # interleaved codewords
+    log_odds[rows[lost], columns[lost]] = np.random.default_rng(3).normal(0, 3, len(lost))
+    refusal = try_soft(log_odds, 5, stages=("hard", "erasures", "statistics"))
+    assert isinstance(refusal, SoftRefusal)
+    assert "(level H, mask 1): 3 of 4 blocks are read" in refusal.reason
+    assert f"{MARGIN:g} are needed" in refusal.reason
+    assert isinstance(try_soft(clear(modules), 5), SoftRead)
 
 
 def test_the_wrong_size_is_an_error() -> None:
