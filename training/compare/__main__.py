@@ -1,10 +1,10 @@
 """Compares every system in one set of tables: python -m training.compare.
 
-Every checkpoint of a folder, plain interpolation, stock decoders, the routed pair, the module reader and the whole
-ladder: what they cost, what share of the synthetic sets (and, with ``--photos``, of labelled photographs) they let the
-engines read, and how faithful they are. Then the claims of the sources, held against these rows, and the figures that
-the sources publish. Prints Markdown; ``--json``, ``--picture`` and ``--record`` keep the same figures elsewhere. All
-but the times is the same at every run. Recipes without a checkpoint have rows too, of their cost alone.
+The systems are every checkpoint of a folder, plain interpolation, stock decoders, the routed pair, the module reader
+and the whole ladder. Prints Markdown tables of their cost, their decode rates on the synthetic sets (and, with
+``--photos``, on labelled photographs) and their fidelity; of the sources' claims, tested on these results; and of the
+sources' published figures. Recipes without a checkpoint have rows with their cost alone. ``--json``, ``--picture`` and
+``--record`` write the same figures elsewhere. All figures but the times are the same in every run.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -28,9 +29,9 @@ from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from training.compare import tables
-from training.compare.claims import PUBLISHED_FIGURES, Judged, judge_all
-from training.compare.cost import Cost, Inference, measure, reading, restoring
-from training.compare.rows import Row, ranked, record
+from training.compare.claims import PUBLISHED_FIGURES, Judgement, judge_all
+from training.compare.cost import Cost, measure, reader_inference, restorer_inference
+from training.compare.rows import Row, rank, record
 from training.compare.scatter import Point, draw_scatter
 from training.compare.systems import READER, ROUTED, Kind
 from training.compare.trials import (
@@ -38,13 +39,13 @@ from training.compare.trials import (
     Bench,
     Trial,
     Trials,
-    gathered,
-    known_photos,
+    build_bench,
+    group_trials,
     photo_task,
     run,
-    set_task,
-    set_up,
-    timed,
+    sample_task,
+    select_photos,
+    time_systems,
 )
 from training.measure.charts import save
 from training.measure.served import add_options
@@ -56,26 +57,30 @@ THREADS = (1, 2)
 COUNT = 60
 TIMED = 3
 _NO_RESTORERS = ("ModuleReader", "QuadLocator")
+Result = tuple[str, dict[str, Trial]]
 
 
-def costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
-    """Of every restorer and module reader by its checkpoint's name; ``elsewhere`` holds networks on other devices."""
-    found = {}
+def measure_costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
+    """Measures every restorer and module reader; returns the costs by checkpoint's name.
+
+    ``elsewhere``: the same networks on other devices, by device.
+    """
+    costs = {}
     for name, restorer in bench.networks.restorers.items():
-        others: dict[str, Inference] = {key: restoring(each.restorers[name]) for key, each in elsewhere.items()}
-        found[name] = measure(restorer.card, {"cpu": restoring(restorer), **others}, threads=THREADS)
+        others = {device: restorer_inference(networks.restorers[name]) for device, networks in elsewhere.items()}
+        costs[name] = measure(restorer.card, {"cpu": restorer_inference(restorer), **others}, threads=THREADS)
     for name, reader in bench.networks.readers.items():
-        others = {key: reading(each.readers[name]) for key, each in elsewhere.items()}
-        found[name] = measure(reader.card, {"cpu": reading(reader), **others}, threads=THREADS)
-    if bench.between is not None:
-        found[bench.between.name] = measure(bench.between.card, {"cpu": restoring(bench.between)}, threads=THREADS)
-    return found
+        others = {device: reader_inference(networks.readers[name]) for device, networks in elsewhere.items()}
+        costs[name] = measure(reader.card, {"cpu": reader_inference(reader), **others}, threads=THREADS)
+    if (halfway := bench.halfway) is not None:
+        costs[halfway.name] = measure(halfway.card, {"cpu": restorer_inference(halfway)}, threads=THREADS)
+    return costs
 
 
-def untrained(names: Iterable[str]) -> Iterator[Row]:
-    """Rows of cost alone, of the restorers that recipes make and no checkpoint holds."""
+def untrained_rows(names: Iterable[str]) -> Iterator[Row]:
+    """Rows with the cost alone, for the restorers of recipes that are not among ``names``, the checkpoints."""
     known = set(names)
-    measured: dict[str, Cost] = {}  # two recipes may train one network
+    measured: dict[str, Cost] = {}  # several recipes may train the same network
     for name, make in RECIPES.items():
         if name in known:
             continue
@@ -83,17 +88,16 @@ def untrained(names: Iterable[str]) -> Iterator[Row]:
         if config.architecture in _NO_RESTORERS:
             continue
         network = NETWORKS[config.architecture](**config.network).eval().requires_grad_(False)
-        untrained_weights = Checkpoint(name, config.architecture, network, config.network)
-        card = untrained_weights.card
-        restorer = NetworkRestorer(card, TorchRunner.of(untrained_weights))
-        built = f"{config.architecture} {config.network}"
-        if built not in measured:
-            measured[built] = measure(card, {"cpu": restoring(restorer)}, threads=THREADS)
+        model = Checkpoint(name, config.architecture, network, config.network)
+        restorer = NetworkRestorer(model.card, TorchRunner.of(model))
+        key = f"{config.architecture} {config.network}"
+        if key not in measured:
+            measured[key] = measure(model.card, {"cpu": restorer_inference(restorer)}, threads=THREADS)
         needs = "needs a GPU, " if "needs a GPU" in (make.__doc__ or "") else ""
         yield _row(
             name,
-            Kind.ENLARGER if restorer.scale > 1 else Kind.RESTORER,
-            cost=measured[built],
+            Kind.UPSCALER if restorer.scale > 1 else Kind.RESTORER,
+            cost=measured[key],
             origin=f"untrained: {needs}recipe `{name}`",
         )
 
@@ -106,7 +110,7 @@ def _row(
     lengths: tuple[float | None, int | None] = (None, None),
     cost: Cost | None = None,
     trials: Mapping[str, Sequence[Trial]] | None = None,
-    seconds: Mapping[int, Sequence[Trial]] | None = None,
+    timings: Mapping[int, Sequence[Trial]] | None = None,
 ) -> Row:
     return Row(
         name=name,
@@ -119,35 +123,34 @@ def _row(
         side=cost.side if cost else None,
         inference_ms=cost.milliseconds if cost else {},
         trials=trials or {},
-        timed=seconds or {},
+        timings=timings or {},
     )
 
 
 def origin(card: Card) -> str:
-    """Where weights come from, in a few words."""
+    """Describes where weights come from, in one line."""
     if (share := card.provenance.get("share")) is not None:
         return f"between two networks, {100 * float(str(share)):.0f} % of the way"
     minutes, samples = run_lengths(card.provenance)
-    told = (
+    adversary = card.provenance.get("adversary")
+    parts = (
         "training time unknown" if minutes is None else f"{minutes:.0f} min",
         "" if samples is None else f"{samples:,} samples",
         str(card.provenance.get("loss", "")),
-        _opponent(card.provenance.get("adversary")),
+        f"against {adversary.get('discriminator')}" if isinstance(adversary, Mapping) else "",
     )
-    return ", ".join(part for part in told if part)
+    return ", ".join(part for part in parts if part)
 
 
-def _opponent(adversary: object) -> str:
-    return f"against {adversary.get('discriminator')}" if isinstance(adversary, Mapping) else ""
-
-
-def trained(bench: Bench, trials: Trials, times: Mapping[int, Trials], cost: Mapping[str, Cost]) -> Iterator[Row]:
-    """Rows of everything that was run."""
+def measured_rows(
+    bench: Bench, trials: Trials, timings: Mapping[int, Trials], costs: Mapping[str, Cost]
+) -> Iterator[Row]:
+    """Rows of every system of the bench."""
     cards = {card.name: card for card in bench.networks.cards}
-    if bench.between is not None:
-        cards[bench.between.name] = bench.between.card
+    if bench.halfway is not None:
+        cards[bench.halfway.name] = bench.halfway.card
     reader = next(name for name, each in bench.networks.readers.items() if each is bench.tools.reader)
-    pair = [cost[bench.tools.light], cost[bench.tools.heavy]]
+    pair = [costs[bench.tools.light], costs[bench.tools.heavy]]
     for system in bench.systems:
         card = cards.get(reader if system.name == READER else system.name)
         row = _row(
@@ -155,41 +158,39 @@ def trained(bench: Bench, trials: Trials, times: Mapping[int, Trials], cost: Map
             system.kind,
             origin=origin(card) if card else "",
             lengths=run_lengths(card.provenance) if card else (None, None),
-            cost=cost.get(card.name) if card else None,
+            cost=costs.get(card.name) if card else None,
             trials={name: each[system.name] for name, each in trials.items()},
-            seconds={
+            timings={
                 number: [trial for each in sets.values() for trial in each[system.name]]
-                for number, sets in times.items()
+                for number, sets in timings.items()
             },
         )
-        if system.kind is Kind.ROUTING:
-            row = _paired(row, pair, most=sum(each.macs for each in pair) if system.name == ROUTED else pair[1].macs)
-        yield row
+        yield _with_pair(row, pair) if system.kind is Kind.ROUTING else row
 
 
-def _paired(row: Row, pair: Sequence[Cost], *, most: int) -> Row:
-    """With the size of both networks, and the multiply-accumulates of a crop that takes least and most."""
-    least = min(each.macs for each in pair)
-    return Row(
-        name=row.name,
-        kind=row.kind,
+def _with_pair(row: Row, pair: Sequence[Cost]) -> Row:
+    """Adds the size of both networks, and the multiply-accumulates of a crop that takes the least and the most.
+
+    The routing unit may run both networks on a crop, random routing runs one.
+    """
+    most = sum(cost.macs for cost in pair) if row.name == ROUTED else pair[1].macs
+    return replace(
+        row,
         origin="the light and the heavy network",
-        parameters=sum(each.parameters for each in pair),
-        macs=(least, most),
-        side=max(each.side for each in pair),
-        trials=row.trials,
-        timed=row.timed,
+        parameters=sum(cost.parameters for cost in pair),
+        macs=(min(cost.macs for cost in pair), most),
+        side=max(cost.side for cost in pair),
     )
 
 
-def figures(rows: Sequence[Row], judged: Sequence[Judged], settings: Mapping[str, object]) -> dict[str, object]:
+def figures(rows: Sequence[Row], judgements: Sequence[Judgement], settings: Mapping[str, object]) -> dict[str, object]:
     """The whole comparison, JSON-ready."""
     return {
         "settings": dict(settings),
         "rows": [row.figures() for row in rows],
         "claims": [
-            {"claim": claim.statement, "verdict": claim.verdict.value, "figures": list(claim.figures)}
-            for claim in judged
+            {"claim": each.statement, "verdict": each.verdict.value, "figures": list(each.figures)}
+            for each in judgements
         ],
         "published": [vars(one) for one in PUBLISHED_FIGURES],
     }
@@ -198,14 +199,14 @@ def figures(rows: Sequence[Row], judged: Sequence[Judged], settings: Mapping[str
 def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> Figure:
     """A panel for all synthetic sets together, and one for the photographs if there are any.
 
-    Photographs are not run again to be timed: their times are those of the processes that ran them side by side.
+    The times of photographs are those of the trials, in which processes ran side by side.
     """
     panels = {}
     for which, title in (((*names,), f"all of {', '.join(names)}"), ((*photographs,), PHOTOGRAPHS)):
         points = [
             Point(row.name, row.kind, row.rate(which), spent)
             for row in rows
-            if row.was_tried(which)
+            if row.count_applicable(which)
             and (spent := row.mean_ms(which) if title == PHOTOGRAPHS else row.picture_ms(THREADS[0]))
         ]
         if points:
@@ -213,34 +214,31 @@ def draw(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) 
     return draw_scatter(panels)
 
 
-def _watched(results: Iterable[tuple[str, dict[str, Trial]]], total: int) -> Iterator[tuple[str, dict[str, Trial]]]:
-    """Tells how far it is, on standard error."""
+def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
+    """Passes results on and reports progress on standard error."""
     began = perf_counter()
     for done, result in enumerate(results, 1):
         if done % 20 == 0 or done == total:
             spent = perf_counter() - began
-            print(
-                f"{done}/{total} pictures, {spent:.0f} s, {spent / done * (total - done):.0f} s left", file=sys.stderr
-            )
+            left = spent / done * (total - done)
+            print(f"{done}/{total} pictures, {spent:.0f} s, {left:.0f} s left", file=sys.stderr)
         yield result
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.compare", description="Compare every system.")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--count", type=int, default=COUNT, help=f"samples a set (default: {COUNT})")
-    parser.add_argument("--timed", type=int, default=TIMED, help=f"samples a set that are timed (default: {TIMED})")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="default: all")
+    parser.add_argument("--count", type=int, default=COUNT, help=f"samples per set (default: {COUNT})")
+    parser.add_argument("--timed", type=int, default=TIMED, help=f"timed samples per set (default: {TIMED})")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="labelled folder, as for training.measure.photos")
     parser.add_argument(
-        "--photos", type=Path, help="a labelled folder of photographs, as training.measure.photos takes it"
-    )
-    parser.add_argument(
-        "--photo-count", type=int, default=COUNT, help=f"photographs, spread over it (default: {COUNT})"
+        "--photo-count", type=int, default=COUNT, help=f"photographs, spread over the folder (default: {COUNT})"
     )
     cores = os.cpu_count() or 1
-    parser.add_argument("--jobs", type=int, default=cores, help=f"processes (default: {cores}, the cores)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
-    parser.add_argument("--markdown", type=Path, help="write the tables to this file as well")
-    parser.add_argument("--picture", type=Path, help="draw rate against milliseconds into this PNG file")
+    parser.add_argument("--jobs", type=int, default=cores, help=f"processes (default: {cores}, the number of cores)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the tables to this file")
+    parser.add_argument("--picture", type=Path, help="plot rates against milliseconds to this PNG file")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
     add_options(parser)
     options = parser.parse_args(argv)
@@ -252,19 +250,19 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     count = min(options.count, VALIDATION)
-    photos = known_photos(options.photos, options.photo_count) if options.photos else []
-    tasks = [set_task(name, index) for name in options.sets for index in range(count)]
+    photos = select_photos(options.photos, options.photo_count) if options.photos else []
+    tasks = [sample_task(name, index) for name in options.sets for index in range(count)]
     tasks += [photo_task(photo, index) for index, photo in enumerate(photos)]
-    trials = gathered(_watched(run(tasks, options, jobs=options.jobs), len(tasks)))
-    bench = set_up(options)
-    times = timed(bench, options.sets, count=min(options.timed, count), threads=THREADS)
+    trials = group_trials(_with_progress(run(tasks, options, jobs=options.jobs), len(tasks)))
+    bench = build_bench(options)
+    timings = time_systems(bench, options.sets, count=min(options.timed, count), threads=THREADS)
     elsewhere = {"cuda": load_networks(options.weights, "cuda")} if torch.cuda.is_available() else {}
     rows = [
-        *trained(bench, trials, times, costs(bench, elsewhere)),
-        *untrained(card.name for card in bench.networks.cards),
+        *measured_rows(bench, trials, timings, measure_costs(bench, elsewhere)),
+        *untrained_rows(card.name for card in bench.networks.cards),
     ]
-    rows = ranked(rows, options.sets)
-    judged = judge_all(rows)
+    rows = rank(rows, options.sets)
+    judgements = judge_all(rows)
     photographs = [PHOTOGRAPHS] if photos else []
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     settings = {
@@ -277,10 +275,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "machine": machine,
         "gpu": torch.cuda.get_device_name() if elsewhere else None,
     }
-    measured = f"n = {count} a set" + (f", {len(photos)} photographs" if photos else "")
+    measured = f"n = {count} per set" + (f", {len(photos)} photographs" if photos else "")
     text = tables.report(
         rows,
-        judged,
+        judgements,
         names=options.sets,
         photographs=photographs,
         threads=THREADS,
@@ -290,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.markdown:
         options.markdown.write_text(text + "\n")
     if options.json:
-        options.json.write_text(json.dumps(figures(rows, judged, settings), indent=1))
+        options.json.write_text(json.dumps(figures(rows, judgements, settings), indent=1))
     if options.picture:
         save(draw(rows, options.sets, photographs), options.picture)
     if options.record:

@@ -1,10 +1,10 @@
-"""What the sources claim, each held against our own rows by one rule.
+"""The sources' claims, tested on our own rows by one rule.
 
-Two systems are compared on the pictures that both were tried on, picture by picture, so that the pictures' own
-differences cancel. A part of a claim says that the first system's figure exceeds the second's by more than ``margin``;
-it is confirmed where the whole 95 % interval of the mean difference lies above the margin, refuted where it lies below,
-undecided where it holds the margin, and undecided, too, where one system had far more training than the other by time
-and by samples, whatever their figures. A claim is confirmed if all its parts are, refuted if one is.
+Two systems are compared picture by picture on the pictures that both were tried on, so differences between pictures
+cancel. A part of a claim says that the first system's figure exceeds the second's by more than ``margin``. It is
+confirmed if the whole 95 % interval of the mean difference lies above the margin, refuted if it lies below, and
+undecided otherwise. It is also undecided if one system had far more training than the other, both in time and in
+samples. A claim is confirmed if all its parts are, and refuted if one part is.
 
 Intervals: Student's t for means; for rates that of Agresti and Min (Statistics in Medicine 24, 2005, "Simple improved
 confidence intervals for comparing matched proportions"), which adds half a picture to each of the four outcomes.
@@ -19,13 +19,13 @@ from math import exp, log, sqrt
 from training.compare.rows import Row
 from training.compare.systems import ROUTED
 from training.compare.trials import GAN_TRAINED, HALFWAY, PHOTOGRAPHS, PSNR_TRAINED, Trial
+from training.measure.quality import Z95
 
-_Z95 = 1.959964
-_MUCH_MORE = 1.2
+_MUCH_MORE = 1.2  # times the training of the other system
 
 
 class Verdict(StrEnum):
-    """What the rows say of a claim."""
+    """The result of testing a claim."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of the first less the second over ``n`` pictures, with its 95 % interval."""
+    """Mean difference, first minus second, over ``n`` pictures, with its 95 % interval."""
 
     mean: float
     low: float
@@ -43,10 +43,12 @@ class Difference:
     n: int
 
 
-def student(degrees: int) -> float:
-    """97.5 % quantile of Student's t for 2 or more degrees of freedom, by its expansion about the normal one
-    (Abramowitz and Stegun 26.7.5), 1 % low at worst."""
-    z, v = _Z95, degrees
+def student_quantile(degrees: int) -> float:
+    """97.5 % quantile of Student's t for 2 or more degrees of freedom, at most 1 % too low.
+
+    Abramowitz and Stegun 26.7.5: an expansion about the normal quantile.
+    """
+    z, v = Z95, degrees
     return (
         z
         + (z**3 + z) / (4 * v)
@@ -57,39 +59,42 @@ def student(degrees: int) -> float:
 
 
 def mean_difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
-    """Of values in pairs; None for fewer than three."""
+    """The difference of paired values; None for fewer than three pairs."""
     n = len(first)
     if n < 3:
         return None
-    apart = [a - b for a, b in zip(first, second, strict=True)]
-    mean, reach = statistics.fmean(apart), student(n - 1) * statistics.stdev(apart) / sqrt(n)
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    mean, reach = statistics.fmean(differences), student_quantile(n - 1) * statistics.stdev(differences) / sqrt(n)
     return Difference(mean, mean - reach, mean + reach, n)
 
 
 def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference | None:
-    """Of outcomes in pairs; None for fewer than three."""
+    """The difference of the rates of paired outcomes; None for fewer than three pairs."""
     n = len(first)
     if n < 3:
         return None
     only_first = sum(a and not b for a, b in zip(first, second, strict=True))
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     adjusted = (only_first - only_second) / (n + 2)
-    reach = _Z95 * sqrt((only_first + only_second + 1) / (n + 2) - adjusted**2) / sqrt(n + 2)
+    reach = Z95 * sqrt((only_first + only_second + 1) / (n + 2) - adjusted**2) / sqrt(n + 2)
     return Difference((only_first - only_second) / n, adjusted - reach, adjusted + reach, n)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of two systems in pairs; ``show`` prints one of the differences. ``learned``: training changes it."""
+    """A figure that is compared between two systems.
+
+    ``show`` formats a difference. ``depends_on_training``: whether unequal training makes the comparison unfair.
+    """
 
     name: str
     compare: Callable[[Row, Row], Difference | None]
     show: Callable[[float], str]
-    learned: bool = True
+    depends_on_training: bool = True
 
 
 def _pairs(first: Row, second: Row) -> list[tuple[str, Trial, Trial]]:
-    """The synthetic pictures that both were run on, with their set."""
+    """The trials of both systems on the same synthetic pictures, with their set."""
     return [
         (name, a, b)
         for name in first.trials
@@ -111,22 +116,22 @@ def _rates(first: Row, second: Row) -> Difference | None:
     return rate_difference([a.by_all for _, a, _ in both], [b.by_all for _, _, b in both])
 
 
-def _straying(first: Row, second: Row) -> Difference | None:
-    """How far PSNR strays from its median on the set."""
-    strayed: tuple[list[float], list[float]] = [], []
+def _deviations(first: Row, second: Row) -> Difference | None:
+    """Absolute deviations of PSNR from its median on the set."""
+    deviations: tuple[list[float], list[float]] = [], []
     for name in first.trials:
         both = [(a, b) for where, a, b in _pairs(first, second) if where == name and a.fidelity and b.fidelity]
-        for values, into in zip(zip(*both, strict=True), strayed, strict=False):
-            each = [_psnr(trial) for trial in values]
-            middle = statistics.median(each)
-            into.extend(abs(value - middle) for value in each)
-    return mean_difference(*strayed)
+        for trials, into in zip(zip(*both, strict=True), deviations, strict=False):
+            values = [_psnr(trial) for trial in trials]
+            middle = statistics.median(values)
+            into.extend(abs(value - middle) for value in values)
+    return mean_difference(*deviations)
 
 
 def _times(first: Row, second: Row) -> Difference | None:
-    """Logarithms of the times of a picture on one thread."""
-    each = zip(first.timed.get(1, ()), second.timed.get(1, ()), strict=True)
-    both = [(a, b) for a, b in each if a.tried and b.tried]
+    """Logarithms of the times per picture on one thread."""
+    pairs = zip(first.timings.get(1, ()), second.timings.get(1, ()), strict=True)
+    both = [(a, b) for a, b in pairs if a.applicable and b.applicable]
     return mean_difference([log(a.seconds) for a, _ in both], [log(b.seconds) for _, b in both])
 
 
@@ -145,20 +150,20 @@ def _sharpness(trial: Trial) -> float:
 PSNR = Measure("PSNR", _by_fidelity(_psnr), lambda value: f"{value:+.2f} dB")
 SSIM = Measure("SSIM", _by_fidelity(_ssim), lambda value: f"{value:+.4f}")
 SHARPNESS = Measure("sharpness", _by_fidelity(_sharpness), lambda value: f"{value:+.3f}")
-STRAYING = Measure("distance of PSNR from its median", _straying, lambda value: f"{value:+.2f} dB")
+DEVIATION = Measure("deviation of PSNR from its median", _deviations, lambda value: f"{value:+.2f} dB")
 RATE = Measure("decode rate", _rates, lambda value: f"{100 * value:+.1f} points")
-TIME = Measure("time of a picture", _times, lambda value: f"{100 * (exp(value) - 1):+.0f} %", learned=False)
+TIME = Measure("time per picture", _times, lambda value: f"{100 * (exp(value) - 1):+.0f} %", depends_on_training=False)
 
 
 def _unequally_trained(first: Row, second: Row) -> bool:
-    """Whether one had over 1.2 times the other's training, by time and by samples, as far as either is known."""
+    """Whether one had over 1.2 times the other's training, both in time and in samples as far as these are known."""
     known = [(a, b) for a, b in ((first.minutes, second.minutes), (first.samples, second.samples)) if a and b]
     return bool(known) and all(max(pair) > _MUCH_MORE * min(pair) for pair in known)
 
 
 @dataclass(frozen=True)
 class Part:
-    """``measure`` of ``first`` exceeds that of ``second`` by more than ``margin``."""
+    """The statement that ``measure`` of ``first`` exceeds that of ``second`` by more than ``margin``."""
 
     measure: Measure
     first: str
@@ -171,54 +176,56 @@ class Part:
         if missing:
             return Verdict.NOT_MEASURED, f"not trained: {', '.join(f'`{name}`' for name in sorted(missing))}"
         first, second = rows[self.first], rows[self.second]
-        apart = self.measure.compare(first, second)
-        if apart is None:
+        difference = self.measure.compare(first, second)
+        if difference is None:
             return Verdict.NOT_MEASURED, f"too few pictures for {self.measure.name}"
-        low, high = self.measure.show(apart.low), self.measure.show(apart.high)
-        more = f", wanted above {self.measure.show(self.margin)}" if self.margin else ""
+        low, high = self.measure.show(difference.low), self.measure.show(difference.high)
+        required = f", required: above {self.measure.show(self.margin)}" if self.margin else ""
         figures = (
-            f"{self.measure.name} of `{self.first}` less `{self.second}`:"
-            f" {self.measure.show(apart.mean)} [{low} to {high}] (n = {apart.n}{more})"
+            f"{self.measure.name} of `{self.first}` minus `{self.second}`:"
+            f" {self.measure.show(difference.mean)} [{low} to {high}] (n = {difference.n}{required})"
         )
-        if self.measure.learned and _unequally_trained(first, second):
-            trained = " against ".join(f"{row.minutes or 0:.0f} min, {row.samples or 0:,}" for row in (first, second))
-            return Verdict.UNDECIDED, f"{figures}; unequally trained: {trained} samples"
-        if apart.low > self.margin:
+        if self.measure.depends_on_training and _unequally_trained(first, second):
+            training = " and ".join(
+                f"{row.minutes or 0:.0f} min, {row.samples or 0:,} samples" for row in (first, second)
+            )
+            return Verdict.UNDECIDED, f"{figures}; unequal training: {training}"
+        if difference.low > self.margin:
             return Verdict.CONFIRMED, figures
-        return (Verdict.REFUTED if apart.high < self.margin else Verdict.UNDECIDED), figures
+        return (Verdict.REFUTED if difference.high < self.margin else Verdict.UNDECIDED), figures
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a source, in parts that can be measured."""
+    """A source's statement, in parts that can be measured."""
 
     statement: str
     parts: tuple[Part, ...]
 
-    def judge(self, rows: Mapping[str, Row]) -> "Judged":
+    def judge(self, rows: Mapping[str, Row]) -> "Judgement":
         """The verdict on all parts together."""
         verdicts, figures = zip(*(part.judge(rows) for part in self.parts), strict=True)
         order = (Verdict.NOT_MEASURED, Verdict.REFUTED, Verdict.UNDECIDED, Verdict.CONFIRMED)
         worst = next(verdict for verdict in order if verdict in verdicts)
-        return Judged(self.statement, worst, tuple(dict.fromkeys(figures)))
+        return Judgement(self.statement, worst, tuple(dict.fromkeys(figures)))
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A claim with what our rows say of it."""
+class Judgement:
+    """A claim's verdict, with the figures behind it."""
 
     statement: str
     verdict: Verdict
     figures: tuple[str, ...]
 
 
-_EQUAL = -0.02  # a rate that falls by less than two points is kept
+_EQUAL = -0.02  # a rate counts as kept if it falls by less than two points
 _GAN, _CNN = "papergen", "advanced-simple-qr"
 _LIGHT_FIRST, _HEAVY = ROUTED, "eg-restormer-small"
 
 CLAIMS = (
     Claim("The GAN is sharper than the residual CNN but slower", (Part(SHARPNESS, _GAN, _CNN), Part(TIME, _GAN, _CNN))),
-    Claim("The residual CNN is steadier than the GAN: its PSNR strays less", (Part(STRAYING, _GAN, _CNN),)),
+    Claim("The residual CNN is steadier than the GAN: its PSNR varies less", (Part(DEVIATION, _GAN, _CNN),)),
     Claim("PixelShuffle restores better than transposed convolution", (Part(PSNR, _GAN, "papergen-transposed"),)),
     Claim(
         "Training with MSE wins PSNR, with L1 SSIM",
@@ -226,11 +233,11 @@ CLAIMS = (
     ),
     Claim("Edge guidance raises the decode rate over Restormer", (Part(RATE, _HEAVY, "restormer-small"),)),
     Claim(
-        "The routed pair keeps the heavy network's rate, at less time",
+        "The routed pair keeps the heavy network's rate in less time",
         (Part(RATE, _LIGHT_FIRST, _HEAVY, _EQUAL), Part(TIME, _HEAVY, _LIGHT_FIRST)),
     ),
     Claim(
-        "Interpolating from the PSNR-trained to the GAN-trained network trades PSNR for sharpness, at half way too",
+        "Interpolating from the PSNR-trained to the GAN-trained network trades PSNR for sharpness, also halfway",
         (
             Part(PSNR, PSNR_TRAINED, HALFWAY),
             Part(PSNR, HALFWAY, GAN_TRAINED),
@@ -239,18 +246,18 @@ CLAIMS = (
         ),
     ),
 )
-"""The claims of the sources: student projects (three), SRResNet's comparison of losses, ADNet (two), QR-ESRGAN."""
+"""Claims of student projects (three), SRResNet's comparison of losses, ADNet (two) and QR-ESRGAN."""
 
 
-def judge_all(rows: Sequence[Row]) -> list[Judged]:
-    """Every claim against the rows."""
+def judge_all(rows: Sequence[Row]) -> list[Judgement]:
+    """Tests every claim on the rows."""
     by_name = {row.name: row for row in rows}
     return [claim.judge(by_name) for claim in CLAIMS]
 
 
 @dataclass(frozen=True)
 class Published:
-    """One line of a source, as its authors give it; sizes are parameters and multiply-accumulates."""
+    """A figure as a source's authors give it; ``size``: parameters and multiply-accumulates."""
 
     source: str
     system: str

@@ -1,11 +1,10 @@
-"""What a network costs: learned values, multiply-accumulates, milliseconds of one inference."""
+"""Measures what a network costs: parameters, multiply-accumulates and milliseconds per inference."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -18,23 +17,29 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from training.measure.served import set_threads
 
 VERSION = 3
 MODULES = dimension(VERSION) + 2 * QUIET_ZONE
 CROP_SIDE = PIXELS_PER_MODULE * MODULES
 PATCH_SIDE = 64
-"""A code of ``VERSION`` with its quiet zone is ``MODULES`` a side: ``CROP_SIDE`` pixels in a canonical crop, and
-``PATCH_SIDE``, 1.7 a module, where an enlarging network gets it."""
+"""A code of ``VERSION`` with its quiet zone has ``MODULES`` per side: ``CROP_SIDE`` pixels in a canonical crop, and
+``PATCH_SIDE``, 1.7 per module, as the input of an upscaler."""
 
 Inference = Callable[[], object]
-_ENOUGH = 2.0  # seconds after which a slow network is timed no more
+"""Runs one inference."""
+
+_ENOUGH = 2.0  # seconds of timed runs, after which no more are made
 _REPEATS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """``macs``: multiply-accumulates of convolutions and matrix products for an input of ``side`` pixels square, its
-    padding included. ``milliseconds``: medians of one inference, by "1", "2" (threads) or "cuda"."""
+    """The cost of one network.
+
+    ``macs``: multiply-accumulates of convolutions and matrix products for an input of ``side`` x ``side`` pixels,
+    padding included. ``milliseconds``: medians of one inference, by "1", "2" (threads) or "cuda".
+    """
 
     parameters: int
     macs: int
@@ -43,42 +48,41 @@ class Cost:
 
 
 def input_side(architecture: str, config: Mapping[str, object]) -> int:
-    """Pixels a side of the measured input: that of a code of ``VERSION``, padded as the network needs it."""
+    """Pixels per side of the measured input: a code of ``VERSION``, padded to the network's size multiple."""
     if architecture == "ModuleReader":
         return CROP_SIDE
-    network = _weightless(architecture, config)
+    network = _on_meta(architecture, config)
     wanted = PATCH_SIDE if int(getattr(network, "scale")) > 1 else CROP_SIDE  # noqa: B009 - an attribute of every network
     multiple = int(getattr(network, "size_multiple"))  # noqa: B009
     return -(-wanted // multiple) * multiple
 
 
 def macs(architecture: str, config: Mapping[str, object], side: int) -> int:
-    """Multiply-accumulates of an input of ``side`` x ``side``, by torch's own counter of convolutions and matrix
-    products (two operations each); needs no memory, whatever the size."""
-    network = _weightless(architecture, config).eval()
+    """Multiply-accumulates for an input of ``side`` x ``side``, half the operations that torch's counter finds in
+    convolutions and matrix products.
+
+    Runs on the meta device, which needs no memory.
+    """
+    network = _on_meta(architecture, config).eval()
     inputs = [torch.empty(1, int(getattr(network, "channels", 1)), side, side, device="meta")]
     if architecture == "ModuleReader":
-        told = side // PIXELS_PER_MODULE
-        inputs.append(torch.empty(1, PLANES, told, told, device="meta"))
+        modules = side // PIXELS_PER_MODULE
+        inputs.append(torch.empty(1, PLANES, modules, modules, device="meta"))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(*inputs)
     return int(counter.get_total_flops()) // 2
 
 
-def _weightless(architecture: str, config: Mapping[str, object]) -> nn.Module:
+def _on_meta(architecture: str, config: Mapping[str, object]) -> nn.Module:
     with torch.device("meta"):
         return NETWORKS[architecture](**config)
 
 
-def set_threads(threads: int) -> None:
-    """Threads of torch and OpenCV in this process."""
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-
-
 def median_ms(run: Inference, *, threads: int) -> float:
-    """Median milliseconds with this number of threads, after a run that warms up: of one run, if it is slow, to
-    ``_REPEATS``."""
+    """Median milliseconds with this number of threads, after a warm-up run.
+
+    Times up to ``_REPEATS`` runs, fewer if they are slow. Leaves the process with this number of threads.
+    """
     set_threads(threads)
     run()
     spent: list[float] = []
@@ -89,14 +93,14 @@ def median_ms(run: Inference, *, threads: int) -> float:
     return 1000 * statistics.median(spent)
 
 
-def restoring(restorer: Restorer) -> Inference:
-    """One inference of a restorer, with all that the service does around it."""
+def restorer_inference(restorer: Restorer) -> Inference:
+    """One inference of a restorer, with the service's preparation of the picture."""
     side = PATCH_SIDE if restorer.scale > 1 else CROP_SIDE
     picture = _noise(side)
     return lambda: restorer.restore([picture])
 
 
-def reading(reader: ModuleReader) -> Inference:
+def reader_inference(reader: ModuleReader) -> Inference:
     """One inference of a module reader."""
     picture = _noise(CROP_SIDE)
     return lambda: reader.read([picture], VERSION)
@@ -107,7 +111,7 @@ def _noise(side: int) -> GreyImage:
 
 
 def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
-    """What a checkpoint's network costs; ``devices`` says how one inference is run on "cpu" and elsewhere."""
+    """Measures a network; ``devices`` maps "cpu", and other devices, to an inference there."""
     side = input_side(card.architecture, card.config)
     milliseconds = {str(number): median_ms(devices["cpu"], threads=number) for number in threads}
     for device, run in devices.items():

@@ -15,21 +15,21 @@ from pathlib import Path
 from app.pipeline.inference.torch_runner import pick_device
 from training.compare.rows import Row, record
 from training.compare.systems import READER, ladder_systems, seed_of
-from training.compare.trials import Bench, gathered, on_sample, set_up
+from training.compare.trials import Bench, build_bench, group_trials, try_sample
 from training.measure.served import add_options
 from training.measure.sets import SETS, VALIDATION, samples
 
 
 def evaluate(bench: Bench, name: str, count: int) -> Iterator[Row]:
-    """Every system of the bench on the first ``count`` samples of a set."""
-    seen = enumerate(samples(name, count=count))
-    trials = gathered((name, on_sample(bench, sample, seed_of(name, index))) for index, sample in seen)
+    """Runs every system of the bench on the first ``count`` samples of a set; yields a row per system."""
+    indexed = enumerate(samples(name, count=count))
+    trials = group_trials((name, try_sample(bench, sample, seed_of(name, index))) for index, sample in indexed)
     for system in bench.systems:
         yield Row(name=system.name, kind=system.kind, trials={name: trials[name][system.name]})
 
 
 def line(row: Row, name: str) -> str:
-    """What a row did on a set."""
+    """A row's results on a set as a line of the table."""
     names = (name,)
     mean, spent = row.fidelity(names), row.mean_ms(names) or 0.0
     fidelity = f"{mean.psnr:6.2f} {mean.ssim:7.4f}" if mean else f"{'':6s} {'':7s}"
@@ -41,16 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.compare.evaluate", description="Measure decode rates on synthetic sets."
     )
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--count", type=int, default=VALIDATION, help=f"samples a set, at most {VALIDATION}")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="default: all")
+    parser.add_argument(
+        "--count", type=int, default=VALIDATION, help=f"samples per set, at most {VALIDATION} (default: {VALIDATION})"
+    )
     add_options(parser)
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--record", action="store_true", help="write each network's rates into its checkpoint")
     options = parser.parse_args(argv)
-    bench = set_up(options, device=pick_device("auto"))
+    bench = build_bench(options, device=pick_device("auto"))
     bench = replace(bench, systems=ladder_systems(bench.tools))
     count = min(options.count, VALIDATION)
-    print(f"n = {count} a set, {options.threads} thread(s), routing threshold {bench.tools.threshold:.1f}")
+    print(f"n = {count} per set, {options.threads} thread(s), routing threshold {bench.tools.threshold:.1f}")
     print(f"{'set':9s}{'':24s} {'ZBar %':>16s} {'all engines %':>16s} wrong   PSNR    SSIM ms/image")
     results: dict[str, list[Row]] = {}
     for name in options.sets:
@@ -60,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         figures = {name: {row.name: row.decode_figures(name) for row in rows} for name, rows in results.items()}
         options.json.write_text(json.dumps(figures, indent=1))
     if options.record:
-        whole = [
+        all_sets = [
             replace(rows[0], trials={name: trials for row in rows for name, trials in row.trials.items()})
             for rows in zip(*results.values(), strict=True)
         ]
-        record(whole, options.weights, {READER: (options.reader, options.locator)})
+        record(all_sets, options.weights, {READER: (options.reader, options.locator)})
 
 
 if __name__ == "__main__":

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-import cv2
-import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from app.models import checkpoint
@@ -29,21 +26,24 @@ from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import dimension, render
 from training.compare.mixing import interpolate
 from training.compare.rows import Row
-from training.compare.systems import Kind, Reads
-from training.compare.trials import Fidelity, Trial, trial_of
+from training.compare.systems import Kind, SystemResult
+from training.compare.tables import table
+from training.compare.trials import Fidelity, Trial, sample_trial
+from training.data.degrade import to_uint8
 from training.data.pairs import code_picture
 from training.measure.charts import COLOURS, new_figure, plot_rates, save
 from training.measure.quality import Rate
+from training.measure.served import set_threads
 from training.measure.sets import SETS, VALIDATION, Sample, samples
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-SWEPT = tuple(name for name in SETS if name != "scene")
-"""Sets whose pictures hold one code that fills them, so that the clean picture is known at any size."""
+SWEEP_SETS = tuple(name for name in SETS if name != "scene")
+"""Sets whose codes fill the pictures, so that the clean picture can be drawn at any size."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one share gave on the set ``name``; ``row`` holds the trials of that set alone."""
+    """The result of one share on the set ``name``; ``row`` holds the trials of that set alone."""
 
     share: float
     name: str
@@ -51,34 +51,33 @@ class Point:
 
     @property
     def fidelity(self) -> Fidelity:
-        """Means over the set's pictures."""
-        found = self.row.fidelity([self.name])
-        return found if found else Fidelity(float("nan"), float("nan"), float("nan"))
+        """Means over the set's pictures; NaN without pictures."""
+        return self.row.fidelity([self.name]) or Fidelity(float("nan"), float("nan"), float("nan"))
 
     @property
     def rates(self) -> tuple[Rate, Rate]:
-        """Read by ZBar alone, and by ZBar and zxing-cpp."""
+        """Rates of ZBar alone, and of ZBar and zxing-cpp together."""
         return self.row.rate_by_zbar([self.name]) or Rate(0, 0), self.row.rate([self.name])
 
     def figures(self) -> dict[str, object]:
-        """JSON-ready."""
+        """The figures, JSON-ready."""
         return {"share": self.share, **self.row.decode_figures(self.name)}
 
 
 def sweep(
     psnr: Checkpoint, gan: Checkpoint, *, name: str, count: int, shares: Sequence[float] = SHARES
 ) -> Iterator[Point]:
-    """Every share on the first ``count`` samples of a set.
+    """Measures every share on the first ``count`` samples of a set.
 
-    Networks that enlarge see the whole pictures, others the canonical crops between the true corners; ZBar and
-    zxing-cpp look at what comes out. Nothing has to be located, so rates are those of the networks alone.
+    Upscalers see whole pictures, other networks the canonical crops at the true corners; ZBar and zxing-cpp read the
+    output. Nothing is located, so the rates are those of the networks alone. Raises ValueError as `interpolate` does.
     """
-    chosen = list(samples(name, count=count))
+    set_samples = list(samples(name, count=count))
     for share in shares:
-        made = interpolate(psnr, gan, share, name=f"share {share:g}")
-        restorer = NetworkRestorer(made.card, TorchRunner.of(made))
-        kind = Kind.ENLARGER if restorer.scale > 1 else Kind.RESTORER
-        trials = [_trial(restorer, sample) for sample in chosen]
+        mixed = interpolate(psnr, gan, share, name=f"share {share:g}")
+        restorer = NetworkRestorer(mixed.card, TorchRunner.of(mixed))
+        kind = Kind.UPSCALER if restorer.scale > 1 else Kind.RESTORER
+        trials = [_trial(restorer, sample) for sample in set_samples]
         yield Point(share, name, Row(name=restorer.name, kind=kind, trials={name: trials}))
 
 
@@ -88,33 +87,35 @@ def _trial(restorer: NetworkRestorer, sample: Sample) -> Trial:
     restored = restorer.restore([degraded])[0]
     seconds = perf_counter() - began
     by_zbar, by_zxing = (engine.read(restored) for engine in (ZBar(), ZXing()))
-    reads = Reads([*by_zbar, *by_zxing], by_zbar, tried=True, seconds=seconds)
-    return trial_of(sample, reads, Fidelity.of(restored, clean))
+    result = SystemResult([*by_zbar, *by_zxing], by_zbar, applicable=True, seconds=seconds)
+    return sample_trial(sample, result, Fidelity.of(restored, clean))
 
 
 def _pair(sample: Sample, scale: int) -> tuple[GreyImage, GreyImage]:
-    """What the network sees, and the clean picture in the size of its answer."""
+    """The network's input, and the clean picture in the size of its output."""
     modules = sample.symbol.modules
     if scale == 1:
         crop = rectify(sample.image, sample.corners, dimension(sample.symbol.version))
         return crop, render(modules, pixels=PIXELS_PER_MODULE)
     clean = code_picture(modules, scale * sample.image.shape[0])
-    return sample.image, np.rint(255 * clean).astype(np.uint8)
+    return sample.image, to_uint8(clean)
 
 
-def table(points: Sequence[Point]) -> str:
-    """Markdown, a row a share."""
-    rows = ["| share | PSNR | SSIM | sharpness | ZBar % | all engines % | wrong | ms |", "|---" * 8 + "|"]
-    for point in points:
-        mean, (by_zbar, by_all) = point.fidelity, point.rates
-        fidelity = f"{mean.psnr:.2f} | {mean.ssim:.4f} | {mean.sharpness:.2f}"
-        wrong, spent = point.row.wrong([point.name]), point.row.mean_ms([point.name]) or 0.0
-        rows.append(f"| {point.share:g} | {fidelity} | {by_zbar} | {by_all} | {wrong} | {spent:.1f} |")
-    return "\n".join(rows)
+def sweep_table(points: Sequence[Point]) -> str:
+    """Markdown, with a row for every share."""
+    head = ["share", "PSNR", "SSIM", "sharpness", "ZBar %", "all engines %", "wrong", "ms"]
+    return table(head, map(_cells, points))
+
+
+def _cells(point: Point) -> list[str]:
+    mean, (by_zbar, by_all) = point.fidelity, point.rates
+    fidelity = f"{mean.psnr:.2f}", f"{mean.ssim:.4f}", f"{mean.sharpness:.2f}"
+    wrong, spent = point.row.wrong([point.name]), point.row.mean_ms([point.name]) or 0.0
+    return [f"{point.share:g}", *fidelity, str(by_zbar), str(by_all), str(wrong), f"{spent:.1f}"]
 
 
 def draw_sweep(points: Sequence[Point], title: str) -> Figure:
-    """PSNR, SSIM, sharpness and decode rates against the share; bars are 95 % intervals."""
+    """Plots PSNR, SSIM, sharpness and decode rates, with 95 % intervals, against the share."""
     shares = [point.share for point in points]
     means = [point.fidelity for point in points]
     figure, (psnr, ssim, sharpness, rates) = new_figure(4, columns=2)
@@ -138,7 +139,7 @@ def draw_sweep(points: Sequence[Point], title: str) -> Figure:
 def _share(word: str) -> float:
     share = float(word)
     if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"a share is in [0, 1], not {word}")
+        raise argparse.ArgumentTypeError(f"the share must be in [0, 1], not {word}")
     return share
 
 
@@ -148,25 +149,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("psnr", type=Path, help="checkpoint trained for PSNR")
     parser.add_argument("gan", type=Path, help="checkpoint of the same network trained with a discriminator")
-    parser.add_argument("--share", type=_share, help="share of the GAN in [0, 1]; with --out")
-    parser.add_argument("--out", type=Path, help=f"write the mixed network to this {SUFFIX} file")
+    parser.add_argument("--share", type=_share, help="share of the GAN in [0, 1]; requires --out")
+    parser.add_argument("--out", type=Path, help=f"write the mixed network to this {SUFFIX} file; requires --share")
     parser.add_argument("--half", action="store_true", help="write it as 16-bit floats")
-    parser.add_argument("--sweep", action="store_true", help="measure shares from 0 to 1 on a synthetic set")
+    parser.add_argument("--sweep", action="store_true", help="measure several shares on a synthetic set")
     parser.add_argument(
-        "--shares", type=_share, nargs="+", default=list(SHARES), help="of the sweep (default: 0 to 1 by 0.2)"
+        "--shares", type=_share, nargs="+", default=list(SHARES), help="of the sweep (default: 0 to 1 in steps of 0.2)"
     )
-    parser.add_argument("--set", choices=SWEPT, default="jpeg10", help="of the sweep (default: jpeg10)")
+    parser.add_argument("--set", choices=SWEEP_SETS, default="jpeg10", help="of the sweep (default: jpeg10)")
     parser.add_argument("--count", type=int, default=50, help=f"samples, at most {VALIDATION} (default: 50)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and OpenCV (default: 1)")
-    parser.add_argument("--json", type=Path, help="write the sweep's figures to this file as well")
-    parser.add_argument("--picture", type=Path, help="draw the sweep into this PNG file")
+    parser.add_argument("--json", type=Path, help="also write the sweep's figures to this file")
+    parser.add_argument("--picture", type=Path, help="plot the sweep to this PNG file")
     arguments = parser.parse_args(argv)
     if (arguments.share is None) != (arguments.out is None) or not (arguments.out or arguments.sweep):
-        parser.error("give --share and --out, or --sweep, or all three")
+        parser.error("--share and --out, or --sweep, or all three are required")
     if arguments.out and arguments.out.suffix != SUFFIX:
         parser.error(f"--out must end in {SUFFIX}")
-    torch.set_num_threads(arguments.threads)
-    cv2.setNumThreads(arguments.threads)
+    set_threads(arguments.threads)
     psnr, gan = checkpoint.load(arguments.psnr), checkpoint.load(arguments.gan)
     try:
         mixed = interpolate(psnr, gan, arguments.share or 0.0, name="mixed")
@@ -183,7 +183,7 @@ def _sweep(psnr: Checkpoint, gan: Checkpoint, arguments: argparse.Namespace) -> 
     count = min(arguments.count, VALIDATION)
     points = list(sweep(psnr, gan, name=arguments.set, count=count, shares=sorted(arguments.shares)))
     print(f"{arguments.set}, n = {count}, {arguments.threads} thread(s)\n")
-    print(table(points))
+    print(sweep_table(points))
     if arguments.json:
         figures = {"set": arguments.set, "psnr": psnr.name, "gan": gan.name, "shares": [p.figures() for p in points]}
         arguments.json.write_text(json.dumps(figures, indent=1))

@@ -1,7 +1,7 @@
-"""Network interpolation: between two trainings of one network lies another, without training.
+"""Network interpolation: mixes the weights of two trainings of one network.
 
-Wang et al., "ESRGAN", ECCV workshops 2018, section 3.4: from a network trained for PSNR and the same one trained on
-with a discriminator comes theta = (1 - a) theta_PSNR + a theta_GAN, tensor by tensor, for any share a in [0, 1].
+Wang et al., "ESRGAN", ECCV workshops 2018, section 3.4: theta = (1 - a) theta_PSNR + a theta_GAN, for a share a in
+[0, 1], a network trained for PSNR and the same network trained further with a discriminator.
 """
 
 import torch
@@ -11,15 +11,15 @@ from app.models.registry import NETWORKS
 
 
 def interpolate(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
-    """(1 - ``share``) of one checkpoint's values and ``share`` of the other's; whole numbers, such as batch
-    normalisation's counts, are the first one's.
+    """(1 - ``share``) times the values of ``psnr`` plus ``share`` times those of ``gan``; integers, such as batch
+    normalisation's counts, are those of ``psnr``.
 
-    ESRGAN's networks have no batch normalisation; where there is one, its running means and variances are interpolated
-    too, which is exact for neither. Raises ValueError for a share outside [0, 1] or networks that are not of one
-    architecture and configuration.
+    Running means and variances of batch normalisation, which ESRGAN's networks do not have, are interpolated too, which
+    is not exact. Raises ValueError for a share outside [0, 1] and for networks of different architectures or
+    configurations.
     """
     if not 0 <= share <= 1:
-        raise ValueError(f"a share is in [0, 1], not {share}")
+        raise ValueError(f"the share must be in [0, 1], not {share}")
     if (psnr.architecture, psnr.config) != (gan.architecture, gan.config):
         raise ValueError(
             f"{psnr.name} is {psnr.architecture} {dict(psnr.config)}, {gan.name} is {gan.architecture}"

@@ -1,4 +1,4 @@
-"""The rows of the comparison: a system, what it costs, and what it did on every picture."""
+"""The rows of the comparison: a system, its cost, and its results on every picture."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,12 @@ from training.measure.quality import Rate
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """``trials`` are by set, picture by picture; empty for an untrained system. ``timed`` are by number of threads.
+    """A system with its cost and its results.
 
-    ``macs`` are the fewest and the most that one input of ``side`` pixels square takes. ``inference_ms`` are by "1",
-    "2" (threads) or "cuda". ``origin`` says where the weights come from, ``minutes`` and ``samples`` how much
-    training they had.
+    ``trials``: by set, picture by picture; empty for an untrained system. ``timings``: trials that were run for their
+    time, by number of threads. ``macs``: minimum and maximum for one input of ``side`` x ``side`` pixels.
+    ``inference_ms``: by "1", "2" (threads) or "cuda". ``origin``: where the weights come from; ``minutes`` and
+    ``samples``: of their training.
     """
 
     name: str
@@ -31,35 +32,35 @@ class Row:
     side: int | None = None
     inference_ms: Mapping[str, float] = field(default_factory=dict)
     trials: Mapping[str, Sequence[Trial]] = field(default_factory=dict)
-    timed: Mapping[int, Sequence[Trial]] = field(default_factory=dict)
+    timings: Mapping[int, Sequence[Trial]] = field(default_factory=dict)
 
-    def on(self, names: Iterable[str]) -> list[Trial]:
-        """Its trials on these sets."""
+    def trials_on(self, names: Iterable[str]) -> list[Trial]:
+        """The trials on these sets."""
         return [trial for name in names for trial in self.trials.get(name, ())]
 
     def rate(self, names: Iterable[str]) -> Rate:
-        """Read by all engines."""
-        trials = self.on(names)
+        """Pictures read by all engines."""
+        trials = self.trials_on(names)
         return Rate(sum(trial.by_all for trial in trials), len(trials))
 
     def rate_by_zbar(self, names: Iterable[str]) -> Rate | None:
-        """Read by ZBar alone; None where that cannot be asked."""
-        trials = self.on(names)
+        """Pictures read by ZBar alone; None for systems where it cannot run alone."""
+        trials = self.trials_on(names)
         if not trials or any(trial.by_zbar is None for trial in trials):
             return None
         return Rate(sum(bool(trial.by_zbar) for trial in trials), len(trials))
 
     def wrong(self, names: Iterable[str]) -> int:
-        """Pictures with a payload that is not the truth."""
-        return sum(trial.wrong for trial in self.on(names))
+        """Pictures with a wrong payload."""
+        return sum(trial.wrong for trial in self.trials_on(names))
 
-    def was_tried(self, names: Iterable[str]) -> int:
-        """Pictures that held something that the system is for."""
-        return sum(trial.tried for trial in self.on(names))
+    def count_applicable(self, names: Iterable[str]) -> int:
+        """Pictures with a region that the system applies to."""
+        return sum(trial.applicable for trial in self.trials_on(names))
 
     def fidelity(self, names: Iterable[str]) -> Fidelity | None:
-        """Means over the pictures that the system is for."""
-        each = [trial.fidelity for trial in self.on(names) if trial.fidelity]
+        """Means over the pictures with a fidelity; None if there is none."""
+        each = [trial.fidelity for trial in self.trials_on(names) if trial.fidelity]
         if not each:
             return None
         return Fidelity(
@@ -69,23 +70,22 @@ class Row:
         )
 
     def picture_ms(self, threads: int) -> float | None:
-        """Mean milliseconds of a picture, locating included; looking for what the system is for costs time, found or
-        not."""
-        seconds = [trial.seconds for trial in self.timed.get(threads, ())]
+        """Mean milliseconds per picture, including locating, also in pictures that the system does not apply to."""
+        seconds = [trial.seconds for trial in self.timings.get(threads, ())]
         return 1000 * statistics.fmean(seconds) if seconds else None
 
     def mean_ms(self, names: Iterable[str]) -> float | None:
-        """Mean milliseconds of a picture of these sets while they were tried, maybe beside other processes."""
-        seconds = [trial.seconds for trial in self.on(names)]
+        """Mean milliseconds per picture of these sets in the trials, which other processes may have slowed down."""
+        seconds = [trial.seconds for trial in self.trials_on(names)]
         return 1000 * statistics.fmean(seconds) if seconds else None
 
     def decode_figures(self, name: str) -> dict[str, object]:
-        """One set, JSON-ready, under the keys that `training.compare.evaluate` uses; rates are in [0, 1]."""
+        """One set's figures, JSON-ready; rates are in [0, 1]. Checkpoints' headers have the same keys."""
         names = (name,)
         by_all, by_zbar, fidelity = self.rate(names), self.rate_by_zbar(names), self.fidelity(names)
         return {
             "n": by_all.n,
-            "tried": self.was_tried(names),
+            "tried": self.count_applicable(names),
             "zbar": by_zbar.value if by_zbar else None,
             "zbar_interval": by_zbar.interval if by_zbar else None,
             "all": by_all.value,
@@ -98,7 +98,7 @@ class Row:
         }
 
     def figures(self) -> dict[str, object]:
-        """Everything, JSON-ready."""
+        """The whole row, JSON-ready."""
         return {
             "name": self.name,
             "kind": self.kind.value,
@@ -109,13 +109,13 @@ class Row:
             "gmac": [macs / 1e9 for macs in self.macs] if self.macs else None,
             "input": [self.side, self.side] if self.side else None,
             "inference_ms": dict(self.inference_ms),
-            "picture_ms": {str(threads): self.picture_ms(threads) for threads in self.timed},
+            "picture_ms": {str(threads): self.picture_ms(threads) for threads in self.timings},
             "sets": {name: self.decode_figures(name) for name in self.trials},
         }
 
 
-def ranked(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
-    """By decode rate on these sets, then by time; untrained ones last."""
+def rank(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
+    """Sorts by decode rate on these sets, then by time; untrained systems come last."""
 
     def key(row: Row) -> tuple[float, float]:
         rate, milliseconds = row.rate(names), row.picture_ms(1)
@@ -125,11 +125,10 @@ def ranked(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
 
 
 def record(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
-    """Writes each network's rates into its checkpoint's header; sets measured on more pictures before, or not now, are
-    kept.
+    """Writes each network's rates into the header of its checkpoint in ``weights``.
 
-    ``files`` says which checkpoints a row is of where it is not called by their name. A file keeps the precision that
-    it has.
+    Earlier figures remain for sets that were measured on more pictures then, or not at all now. ``files`` lists the
+    checkpoints of rows that do not have a checkpoint's name. A file keeps its precision.
     """
     for row in rows:
         paths = [weights / f"{name}{SUFFIX}" for name in files.get(row.name, (row.name,))]

@@ -16,16 +16,16 @@ from training.measure.quality import Rate
 
 COLOURS: dict[Kind, str] = {
     Kind.DECODER: "#828282",
-    Kind.STRAIGHTENED: "#e6c83c",
+    Kind.RECTIFIED: "#e6c83c",
     Kind.INTERPOLATION: "#e6a03c",
     Kind.RESTORER: "#1e6ec8",
-    Kind.ENLARGER: "#aa3ca0",
+    Kind.UPSCALER: "#aa3ca0",
     Kind.ROUTING: "#288c3c",
     Kind.READER: "#c83c3c",
     Kind.LADDER: "#141414",
 }
 
-_RADIUS = 5.0  # pixels that a label keeps away from its point
+_RADIUS = 5.0  # pixels around a point that labels avoid
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""Prints the comparison as Markdown: what systems cost, what they read, how faithful they are, claims, and the papers'
-own figures."""
+"""Formats the comparison as Markdown: costs, decode rates, fidelity, claims, and the sources' published figures."""
 
 from collections.abc import Iterable, Sequence
 
-from training.compare.claims import PUBLISHED_FIGURES, Judged
+from training.compare.claims import PUBLISHED_FIGURES, Judgement
 from training.compare.cost import CROP_SIDE, MODULES, PATCH_SIDE, VERSION
 from training.compare.rows import Row
 from training.measure.quality import Rate
@@ -12,10 +11,10 @@ NOTHING = "-"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every row is as long as its head."""
+    """A Markdown table. Raises ValueError for a row that differs in length from the head."""
     lines = [head, ["---"] * len(head), *rows]
     if any(len(line) != len(head) for line in lines):
-        raise ValueError("a row is not as long as the head")
+        raise ValueError("every row must have as many cells as the head")
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -25,17 +24,17 @@ def percent(rate: Rate | None) -> str:
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A figure, or the sign for none."""
+    """A number with ``digits`` decimals, or the sign for none."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def milliseconds(value: float | None) -> str:
-    """Two digits where they say something."""
+    """Milliseconds, with one decimal below 10."""
     return number(value, 1 if value is not None and value < 10 else 0)
 
 
 def millions(parameters: int | None) -> str:
-    """Learned values."""
+    """A number of parameters in millions."""
     return NOTHING if parameters is None else f"{parameters / 1e6:.2f} M"
 
 
@@ -48,7 +47,7 @@ def _threads(number: int) -> str:
 
 
 def _picture_head(threads: Sequence[int]) -> str:
-    return f"ms a picture, {' / '.join(map(_threads, threads))}"
+    return f"ms per picture, {' / '.join(map(_threads, threads))}"
 
 
 def _gmac(row: Row) -> str:
@@ -62,7 +61,7 @@ def costs(rows: Sequence[Row], threads: Sequence[int]) -> str:
     """Size and time of every row."""
     devices = [*map(str, threads), *(["cuda"] if any("cuda" in row.inference_ms for row in rows) else [])]
     label = " / ".join(_threads(int(each)) if each.isdecimal() else each for each in devices)
-    head = ["system", "parameters", "GMAC (input)", f"ms an inference, {label}", _picture_head(threads), "weights"]
+    head = ["system", "parameters", "GMAC (input)", f"ms per inference, {label}", _picture_head(threads), "weights"]
     return table(
         head,
         (
@@ -80,13 +79,13 @@ def costs(rows: Sequence[Row], threads: Sequence[int]) -> str:
 
 
 def _cell(row: Row, names: Sequence[str], *, by_zbar: bool) -> str:
-    if not row.was_tried(names):
+    if not row.count_applicable(names):
         return NOTHING
     return percent(row.rate_by_zbar(names) if by_zbar else row.rate(names))
 
 
 def rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str], *, by_zbar: bool) -> str:
-    """Decode rates by set and over all synthetic ones, on photographs where there are any, and pictures misread."""
+    """Decode rates by set, over all synthetic sets and on ``photographs``, and the number of misread pictures."""
     shown = [row for row in rows if row.trials and not (by_zbar and row.rate_by_zbar(names) is None)]
     head = ["system", *names, "all sets", *photographs, "wrong"]
     return table(
@@ -105,7 +104,7 @@ def rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str],
 
 
 def fidelities(rows: Sequence[Row], names: Sequence[str]) -> str:
-    """PSNR, SSIM by set, and over all sets sharpness too."""
+    """PSNR and SSIM by set; over all sets also sharpness."""
 
     def cell(row: Row, which: Sequence[str], *, sharpness: bool = False) -> str:
         mean = row.fidelity(which)
@@ -124,7 +123,7 @@ def fidelities(rows: Sequence[Row], names: Sequence[str]) -> str:
 
 
 def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str], threads: Sequence[int]) -> str:
-    """A line for every row: cost, fidelity and rates over all of these sets, and photographs where there are any."""
+    """A line for every row: cost, fidelity and rates over all sets, and rates on ``photographs``."""
 
     def line(row: Row) -> list[str]:
         mean = row.fidelity(names)
@@ -143,16 +142,16 @@ def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str
     return table([*head, *photographs], map(line, rows))
 
 
-def claims(judged: Sequence[Judged]) -> str:
-    """One line a claim."""
+def claims(judgements: Sequence[Judgement]) -> str:
+    """A line for every claim."""
     return table(
-        ["claim", "our measurement", "figures"],
-        ([claim.statement, f"**{claim.verdict}**", "; ".join(claim.figures)] for claim in judged),
+        ["claim", "verdict", "figures"],
+        ([each.statement, f"**{each.verdict}**", "; ".join(each.figures)] for each in judgements),
     )
 
 
 def published() -> str:
-    """The sources' own figures."""
+    """The figures that the sources publish."""
     return table(
         ["source and its data", "system", "size", "time", "quality"],
         ([one.source, one.system, one.size or NOTHING, one.time or NOTHING, one.quality] for one in PUBLISHED_FIGURES),
@@ -161,42 +160,42 @@ def published() -> str:
 
 def report(
     rows: Sequence[Row],
-    judged: Sequence[Judged],
+    judgements: Sequence[Judgement],
     *,
     names: Sequence[str],
     photographs: Sequence[str],
     threads: Sequence[int],
     measured: str,
 ) -> str:
-    """The whole comparison; ``measured`` says on how many pictures and on which machine."""
+    """The whole comparison; ``measured`` states the number of pictures and the machine."""
     return "\n\n".join(
         (
             measured,
-            "**Over all sets together**: decode rate in % by ZBar alone and by all engines with its 95 % Wilson"
-            " interval, a read counting when the payload's bytes equal the truth; systems in the order of that rate,"
-            " then of their time. What each column means is told with its table below.",
+            "**All sets together.** Decode rates in % by ZBar alone and by all engines, with 95 % Wilson intervals. A"
+            " read counts if the payload's bytes equal the truth. Systems are sorted by the rate of all engines, then"
+            " by time. The tables below explain each column.",
             summary(rows, names, photographs, threads),
-            "**Decode rate in %, all engines**, set by set. `-`: no picture of the set holds"
-            " what the system is for (enlarging networks take codes of modules under 3 pixels); over all sets such"
-            " pictures count as unread. `wrong` counts pictures with another payload than the truth.",
+            "**Decode rate in %, all engines**, by set. Upscalers apply only to modules under 3 px: `-` means that no"
+            " picture of the set has such modules, and over all sets pictures without such modules count as unread."
+            " `wrong` counts pictures with a wrong payload.",
             rates(rows, names, photographs, by_zbar=False),
-            "**Decode rate in %, ZBar alone** reading what the system made:",
+            "**Decode rate in %, ZBar alone** on the system's output:",
             rates(rows, names, photographs, by_zbar=True),
-            "**PSNR in dB / SSIM** against the clean symbol at 4 pixels a module, at the code's true place (what an"
-            " enlarging network makes is straightened to that, and so is the symbol it is held to); over all sets also"
-            " the variance of the Laplacian over that of the clean symbol (1 is as sharp). Means are over the pictures"
-            " that a system is for: enlarging networks are not judged on the larger modules.",
+            "**PSNR in dB / SSIM** of the symbol, at its true place, against the clean symbol at 4 pixels per module."
+            " The output of an upscaler, and the clean symbol that it is compared with, are rectified to this size."
+            " Over all sets also sharpness: the variance of the Laplacian over that of the clean symbol, 1 for equal"
+            " sharpness. Upscalers are measured only on modules under 3 px.",
             fidelities(rows, names),
-            f"**Cost.** GMAC (convolutions and matrix products) and ms of one inference are for a code of version"
+            f"**Cost.** GMAC (convolutions and matrix products) and ms per inference are for a code of version"
             f" {VERSION} with its quiet zone, {MODULES} modules a side: a canonical crop of {CROP_SIDE} x {CROP_SIDE}"
-            f" pixels, padded as the network needs it, or {PATCH_SIDE} x {PATCH_SIDE} pixels for networks that enlarge."
-            " ms a picture is the mean over pictures of every set, locating and reading included; a system that finds"
-            " nothing for it in a picture has spent the time of looking.",
+            f" pixels, padded as the network needs it, or {PATCH_SIDE} x {PATCH_SIDE} pixels for upscalers. ms per"
+            " picture is the mean over pictures of every set, including locating and reading, and including pictures"
+            " in which the system finds no region that it applies to.",
             costs(rows, threads),
-            "**What the sources claim**, held against these rows (the rule is in `training/compare/claims.py`:"
-            " differences picture by picture; undecided where the 95 % interval does not tell):",
-            claims(judged),
-            "**Published figures: theirs, on their own data**, not measured by us:",
+            "**The sources' claims**, tested on these results picture by picture (`training/compare/claims.py` states"
+            " the rule). A claim is undecided where the 95 % interval does not settle it:",
+            claims(judgements),
+            "**Published figures**, measured by the sources on their own data, not by us:",
             published(),
         )
     )

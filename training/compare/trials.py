@@ -1,4 +1,4 @@
-"""Runs the compared systems on the synthetic sets and on photographs, sample by sample, in several processes."""
+"""Runs the compared systems on the synthetic sets and on photographs, in one or more processes."""
 
 import argparse
 import itertools
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from app.models.checkpoint import Checkpoint
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, square
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_checkpoints, load_networks
 from app.pipeline.inference.networks import Networks
@@ -29,25 +28,34 @@ from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.tools import Tools
-from training.compare.cost import set_threads
 from training.compare.mixing import interpolate
-from training.compare.systems import Look, Reads, System, all_systems, look_through, network_system, seed_of
+from training.compare.systems import (
+    SharedPicture,
+    System,
+    SystemResult,
+    all_systems,
+    network_system,
+    run_system,
+    seed_of,
+)
 from training.data.degrade import pixel_centre_homography
-from training.measure.photos import Photo, load
+from training.measure.photos import Photo, load_photos
 from training.measure.quality import psnr, ssim
-from training.measure.served import chosen_tools
+from training.measure.served import build_tools, set_threads
 from training.measure.sets import Sample, samples
 
 PHOTOGRAPHS = "photographs"
 PSNR_TRAINED, GAN_TRAINED, HALFWAY = "qr-esrgan-psnr", "qr-esrgan", "qr-esrgan-half"
-_MAX_PIXELS = 100_000_000
-_FINE = 8  # points a pixel and a module, each way, from which a clean pixel's grey is counted
+_FINE = 8  # points per pixel and per module, along each axis, that a clean pixel's grey is averaged over
 
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """A restored canonical crop beside the clean symbol: PSNR in dB, SSIM, and ``sharpness``, the variance of its
-    Laplacian (the routing unit's measure) over that of the clean one: 1 is as sharp, more is noise."""
+    """A restored canonical crop compared with the clean symbol.
+
+    ``psnr`` in dB; ``ssim`` in [-1, 1]; ``sharpness``: the variance of its Laplacian (the routing unit's measure) over
+    that of the clean symbol, 1 for equal sharpness, above 1 for noise.
+    """
 
     psnr: float
     ssim: float
@@ -55,17 +63,21 @@ class Fidelity:
 
     @classmethod
     def of(cls, restored: GreyImage, clean: GreyImage) -> Self:
-        """Of two pictures of one size."""
+        """Compares two pictures of equal size."""
         sharpness = laplacian_variance(restored) / laplacian_variance(clean)
         return cls(psnr(restored, clean), ssim(restored, clean), sharpness)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One system on one picture. ``tried``: it found something that it is for. ``by_zbar`` is None where ZBar cannot be
-    asked alone; ``wrong``: a payload was read that is not the truth; ``seconds``: of reading by all engines."""
+    """One system's result on one picture.
 
-    tried: bool
+    ``applicable``: the picture has a region that the system applies to. ``by_all`` and ``by_zbar``: the true payload
+    was read by all engines, by ZBar alone (None where it cannot run alone). ``wrong``: another payload was read.
+    ``seconds``: of reading by all engines.
+    """
+
+    applicable: bool
     by_all: bool
     by_zbar: bool | None
     wrong: bool
@@ -74,102 +86,105 @@ class Trial:
 
 
 Trials = dict[str, dict[str, list[Trial]]]
-"""By set, then by system, picture by picture."""
+"""Trials by set and system, picture by picture."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What pictures are put before, and the networks in it.
+    """The systems of a comparison, with their tools and networks.
 
-    ``between``: halfway between the PSNR-trained and the GAN-trained network, where a folder holds these two and not
-    that.
+    ``halfway``: the mean of the PSNR-trained and the GAN-trained network, if the folder holds both but no checkpoint of
+    the mean.
     """
 
     networks: Networks
     tools: Tools
     systems: Sequence[System]
-    between: NetworkRestorer | None = None
+    halfway: NetworkRestorer | None = None
 
 
-def set_up(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
+def build_bench(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
     """Builds the tools that the options of `training.measure.served` choose, with every network on ``device``.
 
     Raises InvalidCheckpoint.
     """
     set_threads(options.threads)
     networks = load_networks(options.weights, device)
-    tools = chosen_tools(networks, options)
-    between = _between(load_checkpoints(options.weights), device)
+    tools = build_tools(networks, options)
+    halfway = _halfway(load_checkpoints(options.weights), device)
     systems = all_systems(tools)
-    if between is not None:
-        systems.append(network_system(between))
-    return Bench(networks, tools, systems, between)
+    if halfway is not None:
+        systems.append(network_system(halfway))
+    return Bench(networks, tools, systems, halfway)
 
 
-def _between(found: Mapping[str, Checkpoint], device: str) -> NetworkRestorer | None:
-    if HALFWAY in found or not {PSNR_TRAINED, GAN_TRAINED} <= found.keys():
+def _halfway(checkpoints: Mapping[str, Checkpoint], device: str) -> NetworkRestorer | None:
+    if HALFWAY in checkpoints or not {PSNR_TRAINED, GAN_TRAINED} <= checkpoints.keys():
         return None
-    made = interpolate(found[PSNR_TRAINED], found[GAN_TRAINED], 0.5, name=HALFWAY)
-    return NetworkRestorer(made.card, TorchRunner.of(made, device=device))
+    mixed = interpolate(checkpoints[PSNR_TRAINED], checkpoints[GAN_TRAINED], 0.5, name=HALFWAY)
+    return NetworkRestorer(mixed.card, TorchRunner.of(mixed, device=device))
 
 
-def on_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: bool = False) -> dict[str, Trial]:
-    """Every system on one synthetic sample; a read counts when the payload's bytes equal the truth.
+def try_sample(bench: Bench, sample: Sample, seed: Sequence[int], *, time_only: bool = False) -> dict[str, Trial]:
+    """Runs every system on one synthetic sample; returns the trials by system.
 
-    ``time_only`` leaves out fidelity and what ZBar alone reads, which no system's time includes.
+    ``time_only`` omits fidelity and ZBar alone, which are not part of a system's time.
     """
-    look = Look(sample.image, bench.tools, seed=seed)
+    picture = SharedPicture(sample.image, bench.tools, seed=seed)
     trials = {}
     for system in bench.systems:
-        judged = judge(sample, look, system.restorer) if system.restorer and not time_only else None
-        reads = look_through(system, look, by_zbar_too=not time_only)
-        trials[system.name] = trial_of(sample, reads, judged)
+        fidelity = measure_fidelity(sample, picture, system.restorer) if system.restorer and not time_only else None
+        result = run_system(system, picture, zbar_alone=not time_only)
+        trials[system.name] = sample_trial(sample, result, fidelity)
     return trials
 
 
-def trial_of(sample: Sample, reads: Reads, fidelity: Fidelity | None) -> Trial:
-    """A read is right when the payload's bytes equal the truth, and wrong otherwise."""
+def sample_trial(sample: Sample, result: SystemResult, fidelity: Fidelity | None) -> Trial:
+    """A trial on a synthetic sample: a read is right if the payload's bytes equal the truth, and otherwise wrong."""
 
-    def right(symbol: Symbol) -> bool:
+    def is_right(symbol: Symbol) -> bool:
         return symbol.payload == sample.symbol.payload
 
-    return _trial(reads, right, lambda symbols: not all(map(right, symbols)), fidelity)
+    return _trial(result, is_right, lambda symbols: not all(map(is_right, symbols)), fidelity)
 
 
-def on_photo(bench: Bench, photo: Photo, seed: Sequence[int]) -> dict[str, Trial]:
-    """Every system on one photograph; a read counts when it is one of the known payloads, outer white space aside."""
+def try_photo(bench: Bench, photo: Photo, seed: Sequence[int]) -> dict[str, Trial]:
+    """Runs every system on one photograph; returns the trials by system.
 
-    def right(symbol: Symbol) -> bool:
+    A read is right if it is one of the known payloads but for outer white space.
+    """
+
+    def is_right(symbol: Symbol) -> bool:
         return not photo.payloads.isdisjoint({symbol.payload.strip(), symbol.text.encode().strip()})
 
-    image = decode_image(photo.path.read_bytes(), max_pixels=_MAX_PIXELS)
-    look = Look(image, bench.tools, seed=seed)
+    picture = SharedPicture(photo.load(), bench.tools, seed=seed)
     return {
-        system.name: _trial(look_through(system, look), right, photo.contradicted, None) for system in bench.systems
+        system.name: _trial(run_system(system, picture), is_right, photo.is_contradicted, None)
+        for system in bench.systems
     }
 
 
 def _trial(
-    reads: Reads,
-    right: Callable[[Symbol], bool],
-    contradicted: Callable[[Iterable[Symbol]], bool],
+    result: SystemResult,
+    is_right: Callable[[Symbol], bool],
+    is_contradicted: Callable[[Iterable[Symbol]], bool],
     fidelity: Fidelity | None,
 ) -> Trial:
     return Trial(
-        tried=reads.tried,
-        by_all=any(map(right, reads.by_all)),
-        by_zbar=None if reads.by_zbar is None else any(map(right, reads.by_zbar)),
-        wrong=contradicted([*reads.by_all, *(reads.by_zbar or ())]),
-        seconds=reads.seconds,
+        applicable=result.applicable,
+        by_all=any(map(is_right, result.by_all)),
+        by_zbar=None if result.by_zbar is None else any(map(is_right, result.by_zbar)),
+        wrong=is_contradicted([*result.by_all, *(result.by_zbar or ())]),
+        seconds=result.seconds,
         fidelity=fidelity,
     )
 
 
-def judge(sample: Sample, look: Look, restorer: Restorer) -> Fidelity | None:
-    """Fidelity at the symbol's true place; None for an enlarger where the modules are not small.
+def measure_fidelity(sample: Sample, picture: SharedPicture, restorer: Restorer) -> Fidelity | None:
+    """Fidelity of the restored symbol at its true place; None for an upscaler if the modules are not small.
 
-    What an enlarger makes is straightened to the canonical crop as well, and held to what the clean symbol enlarged
-    without fault, grey on its edges as pixels make it, becomes when it is straightened in the same way.
+    An upscaler's output is rectified to the canonical crop. It is compared with a flawlessly upscaled clean symbol,
+    with grey pixels on its edges, that is rectified in the same way.
     """
     modules = dimension(sample.symbol.version)
     crop = rectify(sample.image, sample.corners, modules)
@@ -180,18 +195,18 @@ def judge(sample: Sample, look: Look, restorer: Restorer) -> Fidelity | None:
     if not region.is_small:
         return None
     _, offset = region.cut_out(sample.image)
-    enlarged = look.enlarged(region, restorer)
+    upscaled = picture.upscale(region, restorer)
     corners = (sample.corners - np.array(offset)) * restorer.scale
 
-    def straightened() -> GreyImage:
-        return rectify(_printed(sample, corners, enlarged.shape), corners, modules)
+    def rectify_clean() -> GreyImage:
+        return rectify(_print_symbol(sample, corners, upscaled.shape), corners, modules)
 
-    clean = look.once(("clean", offset, enlarged.shape), straightened)  # the same for all that enlarge as much
-    return Fidelity.of(rectify(enlarged, corners, modules), clean)
+    clean = picture.cached(("clean", offset, upscaled.shape), rectify_clean)  # shared by upscalers of one scale
+    return Fidelity.of(rectify(upscaled, corners, modules), clean)
 
 
-def _printed(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...]) -> GreyImage:
-    """The clean symbol with its outer corners at ``corners`` of a white picture, every pixel the mean over its area."""
+def _print_symbol(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...]) -> GreyImage:
+    """The clean symbol on white with its outer corners at ``corners``; each pixel is the mean over its area."""
     fine = render(sample.symbol.modules, pixels=_FINE)
     inner = _FINE * (square(dimension(sample.symbol.version)) + QUIET_ZONE)
     matrix = cv2.getPerspectiveTransform(inner.astype(np.float32), (corners * _FINE).astype(np.float32))
@@ -207,41 +222,43 @@ def _printed(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...
     return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-# --- many -----------------------------------------------------------------------------------------------------------
+# --- many pictures --------------------------------------------------------------------------------------------------
 
 Task = Callable[[Bench], tuple[str, dict[str, Trial]]]
-_bench: Bench | None = None  # of a worker process, which makes it once for all its tasks
+"""Runs every system on one picture; returns the picture's set and the trials by system."""
+
+_bench: Bench | None = None  # of a worker process, for all its tasks
 
 
-def set_task(name: str, index: int) -> Task:
-    """Sample ``index`` of a set."""
+def sample_task(name: str, index: int) -> Task:
+    """The task for sample ``index`` of a set."""
     return partial(_run_sample, name=name, index=index)
 
 
 def photo_task(photo: Photo, index: int) -> Task:
-    """One photograph."""
+    """The task for a photograph; ``index`` seeds random routing."""
     return partial(_run_photo, photo=photo, index=index)
 
 
 def _run_sample(bench: Bench, *, name: str, index: int) -> tuple[str, dict[str, Trial]]:
-    return name, on_sample(bench, next(samples(name, start=index, count=1)), seed_of(name, index))
+    return name, try_sample(bench, next(samples(name, start=index, count=1)), seed_of(name, index))
 
 
 def _run_photo(bench: Bench, *, photo: Photo, index: int) -> tuple[str, dict[str, Trial]]:
-    return PHOTOGRAPHS, on_photo(bench, photo, seed_of(PHOTOGRAPHS, index))
+    return PHOTOGRAPHS, try_photo(bench, photo, seed_of(PHOTOGRAPHS, index))
 
 
-def known_photos(directory: Path, count: int) -> list[Photo]:
-    """At most ``count`` photographs, evenly spread over the folder's list; those of unknown payload are left out."""
-    known = [photo for photo in load(directory) if photo.payloads]
-    chosen = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
-    return [known[index] for index in chosen.tolist()]
+def select_photos(directory: Path, count: int) -> list[Photo]:
+    """At most ``count`` photographs with known payloads, evenly spread over the folder's manifest."""
+    known = [photo for photo in load_photos(directory) if photo.payloads]
+    indices = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+    return [known[index] for index in indices.tolist()]
 
 
 def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Iterator[tuple[str, dict[str, Trial]]]:
-    """The tasks' results in their order, from ``jobs`` processes; one runs them in this process."""
+    """Yields the tasks' results in order, from ``jobs`` processes; a single job runs in this process."""
     if jobs == 1:
-        bench = set_up(options)
+        bench = build_bench(options)
         yield from (task(bench) for task in tasks)
         return
     with ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (options,)) as pool:
@@ -249,18 +266,18 @@ def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Ite
 
 
 def _start_worker(options: argparse.Namespace) -> None:
-    global _bench  # noqa: PLW0603 - what a pool's initialiser makes has no other place
-    _bench = set_up(options)
+    global _bench  # noqa: PLW0603 - a pool's initialiser can hand over its result in no other way
+    _bench = build_bench(options)
 
 
 def _work(task: Task) -> tuple[str, dict[str, Trial]]:
     if _bench is None:
-        raise RuntimeError("the worker was not set up")
+        raise RuntimeError("the worker has not been initialised")
     return task(_bench)
 
 
-def gathered(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
-    """Results by set and system."""
+def group_trials(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
+    """Groups the results of tasks by set and system, in their order."""
     trials: Trials = {}
     for name, each in results:
         for system, trial in each.items():
@@ -268,27 +285,29 @@ def gathered(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
     return trials
 
 
-def timed(
+def time_systems(
     bench: Bench, names: Sequence[str], *, count: int, threads: Sequence[int], repeats: int = 3
 ) -> dict[int, Trials]:
-    """The first ``count`` samples of each set again at each number of threads, for their seconds: the median of
-    ``repeats``, after one picture that warms up."""
+    """Times every system on the first ``count`` samples of each set, for each number of threads.
+
+    ``seconds`` is the median of ``repeats`` runs; a first picture warms up and does not count.
+    """
     trials: dict[int, Trials] = {}
     for number in threads:
         set_threads(number)
-        on_sample(bench, next(samples(names[0], count=1)), (0,), time_only=True)
+        try_sample(bench, next(samples(names[0], count=1)), (0,), time_only=True)
         results = []
         for name, index in itertools.product(names, range(count)):
             sample = next(samples(name, start=index, count=1))
-            again = [on_sample(bench, sample, seed_of(name, index), time_only=True) for _ in range(repeats)]
-            results.append((name, _typical(again)))
-        trials[number] = gathered(results)
+            runs = [try_sample(bench, sample, seed_of(name, index), time_only=True) for _ in range(repeats)]
+            results.append((name, _median(runs)))
+        trials[number] = group_trials(results)
     return trials
 
 
-def _typical(again: Sequence[Mapping[str, Trial]]) -> dict[str, Trial]:
-    """The first of several runs of one picture, with the median of their seconds."""
+def _median(runs: Sequence[Mapping[str, Trial]]) -> dict[str, Trial]:
+    """The first of several runs on one picture, with the median of the seconds."""
     return {
-        system: replace(first, seconds=statistics.median(trials[system].seconds for trials in again))
-        for system, first in again[0].items()
+        system: replace(first, seconds=statistics.median(trials[system].seconds for trials in runs))
+        for system, first in runs[0].items()
     }

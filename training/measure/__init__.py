@@ -1,1 +1,4 @@
-"""Measures what is served: decode rates, quality, latency, false reads and calibration."""
+"""Measures the served ladder: decode rates, fidelity, latency, false reads and the routing threshold.
+
+Each command runs as ``python -m training.measure.NAME``. Modules here use the service's pipeline and `training.data`.
+"""

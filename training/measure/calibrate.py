@@ -1,12 +1,12 @@
 """Chooses the routing threshold on validation samples along the served path: python -m training.measure.calibrate.
 
-The routing unit sends a region whose Laplacian variance s is above T to the light network, and on to the heavy one if
-its output does not decode; any other region goes to the heavy one at once. Whatever T is, every region that the heavy
-network reads is read, so T decides only about time:
+The routing unit sends a region whose Laplacian variance s exceeds T to the light network, and then to the heavy one if
+the output does not decode; any other region goes to the heavy network directly. Every region that the heavy network
+reads is read whatever T is, so T affects only the time:
 
     T* = argmin_T  sum_i  [s_i > T] (t_light + [light fails on i] t_heavy) + [s_i <= T] t_heavy
 
-with the mean times of both networks measured here. T* is stored in the light network's checkpoint.
+with the mean times of both networks, which are measured here. T* is stored in the light network's checkpoint.
 """
 
 import argparse
@@ -33,8 +33,11 @@ _SETS = ("qrdata", "scene", "noise64", "lr32")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A validation region: its Laplacian variance, whether each network's output decodes, and the seconds each took."""
+class RoutingTrial:
+    """Both networks on one region: whether the output of each decodes, and the seconds it took.
+
+    ``score``: the region's Laplacian variance.
+    """
 
     score: float
     light_reads: bool
@@ -43,24 +46,22 @@ class Judged:
     heavy_seconds: float
 
 
-def expected_seconds(judged: Sequence[Judged], threshold: float) -> float:
-    """Mean seconds a region that routing by ``threshold`` costs."""
-    light = float(np.mean([region.light_seconds for region in judged]))
-    heavy = float(np.mean([region.heavy_seconds for region in judged]))
-    costs = [
-        heavy if region.score <= threshold else light + (0.0 if region.light_reads else heavy) for region in judged
-    ]
+def expected_seconds(trials: Sequence[RoutingTrial], threshold: float) -> float:
+    """Mean seconds per region when ``threshold`` routes."""
+    light = float(np.mean([trial.light_seconds for trial in trials]))
+    heavy = float(np.mean([trial.heavy_seconds for trial in trials]))
+    costs = [heavy if trial.score <= threshold else light + (0.0 if trial.light_reads else heavy) for trial in trials]
     return float(np.mean(costs))
 
 
-def best_threshold(judged: Sequence[Judged]) -> float:
-    """The threshold of least expected time; between two neighbouring scores their geometric mean."""
-    scores = sorted(region.score for region in judged)
+def best_threshold(trials: Sequence[RoutingTrial]) -> float:
+    """The threshold with the least expected time; between two neighbouring scores it is their geometric mean."""
+    scores = sorted(trial.score for trial in trials)
     middles = [float(np.sqrt(low * high)) for low, high in itertools.pairwise(scores)]
-    return min([scores[0] * 0.5, *middles, scores[-1] * 2], key=lambda threshold: expected_seconds(judged, threshold))
+    return min([scores[0] * 0.5, *middles, scores[-1] * 2], key=lambda threshold: expected_seconds(trials, threshold))
 
 
-def _judge(region: Region, truth: bytes, tools: Tools) -> Judged:
+def _try_both(region: Region, truth: bytes, tools: Tools) -> RoutingTrial:
     def run(restorer: Restorer) -> tuple[bool, float]:
         began = perf_counter()
         symbols = region.read(restorer.restore([region.crop])[0], tools.engines, restored=True)
@@ -68,42 +69,38 @@ def _judge(region: Region, truth: bytes, tools: Tools) -> Judged:
 
     light_reads, light_seconds = run(tools.restorers[tools.light])
     heavy_reads, heavy_seconds = run(tools.restorers[tools.heavy])
-    return Judged(laplacian_variance(region.crop), light_reads, heavy_reads, light_seconds, heavy_seconds)
+    return RoutingTrial(laplacian_variance(region.crop), light_reads, heavy_reads, light_seconds, heavy_seconds)
 
 
-def judge_all(tools: Tools, *, count: int) -> list[Judged]:
-    """The best region of each of ``count`` validation samples of every set that holds codes the engines miss."""
-    judged = []
+def run_trials(tools: Tools, *, count: int) -> list[RoutingTrial]:
+    """Trials of the best region of each of ``count`` samples of the sets with codes that the engines miss."""
+    trials = []
     for name in _SETS:
         for sample in samples(name, start=VALIDATION, count=count):
             region = next(Climb(sample.image, Effort.BALANCED, tools).regions(), None)
-            judged += [_judge(region, sample.symbol.payload, tools)] if region else []
-    return judged
+            trials += [_try_both(region, sample.symbol.payload, tools)] if region else []
+    return trials
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.calibrate", description="Choose the routing threshold."
     )
-    parser.add_argument("--count", type=int, default=100, help="validation samples a set (default: 100)")
+    parser.add_argument("--count", type=int, default=100, help="validation samples per set (default: 100)")
     add_options(parser)
     arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
-    judged = judge_all(tools, count=arguments.count)
-    threshold = best_threshold(judged)
-    light, heavy = sum(r.light_reads for r in judged), sum(r.heavy_reads for r in judged)
-    either = sum(r.light_reads or r.heavy_reads for r in judged)
-    print(
-        f"regions {len(judged)}; light reads {Rate(light, len(judged))},"
-        f" heavy {Rate(heavy, len(judged))}, either {either}"
-    )
-    print(f"threshold {threshold:.1f}: {1000 * expected_seconds(judged, threshold):.1f} ms a region;", end=" ")
-    print(f"heavy alone {1000 * expected_seconds(judged, float('inf')):.1f}, light first always", end=" ")
-    print(f"{1000 * expected_seconds(judged, -1.0):.1f}")
+    trials = run_trials(tools, count=arguments.count)
+    threshold = best_threshold(trials)
+    light, heavy = sum(trial.light_reads for trial in trials), sum(trial.heavy_reads for trial in trials)
+    either = sum(trial.light_reads or trial.heavy_reads for trial in trials)
+    n = len(trials)
+    print(f"{n} regions; light reads {Rate(light, n)}, heavy {Rate(heavy, n)}, either {either}")
+    means = [1000 * expected_seconds(trials, each) for each in (threshold, float("inf"), -1.0)]
+    print(f"threshold {threshold:.1f}: {means[0]:.1f} ms per region;", end=" ")
+    print(f"heavy alone {means[1]:.1f}, always light first {means[2]:.1f}")
     path = arguments.weights / f"{arguments.light}{SUFFIX}"
-    calibrated = checkpoint.with_measured(
-        checkpoint.load(path), {THRESHOLD_KEY: threshold, "calibration_regions": len(judged)}
-    )
+    calibrated = checkpoint.with_measured(checkpoint.load(path), {THRESHOLD_KEY: threshold, "calibration_regions": n})
     checkpoint.save(calibrated, path, half=True)
 
 

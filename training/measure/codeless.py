@@ -1,8 +1,8 @@
-"""Counts payloads invented on pictures without a QR code: python -m training.measure.codeless.
+"""Counts false reads on pictures without a QR code: python -m training.measure.codeless.
 
-The pictures are the locator's training scenes without codes, of seeds that no training run uses: dead leaves and noise
-with text, bar codes, other matrix codes, lone finder patterns, checks and rows of windows on them, photographed badly.
-Every read is an invention. Prints the count with its upper 95 % bound, and what a picture takes.
+The pictures are the locator's training scenes without codes, from seeds that no training run uses: dead leaves and
+noise with text, bar codes, other matrix codes, lone finder patterns, chessboards and rows of windows, in poor
+photographs. Every read is false. Prints their number with its upper 95 % bound, and the time per picture.
 """
 
 import argparse
@@ -16,48 +16,47 @@ import numpy as np
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort, Found
 from app.pipeline.tools import Tools
+from training.data.degrade import to_uint8
 from training.data.scenes import scene
 from training.measure.quality import Rate
 from training.measure.served import add_options, load_tools
 
-_SEED = 9_000_000  # far from every recipe's
+_SEED = 9_000_000  # far from the seed of every recipe
 _SIDES = (320, 480, 720)
 
 
-def inventions(
+def read_scenes(
     tools: Tools, *, start: int, count: int, effort: Effort = Effort.BALANCED
 ) -> Iterator[tuple[float, tuple[Found, ...]]]:
-    """Seconds and reads of each of ``count`` pictures from number ``start`` on."""
+    """Seconds and reads of ``count`` pictures, beginning with number ``start``."""
     ladder = Ladder(tools=tools, max_codes=16)
     for index in range(start, start + count):
         rng = np.random.default_rng((_SEED, index))
         image, _ = scene(rng, _SIDES[index % len(_SIDES)], empty=True)
-        grey = np.rint(image * 255).astype(np.uint8)
+        grey = to_uint8(image)
         began = perf_counter()
         outcome = ladder.run(grey, effort=effort)
         yield perf_counter() - began, outcome.codes
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.measure.codeless", description="Count invented payloads.")
-    parser.add_argument("--count", type=int, default=2000, help="pictures (default: 2000)")
-    parser.add_argument("--start", type=int, default=0, help="number of the first picture, to share the work")
+    parser = argparse.ArgumentParser(prog="python -m training.measure.codeless", description="Count false reads.")
+    parser.add_argument("--count", type=int, default=2000, help="number of pictures (default: 2000)")
+    parser.add_argument("--start", type=int, default=0, help="number of the first picture, to divide the work")
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
     add_options(parser)
     arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
-    seconds, invented = [], 0
-    results = inventions(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))
+    seconds, misread = [], 0
+    results = read_scenes(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))
     for index, (took, codes) in zip(itertools.count(arguments.start), results, strict=False):
         seconds.append(took)
-        invented += bool(codes)
+        misread += bool(codes)
         for found in codes:
-            print(f"picture {index}: {found.rung} invented {found.symbol.payload!r}", flush=True)
-    rate = Rate(invented, arguments.count)
-    print(
-        f"{arguments.count} pictures without a code, {invented} with a payload; at most {100 * rate.interval[1]:.2f} %"
-    )
-    print(f"median {1000 * median(seconds):.0f} ms a picture, longest {1000 * max(seconds):.0f} ms")
+            print(f"picture {index}: {found.rung} read {found.symbol.payload!r}", flush=True)
+    bound = 100 * Rate(misread, arguments.count).interval[1]
+    print(f"{arguments.count} pictures without a code, {misread} with a false read, at most {bound:.2f} % (95 %)")
+    print(f"median {1000 * median(seconds):.0f} ms per picture, longest {1000 * max(seconds):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stock decoders, also those that the service does not use, behind its `Engine` protocol."""
+"""Stock decoders behind the service's `Engine` protocol, including some that the service does not use."""
 
 import multiprocessing
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ _WECHAT = "wechat_qrcode_WeChatQRCode"
 
 
 def _symbols(payloads: Iterable[bytes], quads: Iterable[Any], engine: str) -> list[Symbol]:
-    """One symbol a payload that is not empty; its quad is (4, 2)."""
+    """One symbol for each non-empty payload; quads are (4, 2)."""
     symbols = []
     for payload, quad in zip(payloads, quads, strict=True):
         if payload:
@@ -27,7 +27,7 @@ def _symbols(payloads: Iterable[bytes], quads: Iterable[Any], engine: str) -> li
 
 
 class OpenCVDetector:
-    """OpenCV's QRCodeDetector, every code of the picture at its own size."""
+    """OpenCV's QRCodeDetector, on the picture at its original size; reads several codes."""
 
     name = "opencv"
 
@@ -35,7 +35,7 @@ class OpenCVDetector:
         self._detector = cv2.QRCodeDetector()
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        """Nothing where the detector raises, as it does on some pictures that hold no code."""
+        """Reads nothing where the detector raises, which happens on some pictures without a code."""
         if image.size == 0:
             return []
         try:
@@ -46,7 +46,7 @@ class OpenCVDetector:
 
 
 class WeChatDetector:
-    """WeChatQRCode of OpenCV's contributed modules, without its two networks, which are not shipped with it."""
+    """WeChatQRCode of OpenCV's contributed modules, without its two networks, which OpenCV does not ship."""
 
     name = "wechat"
 
@@ -54,7 +54,7 @@ class WeChatDetector:
         self._detector = make()
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        """Its text as UTF-8 bytes: it hands out no others."""
+        """Payloads are the detector's texts in UTF-8: it gives no bytes."""
         if image.size == 0:
             return []
         try:
@@ -64,11 +64,11 @@ class WeChatDetector:
         return _symbols((text.encode() for text in texts), quads, self.name)
 
 
-class Guarded:
-    """An engine in a process of its own, which is ended when it takes longer than ``limit`` seconds.
+class IsolatedEngine:
+    """Runs an engine in a separate process, which is killed when a picture takes longer than ``limit`` seconds.
 
-    A picture that it does not answer in time, or that ends its process, is one that it does not read; the next gets a
-    new process. OpenCV's detector needs this: one picture is known that kept it ten minutes and crashed it (its issue
+    A picture that exceeds the limit or ends the process counts as unread; the next picture starts a new process.
+    OpenCV's detector needs this: a known picture keeps it busy for ten minutes and then crashes it (OpenCV issue
     26642).
     """
 
@@ -80,7 +80,7 @@ class Guarded:
         self._pipe: Connection | None = None
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        """Runs with as many threads as OpenCV has in this process."""
+        """Reads with as many OpenCV threads as this process has."""
         try:
             pipe = self._pipe or self._start()
             pipe.send((image, cv2.getNumThreads()))
@@ -98,11 +98,11 @@ class Guarded:
         self._process = context.Process(target=_serve, args=(self._make, theirs), daemon=True)
         self._process.start()
         theirs.close()
-        self._pipe.recv()  # it is ready: what follows is timed
+        self._pipe.recv()  # waits until it is ready, since reading is timed
         return self._pipe
 
     def close(self) -> None:
-        """Ends the process; the next picture starts another."""
+        """Kills the process; the next picture starts another."""
         if self._pipe is not None and self._process is not None:
             self._pipe.close()
             self._process.kill()
@@ -112,7 +112,7 @@ class Guarded:
 
 
 def _serve(make: Callable[[], Engine], pipe: Connection) -> None:
-    """Answers pictures until the other end closes."""
+    """Reads pictures from the pipe until the other end closes."""
     engine = make()
     pipe.send(engine.name)
     while True:
@@ -129,11 +129,11 @@ def _wechat() -> Engine:
 
 
 def plain_engines() -> list[Engine]:
-    """The service's engines as they come: ZBar at the picture's own size only, and zxing-cpp."""
+    """The service's two engines without its variants: ZBar at the picture's original size, and zxing-cpp."""
     return [ZBar(longest_sides=(1 << 30,)), ZXing()]
 
 
 def stock_decoders() -> list[Engine]:
-    """Those that are installed: the plain engines, OpenCV's, and WeChat's if OpenCV has it."""
-    engines = [*plain_engines(), Guarded(OpenCVDetector, name=OpenCVDetector.name)]
-    return [*engines, Guarded(_wechat, name=WeChatDetector.name)] if hasattr(cv2, _WECHAT) else engines
+    """Every installed decoder: the plain engines, OpenCV's, and WeChat's if OpenCV includes it."""
+    engines = [*plain_engines(), IsolatedEngine(OpenCVDetector, name=OpenCVDetector.name)]
+    return [*engines, IsolatedEngine(_wechat, name=WeChatDetector.name)] if hasattr(cv2, _WECHAT) else engines

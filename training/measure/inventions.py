@@ -1,12 +1,12 @@
-"""How often soft decoding invents a payload: python -m training.measure.inventions.
+"""Measures how often soft decoding makes a false read: python -m training.measure.inventions.
 
-Hands `decode_soft` what holds no symbol, or one too damaged to tell, and counts the symbols it claims. Three kinds, by
-turns:
+Gives `decode_soft` log-odds without a symbol, or of a symbol that is too damaged to decode, and counts the symbols that
+it reads. Three kinds take turns:
 
-- noise: gaussian log-odds of a random scale; in every other one the function patterns and a format are right;
-- random bits: a symbol whose codewords are fair coins, seen confidently, 0 to 30 % of its modules turned over;
-- damaged: a symbol with a message, 15 to 50 % of its modules turned over, with log-odds there that are weaker, equal or
-  stronger by chance. A read of what the symbol held is right and not counted.
+- noise: gaussian log-odds of a random scale; for half of them the function patterns and a format are right;
+- random bits: a symbol of random codewords with confident log-odds, 0 to 30 % of its modules inverted;
+- damaged: a symbol with a message, 15 to 50 % of its modules inverted, with log-odds there that are weaker, equal or
+  stronger at random. A read of the original symbol is right and does not count as false.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from training.data.symbols import random_message_symbol, random_symbol
 from training.measure.quality import Rate
 
 _VERSIONS = np.arange(1, 11)
-_CHANCES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01])
-"""Small versions most often: their codes are the shortest."""
+_PROBABILITIES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01])
+"""Small versions are most frequent, because their codes are the shortest."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """Log-odds of a supposed version, and the symbol that they come from, if one with a message."""
+    """Log-odds, (M, M), of an assumed version; ``truth``: the modules that they come from if these hold a message."""
 
     version: int
     log_odds: LogOdds
@@ -41,7 +41,7 @@ class Input:
 
 @dataclass
 class Count:
-    """Attempts of a kind, right reads and false ones."""
+    """Attempts of one kind, with right and false reads and the seconds of processor time that they took."""
 
     n: int = 0
     right: int = 0
@@ -49,6 +49,7 @@ class Count:
     seconds: float = 0.0
 
     def row(self, name: str) -> str:
+        """A line of the table."""
         return (
             f"{name:12s} {self.n:8d} {self.right:7d} {self.false:6d} {Rate(self.false, self.n).interval[1]:12.1e}"
             f" {1000 * self.seconds / max(1, self.n):8.1f}"
@@ -56,13 +57,13 @@ class Count:
 
 
 def _magnitudes(rng: Generator, shape: tuple[int, ...]) -> LogOdds:
-    """Log-odds' sizes, (0, inf), of one scale from faint to certain and from even to very uneven over the modules."""
+    """Magnitudes of log-odds, above 0, of a random scale and a random variation over the modules."""
     scale, spread = np.exp(rng.uniform(np.log(0.1), np.log(20))), rng.uniform(0, 1.5)
     return np.asarray(scale * np.exp(spread * rng.standard_normal(shape)), dtype=np.float32)
 
 
 def _with_information(rng: Generator, modules: Bits, version: int) -> Bits:
-    """Modules with a random valid format and the version information in place."""
+    """Writes a random valid format and the version information into the modules."""
     modules = modules.copy()
     modules[format_positions(version)] = format_word(str(rng.choice(LEVELS)), int(rng.choice(MASKS)))
     if version >= 7:
@@ -75,6 +76,7 @@ def _signed(modules: Bits, magnitudes: LogOdds) -> LogOdds:
 
 
 def noise(rng: Generator, version: int) -> Input:
+    """Gaussian log-odds; for half of the inputs with the right signs on the function patterns."""
     scale = np.exp(rng.uniform(np.log(0.1), np.log(20)))
     modules = _with_information(rng, random_symbol(rng, version), version)
     log_odds = (scale * rng.standard_normal(modules.shape)).astype(np.float32)
@@ -84,12 +86,14 @@ def noise(rng: Generator, version: int) -> Input:
 
 
 def random_bits(rng: Generator, version: int) -> Input:
+    """A symbol of random codewords, 0 to 30 % of its modules inverted."""
     modules = _with_information(rng, random_symbol(rng, version), version)
     turned = (rng.random(modules.shape) < rng.uniform(0, 0.3)) & function_patterns(version).data
     return Input(version, _signed(modules ^ turned, _magnitudes(rng, modules.shape)), None)
 
 
 def damaged(rng: Generator, version: int) -> Input:
+    """A symbol with a message, 15 to 50 % of its modules inverted."""
     modules = random_message_symbol(rng, version, str(rng.choice(LEVELS)))
     turned = (rng.random(modules.shape) < rng.uniform(0.15, 0.5)) & function_patterns(version).data
     weakened = np.exp(rng.uniform(np.log(0.02), np.log(1.5)))
@@ -105,19 +109,19 @@ KINDS: dict[str, Callable[[Generator, int], Input]] = {
 }
 
 
-def count_inventions(count: int, *, seed: int = 0) -> dict[str, Count]:
-    """``count`` attempts, the kinds by turns."""
+def count_reads(count: int, *, seed: int = 0) -> dict[str, Count]:
+    """Makes ``count`` attempts, the kinds in turn, and counts by kind."""
     rng, counts = np.random.default_rng(seed), {name: Count() for name in KINDS}
     names = list(KINDS)
     for i in range(count):
         name = names[i % len(names)]
-        made, tally = KINDS[name](rng, int(rng.choice(_VERSIONS, p=_CHANCES))), counts[name]
+        attempt, tally = KINDS[name](rng, int(rng.choice(_VERSIONS, p=_PROBABILITIES))), counts[name]
         began = process_time()
-        read = decode_soft(made.log_odds, made.version)
+        read = decode_soft(attempt.log_odds, attempt.version)
         tally.seconds += process_time() - began
         tally.n += 1
         if read is not None:
-            right = made.truth is not None and np.array_equal(read.modules, made.truth)
+            right = attempt.truth is not None and np.array_equal(read.modules, attempt.truth)
             tally.right += right
             tally.false += not right
     return counts
@@ -125,12 +129,12 @@ def count_inventions(count: int, *, seed: int = 0) -> dict[str, Count]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m training.measure.inventions", description="Count the payloads that soft decoding invents."
+        prog="python -m training.measure.inventions", description="Count the false reads of soft decoding."
     )
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=100_000, help="number of attempts (default: 100000)")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
     arguments = parser.parse_args(argv)
-    counts = count_inventions(arguments.count, seed=arguments.seed)
+    counts = count_reads(arguments.count, seed=arguments.seed)
     total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
     print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
     for name, tally in {**counts, "all": total}.items():

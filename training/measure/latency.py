@@ -1,7 +1,7 @@
-"""Times what happens to a picture that no plain look reads: python -m training.measure.latency.
+"""Times the reading of pictures that the first rungs do not read: python -m training.measure.latency.
 
-Validation samples of the scene set, resampled to each size in megapixels; those that the untouched picture and its
-variants do not give away go on to be located, rectified, read and decoded, and the trace says how long that took.
+Runs validation samples of the scene set, resampled to each size in megapixels. For those that the plain picture and its
+variants do not give, the trace says how long locating, rectifying, reading and decoding took.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _PLAIN = ("direct", "variants")
 
 
 def outcomes(tools: Tools, megapixels: float, *, count: int) -> Iterator[Outcome]:
-    """Outcomes of those of ``count`` pictures that a rung above the plain ones read."""
+    """Runs ``count`` pictures; yields the outcomes of those that a later rung than the plain ones read."""
     ladder = Ladder(tools=tools, max_codes=16)
     for sample in samples("scene", start=VALIDATION, count=count):
         outcome = ladder.run(_resampled(sample.image, megapixels), effort=Effort.BALANCED)
@@ -37,7 +37,7 @@ def _resampled(image: GreyImage, megapixels: float) -> GreyImage:
 
 
 def report(results: Iterable[Outcome]) -> Iterator[str]:
-    """Median and 95th percentile of the stages after the plain ones, in sum and one by one, in milliseconds."""
+    """Lines with the median and the 95th percentile of the time after the plain stages, and each stage's median."""
     totals: list[float] = []
     stages: dict[str, list[float]] = collections.defaultdict(list)
     for outcome in results:
@@ -49,7 +49,7 @@ def report(results: Iterable[Outcome]) -> Iterator[str]:
         for name, milliseconds in sums.items():
             stages[name].append(milliseconds)
     if not totals:
-        yield "no picture came past the plain looks"
+        yield "the plain rungs read every picture"
         return
     yield f"{len(totals)} pictures: p50 {statistics.median(totals):.0f} ms, p95 {np.percentile(totals, 95):.0f} ms"
     for name, each in stages.items():
@@ -57,7 +57,7 @@ def report(results: Iterable[Outcome]) -> Iterator[str]:
 
 
 def peak_mebibytes() -> float:
-    """Most memory that this process ever held."""
+    """The largest resident set of this process so far."""
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.latency", description="Time the reading of located codes."
     )
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[1.0, 12.0])
-    parser.add_argument("--count", type=int, default=60, help="pictures a size (default: 60)")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1.0, 12.0], help="sizes (default: 1 and 12)")
+    parser.add_argument("--count", type=int, default=60, help="pictures per size (default: 60)")
     add_options(parser)
     arguments = parser.parse_args(argv)
     tools = load_tools(arguments)

@@ -9,27 +9,29 @@ from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 
-_Z95 = 1.959964
+Z95 = 1.959964
+"""97.5 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """``hits`` of ``n``; prints as a percentage with its 95 % interval."""
+    """``hits`` out of ``n``; its text is a percentage with the 95 % interval."""
 
     hits: int
     n: int
 
     @property
     def value(self) -> float:
+        """In [0, 1]; NaN for n = 0."""
         return self.hits / self.n if self.n else float("nan")
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson score interval (Wilson 1927), in [0, 1]."""
+        """The 95 % Wilson score interval (Wilson 1927), in [0, 1]."""
         if not self.n:
             return 0.0, 1.0
-        p, z2 = self.value, _Z95 * _Z95 / self.n
-        centre, reach = (p + z2 / 2) / (1 + z2), _Z95 * sqrt(p * (1 - p) / self.n + z2 / (4 * self.n)) / (1 + z2)
+        p, z2 = self.value, Z95 * Z95 / self.n
+        centre, reach = (p + z2 / 2) / (1 + z2), Z95 * sqrt(p * (1 - p) / self.n + z2 / (4 * self.n)) / (1 + z2)
         return max(0.0, centre - reach), min(1.0, centre + reach)
 
     def __str__(self) -> str:
@@ -38,13 +40,13 @@ class Rate:
 
 
 def psnr(restored: GreyImage, clean: GreyImage) -> float:
-    """Peak signal-to-noise ratio in dB, at most 100 (equal pictures)."""
+    """Peak signal-to-noise ratio in dB, at most 100, which equal pictures have."""
     error = float(np.mean((restored.astype(np.float64) - clean) ** 2))
     return min(100.0, 10 * np.log10(255**2 / error)) if error else 100.0
 
 
 def ssim(restored: GreyImage, clean: GreyImage) -> float:
-    """Mean structural similarity with the 11-pixel gaussian window of sigma 1.5 (Wang et al., TIP 2004), in [-1, 1]."""
+    """Mean structural similarity, in [-1, 1], with an 11-pixel gaussian window of sigma 1.5 (Wang et al., TIP 2004)."""
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The served ladder for commands that measure: the options that choose its networks, and the tools made from them."""
+"""The served ladder for measuring commands: options that choose its networks, and the tools built from them."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from app.pipeline.tools import Tools
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options shared by every command that measures."""
+    """Adds the options for folder, networks and threads, which all measuring commands share."""
     parser.add_argument(
         "--weights", type=Path, default=Path("weights"), help="folder of checkpoints (default: weights)"
     )
@@ -26,14 +26,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_tools(options: argparse.Namespace) -> Tools:
-    """The ladder's tools with the chosen networks loaded and warm. Raises InvalidCheckpoint."""
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    return chosen_tools(load_networks(options.weights, pick_device("auto")), options)
+    """Sets the threads and builds the ladder's tools with the chosen networks, warmed up. Raises InvalidCheckpoint."""
+    set_threads(options.threads)
+    return build_tools(load_networks(options.weights, pick_device("auto")), options)
 
 
-def chosen_tools(networks: Networks, options: argparse.Namespace) -> Tools:
-    """Tools of these networks, each in the role that the options give it."""
+def set_threads(threads: int) -> None:
+    """Sets the threads of torch and OpenCV in this process."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+def build_tools(networks: Networks, options: argparse.Namespace) -> Tools:
+    """Tools with the networks in the roles that the options give them. Raises UnknownNetwork."""
     return Tools.standard(
         networks,
         light=options.light,

@@ -1,4 +1,4 @@
-"""The synthetic sets that every claim is measured on: deterministic, each sample from the set's name and its index."""
+"""The synthetic sets on which everything is measured; each sample depends only on the set's name and its index."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,71 +15,66 @@ from training.data import degrade
 from training.data.symbols import EncodedSymbol, corpus
 
 VALIDATION = 200
-"""Samples with an index below this measure; from it on they are for choosing, such as the routing threshold."""
+"""Samples with a lower index are for measuring, the others for choosing parameters such as the routing threshold."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A degraded picture, and the truth: the symbol in it and its outer corners in pixels, (4, 2)."""
+    """A degraded picture with its symbol and the symbol's outer corners in pixels, (4, 2)."""
 
     image: GreyImage
     symbol: EncodedSymbol
     corners: NDArray[np.float64]
 
 
-def _printed(symbol: EncodedSymbol, side: int) -> tuple[degrade.Image, NDArray[np.float64]]:
-    """The clean symbol with its quiet zone filling side x side pixels, and its corners."""
+def _print_symbol(symbol: EncodedSymbol, side: int) -> tuple[degrade.Image, NDArray[np.float64]]:
+    """The clean symbol with its quiet zone, filling ``side`` x ``side`` pixels, and its corners."""
     modules = dimension(symbol.version) + 2 * QUIET_ZONE
     pixels = -(-side // modules) * 2
-    fine = render(symbol.modules, pixels=pixels).astype(np.float32) / np.float32(255)
+    fine = degrade.to_float(render(symbol.modules, pixels=pixels))
     module = side / modules
     low, high = QUIET_ZONE * module, side - QUIET_ZONE * module
     corners = np.array([[low, low], [high, low], [high, high], [low, high]])
-    return np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32), corners
-
-
-def _reduced(image: degrade.Image, side: int) -> degrade.Image:
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    return degrade.resize(fine, side), corners
 
 
 def _qrdata(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
     """512 px, straight non-uniform motion of 20-60 px in any direction, speed exponent 0.3-0.7, reflected border."""
-    image, corners = _printed(symbol, 512)
+    image, corners = _print_symbol(symbol, 512)
     return degrade.convolve(image, degrade.motion_kernel(rng, length=rng.uniform(20, 60))), corners
 
 
 def _jpeg10(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
     """512 -> 128 px by area, JPEG quality 10."""
-    image, corners = _printed(symbol, 512)
-    return degrade.jpeg(_reduced(image, 128), quality=10), corners / 4
+    image, corners = _print_symbol(symbol, 512)
+    return degrade.jpeg(degrade.resize(image, 128), quality=10), corners / 4
 
 
 def _blur64(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
     """256 px, gaussian kernel 3-11 with sigma 1.1-1.6, then 64 px by area."""
-    image, corners = _printed(symbol, 256)
+    image, corners = _print_symbol(symbol, 256)
     kernel = 2 * int(rng.integers(1, 6)) + 1
     blurred = cv2.GaussianBlur(image, (kernel, kernel), float(rng.uniform(1.1, 1.6)))
-    return _reduced(np.asarray(blurred, dtype=np.float32), 64), corners / 4
+    return degrade.resize(np.asarray(blurred, dtype=np.float32), 64), corners / 4
 
 
 def _noise64(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
     """256 -> 64 px by area, gaussian noise of (0.7-1.2) x 64 grey levels."""
-    image, corners = _printed(symbol, 256)
-    small = _reduced(image, 64)
-    return np.clip(small + rng.normal(0, rng.uniform(0.7, 1.2) * 64 / 255, small.shape), 0, 1).astype(
-        np.float32
-    ), corners / 4
+    image, corners = _print_symbol(symbol, 256)
+    small = degrade.resize(image, 64)
+    noisy = small + rng.normal(0, rng.uniform(0.7, 1.2) * 64 / 255, small.shape)
+    return np.clip(noisy, 0, 1).astype(np.float32), corners / 4
 
 
 def _lr32(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
     """128 -> 32 px by area, versions 1 and 2."""
-    image, corners = _printed(symbol, 128)
-    return _reduced(image, 32), corners / 4
+    image, corners = _print_symbol(symbol, 128)
+    return degrade.resize(image, 32), corners / 4
 
 
 def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArray[np.float64]]:
-    """A code of 2.2-7 px a module warped into a cluttered 1280 x 960 picture; motion, defocus, low resolution or none;
-    shading, noise 1-9 grey levels, JPEG 35-95."""
+    """A code of 2.2-7 px per module warped into a cluttered 1280 x 960 picture; motion, defocus, low resolution or none
+    of these; shading, noise of 1-9 grey levels, JPEG 35-95."""
     width, height, module = 1280, 960, rng.uniform(2.2, 7.0)
     scene = np.full((height, width), 0.5, dtype=np.float32)
     for _ in range(60):
@@ -94,12 +89,11 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
             -1 if shape is cv2.rectangle else 5,
         )
     fine = 8
-    label = render(symbol.modules, pixels=fine).astype(np.float32) / np.float32(255)
+    label = degrade.to_float(render(symbol.modules, pixels=fine))
     label = (rng.uniform(0, 0.2) + rng.uniform(0.6, 0.8) * label).astype(np.float32)
     side = label.shape[0]
     square = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
-    angle = rng.uniform(0, 2 * np.pi)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = degrade.rotation(rng.uniform(0, 2 * np.pi))
     target = (square + rng.uniform(-0.08, 0.08, (4, 2)) * side - side / 2) @ turn.T * (module / fine)
     reach = np.abs(target).max(axis=0) + 8
     middle = np.array([width, height]) / 2
@@ -127,7 +121,10 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """A pool of symbols and what is done to each."""
+    """A pool of symbols (`training.data.symbols.corpus`), and the function that makes a picture of one.
+
+    ``make`` returns a picture in [0, 1] and the symbol's outer corners in it, (4, 2).
+    """
 
     pool: str
     make: Callable[[Generator, EncodedSymbol], tuple[degrade.Image, NDArray[np.float64]]]
@@ -144,11 +141,11 @@ SETS: dict[str, SyntheticSet] = {
 
 
 def samples(name: str, *, start: int = 0, count: int = VALIDATION) -> Iterator[Sample]:
-    """Samples ``start`` to ``start + count`` of a set."""
-    chosen = SETS[name]
-    symbols = corpus(chosen.pool)
+    """Samples ``start`` to ``start + count - 1`` of a set. Raises KeyError for an unknown set."""
+    synthetic = SETS[name]
+    symbols = corpus(synthetic.pool)
     for index in range(start, start + count):
         rng = np.random.default_rng((zlib.crc32(name.encode()), index))
         symbol = symbols[index % len(symbols)]
-        image, corners = chosen.make(rng, symbol)
-        yield Sample(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), symbol, corners)
+        image, corners = synthetic.make(rng, symbol)
+        yield Sample(degrade.to_uint8(image), symbol, corners)

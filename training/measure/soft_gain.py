@@ -1,10 +1,10 @@
-"""What soft decoding gains over hard decisions: python -m training.measure.soft_gain.
+"""Measures what soft decoding gains over hard decisions: python -m training.measure.soft_gain.
 
-Symbols of random bytes in byte mode, 40 to 95 % of what the version and level hold, the rest padding, go through a
-channel that adds gaussian noise to every module independently, function patterns and format information too, so that
-a given share of hard decisions is wrong; the decoder is handed the true log-odds. Printed is the share of wrong modules
-at which half of the symbols decode, stage by stage, beside what a simulation of bounded-distance decoders gave
-(Reed-Solomon; generalised minimum distance; with Chase's flips of weak bits; with known padding).
+Symbols of random bytes in byte mode fill 40 to 95 % of their capacity, the rest is padding. A channel adds independent
+gaussian noise to every module, function patterns and format information included, so that a given share of hard
+decisions is wrong; the decoder gets the true log-odds. Prints, for each stage, the share of wrong modules at which half
+of the symbols decode, beside the results of simulated bounded-distance decoders (Reed-Solomon; generalised minimum
+distance; with Chase's flips of weak bits; with known padding).
 """
 
 import argparse
@@ -27,7 +27,7 @@ from training.measure.charts import add_legend, new_figure, save
 
 SYMBOLS = ("2-L", "2-M", "3-L", "4-M", "4-Q", "5-H")
 SHARES = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20)
-"""Percent of modules that are wrong."""
+"""Percentages of wrong modules."""
 
 _BOUNDED_DISTANCE = {
     "2-L": (1.4, 1.5, 2.3, 3.0),
@@ -42,7 +42,7 @@ COLOURS = ("tab:gray", "tab:orange", "tab:blue", "tab:green")
 
 
 def gaussian_channel(rng: Generator, modules: Bits, wrong: float) -> LogOdds:
-    """True log-odds of modules seen through gaussian noise that turns a share ``wrong`` in (0, 0.5) of them over."""
+    """The true log-odds of modules after gaussian noise that inverts a share ``wrong``, in (0, 0.5), of them."""
     amplitude = -NormalDist().inv_cdf(wrong)
     seen = np.where(modules, amplitude, -amplitude) + rng.standard_normal(modules.shape)
     return (2 * amplitude * seen).astype(np.float32)
@@ -50,19 +50,19 @@ def gaussian_channel(rng: Generator, modules: Bits, wrong: float) -> LogOdds:
 
 @dataclass(frozen=True)
 class Curve:
-    """Rates of decoding in [0, 1], (stages, shares), of one symbol, and its wrong reads."""
+    """Decode rates of one symbol in [0, 1], (stages, shares), and its number of wrong reads."""
 
     symbol: str
     rates: NDArray[np.float64]
     wrong: int
 
     def half(self, stage: int) -> float:
-        """Percent of wrong modules at which half decode; NaN where the curve does not come down to that."""
+        """The percentage of wrong modules at which half decode; NaN if the curve stays above one half."""
         return crossing(SHARES, self.rates[stage])
 
 
 def crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
-    """Where rates that fall along ``shares`` first come below one half, interpolated from 1 at share 0."""
+    """The share at which falling rates first drop below one half, interpolated, with a rate of 1 at share 0."""
     below = np.flatnonzero(rates < 0.5)
     if not len(below):
         return float("nan")
@@ -72,7 +72,10 @@ def crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
 
 
 def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
-    """``count`` symbols such as "4-M" at every share; a stage's rate counts what it or a cheaper one reads."""
+    """Decodes ``count`` symbols of a version and level such as "4-M" at every share.
+
+    A stage's rate includes what cheaper stages read.
+    """
     version, level = int(symbol[:-2]), symbol[-1]
     hits, wrong = np.zeros((len(STAGES), len(SHARES))), 0
     for i in range(count):
@@ -90,7 +93,7 @@ def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
 
 
 def table(curves: Sequence[Curve]) -> str:
-    """Markdown: percent of wrong modules at which half decode, and what bounded-distance decoders gave."""
+    """Markdown: percentages of wrong modules at which half decode, and those of bounded-distance decoders."""
     rows = [f"| symbol | {' | '.join(_TITLES)} | wrong reads | bounded distance |", "|---" * (len(_TITLES) + 3) + "|"]
     for curve in curves:
         halves = " | ".join(f"{curve.half(stage):.1f}" for stage in range(len(STAGES)))
@@ -116,13 +119,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--versions", type=int, nargs="+", help="with --levels: every version at every level")
     parser.add_argument("--levels", nargs="+", choices=LEVELS, default=["M"])
-    parser.add_argument("--count", type=int, default=100, help="symbols at each share of wrong modules")
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
-    parser.add_argument("--picture", type=Path, help="draw the curves into this PNG file")
+    parser.add_argument("--count", type=int, default=100, help="symbols at each share of wrong modules (default: 100)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--picture", type=Path, help="plot the curves to this PNG file")
     arguments = parser.parse_args(argv)
     wanted = [f"{version}-{level}" for version in arguments.versions or () for level in arguments.levels]
     curves = [measure(symbol, arguments.count) for symbol in wanted or SYMBOLS]
-    print(f"n = {arguments.count} a point; % of modules wrong at which half of the symbols decode\n")
+    print(f"n = {arguments.count} per point; % of modules wrong at which half of the symbols decode\n")
     print(table(curves))
     if arguments.json:
         figures = {

@@ -6,10 +6,10 @@ import pytest
 
 from training.compare.claims import (
     CLAIMS,
+    DEVIATION,
     PSNR,
     RATE,
     SHARPNESS,
-    STRAYING,
     TIME,
     Claim,
     Part,
@@ -17,7 +17,7 @@ from training.compare.claims import (
     judge_all,
     mean_difference,
     rate_difference,
-    student,
+    student_quantile,
 )
 from training.compare.rows import Row
 from training.compare.systems import ROUTED, Kind
@@ -27,7 +27,7 @@ from training.recipes.registry import RECIPES
 
 def trial(*, read: bool = True, psnr: float | None = None, sharpness: float = 1.0, seconds: float = 0.1) -> Trial:
     fidelity = None if psnr is None else Fidelity(psnr, psnr / 40, sharpness)
-    return Trial(tried=True, by_all=read, by_zbar=read, wrong=False, seconds=seconds, fidelity=fidelity)
+    return Trial(applicable=True, by_all=read, by_zbar=read, wrong=False, seconds=seconds, fidelity=fidelity)
 
 
 def row(name: str, on_qrdata: Sequence[Trial] = (), **more: object) -> Row:
@@ -44,7 +44,7 @@ def verdict(part: Part, *rows: Row) -> Verdict:
 
 @pytest.mark.parametrize(("degrees", "value"), [(2, 4.3027), (5, 2.5706), (9, 2.2622), (30, 2.0423), (1000, 1.9623)])
 def test_students_quantiles(degrees: int, value: float) -> None:
-    assert student(degrees) == pytest.approx(value, rel=0.01 if degrees == 2 else 0.001)
+    assert student_quantile(degrees) == pytest.approx(value, rel=0.01 if degrees == 2 else 0.001)
 
 
 def test_mean_difference_is_of_pairs() -> None:
@@ -107,7 +107,7 @@ def test_what_is_missing_is_not_measured() -> None:
 
 def test_time_is_compared_as_a_ratio_on_one_thread() -> None:
     slow, quick = (
-        row(name, [trial()], timed={1: [trial(seconds=factor * 0.01 * each) for each in (1, 3, 2, 9)], 2: []})
+        row(name, [trial()], timings={1: [trial(seconds=factor * 0.01 * each) for each in (1, 3, 2, 9)], 2: []})
         for name, factor in (("slow", 3), ("quick", 1))
     )
     found, figures = Part(TIME, "slow", "quick").judge({"slow": slow, "quick": quick})
@@ -120,7 +120,7 @@ def test_straying_is_about_the_median_of_each_set() -> None:
     steady = row("steady", trials={"qrdata": [trial(psnr=20.0 + each / 10) for each in range(5)]})
     steady = row("steady", trials={**steady.trials, "lr32": [trial(psnr=40.0 + each / 10) for each in range(5)]})
     wild = row("wild", trials={name: [trial(psnr=30.0 + 4 * each) for each in range(5)] for name in ("qrdata", "lr32")})
-    assert verdict(Part(STRAYING, "wild", "steady"), steady, wild) is Verdict.CONFIRMED
+    assert verdict(Part(DEVIATION, "wild", "steady"), steady, wild) is Verdict.CONFIRMED
 
 
 def test_photographs_decide_nothing() -> None:
@@ -161,12 +161,12 @@ def test_what_had_far_more_training_decides_nothing_but_of_time(
 ) -> None:
     spent = [trial(psnr=20.0 + each / 10, seconds=0.1 + each / 100) for each in range(6)]
     quick = [trial(psnr=19.0 + each / 10, seconds=0.05 + each / 200) for each in range(6)]
-    one = row("one", spent, minutes=minutes[0], samples=samples[0], timed={1: spent})
-    other = row("other", quick, minutes=minutes[1], samples=samples[1], timed={1: quick})
+    one = row("one", spent, minutes=minutes[0], samples=samples[0], timings={1: spent})
+    other = row("other", quick, minutes=minutes[1], samples=samples[1], timings={1: quick})
     rows = {"one": one, "other": other}
     found, figures = Part(PSNR, "one", "other").judge(rows)
     assert found is (Verdict.CONFIRMED if equal else Verdict.UNDECIDED)
-    assert ("unequally trained: 90 min" in figures) == (not equal)
+    assert ("unequal training: 90 min" in figures) == (not equal)
     assert Part(TIME, "one", "other").judge(rows)[0] is Verdict.CONFIRMED
 
 

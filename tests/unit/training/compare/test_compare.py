@@ -12,9 +12,9 @@ from app.models.checkpoint import Checkpoint, load, save
 from app.settings import Settings
 from tests.support.helpers import TINY
 from training.compare import __main__
-from training.compare.__main__ import main, origin, record, untrained
+from training.compare.__main__ import main, origin, record, untrained_rows
 from training.compare.rows import Row
-from training.compare.systems import LADDER, READER, ROUTED, TOSSED, Kind
+from training.compare.systems import LADDER, RANDOM_ROUTING, READER, ROUTED, Kind
 from training.compare.trials import Trial
 from training.recipes.registry import RECIPES
 from training.run.config import TrainConfig
@@ -60,7 +60,7 @@ def test_the_command_prints_keeps_draws_and_records(
     rows = {row["name"]: row for row in figures["rows"]}
     settings = Settings()
     assert {settings.light_network, settings.heavy_network, settings.upscale_network, "paper-size"} <= set(rows)
-    assert {"zbar", "zxing", "opencv", "bicubic x4", "Lanczos x4", ROUTED, TOSSED, READER, LADDER} <= set(rows)
+    assert {"zbar", "zxing", "opencv", "bicubic x4", "Lanczos x4", ROUTED, RANDOM_ROUTING, READER, LADDER} <= set(rows)
     assert rows["zxing"]["sets"]["blur64"]["n"] == 1
     assert rows["zxing"]["sets"]["blur64"]["all"] == 1
     assert set(rows[READER]["inference_ms"]) == {"1"}
@@ -71,7 +71,7 @@ def test_the_command_prints_keeps_draws_and_records(
     small, large = rows[settings.light_network], rows[settings.heavy_network]
     assert rows[ROUTED]["parameters"] == small["parameters"] + large["parameters"]
     assert rows[ROUTED]["gmac"] == [small["gmac"][0], pytest.approx(small["gmac"][0] + large["gmac"][0])]
-    assert rows[TOSSED]["gmac"] == [small["gmac"][0], large["gmac"][0]]
+    assert rows[RANDOM_ROUTING]["gmac"] == [small["gmac"][0], large["gmac"][0]]
     assert [claim["verdict"] for claim in figures["claims"]].count("not measured") >= 6
 
     light = load(folder / f"{settings.light_network}.safetensors").measured
@@ -85,7 +85,7 @@ def test_the_command_prints_keeps_draws_and_records(
 def test_untrained_recipes_have_rows_of_cost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "RECIPES", {"there": tiny_recipe, "not there": tiny_recipe})
     monkeypatch.setattr(__main__, "THREADS", (1,))
-    (row,) = untrained(["there"])
+    (row,) = untrained_rows(["there"])
     assert (row.name, row.kind, row.trials) == ("not there", Kind.RESTORER, {})
     assert row.parameters == sum(each.numel() for each in __main__.NETWORKS["LENet"](**TINY["LENet"]).parameters())
     assert set(row.inference_ms) == {"1"}

@@ -18,7 +18,7 @@ from app.settings import Settings
 from tests.support.helpers import FakeReader, FakeRestorer
 from training.compare.evaluate import evaluate, line, main
 from training.compare.rows import Row
-from training.compare.systems import FLATTENED_TOO, LADDER, READER, ROUTED, SOFT_TOO, Kind, ladder_systems
+from training.compare.systems import LADDER, READER, ROUTED, WITH_FLATTENING, WITH_SOFT, Kind, ladder_systems
 from training.compare.trials import Bench, Fidelity, Trial
 from training.measure.sets import samples
 
@@ -64,7 +64,7 @@ def test_each_network_is_measured_by_itself_and_in_its_route() -> None:
 def test_rungs_add_to_the_module_reader() -> None:
     """A reader that knows nothing reads nothing, and nobody makes anything of its answer."""
     made = fake_bench(FakeRestorer("quick"), FakeRestorer("slow"), threshold=0)
-    names = (READER, SOFT_TOO, FLATTENED_TOO)
+    names = (READER, WITH_SOFT, WITH_FLATTENING)
     assert [measured(made, "jpeg10", 1)[name]["all"] for name in names] == [1, 1, 1]
     made.tools.reader.answer = lambda crop, version: np.zeros(2 * (17 + 4 * version,), np.float32)
     found = measured(made, "jpeg10", 1)

@@ -14,7 +14,7 @@ from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
 from tests.support.helpers import TINY
-from training.compare.interpolate import Point, draw_sweep, main, sweep, table
+from training.compare.interpolate import Point, draw_sweep, main, sweep, sweep_table
 from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind
@@ -88,7 +88,7 @@ def test_the_header_says_where_both_come_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_shares_outside_are_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"a share is in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"the share must be in \[0, 1\]"):
         interpolate(trained("a", 1), trained("b", 2), share, name="mixed")
 
 
@@ -145,12 +145,12 @@ def test_networks_of_scale_one_see_canonical_crops() -> None:
 def made_up(share: float, psnr: float, by_zbar: int, by_all: int, sharpness: float) -> Point:
     fidelity = Fidelity(psnr, psnr / 40, sharpness)
     trials = [Trial(True, each < by_all, each < by_zbar, False, 0.1, fidelity) for each in range(10)]
-    return Point(share, "blur64", Row(name="made up", kind=Kind.ENLARGER, trials={"blur64": trials}))
+    return Point(share, "blur64", Row(name="made up", kind=Kind.UPSCALER, trials={"blur64": trials}))
 
 
 def test_the_table_has_a_row_per_share() -> None:
     points = [made_up(0, 30, 9, 10, 0.4), made_up(0.5, 28, 8, 10, 0.7), made_up(1, 24, 5, 8, 0.9)]
-    lines = table(points).splitlines()
+    lines = sweep_table(points).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert lines[2].startswith("| 0 | 30.00 | 0.7500 | 0.40 |")
     assert "80.0 [49-94]" in lines[4]
@@ -212,12 +212,12 @@ def test_end_to_end(tmp_path: Path, files: tuple[str, str], capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ([], "give --share and --out, or --sweep"),
-        (["--share", "0.5"], "give --share and --out"),
-        (["--sweep", "--out", "x.safetensors"], "give --share and --out"),
+        ([], "--share and --out, or --sweep"),
+        (["--share", "0.5"], "--share and --out"),
+        (["--sweep", "--out", "x.safetensors"], "--share and --out"),
         (["--share", "0.5", "--out", "x.pth"], "must end in .safetensors"),
-        (["--share", "1.5", "--out", "x.safetensors"], "a share is in [0, 1], not 1.5"),
-        (["--sweep", "--shares", "0", "2"], "a share is in [0, 1], not 2"),
+        (["--share", "1.5", "--out", "x.safetensors"], "the share must be in [0, 1], not 1.5"),
+        (["--sweep", "--shares", "0", "2"], "the share must be in [0, 1], not 2"),
         (["--sweep", "--set", "scene"], "invalid choice"),
     ],
 )

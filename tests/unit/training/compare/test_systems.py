@@ -15,18 +15,18 @@ from tests.support.helpers import FakeLocator, FakeReader, FakeRestorer
 from training.compare import systems
 from training.compare.systems import (
     LADDER,
+    RANDOM_ROUTING,
     READER,
+    RECTIFIED,
     ROUTED,
-    STRAIGHTENED,
-    TOSSED,
     Interpolation,
     Kind,
-    Look,
-    Reads,
+    SharedPicture,
     System,
+    SystemResult,
     all_systems,
-    look_through,
     network_system,
+    run_system,
     seed_of,
 )
 from training.measure.sets import Sample, samples
@@ -68,8 +68,8 @@ def sample_of(name: str, index: int = 0) -> Sample:
     return next(samples(name, start=index, count=1))
 
 
-def through(system: System, sample: Sample, made: Tools, *, seed: int = 0) -> Reads:
-    return look_through(system, Look(sample.image, made, seed=(seed,)))
+def through(system: System, sample: Sample, made: Tools, *, seed: int = 0) -> SystemResult:
+    return run_system(system, SharedPicture(sample.image, made, seed=(seed,)))
 
 
 def named(made: Tools) -> dict[str, System]:
@@ -82,30 +82,30 @@ def named(made: Tools) -> dict[str, System]:
 def test_what_is_made_once_is_charged_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(systems, "perf_counter", lambda: float(next(clock)))
-    look = Look(np.zeros((30, 30), np.uint8), plain_tools(), seed=(0,))
+    picture = SharedPicture(np.zeros((30, 30), np.uint8), plain_tools(), seed=(0,))
     made = []
     for _ in range(3):
-        assert look.once("key", lambda: made.append(1) or "value") == "value"
+        assert picture.cached("key", lambda: made.append(1) or "value") == "value"
     assert made == [1]
-    assert look.spent == 3.0  # a tick each
+    assert picture.spent == 3.0  # a tick each
 
 
 def test_locators_are_asked_as_far_as_a_system_goes() -> None:
     sample = sample_of("jpeg10")
     (first,), second = at(sample), FakeLocator([])
     made = tools(FakeRestorer("quick"), FakeRestorer("slow", white), locators=(first, second))
-    look = Look(sample.image, made, seed=(0,))
-    assert look_through(network_system(made.restorers["quick"]), look).by_all
+    picture = SharedPicture(sample.image, made, seed=(0,))
+    assert run_system(network_system(made.restorers["quick"]), picture).by_all
     assert (first.asked, second.asked) == (1, 0)
-    assert look_through(network_system(made.restorers["slow"]), look).by_all == []
+    assert run_system(network_system(made.restorers["slow"]), picture).by_all == []
     assert (first.asked, second.asked) == (1, 1)
 
 
 def test_time_includes_locating_whoever_located(monkeypatch: pytest.MonkeyPatch) -> None:
     made = plain_tools()
-    look = Look(sample_of("jpeg10").image, made, seed=(0,))
+    picture = SharedPicture(sample_of("jpeg10").image, made, seed=(0,))
     network = network_system(made.restorers["quick"])
-    once, again = look_through(network, look), look_through(network, look)
+    once, again = run_system(network, picture), run_system(network, picture)
     assert once.seconds == again.seconds > 0
 
 
@@ -115,8 +115,8 @@ def test_time_includes_locating_whoever_located(monkeypatch: pytest.MonkeyPatch)
 def test_restorers_see_canonical_crops() -> None:
     sample, quick = sample_of("qrdata"), FakeRestorer("quick")
     made = tools(quick, FakeRestorer("slow", white), locators=at(sample))
-    reads = through(network_system(quick), sample, made)
-    assert reads.tried
+    result = through(network_system(quick), sample, made)
+    assert result.applicable
     side = 4 * (17 + 4 * sample.symbol.version + 8)
     assert set(quick.calls) == {(side, side)}
 
@@ -126,10 +126,10 @@ def test_enlargers_see_small_codes_as_they_lie_and_no_large_ones(restorer: FakeR
     made = plain_tools()
     system = network_system(restorer or Interpolation(name="bicubic x4", method=cv2.INTER_CUBIC))
     small = through(system, sample_of("blur64"), made)
-    assert small.tried
+    assert small.applicable
     assert [symbol.payload for symbol in small.by_all] == [sample_of("blur64").symbol.payload]
     large = through(system, sample_of("qrdata"), made)
-    assert not large.tried
+    assert not large.applicable
     assert large.by_all == []
     if restorer:
         assert restorer.calls == [(64, 64)]
@@ -148,18 +148,18 @@ def test_decoders_and_the_ladder_choose_their_engines_themselves() -> None:
 
 def test_zbar_need_not_be_asked() -> None:
     made, sample = plain_tools(), sample_of("blur64")
-    look = Look(sample.image, made, seed=(0,))
-    assert look_through(named(made)["quick"], look, by_zbar_too=False).by_zbar is None
+    picture = SharedPicture(sample.image, made, seed=(0,))
+    assert run_system(named(made)["quick"], picture, zbar_alone=False).by_zbar is None
 
 
 def test_every_system_is_there_once() -> None:
     every = all_systems(plain_tools())
     names = [system.name for system in every]
     assert len(set(names)) == len(names)
-    assert {"zbar", "zxing", "opencv", STRAIGHTENED, "bicubic x4", "Lanczos x4", "quick", "slow", "large"} <= set(names)
-    assert {ROUTED, TOSSED, READER, LADDER} <= set(names)
+    assert {"zbar", "zxing", "opencv", RECTIFIED, "bicubic x4", "Lanczos x4", "quick", "slow", "large"} <= set(names)
+    assert {ROUTED, RANDOM_ROUTING, READER, LADDER} <= set(names)
     kinds = {system.name: system.kind for system in every}
-    assert (kinds["quick"], kinds["large"], kinds["bicubic x4"]) == (Kind.RESTORER, Kind.ENLARGER, Kind.INTERPOLATION)
+    assert (kinds["quick"], kinds["large"], kinds["bicubic x4"]) == (Kind.RESTORER, Kind.UPSCALER, Kind.INTERPOLATION)
 
 
 def test_interpolation_enlarges_and_stretches_contrast() -> None:
@@ -194,7 +194,7 @@ def test_random_routing_draws_by_its_seed() -> None:
     def drawn(seed: int) -> tuple[int, ...]:
         light, heavy = FakeRestorer("quick", white), FakeRestorer("slow", white)
         made = tools(light, heavy, locators=at(sample))
-        through(named(made)[TOSSED], sample, made, seed=seed)
+        through(named(made)[RANDOM_ROUTING], sample, made, seed=seed)
         return len(light.calls), len(heavy.calls)
 
     sample = sample_of("jpeg10")

@@ -6,18 +6,18 @@ import pytest
 
 from training.compare import tables
 from training.compare.claims import PUBLISHED_FIGURES, judge_all
-from training.compare.rows import Row, ranked
+from training.compare.rows import Row, rank
 from training.compare.systems import Kind
 from training.compare.trials import Fidelity, Trial
 from training.measure.quality import Rate
 
 
 def trials(
-    hits: Sequence[int], *, tried: bool = True, zbar: bool = True, wrong: int = 0, psnr: float | None = None
+    hits: Sequence[int], *, applicable: bool = True, zbar: bool = True, wrong: int = 0, psnr: float | None = None
 ) -> list[Trial]:
     fidelity = None if psnr is None else Fidelity(psnr, 0.9, 0.5)
     return [
-        Trial(tried, bool(hit), bool(hit) if zbar else None, index < wrong, 0.1, fidelity)
+        Trial(applicable, bool(hit), bool(hit) if zbar else None, index < wrong, 0.1, fidelity)
         for index, hit in enumerate(hits)
     ]
 
@@ -32,13 +32,13 @@ GOOD = Row(
     side=160,
     inference_ms={"1": 12.34, "2": 7.0},
     trials={"qrdata": trials([1, 1, 1, 0], psnr=20.0), "lr32": trials([1, 1, 1, 1], wrong=1, psnr=30.0)},
-    timed={1: trials([1, 1]), 2: trials([1, 1])},
+    timings={1: trials([1, 1]), 2: trials([1, 1])},
 )
 SMALL = Row(
     name="small codes only",
-    kind=Kind.ENLARGER,
-    trials={"qrdata": trials([0, 0, 0, 0], tried=False), "lr32": trials([1, 0, 0, 0])},
-    timed={1: trials([1, 1]), 2: trials([1, 1])},
+    kind=Kind.UPSCALER,
+    trials={"qrdata": trials([0, 0, 0, 0], applicable=False), "lr32": trials([1, 0, 0, 0])},
+    timings={1: trials([1, 1]), 2: trials([1, 1])},
 )
 DECODER = Row(
     name="decoder",
@@ -58,7 +58,7 @@ def lines(text: str, name: str) -> list[list[str]]:
 
 
 def test_rows_rank_by_rate_and_untrained_ones_come_last() -> None:
-    assert [row.name for row in ranked(ROWS, SETS)] == ["good", "decoder", "small codes only", "paper size"]
+    assert [row.name for row in rank(ROWS, SETS)] == ["good", "decoder", "small codes only", "paper size"]
 
 
 def test_rates() -> None:
@@ -111,13 +111,13 @@ def test_the_report_has_every_part_and_says_whose_figures_are_whose() -> None:
     text = tables.report(ROWS, judge_all(ROWS), names=SETS, photographs=(), threads=(1, 2), measured="n = 4 a set.")
     assert text.startswith("n = 4 a set.")
     assert text.count("**not measured**") == 7
-    theirs = text[text.index("Published figures: theirs") :]
+    theirs = text[text.index("**Published figures**") :]
     assert all(one.system in theirs and one.quality in theirs for one in PUBLISHED_FIGURES)
     assert all(line.count("|") == 6 for line in theirs.splitlines() if line.startswith("|"))
 
 
 def test_a_ragged_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="as long as the head"):
+    with pytest.raises(ValueError, match="as many cells as the head"):
         tables.table(["a", "b"], [["1"]])
 
 

@@ -23,20 +23,20 @@ from tests.support.helpers import TINY, FakeLocator, FakeReader, FakeRestorer
 from tests.support.networks import restorer_of
 from training.compare import trials
 from training.compare.interpolate import interpolate
-from training.compare.systems import Interpolation, Kind, Look, System
+from training.compare.systems import Interpolation, Kind, SharedPicture, System
 from training.compare.trials import (
     HALFWAY,
     PHOTOGRAPHS,
     Bench,
     Trial,
-    gathered,
-    judge,
-    known_photos,
-    on_photo,
-    on_sample,
+    group_trials,
+    measure_fidelity,
     run,
-    set_task,
-    timed,
+    sample_task,
+    select_photos,
+    time_systems,
+    try_photo,
+    try_sample,
 )
 from training.measure.photos import Photo
 from training.measure.served import add_options
@@ -69,9 +69,9 @@ def symbol(payload: bytes, engine: str = "zxing") -> Symbol:
     return Symbol(payload, payload.decode(), "Text", "QRCode", 1, "M", engine, corners)
 
 
-def answering(*payloads: bytes, tried: bool = True) -> System:
+def answering(*payloads: bytes, applicable: bool = True) -> System:
     read = [symbol(payload) for payload in payloads]
-    return System(name="fixed", kind=Kind.DECODER, read=lambda *_: read if tried else None)
+    return System(name="fixed", kind=Kind.DECODER, read=lambda *_: read if applicable else None)
 
 
 # --- one sample -----------------------------------------------------------------------------------------------------
@@ -85,28 +85,28 @@ def test_a_read_is_right_to_the_byte(payloads: tuple[str, ...], right: bool, wro
     sample = sample_of("blur64")
     truth = sample.symbol.payload
     read = answering(*(payload.encode().replace(b"truth", truth) for payload in payloads))
-    trial = on_sample(bench(read), sample, (0,))["fixed"]
-    assert (trial.by_all, trial.by_zbar, trial.wrong, trial.tried) == (right, right, wrong, True)
+    trial = try_sample(bench(read), sample, (0,))["fixed"]
+    assert (trial.by_all, trial.by_zbar, trial.wrong, trial.applicable) == (right, right, wrong, True)
 
 
 def test_nothing_to_try_is_told_apart_from_nothing_read() -> None:
-    trial = on_sample(bench(answering(tried=False)), sample_of("blur64"), (0,))["fixed"]
-    assert (trial.tried, trial.by_all) == (False, False)
+    trial = try_sample(bench(answering(applicable=False)), sample_of("blur64"), (0,))["fixed"]
+    assert (trial.applicable, trial.by_all) == (False, False)
 
 
 def test_time_alone_leaves_fidelity_out() -> None:
     sample = sample_of("blur64")
     system = replace(answering(), restorer=SMALL)
-    assert on_sample(bench(system), sample, (0,))["fixed"].fidelity is not None
-    trial = on_sample(bench(system), sample, (0,), time_only=True)["fixed"]
+    assert try_sample(bench(system), sample, (0,))["fixed"].fidelity is not None
+    trial = try_sample(bench(system), sample, (0,), time_only=True)["fixed"]
     assert (trial.fidelity, trial.by_zbar) == (None, None)
 
 
 # --- fidelity -------------------------------------------------------------------------------------------------------
 
 
-def look(sample: Sample) -> Look:
-    return Look(sample.image, bench().tools, seed=(0,))
+def look(sample: Sample) -> SharedPicture:
+    return SharedPicture(sample.image, bench().tools, seed=(0,))
 
 
 def printed(sample: Sample, side: int) -> GreyImage:
@@ -123,7 +123,7 @@ def test_a_perfect_enlarger_is_nearly_perfect_and_one_pixel_off_is_not(name: str
     clean = printed(sample, side)
 
     def judged(made: GreyImage) -> float:
-        fidelity = judge(sample, look(sample), FakeRestorer("ideal", lambda _: made, scale=4))
+        fidelity = measure_fidelity(sample, look(sample), FakeRestorer("ideal", lambda _: made, scale=4))
         assert fidelity is not None
         return fidelity.psnr
 
@@ -135,16 +135,16 @@ def test_a_perfect_enlarger_is_nearly_perfect_and_one_pixel_off_is_not(name: str
 def test_a_perfect_restorer_is_perfect() -> None:
     sample = sample_of("qrdata")
     clean = render(sample.symbol.modules, pixels=4)
-    fidelity = judge(sample, look(sample), FakeRestorer("ideal", lambda _: clean))
+    fidelity = measure_fidelity(sample, look(sample), FakeRestorer("ideal", lambda _: clean))
     assert fidelity == trials.Fidelity(100.0, 1.0, 1.0)
 
 
 def test_blur_is_less_sharp_and_enlargers_are_not_judged_on_large_modules() -> None:
     sample = sample_of("qrdata")
-    blurred = judge(sample, look(sample), Interpolation(name="as it is", method=cv2.INTER_NEAREST, scale=1))
+    blurred = measure_fidelity(sample, look(sample), Interpolation(name="as it is", method=cv2.INTER_NEAREST, scale=1))
     assert blurred is not None
     assert blurred.sharpness < 0.5
-    assert judge(sample, look(sample), Interpolation(name="bicubic", method=cv2.INTER_CUBIC)) is None
+    assert measure_fidelity(sample, look(sample), Interpolation(name="bicubic", method=cv2.INTER_CUBIC)) is None
 
 
 # --- photographs ----------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def photo(tmp_path: Path, draw: Callable[..., GreyImage]) -> Photo:
 
 def test_photographs_count_known_payloads(photo: Photo) -> None:
     def trial_of(*payloads: bytes, codes: int = 1) -> Trial:
-        return on_photo(bench(answering(*payloads)), replace(photo, codes=codes), (0,))["fixed"]
+        return try_photo(bench(answering(*payloads)), replace(photo, codes=codes), (0,))["fixed"]
 
     right, other = trial_of(b"on the wall"), trial_of(b"elsewhere")
     assert (right.by_all, right.wrong) == (True, False)
@@ -174,9 +174,9 @@ def test_photographs_are_spread_over_those_that_are_known(tmp_path: Path) -> Non
         for index in range(20)
     ]
     (tmp_path / "manifest.json").write_text(json.dumps(rows))
-    chosen = [int(photo.path.stem) for photo in known_photos(tmp_path, 4)]
+    chosen = [int(photo.path.stem) for photo in select_photos(tmp_path, 4)]
     assert (chosen[0], chosen[-1], len(chosen)) == (0, 18, 4)
-    assert len(known_photos(tmp_path, 100)) == 10
+    assert len(select_photos(tmp_path, 100)) == 10
     assert all(index % 2 == 0 for index in chosen)
 
 
@@ -188,15 +188,15 @@ def test_half_way_between_two_networks_is_tried_where_no_checkpoint_is() -> None
         return Checkpoint(name, "LENet", NETWORKS["LENet"](**TINY["LENet"]).eval(), TINY["LENet"])
 
     pair = {name: checkpoint(name) for name in (trials.PSNR_TRAINED, trials.GAN_TRAINED)}
-    between = trials._between(pair, "cpu")
-    assert between is not None
-    assert between.name == HALFWAY
+    halfway_restorer = trials._halfway(pair, "cpu")
+    assert halfway_restorer is not None
+    assert halfway_restorer.name == HALFWAY
     picture = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
     halfway = interpolate(pair[trials.PSNR_TRAINED], pair[trials.GAN_TRAINED], 0.5, name=HALFWAY)
-    (restored,), (expected,) = between.restore([picture]), restorer_of(halfway).restore([picture])
+    (restored,), (expected,) = halfway_restorer.restore([picture]), restorer_of(halfway).restore([picture])
     assert np.array_equal(restored, expected)
-    assert trials._between({**pair, HALFWAY: halfway}, "cpu") is None
-    assert trials._between({trials.GAN_TRAINED: halfway}, "cpu") is None
+    assert trials._halfway({**pair, HALFWAY: halfway}, "cpu") is None
+    assert trials._halfway({trials.GAN_TRAINED: halfway}, "cpu") is None
 
 
 # --- many -----------------------------------------------------------------------------------------------------------
@@ -208,8 +208,8 @@ def test_times_are_medians_for_each_number_of_threads(monkeypatch: pytest.Monkey
     def fake(*_: object, **__: object) -> dict[str, Trial]:
         return {"fixed": Trial(True, True, None, False, next(spent))}
 
-    monkeypatch.setattr(trials, "on_sample", fake)
-    times = timed(bench(), ["blur64", "lr32"], count=1, threads=(1,))
+    monkeypatch.setattr(trials, "try_sample", fake)
+    times = time_systems(bench(), ["blur64", "lr32"], count=1, threads=(1,))
     assert [times[1][name]["fixed"][0].seconds for name in ("blur64", "lr32")] == [0.2, 0.4]
 
 
@@ -217,7 +217,7 @@ def test_gathering_keeps_the_order() -> None:
     results = [
         (name, {"a": Trial(True, False, None, False, index)}) for index, name in enumerate(("x", PHOTOGRAPHS) * 2)
     ]
-    kept = gathered(results)
+    kept = group_trials(results)
     assert {name: [trial.seconds for trial in each["a"]] for name, each in kept.items()} == {
         "x": [0, 2],
         PHOTOGRAPHS: [1, 3],
@@ -229,7 +229,7 @@ def test_processes_agree(weights: Path) -> None:
     parser = argparse.ArgumentParser()
     add_options(parser)
     options = parser.parse_args(["--weights", str(weights)])
-    tasks = [set_task("blur64", index) for index in range(2)]
+    tasks = [sample_task("blur64", index) for index in range(2)]
     alone, shared = (
         [
             (name, {system: replace(trial, seconds=0.0) for system, trial in each.items()})

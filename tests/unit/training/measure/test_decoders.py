@@ -8,7 +8,7 @@ import pytest
 
 from app.pipeline.imaging import GreyImage
 from tests.support.bad_engines import Moody
-from training.measure.decoders import Guarded, OpenCVDetector, WeChatDetector, stock_decoders
+from training.measure.decoders import IsolatedEngine, OpenCVDetector, WeChatDetector, stock_decoders
 
 
 def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
@@ -46,12 +46,12 @@ def test_wechat_answers_text() -> None:
 
 
 def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyImage]) -> None:
-    image = draw("guarded")
-    guarded = Guarded(OpenCVDetector, name="opencv")
+    image = draw("isolated")
+    isolated = IsolatedEngine(OpenCVDetector, name="opencv")
     try:
-        assert guarded.read(image) == OpenCVDetector().read(image)
+        assert isolated.read(image) == OpenCVDetector().read(image)
     finally:
-        guarded.close()
+        isolated.close()
 
 
 def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read(
@@ -60,12 +60,12 @@ def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_
     image = draw("after the storm")
     hangs, dies = image.copy(), image.copy()
     hangs[0, 0], dies[0, 0] = 1, 2
-    guarded = Guarded(Moody, name="moody", limit=0.5)
+    isolated = IsolatedEngine(Moody, name="moody", limit=0.5)
     try:
-        assert [guarded.read(picture) for picture in (hangs, dies)] == [[], []]
-        assert [symbol.payload for symbol in guarded.read(image)] == [b"after the storm"]
+        assert [isolated.read(picture) for picture in (hangs, dies)] == [[], []]
+        assert [symbol.payload for symbol in isolated.read(image)] == [b"after the storm"]
     finally:
-        guarded.close()
+        isolated.close()
 
 
 def test_stock_decoders_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:

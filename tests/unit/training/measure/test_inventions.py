@@ -5,7 +5,7 @@ from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import dimension, function_patterns
 from app.pipeline.qrcode.soft import SoftRead
 from training.measure import inventions
-from training.measure.inventions import KINDS, Count, count_inventions
+from training.measure.inventions import KINDS, Count, count_reads
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,7 +42,7 @@ def test_damage_is_between_its_bounds_and_spares_the_patterns() -> None:
 
 
 def test_nothing_is_invented() -> None:
-    counts = count_inventions(90, seed=1)
+    counts = count_reads(90, seed=1)
     assert [tally.n for tally in counts.values()] == [30, 30, 30]
     assert [tally.false for tally in counts.values()] == [0, 0, 0]
     assert counts["noise"].right == counts["random bits"].right == 0
@@ -54,7 +54,7 @@ def test_a_reader_that_invents_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
         return SoftRead(log_odds > 0, "M", 0, 0, 0, 0.0, "hard")
 
     monkeypatch.setattr(inventions, "decode_soft", credulous)
-    assert [tally.false for tally in count_inventions(30).values()] == [10, 10, 10]
+    assert [tally.false for tally in count_reads(30).values()] == [10, 10, 10]
 
 
 def test_rows_say_what_was_counted() -> None:

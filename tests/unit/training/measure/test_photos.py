@@ -10,7 +10,7 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.ladder import Outcome
 from app.pipeline.qrcode.patterns import render
 from training.data.symbols import corpus
-from training.measure.photos import Photo, Result, load, report
+from training.measure.photos import Photo, Result, load_photos, report
 
 
 def photo(*payloads: bytes, codes: int = 1) -> Photo:
@@ -23,10 +23,10 @@ def symbol(payload: bytes) -> Symbol:
 
 
 def test_contradiction_needs_every_payload_to_be_known() -> None:
-    assert photo(b"a").contradicted([symbol(b"b")])
-    assert not photo(b"a").contradicted([symbol(b"a ")])
-    assert not photo(b"a", codes=2).contradicted([symbol(b"b")])
-    assert not photo().contradicted([symbol(b"b")])
+    assert photo(b"a").is_contradicted([symbol(b"b")])
+    assert not photo(b"a").is_contradicted([symbol(b"a ")])
+    assert not photo(b"a", codes=2).is_contradicted([symbol(b"b")])
+    assert not photo().is_contradicted([symbol(b"b")])
 
 
 def test_manifest(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_manifest(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), clean)
     row = {"file": "a.png", "set": "s", "codes": 1, "payloads_hex": [b" x ".hex()]}
     (tmp_path / "manifest.json").write_text(json.dumps([row]))
-    (found,) = load(tmp_path)
+    (found,) = load_photos(tmp_path)
     assert found.payloads == {b"x"}
     assert np.array_equal(cv2.imread(str(found.path), cv2.IMREAD_GRAYSCALE), clean)
 

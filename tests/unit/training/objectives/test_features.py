@@ -44,7 +44,9 @@ def test_vgg19s_convolutions_stand_where_torchvision_has_them() -> None:
 
 @pytest.mark.parametrize("layer", ["conv3_1", "conv1_2", "pool2", "fc6", ""])
 def test_layers_that_are_not_there(layer: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown layer .* conv1_1, relu1_1, pool1, conv2_1, relu2_1, conv2_2, relu2_2"):
+    with pytest.raises(
+        ValueError, match=r"unknown layer .* conv1_1, relu1_1, pool1, conv2_1, relu2_1, conv2_2, relu2_2"
+    ):
         network(layer)
 
 
