@@ -1,6 +1,6 @@
-"""Draws the dashboard from a run of the real service under load, as a real Prometheus saw it.
+"""Draws the dashboard from a run of the real service under load, with the series of a real Prometheus.
 
-python -m tools.draw.__main__ --out docs/dashboard.png
+python -m tools.draw --out docs/dashboard.png
 """
 
 import argparse
@@ -8,7 +8,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,30 +22,30 @@ from tools.draw.panels import Line, draw
 from training.measure.sets import SETS, VALIDATION, samples
 
 WINDOW: Final = 10
-"""Seconds that a rate is taken over."""
+"""Seconds that each rate covers."""
 STEP: Final = 1.0
 PATHS: Final = ("/decode", "/restore?network=lenet", "/decode", "/restore", "/restore?network=eg-restormer-small")
-"""What the pictures are sent to in turn; naming a network has it decide, and its score be taken."""
+"""The paths of the calls, in turn; with a network in the query its score is recorded."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.draw", description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
-    parser.add_argument("--seconds", type=int, default=90, help="length of the load")
-    chosen = parser.parse_args()
+    parser.add_argument("--seconds", type=int, default=90, help="length of the load (default 90)")
+    options = parser.parse_args(argv)
     with running(workers=2, queue=8, tasks_per_worker=60) as server, tempfile.TemporaryDirectory() as folder:
         address = f"127.0.0.1:{server.port}"
         wait_until_ready(address)
         with prometheus(Path(folder), address) as asked:
             began = time.time()
-            put_under_load(server, address, seconds=chosen.seconds)
+            put_under_load(server, address, seconds=options.seconds)
             figure = draw(files.dashboard()["panels"], Run(asked, address, began).lines)
     titles = "; ".join(panel["title"] for panel in files.panels())
-    figure.savefig(chosen.out, dpi=80, metadata={"Description": titles, "Software": None})
+    figure.savefig(options.out, dpi=80, metadata={"Description": titles, "Software": None})
 
 
 def put_under_load(server: Server, address: str, *, seconds: int) -> None:
-    """A mixture for all of the time; halfway more at once than there is room for, then a child that is killed."""
+    """Sends a mixture of calls all the time; halfway it sends a burst that overflows the queue and kills a child."""
     calls = [*pictures(), *mixture()]
     with Load(address, calls, clients=2):
         time.sleep(seconds / 2)
@@ -55,7 +55,7 @@ def put_under_load(server: Server, address: str, *, seconds: int) -> None:
 
 
 def pictures() -> list[Call]:
-    """Degraded codes of every kind that claims are measured on."""
+    """Uploads of degraded codes from every synthetic set."""
     found = []
     for name in SETS:
         for sample in samples(name, start=VALIDATION, count=4):
@@ -64,17 +64,12 @@ def pictures() -> list[Call]:
 
 
 def kill_a_child(server: Server) -> None:
-    """A worker: what opens pictures is forked by a process of its own, and so is no child of the server itself."""
-    workers = [pid for pid in server.children() if parent(pid) != server.pid]
-    os.kill(workers[0], signal.SIGKILL)
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    """Kills a child that reads pictures."""
+    os.kill(server.workers()[0], signal.SIGKILL)
 
 
 class Run:
-    """What Prometheus holds of a run that `began` then and ends now."""
+    """The series that Prometheus holds of a run that started at `began` and ends now."""
 
     def __init__(self, asked: Prometheus, address: str, began: float) -> None:
         self._asked = asked

@@ -1,4 +1,4 @@
-"""Panels of the dashboard drawn with matplotlib, each in its place in Grafana's grid, for the documentation."""
+"""Draws the panels of the dashboard with matplotlib, each in its place in Grafana's grid."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ PALETTE: Final = (
 
 @dataclass(frozen=True)
 class Line:
-    """One series of a panel: values at times, in seconds before the end (at most 0)."""
+    """One series of a panel: values (N,) at times (N,), in seconds relative to the end (at most 0)."""
 
     legend: str
     labels: Mapping[str, str]
@@ -40,7 +40,7 @@ class Line:
 
 
 def formatted(value: float, unit: str) -> str:
-    """A value as Grafana shows it in this unit, roughly."""
+    """A value in this unit, roughly as Grafana formats it."""
     if not math.isfinite(value):
         return "–"
     if unit == "percentunit":
@@ -61,7 +61,7 @@ def scaled(value: float, base: int, prefixes: Sequence[str]) -> str:
 
 
 def draw(panels: Sequence[Mapping[str, Any]], lines: Callable[[Mapping[str, Any]], list[Line]]) -> Figure:
-    """Every panel, rows as headings; `lines` gives the series of one."""
+    """Draws every panel, with rows as headings; `lines` returns the series of a panel."""
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
     width, height = COLUMNS * COLUMN_INCHES, rows * ROW_INCHES
     figure = Figure(figsize=(width, height), facecolor=PAPER)
@@ -77,7 +77,7 @@ def draw(panels: Sequence[Mapping[str, Any]], lines: Callable[[Mapping[str, Any]
 
 
 class _Frame:
-    """The rectangle of one panel, `box` in inches: left, bottom, width, height."""
+    """The rectangle of one panel; `box` is (left, bottom, width, height) in inches."""
 
     def __init__(self, figure: Figure, box: tuple[float, float, float, float]) -> None:
         self._figure = figure
@@ -112,13 +112,13 @@ class _Frame:
         )  # fmt: skip
 
     def _text(self, x: float, y: float, text: str, **look: Any) -> None:
-        """At x inches from the left and y from the top of the panel."""
+        """Writes text x inches from the left and y inches from the top of the panel."""
         left, bottom, _, height = self._box
         across, up = self._size
         self._figure.text((left + x) / across, (bottom + height - y) / up, text, **({"color": INK, "va": "top"} | look))
 
     def _axes(self, *, left: float, right: float, top: float, bottom: float) -> Axes:
-        """Axes that leave these margins, in inches."""
+        """Axes with these margins, in inches."""
         x, y, width, height = self._box
         across, up = self._size
         inside = ((x + left) / across, (y + bottom) / up, (width - left - right) / across, (height - top - bottom) / up)
@@ -228,7 +228,7 @@ class _Frame:
 
 
 def _step(panel: Mapping[str, Any], value: float) -> str:
-    """The colour of the last threshold that the value has reached."""
+    """The colour of the highest threshold that the value has reached."""
     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
     reached = [step["color"] for step in steps if step["value"] is None or value >= step["value"]]
     return str(reached[-1])
@@ -239,7 +239,7 @@ def _override(override: Mapping[str, Any], name: str) -> Any:
 
 
 def _separate(lines: list[Line]) -> tuple[list[str], NDArray[np.float64]]:
-    """Names of the buckets from the least up, and what fell into each alone (buckets, times)."""
+    """The bounds of the buckets in ascending order, and the count of each bucket alone, (buckets, times)."""
     ordered = sorted(lines, key=lambda line: float(line.labels["le"]))
     cumulative = np.nan_to_num(np.stack([line.values for line in ordered]))
     names = [f"{float(line.labels['le']):g}" for line in ordered]
@@ -247,7 +247,7 @@ def _separate(lines: list[Line]) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def _binary_ticks(top: float) -> list[float]:
-    """Four at most, at a power of two times a whole number."""
+    """At most four ticks, at multiples of a power of two."""
     step = 2 ** math.ceil(math.log2(top / 4))
     return [float(tick) for tick in range(0, int(top) + 1, step)]
 

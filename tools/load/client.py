@@ -1,6 +1,6 @@
-"""A light client on loopback: keep-alive connections on one thread, requests ready-made, answers hardly parsed.
+"""A light client on loopback: keep-alive connections on one thread, prepared requests, hardly any parsing of answers.
 
-It shares the processor with the service that it measures, and so counts what it takes itself.
+It shares the processor with the service that it measures, so its own processor time is reported as well.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from tools.load.traffic import Shot
 
 ANSWER_SECONDS = 60.0
-"""Longest wait for an answer, twice the service's own deadline."""
+"""Longest wait for an answer: twice the default deadline of the service."""
 REFUSALS = frozenset({429, 503})
 LONGEST_PAUSE = 1.0
-"""Most seconds for which a connection heeds a Retry-After."""
+"""Longest pause in seconds after a Retry-After."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _RETRY = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
@@ -28,7 +28,7 @@ _NO_BODY = frozenset({204, 304})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a service listens, and its process where that is known."""
+    """The address of a service, and its process if that is known."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Target:
 
 
 def at(url: str, pid: int | None = None) -> Target:
-    """The service at a loopback address. Raises ValueError for any other: load is for one's own machine."""
+    """The service at a loopback address. Raises ValueError for any other: nobody else's service is put under load."""
     parts = urlsplit(url)
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     try:
@@ -50,9 +50,9 @@ def at(url: str, pid: int | None = None) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what came of it. `status` is 0 where no answer came; `wrong` says what is amiss with one.
+    """One request and its answer. `status` is 0 for no answer; `wrong` says what is wrong with it, or is None.
 
-    `seconds` run from when it was due, so that a late start counts.
+    `seconds` run from when the request was due, so a late start counts.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Run:
-    """What was exchanged so far, and in how many seconds altogether."""
+    """The exchanges so far, and the seconds that they took in all."""
 
     exchanges: list[Exchange] = field(default_factory=list)
     seconds: float = 0.0
@@ -82,12 +82,12 @@ class Run:
 
 
 def closed_loop(count: int) -> Iterator[float]:
-    """Requests that are due at once: each connection sends its next one when its last is answered."""
+    """Due times of requests that are sent as soon as a connection is free."""
     return (0.0 for _ in range(count))
 
 
 def open_loop(count: int, rate: float, seed: int) -> Iterator[float]:
-    """Seconds after the start at which requests are due, `rate` a second in the mean, as strangers come (Poisson)."""
+    """Due times in seconds after the start: a Poisson process of `rate` requests a second."""
     rng, due = Random(seed), 0.0
     for _ in range(count):
         due += rng.expovariate(rate)
@@ -97,9 +97,9 @@ def open_loop(count: int, rate: float, seed: int) -> Iterator[float]:
 async def exchange_all(
     target: Target, shots: Iterator[Shot], due: Iterator[float], *, connections: int, seconds: float, run: Run
 ) -> None:
-    """Send a shot at each due time over so many connections, and write down in `run` what comes back.
+    """Sends a shot at each due time over `connections` connections and adds the exchanges to `run`.
 
-    No request is begun later than `seconds` after the start.
+    Sends nothing later than `seconds` after the start.
     """
     began = time.perf_counter()
 
@@ -126,7 +126,7 @@ async def exchange_all(
 
 
 async def watched(work: asyncio.Future[None], look: Callable[[], None], every: float) -> None:
-    """Waits for the work, and looks before, after and in the meantime."""
+    """Waits for `work`; calls `look` before, after and every `every` seconds meanwhile."""
     look()
     while not work.done():
         await asyncio.wait((work,), timeout=every)
@@ -135,14 +135,14 @@ async def watched(work: asyncio.Future[None], look: Callable[[], None], every: f
 
 
 class _Connection:
-    """One connection, opened when it is needed and again when it was closed."""
+    """One connection, opened when it is needed and reopened after it was closed."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, shot: Shot, *, since: float) -> tuple[Exchange, float]:
-        """The exchange, and for how long the service asks to be left alone."""
+        """The exchange, and the seconds to pause that the service asks for."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 status, head, body = await self._ask(shot.raw)

@@ -1,6 +1,6 @@
-"""`python -m tools.load.load`: mixed good and bad images against a service on this machine, and what bounds it.
+"""`python -m tools.load.load` sends good and bad images to a service on this machine and says what bounds it.
 
-Exit status 1 where an answer was wrong or missing, or the rate is below `--least`; 2 where it cannot be measured.
+Exit status 1 if an answer was wrong or missing, or the rate is below `--least`; 2 if nothing can be measured.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from tools.load.measuring import Measurement, lines, measure
 from tools.load.traffic import DIRECT, MIXED, drawn
 
 WARM_UP = 8
-"""Requests of each run that come first and do not count."""
+"""Requests at the start of a run that do not count."""
 
 
 @contextmanager
 def service(url: str | None, pid: int | None, weights: Path | None) -> Iterator[Target]:
-    """The one at `url`, or one of our own. Raises ValueError for a host that is not this machine."""
+    """The service at `url`, or a new one. Raises ValueError for a host that is not this machine."""
     if url is not None:
         yield at(url, pid)
         return
@@ -50,18 +50,18 @@ def load(
 
 
 def arguments(description: str, *, count: int, seconds: float) -> argparse.ArgumentParser:
-    """What load and soak have in common."""
+    """The arguments that load and soak share."""
     parser = argparse.ArgumentParser(description=description)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--url", help="a service on a loopback address, such as http://127.0.0.1:8000")
-    where.add_argument("--start", action="store_true", help="start one for the purpose (the default)")
-    parser.add_argument("--pid", type=int, help="with --url: its process, for memory and processor time")
-    parser.add_argument("--weights", type=Path, help="folder of the networks of the service that is started")
-    parser.add_argument("--count", type=_positive, default=count, help=f"most requests ({count})")
-    parser.add_argument("--seconds", type=float, default=seconds, help=f"longest time ({seconds:g})")
-    parser.add_argument("--connections", type=_positive, default=4, help="connections that are kept busy (4)")
-    parser.add_argument("--seed", type=int, default=1, help="equal seeds send the same (1)")
-    parser.add_argument("--kinds", type=_weights, help="KIND=WEIGHT,... of " + ", ".join(MIXED))
+    where.add_argument("--start", action="store_true", help="start one (the default)")
+    parser.add_argument("--pid", type=int, help="with --url: its process, to measure memory and processor time")
+    parser.add_argument("--weights", type=Path, help="weights folder of the service that is started")
+    parser.add_argument("--count", type=_positive, default=count, help=f"most requests (default {count})")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"longest time (default {seconds:g})")
+    parser.add_argument("--connections", type=_positive, default=4, help="connections that are kept busy (default 4)")
+    parser.add_argument("--seed", type=int, default=1, help="equal seeds send the same requests (default 1)")
+    parser.add_argument("--kinds", type=_weights, help="weights of requests, KIND=WEIGHT,... of " + ", ".join(MIXED))
     return parser
 
 
@@ -82,24 +82,24 @@ def _weights(text: str) -> dict[str, int]:
     return found
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__.partition("\n")[0], count=2000, seconds=60.0)
-    parser.add_argument("--direct", action="store_true", help="directly readable photographs only")
-    parser.add_argument("--rate", type=float, help="requests a second, as strangers come, and not as they are answered")
-    parser.add_argument("--least", type=float, default=0.0, help="right answers a second below which this fails")
-    chosen = parser.parse_args(words)
-    kinds = chosen.kinds or (DIRECT if chosen.direct else MIXED)
-    connections = chosen.connections if chosen.rate is None else max(chosen.connections, 128)
+    parser.add_argument("--direct", action="store_true", help="only photographs that stock decoders read")
+    parser.add_argument("--rate", type=float, help="requests a second at random times, without waiting for answers")
+    parser.add_argument("--least", type=float, default=0.0, help="fail below so many right answers a second")
+    options = parser.parse_args(argv)
+    kinds = options.kinds or (DIRECT if options.direct else MIXED)
+    connections = options.connections if options.rate is None else max(options.connections, 128)
     try:
-        with service(chosen.url, chosen.pid, chosen.weights) as target:
+        with service(options.url, options.pid, options.weights) as target:
             measured = load(
                 target,
                 kinds,
-                count=chosen.count,
-                seconds=chosen.seconds,
+                count=options.count,
+                seconds=options.seconds,
                 connections=connections,
-                rate=chosen.rate,
-                seed=chosen.seed,
+                rate=options.rate,
+                seed=options.seed,
             )
     except ValueError as exc:
         say(str(exc))
@@ -108,13 +108,13 @@ def main(words: Sequence[str] | None = None) -> int:
         say("FAILED: the service's process is gone")
         return 1
     say(*lines(measured))
-    if measured.rate < chosen.least:
-        say(f"FAILED: {measured.rate:.1f} right answers a second are fewer than {chosen.least:g}")
-    return 1 if measured.wrong or not measured.run.done or measured.rate < chosen.least else 0
+    if measured.rate < options.least:
+        say(f"FAILED: {measured.rate:.1f} right answers a second are fewer than {options.least:g}")
+    return 1 if measured.wrong or not measured.run.done or measured.rate < options.least else 0
 
 
-def say(*told: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in told))
+def say(*sentences: str) -> None:
+    sys.stdout.write("".join(f"{sentence}\n" for sentence in sentences))
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""One measured run against a service, and the lines that tell of it."""
+"""One measured run against a service, and its report."""
 
 import asyncio
 import http.client
@@ -19,12 +19,12 @@ _SERIES = re.compile(
     r'^qrestore_(?:stage_duration|queue|inference_duration)_seconds_sum(?:\{\w+="([^"]+)"\})? (\S+)$', re.MULTILINE
 )
 MOST_WRONGS = 5
-"""Wrong answers that are told word for word."""
+"""Most wrong answers that are reported word for word."""
 
 
 @dataclass(slots=True)
 class Measurement:
-    """`samples`, `processor` and `children` need the service's process, and are empty without."""
+    """The results of a run. `samples`, `processor` and `children` need the service's process and are empty without."""
 
     run: Run = field(default_factory=Run)
     connections: int = 0
@@ -51,7 +51,7 @@ class Measurement:
 def measure(
     target: Target, shots: Iterator[Shot], due: Iterator[float], *, connections: int, seconds: float, every: float
 ) -> Measurement:
-    """Send it all, and look at memory `every` so many seconds."""
+    """Sends the shots at their due times and samples memory every `every` seconds."""
     measured = Measurement(connections=connections)
     before = _clocks(target)
     stages = _stages(target)
@@ -97,7 +97,7 @@ def _spent(before: _Clocks, after: _Clocks) -> Processor:
 
 
 def _stages(target: Target) -> dict[str, float]:
-    """Seconds that the service has counted so far: by stage, by network, and of waiting. Empty if it does not tell."""
+    """Seconds that the service has counted by stage, by network and for waiting; empty if it serves no metrics."""
     connection = http.client.HTTPConnection(target.host, target.port, timeout=30)
     try:
         connection.request("GET", "/metrics")
@@ -111,7 +111,7 @@ def _stages(target: Target) -> dict[str, float]:
 
 
 def lines(measured: Measurement) -> Iterator[str]:
-    """The whole account."""
+    """The whole report."""
     yield from _answers(measured)
     if measured.processor is not None:
         yield from _processor(measured.processor, measured)

@@ -1,4 +1,4 @@
-"""Memory and processor time of a service and its children, as Linux tells them."""
+"""Memory and processor time of a service and its children, from Linux' /proc."""
 
 import os
 from collections.abc import Iterator
@@ -15,8 +15,10 @@ def available() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Resident bytes and processor seconds. Pages that children share are counted in each; ended children's time stays
-    in the sum."""
+    """Resident bytes and processor seconds.
+
+    Pages that children share count in each of them; the time of children that have ended stays in the sum.
+    """
 
     server_memory: int
     children_memory: int
@@ -26,7 +28,7 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Of a process and all its descendants. Raises ProcessLookupError where there is no such process."""
+    """The usage of a process and all its descendants. Raises ProcessLookupError for an unknown process."""
     table = dict(_table())
     if pid not in table:
         raise ProcessLookupError(pid)
@@ -53,7 +55,7 @@ def _table() -> Iterator[tuple[int, _Process]]:
     for entry in _PROC.iterdir():
         if not entry.name.isdecimal():
             continue
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             user, system, reaped_user, reaped_system = (int(fields[i]) / tick for i in range(11, 15))
             yield (
@@ -70,12 +72,12 @@ def _descendants(pid: int, table: dict[int, _Process]) -> Iterator[_Process]:
 
 
 def busy_seconds() -> float:
-    """Processor seconds that everything on this machine took since it started."""
+    """Processor seconds of the whole machine since it started."""
     fields = (_PROC / "stat").read_text().splitlines()[0].split()[1:]
     user, nice, system, _, _, interrupts, soft, *_ = map(int, fields)
     return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
 
 
 def cores() -> int:
-    """Cores that this process may run on."""
+    """The number of cores that this process may run on."""
     return len(os.sched_getaffinity(0))

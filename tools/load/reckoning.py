@@ -1,17 +1,17 @@
-"""What is worked out from measurements: percentiles, slopes, verdicts. Nothing here measures."""
+"""Percentiles, slopes and verdicts that are calculated from measurements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 MEGABYTE = 1e6
 PER = 1000
-"""Slopes are of so many requests."""
+"""Slopes are given per so many requests."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` (above 0, up to 1) of the values do not exceed.
+    """The smallest value that at least `share` (0 < share <= 1) of the values do not exceed (nearest rank).
 
-    Raises ValueError where there are none.
+    Raises ValueError for no values and for another share.
     """
     if not values or not 0 < share <= 1:
         raise ValueError("a percentile needs values and a share above 0 up to 1")
@@ -20,7 +20,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Rise of y by x of the line of least squares through points (x, y). Raises ValueError where they have one x."""
+    """The slope of the least-squares line through points (x, y). Raises ValueError unless there are two different x."""
     count = len(points)
     if count < 2:
         raise ValueError("a slope needs two points")
@@ -33,7 +33,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Resident bytes when `done` requests were answered."""
+    """Resident bytes after `done` requests."""
 
     done: int
     server: int
@@ -54,9 +54,9 @@ class Slopes:
 
 
 def slopes(samples: Sequence[Sample], *, since: float = 0.5) -> Slopes | None:
-    """Of the last part of the run, from the share `since` of its requests on; None where that has too few samples.
+    """The slopes after the share `since` of the requests; None if that part has too few samples.
 
-    Children are replaced now and then, so theirs alone goes up and down; server and both together must stay level.
+    Children are replaced now and then, so their own memory rises and falls; the server and the sum must stay level.
     """
     last = max((sample.done for sample in samples), default=0)
     part = [sample for sample in samples if sample.done >= since * last]
@@ -76,13 +76,13 @@ def slopes(samples: Sequence[Sample], *, since: float = 0.5) -> Slopes | None:
 
 
 def level(found: Slopes, limit: float) -> bool:
-    """Whether memory grows by no more than `limit` megabytes per 1,000 requests, in the server or altogether."""
+    """Whether neither the server nor the sum grows by more than `limit` megabytes per 1,000 requests."""
     return found.server <= limit and found.both <= limit
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Seconds of processor time, of `cores` for `wall` seconds. `others`: what other processes of the machine took."""
+    """Processor seconds on `cores` cores within `wall` seconds; `others` are those of all other processes."""
 
     wall: float
     cores: int
@@ -103,12 +103,12 @@ class Processor:
         return seconds / self.whole if self.whole else 0.0
 
     def bound(self) -> str:
-        """What keeps the service from answering more, in a sentence."""
+        """What keeps the service from answering more, in words."""
         parts = {"the server process": self.server, "its children": self.children, "the client": self.client}
         parts["other processes"] = self.others
         most = max(parts, key=parts.__getitem__)
         if self.share(self.idle) < 0.1:
-            return f"the processor, of which {most} took most: {self.share(parts[most]):.0%}"
+            return f"the processor; {most} used most of it: {self.share(parts[most]):.0%}"
         if self.server > 0.9 * self.wall:
-            return "one core: the server process had it all to itself"
-        return f"not the processor, of which {self.share(self.idle):.0%} was idle: more connections would get more"
+            return "one core, which the server process used all the time"
+        return f"too few connections: {self.share(self.idle):.0%} of the processor was idle"

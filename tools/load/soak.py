@@ -1,7 +1,7 @@
-"""`python -m tools.load.soak`: many mixed requests, and whether memory stays level while they are answered.
+"""`python -m tools.load.soak` sends many mixed requests and says whether memory stays level.
 
-Exit status 1 where memory rises by more than `--limit` megabytes per 1,000 requests in the second half, in the server
-or altogether, or an answer was wrong or missing; 2 where it cannot be measured.
+Exit status 1 if memory rises by more than `--limit` megabytes per 1,000 requests in the second half, in the server or
+in all processes together, or if an answer was wrong or missing; 2 if nothing can be measured.
 """
 
 import sys
@@ -14,7 +14,7 @@ from tools.load.reckoning import level
 from tools.load.traffic import drawn
 
 KINDS: Mapping[str, int] = {"direct": 83, "blurred": 4, "codeless": 2, "garbage": 5, "truncated": 5, "restored": 1}
-"""Less of what is slow than in a load, so that the requests become many."""
+"""Fewer slow requests than in a load, so that there are many requests."""
 LIMIT = 2.0
 
 
@@ -33,7 +33,7 @@ def soak(
 
 
 def verdict(measured: Measurement, *, count: int, limit: float) -> list[str]:
-    """What is wrong, in sentences; empty where all is well."""
+    """What is wrong, in sentences; empty if all is well."""
     complaints = []
     if measured.run.done < count:
         complaints.append(f"only {measured.run.done} of {count} requests were made in the time")
@@ -41,32 +41,32 @@ def verdict(measured: Measurement, *, count: int, limit: float) -> list[str]:
         complaints.append(f"{len(measured.wrong)} answers were wrong or missing")
     found = measured.slopes
     if found is None:
-        complaints.append("memory was looked at too seldom for a slope")
+        complaints.append("memory was sampled too seldom for a slope")
     elif not level(found, limit):
         complaints.append(
-            f"memory rises by {found.server:.2f} MB in the server and {found.both:.2f} MB altogether"
-            f" per 1,000 requests; {limit:g} are allowed"
+            f"memory rises by {found.server:.2f} MB in the server and {found.both:.2f} MB in all"
+            f" per 1,000 requests; {limit:g} is allowed"
         )
     return complaints
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__.partition("\n")[0], count=10_000, seconds=7200.0)
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks at memory (1)")
-    parser.add_argument("--limit", type=float, default=LIMIT, help="megabytes per 1,000 requests (2)")
-    chosen = parser.parse_args(words)
-    if chosen.url is not None and chosen.pid is None:
-        parser.error("--url needs --pid: without it nobody knows whose memory to look at")
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two samples of memory (default 1)")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="megabytes per 1,000 requests (default 2)")
+    options = parser.parse_args(argv)
+    if options.url is not None and options.pid is None:
+        parser.error("--url needs --pid, the process whose memory is sampled")
     try:
-        with service(chosen.url, chosen.pid, chosen.weights) as target:
+        with service(options.url, options.pid, options.weights) as target:
             measured = soak(
                 target,
-                chosen.kinds or KINDS,
-                count=chosen.count,
-                seconds=chosen.seconds,
-                connections=chosen.connections,
-                seed=chosen.seed,
-                every=chosen.every,
+                options.kinds or KINDS,
+                count=options.count,
+                seconds=options.seconds,
+                connections=options.connections,
+                seed=options.seed,
+                every=options.every,
             )
     except ValueError as exc:
         say(str(exc))
@@ -74,7 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except ProcessLookupError:
         say("FAILED: the service's process is gone")
         return 1
-    complaints = verdict(measured, count=chosen.count, limit=chosen.limit)
+    complaints = verdict(measured, count=options.count, limit=options.limit)
     say(*lines(measured), *(f"FAILED: {complaint}" for complaint in complaints))
     return 1 if complaints else 0
 

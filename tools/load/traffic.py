@@ -1,4 +1,4 @@
-"""What is sent, and what must come back: good photographs and bad files, each as a request ready to go."""
+"""Prepared requests with good photographs and bad files, and the check of each answer."""
 
 import json
 from base64 import b64decode
@@ -13,27 +13,26 @@ import segno
 from app.pipeline.files.decoding import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import render
-from tests.support.live.servers import file_part, form, request
-from tests.support.paths import ROOT
+from tests.support.live.servers import ROOT, file_part, form, request
 
 SHAPE = (480, 640)
-"""Height and width of a photograph: 0.3 megapixels."""
+"""Height and width of a photograph, 0.3 megapixels."""
 VARIETY = 8
-"""Different photographs."""
+"""The number of different photographs."""
 LABEL = b"https://example.org/parcel/7F3K-2291-0C"
-"""What docs/label.jpg holds, which is blurred beyond what stock decoders read."""
+"""The payload of docs/label.jpg, which is too blurred for stock decoders."""
 
 Check = Callable[[int, bytes, bytes], str | None]
-"""Status, head and body of an answer -> what is wrong with it."""
+"""Status, head and body of an answer -> what is wrong with it, or None."""
 
 MIXED: Mapping[str, int] = {"direct": 70, "blurred": 8, "codeless": 4, "garbage": 8, "truncated": 8, "restored": 2}
 DIRECT: Mapping[str, int] = {"direct": 1}
-"""Profiles: kind -> weight."""
+"""Profiles: kind of request -> weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One request of a kind. Refusals (429, 503) are no matter of `check`: whoever sends it knows them."""
+    """One request of a kind. `check` is not asked about refusals (429, 503), which the client handles."""
 
     kind: str
     raw: bytes
@@ -41,14 +40,14 @@ class Shot:
 
 
 def shots(kinds: Sequence[str], seed: int = 1) -> dict[str, list[Shot]]:
-    """Every request of each of the kinds. Raises KeyError for an unknown one."""
+    """Kind -> all its requests. Raises KeyError for an unknown kind."""
     rng = Random(seed)
     photographs = [(payload, _photograph(payload, rng)) for payload in (b"parcel %04d" % i for i in range(VARIETY))]
     return {kind: list(_KINDS[kind](photographs, rng)) for kind in kinds}
 
 
 def drawn(weights: Mapping[str, int], seed: int = 1) -> Iterator[Shot]:
-    """Requests without end, of random kinds by their weights; equal seeds draw the same."""
+    """Endless requests of random kinds, by weight; equal seeds draw the same ones."""
     ready, rng = shots(list(weights), seed), Random(seed)
     kinds, shares = list(weights), list(weights.values())
     while True:
@@ -68,7 +67,7 @@ def _blurred(_: Photographs, __: Random) -> Iterator[Shot]:
 
 
 def _codeless(_: Photographs, rng: Random) -> Iterator[Shot]:
-    """Small, since the whole ladder is climbed for them."""
+    """Small pictures, since they climb the whole ladder."""
     for _index in range(2):
         yield Shot("codeless", _upload(_jpeg(_texture(rng, (150, 200)))), _reads())
 
@@ -80,7 +79,7 @@ def _garbage(_: Photographs, rng: Random) -> Iterator[Shot]:
 
 
 def _truncated(photographs: Photographs, _: Random) -> Iterator[Shot]:
-    """Cut in the header, which nobody can read, and in the pixels, of which a reader may show the first."""
+    """Files that are cut in the header, and in the pixels, of which a reader may show the first ones."""
     payload, data = photographs[0]
     yield Shot("truncated", _upload(data[:100]), _is(422))
     yield Shot("truncated", _upload(data[: len(data) // 2]), _reads_or_refuses(payload))
@@ -108,7 +107,7 @@ def _upload(data: bytes, path: bytes = b"/decode") -> bytes:
 
 
 def _photograph(payload: bytes, rng: Random) -> bytes:
-    """A symbol at a slant on uneven paper, a little soft and noisy, as a colour JPEG: every stock decoder reads it."""
+    """A slanted symbol on uneven paper, slightly soft and noisy, as a colour JPEG: every stock decoder reads it."""
     code = segno.make(payload, error="m", micro=False, boost_error=False)
     symbol = render(np.array([list(row) for row in code.matrix], np.bool_), pixels=16)
     left, top, side = rng.uniform(120, 260), rng.uniform(60, 130), rng.uniform(200, 260)
@@ -170,7 +169,7 @@ def _is(expected: int) -> Check:
 def _shows(payload: bytes) -> Check:
     def check(status: int, head: bytes, body: bytes) -> str | None:
         picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE) if body else None
-        told = b"x-qrestore-text: " + payload.replace(b" ", b"%20") in head.lower()
-        return None if status == 200 and picture is not None and told else f"{status} {head[-400:]!r}"
+        named = b"x-qrestore-text: " + payload.replace(b" ", b"%20") in head.lower()
+        return None if status == 200 and picture is not None and named else f"{status} {head[-400:]!r}"
 
     return check

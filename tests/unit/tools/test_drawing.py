@@ -1,4 +1,4 @@
-"""The picture of the dashboard: what it says of the values it is given."""
+"""The picture of the dashboard shows the values that it is given."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def test_formatted(value: float, unit: str, shown: str) -> None:
 
 
 def given(panel: Mapping[str, Any]) -> list[Line]:
-    """Two series a query, and two buckets where buckets are asked for; the second has gaps."""
+    """Two series for each query, or two buckets; the second has gaps."""
     values = (np.linspace(1, 4, len(TIMES)), np.where(TIMES < -15, np.nan, 5.0))
     lines = []
     for target in panel["targets"]:
@@ -50,26 +50,26 @@ def words(figure: Figure) -> list[str]:
 def test_every_panel_is_drawn_with_its_values() -> None:
     figure = draw(files.dashboard()["panels"], given)
     figure.canvas.draw()
-    said = words(figure)
+    shown = words(figure)
     for panel in files.panels():
-        assert panel["title"] in said
-    assert [title for title in said if title in files.rows()] == list(files.rows())
-    assert said.count("network 0") == sum(panel["type"] == "table" for panel in files.panels())
+        assert panel["title"] in shown
+    assert [title for title in shown if title in files.rows()] == list(files.rows())
+    assert shown.count("network 0") == sum(panel["type"] == "table" for panel in files.panels())
     plotted = [panel for panel in files.panels() if panel["type"] not in {"stat", "table"}]
     assert len(figure.axes) == len(plotted)
-    assert sum(word.endswith("  5 req/s") for word in said) == sum(
+    assert sum(word.endswith("  5 req/s") for word in shown) == sum(
         len(panel["targets"]) for panel in plotted if panel["fieldConfig"]["defaults"]["unit"] == "reqps"
     )
 
 
-def test_columns_of_a_table_stand_in_their_order() -> None:
+def test_columns_of_a_table_are_in_order() -> None:
     panel = next(panel for panel in files.panels() if panel["title"] == "Networks loaded")
     labels = {"__name__": "x", "architecture": "LENet", "instance": "here", "job": "x", "name": "lenet"}
     figure = draw([panel], lambda _: [Line("", labels, TIMES, TIMES)])
     assert words(figure) == ["Networks loaded", "name", "lenet", "architecture", "LENet", "instance", "here"]
 
 
-def test_buckets_stand_alone() -> None:
+def test_buckets_are_not_cumulative() -> None:
     """Cumulative counts of 4 and 5 are 4 and 1."""
     panel = next(panel for panel in files.panels() if panel["type"] == "bargauge")
     (axes,) = draw([panel], given).axes
@@ -86,5 +86,5 @@ def test_a_value_past_its_bound_is_red() -> None:
         assert to_hex(background.get_facecolor()) == colour
 
 
-def test_panels_without_data_say_so() -> None:
+def test_panels_without_data_are_labelled() -> None:
     assert words(draw(files.panels(), lambda _: [])).count("no data") == len(files.panels())

@@ -47,14 +47,14 @@ def by_name(value: object) -> str:
     return value.name if isinstance(value, Path) else str(value)
 
 
-@pytest.mark.parametrize(("target", "file"), files(*NATIVE), ids=by_name)
-def test_kept_inputs_of_native_code(children: dict[str, Child], target: str, file: Path) -> None:
-    assert children[target].run(file.read_bytes()).finding is None
+def test_kept_inputs_of_native_code(children: dict[str, Child]) -> None:
+    found = {file: children[target].run(file.read_bytes()).finding for target, file in files(*NATIVE)}
+    assert {file: finding for file, finding in found.items() if finding is not None} == {}
 
 
-@pytest.mark.parametrize(("target", "file"), files(*PARSERS), ids=by_name)
-def test_kept_inputs_of_parsers(target: str, file: Path) -> None:
-    load(target)(file.read_bytes())
+def test_kept_inputs_of_parsers() -> None:
+    for target, file in files(*PARSERS):
+        load(target)(file.read_bytes())
 
 
 @pytest.mark.parametrize("file", kept(TARGET), ids=by_name)
@@ -101,14 +101,15 @@ def test_slice_of_raw_requests(server: Server) -> None:
     assert_clean(raw_http(server, SEED, Budget(20.0, 60 + len(kept(TARGET)))), 5)
 
 
-def test_slice_of_described_requests(server: Server) -> None:
-    assert_clean(openapi(server, SEED, Budget(20.0, 60)), 5)
+def test_slice_of_openapi_requests(server: Server) -> None:
+    """Six valid and six invalid requests to each endpoint."""
+    assert_clean(openapi(server, SEED, Budget(60.0, 24), batch=6), 24)
 
 
 def test_the_command_runs_the_named_campaigns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--seconds", "0.5", "--only", "text", "accept", "--corpus", str(tmp_path)]) == 0
+    assert main(["--seconds", "0.5", "--only", "text", "--corpus", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["text", "accept", "0"]
+    assert [line.split()[0] for line in lines] == ["text", "0"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,7 +150,7 @@ class TestHarness:
         with Child("no such target") as child, pytest.raises(RuntimeError, match="no such target"):
             child.run(b"")
 
-    def test_findings_of_a_kind_are_told_apart_from_their_numbers(self) -> None:
+    def test_numbers_do_not_change_the_kind_of_a_finding(self) -> None:
         first, second = (Finding("images", f"{count} MiB of memory", bytes([count])) for count in (70, 80))
         assert first.kind == second.kind
         assert first.name != second.name
@@ -173,6 +174,9 @@ class TestHarness:
         problem = b'{"type":"t","title":"t","status":%d,"detail":"%s","instance":"/","request_id":"i"}'
         good = "application/problem+json"
         assert judged(200, "application/json", b"{}") is None
+        assert judged(200, "text/html", b'<ol id="codes">') is None
+        assert judged(200, "application/json", b'{"codes": ') is not None
+        assert judged(200, "application/json", b'{"codes": []}') is not None
         assert judged(422, good, problem % (422, b"d")) is None
         assert judged(504, good, problem % (504, b"d")) is None
         assert "500" in (judged(500, good, problem % (500, b"d")) or "")
@@ -184,7 +188,7 @@ class TestHarness:
 
 
 @pytest.mark.parametrize("name", seeds())
-def test_files_taken_apart_are_put_together_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_split_files_are_joined_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "LIE", 0)
     data = seeds()[name]
     container = containers.of(data)

@@ -1,4 +1,4 @@
-"""Percentiles, slopes and verdicts by hand."""
+"""Percentiles, slopes and verdicts against values by hand."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_percentiles_of_many() -> None:
 
 
 @pytest.mark.parametrize(("values", "share"), [([], 0.5), ([1.0], 0.0), ([1.0], 1.1)])
-def test_percentiles_that_make_no_sense_are_refused(values: list[float], share: float) -> None:
+def test_percentiles_without_values_or_a_share_are_refused(values: list[float], share: float) -> None:
     with pytest.raises(ValueError, match="percentile"):
         percentile(values, share)
 
@@ -37,7 +37,7 @@ def test_slopes_without_a_line_are_refused(points: list[tuple[float, float]]) ->
 
 
 def growing(server: float, children: float, *, until: int = 10_000) -> list[Sample]:
-    """Megabytes per 1,000 requests in the second half; in the first, the warming up, ten times that."""
+    """Samples that grow by so many MB per 1,000 requests in the second half, and ten times as fast in the first."""
     samples, taken, theirs = [], 300.0, 400.0
     for done in range(0, until + 1, 100):
         samples.append(Sample(done, int(taken * MEGABYTE), int(theirs * MEGABYTE)))
@@ -61,7 +61,7 @@ def test_memory_slopes_need_samples() -> None:
 
 
 def test_children_that_are_replaced_hardly_tilt_the_slope() -> None:
-    """A saw: each child grows by 10 MB over 1,000 requests, and is then new."""
+    """A sawtooth: each child grows by 10 MB over 1,000 requests and is then replaced."""
     samples = [Sample(done, 300_000_000, int((400 + done % 1000 / 100) * MEGABYTE)) for done in range(0, 10_001, 50)]
     found = slopes(samples)
     assert found is not None
@@ -83,10 +83,10 @@ def test_what_bounds_a_run() -> None:
     assert "its children" in bound(server=5, children=13, client=1)
     assert "other processes" in bound(children=5, others=14.5)
     assert "one core" in bound(server=9.5, children=1)
-    assert "60% was idle" in bound(server=4, children=4)
+    assert "60% of the processor was idle" in bound(server=4, children=4)
 
 
-def test_idle_time_is_what_nobody_took() -> None:
+def test_idle_time_is_the_rest() -> None:
     used = Processor(wall=10.0, cores=2, server=4.0, children=8.0, client=1.0, others=2.0)
     assert used.idle == pytest.approx(5.0)
     assert used.share(used.children) == pytest.approx(0.4)

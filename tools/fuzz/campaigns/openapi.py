@@ -24,8 +24,8 @@ _TOO_STRICT: Final = [positive_data_acceptance]
 """The document accepts any file, but not every file is a picture."""
 
 
-def openapi(server: Server, seed: int, budget: Budget) -> Tally:
-    """Sends batches of valid and invalid requests to each endpoint in turn."""
+def openapi(server: Server, seed: int, budget: Budget, *, batch: int = _BATCH) -> Tally:
+    """Sends batches of valid and of invalid requests, ``batch`` each, to each endpoint in turn."""
     tally, health = Tally("http, from its OpenAPI document"), Health(server)
     schemathesis.openapi.format("binary", _pictures())
     document = schemathesis.openapi.from_dict(json.loads(server.get("/openapi.json").body))
@@ -33,12 +33,12 @@ def openapi(server: Server, seed: int, budget: Budget) -> Tally:
     turns = [
         (operation, mode) for mode in schemathesis.GenerationMode for operation in operations if operation.path in PATHS
     ]
-    for batch in count():
+    for turn in count():
         if not budget.allows(tally.tried):
             break
-        operation, mode = turns[batch % len(turns)]
-        most = _BATCH if budget.most is None else min(_BATCH, budget.most - tally.tried)
-        _batch(operation.as_strategy(generation_mode=mode), server, tally, budget, most=most, seed=seed + batch)
+        operation, mode = turns[turn % len(turns)]
+        most = batch if budget.most is None else min(batch, budget.most - tally.tried)
+        _batch(operation.as_strategy(generation_mode=mode), server, tally, budget, most=most, seed=seed + turn)
         if wrong := health.wrong():
             tally.remarks.append(f"{wrong} during requests to {operation.label}")
     tally.seconds = budget.spent
