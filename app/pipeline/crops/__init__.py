@@ -1,4 +1,4 @@
-"""Canonical crops: cut out of a picture, straightened, compared with what was read in them.
+"""Canonical crops: cut out of a picture, straightened, and compared with what was read in them.
 
-Imports `qrcode` and `imaging` only.
+May import `qrcode` and `imaging`.
 """

@@ -1,4 +1,4 @@
-"""From a canonical crop to the clean symbol it shows: average each module, decide dark or light, draw it again."""
+"""Redraws the symbol in a canonical crop: averages each module, decides dark or light, draws it clean."""
 
 import cv2
 import numpy as np
@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns, render
 
-_NEIGHBOURHOOD = 9  # modules a side over which an unrestored crop's light level is taken
+_NEIGHBOURHOOD = 9  # modules a side over which the light level of an unrestored crop is averaged
 
 
 def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
-    """Mean grey of the inner half of each module of a canonical crop, quiet zone included, (M, M) in [0, 255]."""
+    """Mean grey, 0 to 255, of the inner half of each module of a canonical crop, quiet zone included: (M + 8, M + 8)
+    for a symbol of M modules a side."""
     size = dimension(version) + 2 * QUIET_ZONE
     pixels = crop.shape[0] // size
     cells = crop[: size * pixels, : size * pixels].reshape(size, pixels, size, pixels).astype(np.float32)
@@ -21,17 +22,18 @@ def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
 
 
 def repaint_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
-    """A canonical crop with its margin painted as light as its lightest parts: whatever is printed there is gone."""
+    """Paints the quiet zone of a canonical crop as light as the lightest parts of the symbol, over whatever is printed
+    there."""
     margin = QUIET_ZONE * (crop.shape[0] // (dimension(version) + 2 * QUIET_ZONE))
     inner = crop[margin:-margin, margin:-margin]
     return np.pad(inner, margin, constant_values=int(np.percentile(inner, 95)))
 
 
 def clean_symbol(crop: GreyImage, version: int, *, local: bool, pixels: int) -> GreyImage:
-    """The symbol in a canonical crop, drawn anew at ``pixels`` a module with a quiet zone.
+    """Redraws the symbol in a canonical crop at ``pixels`` a module, quiet zone included.
 
-    A module is dark below mid-grey, or with ``local`` below the mean of its neighbourhood, which follows shading that
-    no network took away. Function patterns are set to what the standard says.
+    A module is dark below mid-grey or, with ``local``, below the mean of its neighbourhood, which follows shading that
+    no network removed. Function patterns are drawn as the standard fixes them.
     """
     means = module_means(crop, version)
     level = cv2.blur(means, (_NEIGHBOURHOOD, _NEIGHBOURHOOD)) if local else np.float32(127.5)

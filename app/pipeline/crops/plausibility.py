@@ -1,10 +1,10 @@
-"""Whether a reading explains the picture: the guard against payloads that were never there.
+"""Tests whether a reading explains the picture: the guard against payloads that were never there.
 
-Noise, read module by module, gives modules too, and error correction now and then makes a payload of them. What such a
-reading cannot have is function patterns: they lie where the standard wants them only in a code. So the modules read are
-blurred until they look most like the crop, with the kernel that fits best, and the function patterns, which had no part
-in the fit, must then look like the crop as well. Unlike plain correlation with the patterns this holds for codes so
-blurred, too, that their patterns are smeared over their neighbours.
+Noise read module by module gives modules as well, and error correction sometimes makes a payload of them. But only a
+code has function patterns where the standard puts them. So the test blurs the modules that were read with the kernel
+that fits the crop best; the function patterns, which had no part in the fit, must then look like the crop as well.
+Unlike plain correlation with the patterns, this also works for codes so blurred that the patterns smear into their
+neighbours.
 """
 
 from functools import cache
@@ -18,9 +18,10 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
 
 
 def explained_correlation(crop: GreyImage, dark: NDArray[np.float32], version: int) -> float:
-    """Correlation, at most 1, of the function patterns in a canonical crop with what the modules read predict there.
+    """Correlation, -1 to 1, of the function patterns in a canonical crop with what the modules that were read predict
+    there.
 
-    ``dark``: probability that each module is dark, (M, M); function patterns are set to what the standard says.
+    ``dark`` (M, M): probability that each module is dark; function patterns are set to what the standard fixes.
     """
     comparison = Comparison.of(crop, dark, version)
     fitted, judged = _places(version)
@@ -29,7 +30,7 @@ def explained_correlation(crop: GreyImage, dark: NDArray[np.float32], version: i
 
 @cache
 def _places(version: int) -> tuple[Places, Places]:
-    """Samples of the data modules, to fit on, and of the function patterns, to judge by."""
+    """Samples of the data modules, which the kernel is fitted to, and of the function patterns, which test it."""
     patterns = function_patterns(version)
     cells = np.ones((SAMPLES, SAMPLES), dtype=np.bool_)
     data, known = (np.nonzero(np.kron(np.pad(part, QUIET_ZONE), cells)) for part in (patterns.data, patterns.known))

@@ -1,7 +1,8 @@
-"""Registers a code anew by what was read in it: the symbol read, blurred as the picture is, is laid over the picture.
+"""Aligns a registered code by what was read in it: moves the corners until the symbol, blurred as the picture is, fits
+the picture best.
 
-Motion smears the function patterns, and a registration on these alone follows the smear: it comes out shifted and
-stretched along the path. What all modules predict, blurred by the kernel that fits best and centred, is not.
+Motion smears the function patterns, and a registration by these alone follows the smear: it is shifted and stretched
+along the path. An alignment by all modules, blurred with the centred kernel that fits best, is not.
 """
 
 import cv2
@@ -13,23 +14,23 @@ from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture, sq
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 
-_LEAST_WEIGHT = 0.1  # of the largest: what is below it in a kernel is the fit's noise
-_SOFTNESS = 0.8  # pixels of blur that take the steps of the kernel's samples away
-_SEEN = 2  # modules of quiet zone that are compared
+_LEAST_WEIGHT = 0.1  # of the largest weight of a kernel; smaller ones are noise of the fit
+_SOFTNESS = 0.8  # pixels of blur that smooth the steps between the kernel's samples
+_COMPARED_MARGIN = 2  # modules of quiet zone that are compared
 _STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
 
 
 def realign(
     corners: NDArray[np.float64], crop: GreyImage, dark: NDArray[np.float32], version: int
 ) -> NDArray[np.float64] | None:
-    """The corners (4, 2) under which the picture agrees best with the reading ``dark`` (M, M) of a canonical crop.
+    """Moves the corners (4, 2) that a canonical crop was cut by to where the picture agrees best with its reading.
 
-    ``corners`` are those that the crop was cut out by. Enhanced correlation coefficient maximisation of a homography
-    (Evangelidis and Psarakis, TPAMI 2008); None where it does not converge.
+    ``dark`` (M, M) is the probability that each module is dark. Maximises the enhanced correlation coefficient over
+    homographies (Evangelidis and Psarakis, TPAMI 2008). None if it does not converge, or not to a convex quad.
     """
     size = dimension(version)
     expected, seen = _expected(crop, dark, version), normalise(crop)
-    edge = (QUIET_ZONE - _SEEN) * PIXELS_PER_MODULE
+    edge = (QUIET_ZONE - _COMPARED_MARGIN) * PIXELS_PER_MODULE
     compared = np.zeros(seen.shape, dtype=np.uint8)
     compared[edge:-edge, edge:-edge] = 1
     start = np.eye(3, dtype=np.float32)
@@ -44,7 +45,8 @@ def realign(
 
 
 def _expected(crop: GreyImage, dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
-    """What the crop should look like, (S, S): the reading under the kernel that fits it best, moved to its centroid."""
+    """What the crop should look like, (S, S): the reading blurred with the kernel that fits best, centred on its
+    centroid."""
     comparison = Comparison.of(crop, dark, version)
     inner = np.zeros(comparison.seen.shape, dtype=np.bool_)
     edge = QUIET_ZONE * SAMPLES

@@ -1,6 +1,6 @@
-"""Cuts a code out of a picture and straightens it: quad -> canonical crop at a fixed number of pixels a module.
+"""Cuts a code out of a picture and straightens it: from a quad to a crop at a fixed number of pixels a module.
 
-Positions are in pixels measured from the picture's outer edge: pixel ``i`` covers ``[i, i + 1]``.
+Positions are in pixels from the picture's outer edge, so that pixel ``i`` covers ``[i, i + 1]``.
 """
 
 import cv2
@@ -11,16 +11,16 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 
 PIXELS_PER_MODULE = 4
-"""Scale of the canonical crop: the one the networks are trained at."""
+"""Scale of canonical crops, at which the networks are trained."""
 
 
 def square(modules: float) -> NDArray[np.float64]:
-    """Corners of a symbol of ``modules`` a side in module units, clockwise from the top-left, (4, 2)."""
+    """Corners (4, 2) of a symbol of ``modules`` a side, in modules, clockwise from the top left."""
     return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
 
 
 def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
-    """The 3 x 3 matrix from module coordinates (origin at the symbol's top-left corner) to picture positions."""
+    """The 3 x 3 matrix from module coordinates, whose origin is the symbol's top-left corner, to picture positions."""
     target = np.asarray(corners, dtype=np.float32).reshape(4, 2)
     return np.asarray(cv2.getPerspectiveTransform(square(modules).astype(np.float32), target), dtype=np.float64)
 
@@ -32,9 +32,10 @@ def side_length(corners: ArrayLike) -> float:
 
 
 def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[GreyImage, NDArray[np.int_]]:
-    """The upright box around a quad with ``reach`` pixels to spare, cut to the picture, and its offset (x, y) there.
+    """Cuts out the upright box around a quad with ``reach`` pixels to spare, clipped to the picture; returns it and its
+    offset (x, y) in the picture.
 
-    It holds at least one pixel, wherever the quad lies.
+    The box has at least one pixel, wherever the quad lies.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     height, width = image.shape
@@ -44,9 +45,10 @@ def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[Gr
 
 
 def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: float) -> NDArray[np.float64]:
-    """The 3 x 3 matrix from the pixels of a crop, by number, to those of the picture.
+    """The 3 x 3 matrix from pixel coordinates of a crop to pixel coordinates of the picture.
 
-    Both count pixel centres, half a pixel from the outer edge.
+    In both, whole numbers are pixel centres, half a pixel from the outer edge. ``pixels`` a module, ``margin`` in
+    modules.
     """
     to_modules = np.array([[1 / pixels, 0, 0.5 / pixels - margin], [0, 1 / pixels, 0.5 / pixels - margin], [0, 0, 1]])
     to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
@@ -62,11 +64,11 @@ def rectify(
     margin: float = QUIET_ZONE,
     displacement: NDArray[np.float32] | None = None,
 ) -> GreyImage:
-    """The code at ``pixels`` a module with ``margin`` modules around it, square, as (S, S) uint8.
+    """Cuts out a code, straight and square, at ``pixels`` a module with ``margin`` modules around it: (S, S) uint8.
 
-    ``corners`` are the symbol's outer corners, clockwise from its own top-left, (4, 2). ``displacement``, (S, S, 2) as
-    x and y in pixels of the crop, bends the grid on which the picture is sampled. What lies outside the picture repeats
-    its border. Pictures finer than the crop are averaged down first.
+    ``corners`` (4, 2) are the symbol's outer corners, clockwise from its own top left. ``displacement`` (S, S, 2), x
+    and y in pixels of the crop, bends the grid on which the picture is sampled. Outside the picture its border is
+    repeated. Pictures finer than the crop are first averaged down.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     step = side_length(quad) / modules
