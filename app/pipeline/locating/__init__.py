@@ -1,4 +1,4 @@
-"""Where codes are: candidates from several locators, registered to a version and exact corners.
+"""Finds codes: candidates from several locators, registered to a version and exact corners.
 
-Imports `crops`, `engines` and `qrcode`.
+May import `crops`, `engines` and `qrcode`.
 """

@@ -1,4 +1,4 @@
-"""Places where codes may be, as locators propose them."""
+"""Candidates: places where locators suppose codes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ Points = NDArray[np.float64]
 """(N, 2) positions, x before y."""
 
 
-_NEXT = [1, 2, 3, 0]
+_NEXT = [1, 2, 3, 0]  # index of the corner after each corner
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place where a code may be. `dimension`: modules a side, None if unknown. `score`: how sure the locator is, 0 to
-    1; for those that compare with the known function patterns their correlation, whichever the polarity."""
+    """A place where a code may be.
+
+    `dimension`: modules a side, None if unknown. `score`: the locator's confidence, 0 to 1; locators that compare with
+    the known function patterns give the magnitude of their correlation.
+    """
 
     corners: Quad
     dimension: int | None
@@ -30,25 +33,28 @@ class Candidate:
 
 
 class Locator(Protocol):
-    """Proposes places of codes, best first; may find none."""
+    """Proposes candidates, best first, perhaps none."""
 
     def locate(self, image: GreyImage) -> list[Candidate]: ...
 
 
 def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
-    """A candidate from its corners as an array, (4, 2)."""
+    """Makes a candidate of corners as an array (4, 2)."""
     return Candidate(Quad.of(quad), modules, score)
 
 
 def is_sound(quad: Points) -> bool:
-    """Whether the quad is convex, clockwise as seen, and large enough to hold a code."""
+    """Whether the quad is convex, clockwise as seen, and large enough for a code: 10 pixels on each side."""
     edges = quad[_NEXT] - quad
     turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
     return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
 
 
 def suppress_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
-    """At most `limit` candidates with a score of `least` or more, best first, none much over another."""
+    """Non-maximum suppression: at most `limit` candidates with a score of `least` or more, best first.
+
+    Drops candidates whose intersection over union with a better one is 0.5 or more.
+    """
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.score):
         if len(kept) == limit or candidate.score < least:

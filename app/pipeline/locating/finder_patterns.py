@@ -1,7 +1,7 @@
 """Locates codes by their finder patterns: normalised correlation with a ring template at all sizes.
 
-This survives blur, noise and low resolution. Finder patterns found are grouped into right-angled triples, and the
-fourth corner of each is completed and refined to where the function patterns agree best.
+Correlation survives blur, noise and low resolution. Groups the finder patterns into right-angled triples, completes
+the fourth corner of each, and refines the corners to where the function patterns agree best.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from app.pipeline.locating.candidates import Candidate, Points, candidate_of, is
 from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyramid, agreement
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
 
-_RINGS = 9
-_TURNS = 4
-_CONTRAST_FLOOR = 6.0
-_LEAST_RESPONSE = 0.4
+_RINGS = 9  # modules a side of the template: a finder pattern with its separator
+_TURNS = 4  # angles of the template within a quarter turn
+_CONTRAST_FLOOR = 6.0  # grey levels added to the deviation in quadrature, so that flat places do not respond
+_LEAST_RESPONSE = 0.4  # correlation from which a peak counts as a finder pattern
 _MOST_FINDERS = 48
-_MOST_TRIPLES = 24
-_REFINED = 8
-_LEAST_ROUGH_AGREEMENT = 0.05
+_MOST_TRIPLES = 24  # for each polarity
+_MOST_REFINED = 8  # candidates
+_LEAST_ROUGH_AGREEMENT = 0.05  # below it a candidate is not refined
 _SHIFTS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)], dtype=np.float64)
 
 
 class FinderLocator:
-    """Triples of finder patterns found by correlation, completed to quads; at most `limit`."""
+    """Proposes triples of finder patterns, found by correlation and completed to quads; at most `limit`."""
 
     def __init__(self, *, limit: int = 8) -> None:
         self._limit = limit
@@ -43,7 +43,7 @@ class FinderLocator:
 
 @cache
 def _finder_templates() -> tuple[NDArray[np.float32], ...]:
-    """A finder pattern with its separator at several turns: square, zero mean, unit norm."""
+    """A finder pattern with its separator, turned by several angles: square, zero mean, unit norm."""
     side = round(_RINGS * TEMPLATE_PIXELS)
     fine = 8
     axis = (np.arange(side * fine) + 0.5) / (fine * TEMPLATE_PIXELS) - _RINGS / 2
@@ -59,7 +59,7 @@ def _finder_templates() -> tuple[NDArray[np.float32], ...]:
 
 
 def _responses(picture: GreyImage) -> NDArray[np.float32]:
-    """Normalised correlation with the best turn of the template that begins at [i, j], -1 to 1; flat places give 0."""
+    """Normalised correlation, -1 to 1, with the template at its best angle, its corner at [i, j]; 0 in flat places."""
     templates = _finder_templates()
     side = templates[0].shape[0]
     pixels = picture.astype(np.float32)
@@ -75,7 +75,7 @@ def _responses(picture: GreyImage) -> NDArray[np.float32]:
 
 
 def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
-    """Finder patterns as rows x, y, module (original pixels), response (negative if inverted), strongest first."""
+    """Finder patterns (N, 4), strongest first: x, y, module size (original pixels), response (negative if inverted)."""
     side = _finder_templates()[0].shape[0]
     rows: list[NDArray[np.float64]] = []
     for level, factor in enumerate(pyramid.factors):
@@ -113,12 +113,13 @@ def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
             quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
             fits = [candidate_of(quad, dimension(v), polarity * agreement(pyramid, quad, v)) for quad, v in quads]
             rough.append(max(fits, key=lambda fit: fit.score))
-    for candidate in suppress_overlapping(rough, limit=_REFINED, least=_LEAST_ROUGH_AGREEMENT):
-        yield _refined(pyramid, candidate)
+    for candidate in suppress_overlapping(rough, limit=_MOST_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+        yield _refine(pyramid, candidate)
 
 
 def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Rows of three finder patterns that may belong to one code: its own top-left, then clockwise; best first."""
+    """Triples (3, 4) of finder patterns that may belong to one code, its own top-left one first, then clockwise; best
+    triple first."""
     count = len(finders)
     if count < 3:
         return []
@@ -143,7 +144,7 @@ def _triples(finders: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 
 def _likely_versions(triple: NDArray[np.float64]) -> list[int]:
-    """Versions that the distance between finder patterns allows for at the module size they were found at."""
+    """Versions that the distance between the finder patterns allows, given their module size."""
     at, module = triple[:, :2], np.exp(np.log(triple[:, 2]).mean())
     span = np.sqrt(np.hypot(*(at[1] - at[0])) * np.hypot(*(at[2] - at[0])))
     guess = (span / module + 7 - 17) / 4
@@ -152,15 +153,16 @@ def _likely_versions(triple: NDArray[np.float64]) -> list[int]:
 
 
 def _quad(centres: Points, version: int) -> Points:
-    """Outer corners of the parallelogram whose finder patterns have these centres, the symbol's own top-left first."""
+    """Outer corners (4, 2), symbol's own top left first, of the parallelogram whose finder patterns have these
+    centres."""
     start, right, down = centres[0], centres[1] - centres[0], centres[2] - centres[0]
     low = -3.5 / (dimension(version) - 7)
     ends = np.array([[low, low], [1 - low, low], [1 - low, 1 - low], [low, 1 - low]])
     return np.asarray(start + ends @ np.stack([right, down]), dtype=np.float64)
 
 
-def _refined(pyramid: Pyramid, rough: Candidate) -> Candidate:
-    """Move the corners, most of all the one without a finder pattern, and reconsider the version, to where the function
+def _refine(pyramid: Pyramid, rough: Candidate) -> Candidate:
+    """Moves the corners, most of all the one without a finder pattern, and changes the version, to where the function
     patterns agree best."""
     quad, best, version = np.array(rough.corners), rough.score, version_of(rough.dimension or 0)
     if version is None:

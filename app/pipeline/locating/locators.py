@@ -1,7 +1,7 @@
-"""Locators that need no network: what zxing-cpp saw but could not read, and the whole picture as one code.
+"""Locators that need no network: codes that zxing-cpp saw but could not read, and the whole picture as one code.
 
-Every quad is scored by how well the picture, sampled at its module centres, agrees with the function patterns of the
-supposed version. Corners are clockwise as seen in the picture.
+The score of a quad is the agreement of the picture, sampled at its module centres, with the function patterns of the
+assumed version. Corners are clockwise as seen in the picture.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from app.pipeline.locating.candidates import Candidate, candidate_of, is_sound, 
 from app.pipeline.locating.pyramid import ENLARGED_BELOW, LEAST_AGREEMENT, Pyramid, agreement, shrink
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
 
-_FINEST_MODULE = 0.8  # pixels a module below which a version is not supposed
-_LARGEST_CROP = 320  # pixels a side up to which a picture may be a crop that shows a code and nothing else
+_FINEST_MODULE = 0.8  # pixels a module below which a version is not tried
+_LARGEST_CROP = 320  # pixels a side up to which a picture may be a crop of a code and nothing else
 _MARGINS = (4, 2, 1, 0)  # widths of quiet zone, in modules, that a whole picture may have
 _SIGHTING_PIXELS = (3_000_000, 1_000_000, 300_000, 80_000)
 _BINARIZERS = (zxingcpp.Binarizer.LocalAverage, zxingcpp.Binarizer.GlobalHistogram)
 
 
 class SightingLocator:
-    """Codes that zxing-cpp sees without being able to read them, at several picture sizes; at most `limit`."""
+    """Proposes codes that zxing-cpp sees but cannot read, at several picture sizes; at most `limit`."""
 
     def __init__(self, *, limit: int = 8) -> None:
         self._limit = limit
@@ -37,7 +37,8 @@ class SightingLocator:
 
 
 class WholePicture:
-    """A small picture as one code, with and without quiet zone: the `limit` versions that agree best, then any."""
+    """Proposes a small picture as one code, with and without quiet zone: the `limit` best hypotheses on version and
+    margin, then the whole frame without a version."""
 
     def __init__(self, *, limit: int = 3) -> None:
         self._limit = limit
@@ -74,7 +75,8 @@ def _from_zxing(image: GreyImage, pyramid: Pyramid) -> Iterator[Candidate]:
 
 
 def _sighting_pictures(image: GreyImage) -> Iterator[tuple[float, GreyImage]]:
-    """The picture at several sizes, plain and smoothed, with its scale; a very large one untouched as well."""
+    """Yields the picture at several sizes, plain and smoothed, each with its scale; a very large one untouched as
+    well."""
     if image.size > _SIGHTING_PIXELS[0]:
         yield 1.0, image
     most = 2.0 if image.size < ENLARGED_BELOW else 1.0

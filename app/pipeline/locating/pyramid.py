@@ -1,4 +1,4 @@
-"""A picture at many sizes, and how well function patterns agree with it."""
+"""A picture at many sizes, and its agreement with function patterns."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from app.pipeline.qrcode.patterns import dimension, function_patterns
 
 _TOP_PIXELS = 1_000_000
 ENLARGED_BELOW = 300_000
+"""Pixels below which locators also search a picture enlarged, to twice its sides at most."""
 _STEP = 2 ** (-1 / 3)
 _SMALLEST_SIDE = 48
-
-
 LEAST_AGREEMENT = 0.25
+"""Agreement below which the locators that compare with function patterns drop a candidate."""
 TEMPLATE_PIXELS = 2.0
+"""Pixels a module at which function patterns are compared."""
 
 
 class Pyramid:
-    """The picture at sizes a third of an octave apart, the largest of at most about a megapixel; each made when it is
-    first looked at."""
+    """The picture at sizes a third of an octave apart, the largest of about a megapixel at most.
+
+    Small pictures are enlarged, to twice their sides at most. Each size is computed when it is first used.
+    """
 
     def __init__(self, image: GreyImage) -> None:
         top = min(2.0 if image.size < ENLARGED_BELOW else 1.0, (_TOP_PIXELS / image.size) ** 0.5)
@@ -44,7 +47,10 @@ class Pyramid:
         return self._pictures[level]
 
     def sample(self, positions: NDArray[np.float32], module: float) -> NDArray[np.float32]:
-        """Grey values around (N, 1, 2) `positions` of the original picture, averaged over about half a `module`."""
+        """Grey values (N,) at `positions` (N, 1, 2) of the original picture, averaged over about half a `module`.
+
+        `module` is in pixels of the original picture.
+        """
         level = round(np.log(TEMPLATE_PIXELS / module / self.factors[0]) / np.log(_STEP))
         level = min(max(level, 0), len(self.factors) - 1)
         at = positions * np.float32(self.factors[level]) - np.float32(0.5)
@@ -54,7 +60,7 @@ class Pyramid:
 
 
 def shrink(image: GreyImage, factor: float) -> GreyImage:
-    """`resize` that halves first where it can, which is several times faster."""
+    """As `resize`, but halves the picture as often as possible first, which is several times faster."""
     while factor <= 0.5 and min(image.shape) > 1:
         height, width = (side // 2 * 2 for side in image.shape)
         image, factor = resize(image[:height, :width], 0.5), factor * 2
@@ -63,7 +69,7 @@ def shrink(image: GreyImage, factor: float) -> GreyImage:
 
 @cache
 def _known_modules(version: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(N, 1, 2) centres of the modules that the version fixes, in modules, and (N,) how light they are: zero mean,
+    """Centres (N, 1, 2), in modules, of the modules that the version fixes, and their lightness (N,), zero mean and
     unit norm."""
     patterns = function_patterns(version)
     rows, columns = np.nonzero(patterns.known)
@@ -74,7 +80,7 @@ def _known_modules(version: int) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 
 def agreement(pyramid: Pyramid, corners: Points, version: int) -> float:
-    """Correlation of the picture with the version's function patterns under the quad, -1 to 1; negative if inverted."""
+    """Correlation, -1 to 1, of the picture under a quad with the version's function patterns; negative if inverted."""
     centres, light = _known_modules(version)
     size = dimension(version)
     matrix = homography(corners, size)

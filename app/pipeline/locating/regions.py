@@ -1,4 +1,4 @@
-"""A region: one registered hypothesis of a code in a picture, its canonical crop, and the ways to read from it."""
+"""Regions: registered candidates with their canonical crops, and the ways to read from them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,24 @@ from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.quad import Quad
 
-_CREDIBLE = 0.5  # agreement from which a read is believed as it is
-PROMISING = 0.4  # agreement from which a region is worth several inferences
-_EXPLAINED = 0.7  # correlation that a read must reach where the agreement is lower
+_CREDIBLE = 0.5  # agreement from which a read is believed without further test
+PROMISING = 0.4
+"""Agreement from which a region is worth several inferences."""
+# Explained correlation that a read needs where the agreement is lower. In test_plausibility readings of textures stay
+# below 0.45 and those of other codes below 0.6; true readings with a tenth of the modules wrong exceed 0.8.
+_EXPLAINED = 0.7
 _HOPELESS = 0.3  # agreement below which nothing is tried
-SMALL_MODULE = 3.0  # pixels a module below which super-resolution is worth its time
-_LONGEST_SIDE = 32_766  # pixels that OpenCV can resample
+SMALL_MODULE = 3.0
+"""Pixels a module below which super-resolution is worth its time."""
+_LONGEST_SIDE = 32_766  # pixels a side that OpenCV can resample
 _HYPOTHESES = 2  # registrations kept of each candidate
 _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """What is shown of a region: ``pictures`` to the engines, one after another until one reads; a canonical ``crop``,
-    and the probabilities ``dark`` (M, M) that its modules are dark, to the test of plausibility."""
+    """What a region shows. Engines see the ``pictures``, one after another until one reads; the test of plausibility
+    sees a canonical ``crop`` (S, S) and the probabilities ``dark`` (M, M) that its modules are dark."""
 
     pictures: tuple[GreyImage, ...]
     crop: GreyImage
@@ -40,8 +44,8 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an exhibit reads: the one symbol in ``symbols``; or none, with the reason in words as ``refusal`` and the
-    symbols that the engines read but that are not believed as ``doubted``."""
+    """What was read in an exhibit: one symbol in ``symbols``, or none; then ``refusal`` says why, in words, and
+    ``doubted`` has the symbols that engines read but that are not believed."""
 
     symbols: list[Symbol]
     refusal: str = ""
@@ -50,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """``crop`` is the canonical crop, dark on light, (M, M) uint8 with M = 4 (modules + 8)."""
+    """A registered candidate. ``crop`` (S, S) uint8 is its canonical crop, dark on light, S = 4 (modules + 8)."""
 
     registration: Registration
     crop: GreyImage
@@ -66,12 +70,12 @@ class Region:
 
     @cached_property
     def corners(self) -> Quad:
-        """Outer corners in picture pixels, clockwise from the symbol's top-left."""
+        """Outer corners in picture pixels, clockwise from the symbol's own top left."""
         return Quad.of(self.registration.corners)
 
     @property
     def is_promising(self) -> bool:
-        """Whether what takes long is worth trying on it."""
+        """Whether the region is worth several inferences."""
         return self.registration.agreement >= PROMISING
 
     @property
@@ -79,41 +83,41 @@ class Region:
         return self.module < SMALL_MODULE
 
     def resembles(self, other: "Region") -> bool:
-        """Whether both suppose the same version in nearly the same place."""
+        """Whether both have the same version, and corners within half a module."""
         apart = np.abs(self.registration.corners - other.registration.corners).max()
         return self.version == other.version and bool(apart < 0.5 * self.module)
 
     def read(self, crop: GreyImage, engines: Sequence[Engine], *, restored: bool) -> list[Symbol]:
-        """What the engines read in the clean symbol redrawn from a canonical crop of this region, or in the crop.
+        """Reads the clean symbol redrawn from a canonical crop of this region, or the crop itself; at most one symbol.
 
-        ``restored`` crops have even light and are redrawn at mid-grey; others against their neighbourhood.
+        Modules of ``restored`` crops, whose light is even, are redrawn by mid-grey, others by their neighbourhood.
         """
         return self.judge(self.show(crop, restored=restored), engines).symbols
 
     def read_modules(self, crop: GreyImage, log_odds: LogOdds, engines: Sequence[Engine]) -> list[Symbol]:
-        """What the engines read in the symbol rebuilt from a reading of ``crop``, which may be straighter than ours."""
+        """Reads the symbol rebuilt from log-odds (M, M) of ``crop``, which may be straighter than the region's own."""
         return self.judge(self.show_modules(crop, log_odds), engines).symbols
 
     def show(self, crop: GreyImage, *, restored: bool) -> Exhibit:
-        """What `read` shows: the symbol redrawn, the crop with a clean quiet zone, and the crop."""
+        """The exhibit of `read`: the symbol redrawn, the crop with a clean quiet zone, and the crop."""
         redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
         dark = 1 - module_means(crop if restored else redrawn, self.version)[_INNER, _INNER] / np.float32(255)
         return Exhibit((redrawn, repaint_quiet_zone(crop, self.version), crop), self.crop, dark)
 
     def show_modules(self, crop: GreyImage, log_odds: LogOdds) -> Exhibit:
-        """What `read_modules` shows: the symbol rebuilt."""
+        """The exhibit of `read_modules`: the symbol rebuilt."""
         clean = render(rebuild_modules(log_odds, self.version), pixels=PIXELS_PER_MODULE)
         return Exhibit((clean,), crop, probability(log_odds))
 
     def show_symbol(self, crop: GreyImage, modules: NDArray[np.bool_]) -> Exhibit:
-        """The symbol drawn with ``modules``, True is dark, which error correction made of a reading of ``crop``."""
+        """An exhibit of ``modules`` (M, M), True is dark, which error correction made of a reading of ``crop``."""
         return Exhibit((render(modules, pixels=PIXELS_PER_MODULE),), crop, modules.astype(np.float32))
 
     def judge(self, exhibit: Exhibit, engines: Sequence[Engine]) -> Verdict:
-        """The first read of an exhibit if it is believable, its corners the registration's.
+        """The first symbol that an engine reads in an exhibit, if it is believed, with the corners of the registration.
 
-        A symbol of another kind or version than the registered one is not believed, and none where neither the known
-        patterns agree with the picture nor the modules read, blurred as the picture is, explain them.
+        A symbol is believed if it has the registered version, and if either the known patterns agree with the picture
+        or the modules that were read, blurred as the picture is, explain these patterns.
         """
         strangers: list[Symbol] = []
         for picture in exhibit.pictures:
@@ -128,7 +132,7 @@ class Region:
         return Verdict([], "the engines read nothing")
 
     def _doubt(self, exhibit: Exhibit) -> str:
-        """Why a read of an exhibit is not believed; empty where it is."""
+        """Why a read of an exhibit is not believed; empty if it is."""
         agreement = self.registration.agreement
         if agreement >= _CREDIBLE:
             return ""
@@ -141,20 +145,21 @@ class Region:
         )
 
     def binarised(self, crop: GreyImage) -> GreyImage:
-        """The clean symbol in a restored crop of this region, at the crop's own scale."""
+        """Redraws the symbol in a restored crop of this region, at the scale of the crop."""
         pixels = crop.shape[0] // (self.crop.shape[0] // PIXELS_PER_MODULE)
         return clean_symbol(crop, self.version, local=False, pixels=pixels)
 
     def cut_out(self, image: GreyImage) -> tuple[GreyImage, tuple[int, int]]:
-        """The upright box around the region with four modules to spare, and its offset (x, y) in the picture."""
+        """Cuts out the upright box around the region with four modules to spare, dark on light; returns it and its
+        offset (x, y) in the picture."""
         patch, (left, top) = surroundings(image, self.registration.corners, 4 * self.module)
         return (~patch if self.registration.inverted else patch), (int(left), int(top))
 
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """What became of a candidate that its locator listed at ``rank``, from 0, or of one of its registrations: a
-    ``region``, or none for the reason that ``refusal`` gives in words. ``twin`` is the earlier region it resembles."""
+    """What became of a candidate, which its locator listed at ``rank``, from 0, or of one of its registrations: a
+    ``region``, or none; then ``refusal`` says why, in words. ``twin``: the earlier region that it resembles."""
 
     rank: int
     candidate: Candidate
@@ -165,10 +170,9 @@ class Hypothesis:
 
 
 def find_regions(image: GreyImage, candidates: Iterable[Candidate], *, limit: int) -> list[Region]:
-    """The ``limit`` most credible regions at the first ``limit`` candidates' places, by how well the known patterns
-    agree; may be none.
+    """Registers the first ``limit`` candidates; returns at most ``limit`` regions, the highest agreement first.
 
-    Pictures longer than OpenCV resamples, or narrower than the smallest symbol, have none.
+    Pictures longer than OpenCV can resample, or narrower than the smallest symbol, have none.
     """
     return [one.region for one in weigh_candidates(image, candidates, limit=limit) if one.region]
 
@@ -176,9 +180,9 @@ def find_regions(image: GreyImage, candidates: Iterable[Candidate], *, limit: in
 def weigh_candidates(
     image: GreyImage, candidates: Iterable[Candidate], *, limit: int, known: Sequence[Region] = ()
 ) -> list[Hypothesis]:
-    """What becomes of every candidate: first those that `find_regions` makes regions of, in its order, then the others.
+    """As `find_regions`, for every candidate: first the hypotheses with a region, in that order, then the refused ones.
 
-    Regions that resemble one of ``known`` are refused.
+    Refuses regions that resemble one of ``known``.
     """
     refused: list[Hypothesis] = []
     registered: list[tuple[Registration, Hypothesis]] = []
