@@ -1,1 +1,1 @@
-"""From a trained checkpoint to what is shipped: model cards, ONNX export and quantisation."""
+"""Prepares what is shipped: model cards, ONNX exports and their 8-bit forms, and the README's sample picture."""

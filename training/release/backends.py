@@ -15,9 +15,9 @@ Measured on two virtual cores (AVX-512, VNNI, bfloat16; torch 2.13.0, onnxruntim
     quad-locator, 256 px            12.8   19.2    8.9    4.8
 
 Reads of 100 by torch, onnx and int8: lenet on qrdata 78, 78, 77; srresnet-x4 on noise64 96, 96, 95; module-reader on
-noise64 99, 99, 99; quad-locator on scene 87, 88, 86 (of 200: 89.0 and 87.0 % by torch and int8). OpenVINO 2026.4.1,
-asked in the same order from the same files for pictures of any size, took 10.2, 24.9, 13.9, 32.7 and 10.4 ms in full
-precision and 9.4, 19.0, 6.6, 13.7 and 6.0 ms in 8 bits: less for srresnet-x4, more for lenet and quad-locator.
+noise64 99, 99, 99; quad-locator on scene 87, 88, 86 (of 200: 89.0 and 87.0 % by torch and int8). OpenVINO 2026.4.1 took
+10.2, 24.9, 13.9, 32.7 and 10.4 ms for the same rows in full precision and 9.4, 19.0, 6.6, 13.7 and 6.0 ms in 8 bits:
+less for srresnet-x4, more for lenet and quad-locator.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import process_time
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,11 +44,12 @@ from app.pipeline.locating.candidates import candidate_of
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.patterns import dimension
 from training.measure.quality import Rate
+from training.measure.served import set_threads
 from training.measure.sets import VALIDATION, Sample, samples
 from training.release.export import random_inputs
 
-READS = {"lenet": "qrdata", "srresnet-x4": "noise64", "module-reader": "noise64", "quad-locator": "scene"}
-"""The set on which each network's reads are counted: one that the engines alone mostly fail on."""
+READ_SETS = {"lenet": "qrdata", "srresnet-x4": "noise64", "module-reader": "noise64", "quad-locator": "scene"}
+"""The set on which each network's reads are counted; the engines alone fail on most of its pictures."""
 TORCH, BFLOAT16, ONNX, INT8 = "torch", "torch bf16", "onnx", "onnx int8"
 _TIMED = (
     ("lenet", "crop of 180 px", 180),
@@ -58,42 +58,42 @@ _TIMED = (
     ("module-reader", "45 modules", 4 * 45),
     ("quad-locator", "window of 256 px", 256),
 )
-_REGIONS = 4  # that a locator's candidates may become, as when the service balances
+_REGIONS = 4  # limit of regions from a locator's candidates, as at the service's balanced effort
 
-Reads = Callable[[Sample], list[Symbol]]
+ReadSample = Callable[[Sample], list[Symbol]]
 
 
 class Bfloat16Runner:
-    """Runs a network with torch on the CPU, in bfloat16 wherever torch has it."""
+    """Runs a network with torch on the CPU, in bfloat16 where autocast supports it."""
 
-    def __init__(self, card: Checkpoint) -> None:
-        self._runner = TorchRunner(card.network)
+    def __init__(self, model: Checkpoint) -> None:
+        self._runner = TorchRunner(model.network)
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             return self._runner(*inputs)
 
 
-def runners(card: Checkpoint, folder: Path) -> dict[str, Runner]:
-    """Everything that may run a checkpoint's network. Raises InvalidCheckpoint where an export is missing."""
+def runners(model: Checkpoint, folder: Path) -> dict[str, Runner]:
+    """Every backend's runner of a network, by backend. Raises InvalidCheckpoint if an export is missing."""
     return {
-        TORCH: TorchRunner(card.network),
-        BFLOAT16: Bfloat16Runner(card),
-        ONNX: OnnxRunner(folder / f"{card.name}{SUFFIX}", card.name, fingerprint=fingerprint(card)),
-        INT8: OnnxRunner(folder / f"{card.name}{INT8_SUFFIX}", card.name, fingerprint=fingerprint(card)),
+        TORCH: TorchRunner(model.network),
+        BFLOAT16: Bfloat16Runner(model),
+        ONNX: OnnxRunner(folder / f"{model.name}{SUFFIX}", model.name, fingerprint=fingerprint(model)),
+        INT8: OnnxRunner(folder / f"{model.name}{INT8_SUFFIX}", model.name, fingerprint=fingerprint(model)),
     }
 
 
 def milliseconds(
-    rivals: Mapping[str, Runner], inputs: Sequence[NDArray[np.float32]], *, runs: int, warm_ups: int = 3
+    backends: Mapping[str, Runner], inputs: Sequence[NDArray[np.float32]], *, runs: int, warm_ups: int = 3
 ) -> dict[str, float]:
-    """Median processor time of an inference: on one thread, what it takes while nothing else has the processor.
+    """Median processor time of an inference, by backend.
 
-    The rivals take turns, so that a busy machine is as busy for each.
+    Processor time excludes other processes. The backends take turns, so that a busy machine affects each equally.
     """
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    taken: dict[str, list[float]] = {name: [] for name in backends}
     for _ in range(warm_ups + runs):
-        for name, run in rivals.items():
+        for name, run in backends.items():
             began = process_time()
             run(*inputs)
             taken[name].append(1000 * (process_time() - began))
@@ -104,36 +104,38 @@ def milliseconds(
 
 
 def _region(sample: Sample) -> Region | None:
-    """The region at the truth, as the service registers it."""
+    """The region at the symbol's true place, registered as in service; None if registration fails."""
     place = candidate_of(sample.corners, dimension(sample.symbol.version), 1.0)
     return next(iter(find_regions(sample.image, [place], limit=1)), None)
 
 
-def reads_of(card: Checkpoint, runner: Runner | None, engines: Sequence[Engine], reader: ModuleReader) -> Reads:
-    """What the engines read with a network run by ``runner``, or as the service runs it with torch.
+def sample_reader(
+    model: Checkpoint, runner: Runner | None, engines: Sequence[Engine], reader: ModuleReader
+) -> ReadSample:
+    """Builds a function that reads a sample with the engines and one network, run by ``runner`` or, if None, by torch.
 
-    A restorer of scale 1 and a module reader are given the true place; an enlarging one the whole picture; a locator
-    finds the place itself, and ``reader`` reads what it found.
+    A restorer of scale 1 and a module reader get the region at the true place, an upscaler the whole picture. A locator
+    finds the regions itself, and ``reader`` reads them.
     """
-    runner = runner or TorchRunner.of(card)
-    if card.architecture == "QuadLocator":
-        locator = WindowLocator(card.card, runner)
+    runner = runner or TorchRunner.of(model)
+    if model.architecture == "QuadLocator":
+        locator = WindowLocator(model.card, runner)
         return lambda sample: _read_first(
             find_regions(sample.image, locator.locate(sample.image), limit=_REGIONS), reader, engines
         )
-    if card.architecture == "ModuleReader":
-        own = NetworkModuleReader(card.card, runner)
-        return lambda sample: _read_first([region] if (region := _region(sample)) else [], own, engines)
-    restorer = NetworkRestorer(card.card, runner)
+    if model.architecture == "ModuleReader":
+        module_reader = NetworkModuleReader(model.card, runner)
+        return lambda sample: _read_first([region] if (region := _region(sample)) else [], module_reader, engines)
+    restorer = NetworkRestorer(model.card, runner)
 
-    def restored(sample: Sample) -> list[Symbol]:
+    def restore_and_read(sample: Sample) -> list[Symbol]:
         if restorer.scale > 1:
-            larger = restorer.restore([sample.image])[0]
-            return next((found for engine in engines if (found := engine.read(larger))), [])
+            upscaled = restorer.restore([sample.image])[0]
+            return next((symbols for engine in engines if (symbols := engine.read(upscaled))), [])
         region = _region(sample)
         return region.read(restorer.restore([region.crop])[0], engines, restored=True) if region else []
 
-    return restored
+    return restore_and_read
 
 
 def _read_first(regions: Sequence[Region], reader: ModuleReader, engines: Sequence[Engine]) -> list[Symbol]:
@@ -144,50 +146,61 @@ def _read_first(regions: Sequence[Region], reader: ModuleReader, engines: Sequen
     return []
 
 
-def hits(rivals: Mapping[str, Reads], name: str, *, count: int) -> dict[str, list[bool]]:
-    """Whether each rival read each of the first ``count`` samples of a set rightly."""
-    found: dict[str, list[bool]] = {rival: [] for rival in rivals}
+def hits(backends: Mapping[str, ReadSample], name: str, *, count: int) -> dict[str, list[bool]]:
+    """Whether each backend reads the true payload of each of the first ``count`` samples of a set."""
+    found: dict[str, list[bool]] = {backend: [] for backend in backends}
     for sample in samples(name, count=count):
-        for rival, read in rivals.items():
-            found[rival].append(any(symbol.payload == sample.symbol.payload for symbol in read(sample)))
+        for backend, read in backends.items():
+            found[backend].append(any(symbol.payload == sample.symbol.payload for symbol in read(sample)))
     return found
 
 
-def row(rival: str, found: Sequence[bool], before: Sequence[bool]) -> str:
-    """A rival's rate, and what it lost and gained against ``before``."""
-    lost = sum(was and not now for was, now in zip(before, found, strict=True))
-    gained = sum(now and not was for was, now in zip(before, found, strict=True))
-    return f"{rival:12s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"
+def row(backend: str, found: Sequence[bool], reference: Sequence[bool]) -> str:
+    """A line of the table: a backend's rate, and the samples that it lost and gained relative to ``reference``."""
+    lost = sum(was and not now for was, now in zip(reference, found, strict=True))
+    gained = sum(now and not was for was, now in zip(reference, found, strict=True))
+    return f"{backend:12s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.backends", description="Compare torch and ONNX Runtime."
     )
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of checkpoints and exports")
-    parser.add_argument("--runs", type=int, default=40, help="timed inferences of each (default: 40; 0: none)")
-    parser.add_argument("--count", type=int, default=100, help=f"samples a set, at most {VALIDATION} (default: 100)")
-    parser.add_argument("--reads", nargs="*", default=list(READS), choices=READS, help="networks whose reads to count")
+    parser.add_argument(
+        "--weights", type=Path, default=Path("weights"), help="checkpoints and exports (default: weights)"
+    )
+    parser.add_argument("--runs", type=int, default=40, help="timed inferences per backend (default: 40; 0: no times)")
+    parser.add_argument("--count", type=int, default=100, help=f"samples per set, at most {VALIDATION} (default: 100)")
+    parser.add_argument(
+        "--reads", nargs="*", default=list(READ_SETS), choices=READ_SETS, help="networks whose reads to count"
+    )
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    set_threads(1)
     folder = arguments.weights
-    cards = {name: checkpoint.load(folder / f"{name}{checkpoint.SUFFIX}") for name in READS}
+    models = {name: checkpoint.load(folder / f"{name}{checkpoint.SUFFIX}") for name in READ_SETS}
     if arguments.runs:
-        print(f"{'':33s}" + "".join(f"{rival:>12s}" for rival in (TORCH, BFLOAT16, ONNX, INT8)) + "  (ms, one thread)")
-    for name, what, side in _TIMED if arguments.runs else ():
-        inputs = random_inputs(cards[name].network, np.random.default_rng(0), count=1, height=side, width=side)
-        medians = milliseconds(runners(cards[name], folder), inputs, runs=arguments.runs)
-        print(f"{name:15s} {what:17s}" + "".join(f"{value:12.1f}" for value in medians.values()), flush=True)
-    count = min(arguments.count, VALIDATION)
+        _print_times(models, folder, runs=arguments.runs)
+    _print_reads(models, folder, names=arguments.reads, count=min(arguments.count, VALIDATION))
+
+
+def _print_times(models: Mapping[str, Checkpoint], folder: Path, *, runs: int) -> None:
+    print(f"{'':33s}" + "".join(f"{backend:>12s}" for backend in (TORCH, BFLOAT16, ONNX, INT8)) + "  (ms, one thread)")
+    for name, size, side in _TIMED:
+        inputs = random_inputs(models[name].network, np.random.default_rng(0), count=1, height=side, width=side)
+        medians = milliseconds(runners(models[name], folder), inputs, runs=runs)
+        print(f"{name:15s} {size:17s}" + "".join(f"{value:12.1f}" for value in medians.values()), flush=True)
+
+
+def _print_reads(models: Mapping[str, Checkpoint], folder: Path, *, names: Sequence[str], count: int) -> None:
     engines = (ZXing(), ZBar())
-    reader = NetworkModuleReader(cards["module-reader"].card, TorchRunner.of(cards["module-reader"]))
-    for name in arguments.reads:
-        chosen = {TORCH: None, **{key: run for key, run in runners(cards[name], folder).items() if key in {ONNX, INT8}}}
-        rivals = {key: reads_of(cards[name], run, engines, reader) for key, run in chosen.items()}
-        found = hits(rivals, READS[name], count=count)
-        for rival in rivals:
-            print(f"{name:15s} {READS[name]:8s} {row(rival, found[rival], found[TORCH])}", flush=True)
+    reader = NetworkModuleReader(models["module-reader"].card, TorchRunner.of(models["module-reader"]))
+    for name in names:
+        every = runners(models[name], folder)
+        served: dict[str, Runner | None] = {TORCH: None, ONNX: every[ONNX], INT8: every[INT8]}
+        readers = {key: sample_reader(models[name], runner, engines, reader) for key, runner in served.items()}
+        found = hits(readers, READ_SETS[name], count=count)
+        for backend in readers:
+            print(f"{name:15s} {READ_SETS[name]:8s} {row(backend, found[backend], found[TORCH])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,36 +30,36 @@ from app.models.module_reader import ModuleReader
 from app.pipeline.inference.onnx import FINGERPRINT_KEY, INT8_SUFFIX, SUFFIX, OnnxRunner
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
-from training.release.quantise import BATCHES, quantised, recipe_inputs
-from training.release.rewriting import fix_slopes, part_convolutions
+from training.release.quantise import BATCHES, quantise, recipe_inputs
+from training.release.rewriting import replace_shared_slopes, split_convolutions
 
 OPSET = 20
-"""Version of ONNX's operators; the first that has GELU."""
+"""Version of ONNX's operators, the first with GELU."""
 TOLERANCE = 1e-3
-"""Most that an exported network's answers may differ from torch's, as a share of the largest of these."""
+"""Largest allowed difference of an exported network's output from torch's, as a share of the largest value."""
 LIGHT = {"lenet": 1, "srresnet-x4": 1, "module-reader": 1, "quad-locator": 9}
-"""Networks of which ``--int8`` makes 8-bit forms, those that are there to be fast, and how many of their last
-convolutions stay as they are: the locator's whole decoder, whose corners would be off else."""
+"""The fast networks, of which ``--int8`` makes 8-bit forms, and the number of last convolutions that keep full
+precision. For the locator this is its whole decoder, without which corners are inaccurate."""
 
 _TRACED = (2, 64, 96)
 _CHECKED = ((1, 64, 64), (2, 96, 160), (3, 181, 116))  # pictures, height and width in pixels, before padding
 _LONGEST_SIDE = 1 << 14
 
 
-class UnequalAnswersError(Exception):
-    """An exported network that does not compute what torch does."""
+class ExportMismatchError(Exception):
+    """An exported network's output differs from torch's by more than ``TOLERANCE``."""
 
 
-def multiple(network: nn.Module) -> int:
-    """What heights and widths of a network's pictures must be divisible by."""
+def size_multiple(network: nn.Module) -> int:
+    """The number that a picture's height and width must be divisible by."""
     return network.pixels if isinstance(network, ModuleReader) else int(getattr(network, "size_multiple", 1))
 
 
 def random_inputs(
     network: nn.Module, rng: Generator, *, count: int, height: int, width: int
 ) -> tuple[NDArray[np.float32], ...]:
-    """What a network takes, at random in [0, 1]: ``count`` samples of at least so many pixels."""
-    unit, channels = multiple(network), int(getattr(network, "channels", 1))
+    """Random inputs of a network in [0, 1]: ``count`` samples of at least ``height`` x ``width`` pixels."""
+    unit, channels = size_multiple(network), int(getattr(network, "channels", 1))
     rows, columns = -(-height // unit), -(-width // unit)
     picture = rng.random((count, channels, rows * unit, columns * unit), dtype=np.float32)
     if isinstance(network, ModuleReader):
@@ -67,17 +67,20 @@ def random_inputs(
     return (picture,)
 
 
-def exported(card: Checkpoint) -> ir.Model:
-    """A checkpoint's network as an ONNX graph for any number, height and width of pictures that the network takes."""
-    network = card.network.cpu().eval()
+def export_graph(model: Checkpoint) -> ir.Model:
+    """A checkpoint's network as an ONNX graph for any number, height and width of pictures that the network accepts.
+
+    Raises TypeError if torch exports nothing.
+    """
+    network = model.network.cpu().eval()
     count, height, width = _TRACED
     arrays = random_inputs(network, np.random.default_rng(0), count=count, height=height, width=width)
-    unit, most = multiple(network), _LONGEST_SIDE // multiple(network)
-    n, h, w = Dim("n", min=1), Dim("h", min=2, max=most), Dim("w", min=2, max=most)
+    unit, longest = size_multiple(network), _LONGEST_SIDE // size_multiple(network)
+    n, h, w = Dim("n", min=1), Dim("h", min=2, max=longest), Dim("w", min=2, max=longest)
     shapes = ({0: n, 2: unit * h, 3: unit * w}, {0: n, 2: h, 3: w})
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)  # torch's own use of its own
-        warnings.filterwarnings("ignore", "# The axis name: . will not be used", UserWarning)  # it is shared on purpose
+        warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)  # torch's own call
+        warnings.filterwarnings("ignore", "# The axis name: . will not be used", UserWarning)  # both inputs share it
         program = torch.onnx.export(
             network,
             tuple(torch.from_numpy(values) for values in arrays),
@@ -89,93 +92,97 @@ def exported(card: Checkpoint) -> ir.Model:
         )
     if program is None:
         raise TypeError("torch exported no program")
-    part_convolutions(program.model)
-    fix_slopes(program.model)
+    split_convolutions(program.model)
+    replace_shared_slopes(program.model)
     return program.model
 
 
-def largest_difference(card: Checkpoint, run: Runner, *, seed: int = 1) -> float:
-    """Most that a runner's answers differ from torch's over several sizes, as a share of the largest of torch's."""
-    torch_runner, rng = TorchRunner(card.network), np.random.default_rng(seed)
+def largest_difference(model: Checkpoint, run: Runner, *, seed: int = 1) -> float:
+    """The largest difference of a runner's output from torch's over several sizes, as a share of the largest value."""
+    torch_runner, rng = TorchRunner(model.network), np.random.default_rng(seed)
     worst = 0.0
     for count, height, width in _CHECKED:
-        inputs = random_inputs(card.network, rng, count=count, height=height, width=width)
+        inputs = random_inputs(model.network, rng, count=count, height=height, width=width)
         expected = torch_runner(*inputs)
         difference = np.abs(run(*inputs) - expected).max() / np.abs(expected).max()
         worst = max(worst, float(difference))
     return worst
 
 
-def write(card: Checkpoint, folder: Path) -> float:
-    """Writes NAME.onnx, in one step; returns the largest difference from torch. Raises UnequalAnswersError."""
-    path = folder / f"{card.name}{SUFFIX}"
+def export(model: Checkpoint, folder: Path) -> float:
+    """Writes NAME.onnx atomically; returns the largest difference from torch. Raises ExportMismatchError."""
+    path = folder / f"{model.name}{SUFFIX}"
     partial = path.with_suffix(".partial")
-    model = ir.to_proto(exported(card))
-    _describe(model, card, {"exporter": f"torch {torch.__version__}, opset {OPSET}"})
-    onnx.save(model, partial)
-    difference = largest_difference(card, OnnxRunner(partial, card.name, fingerprint=fingerprint(card)))
+    graph = ir.to_proto(export_graph(model))
+    _set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}"})
+    onnx.save(graph, partial)
+    difference = largest_difference(model, OnnxRunner(partial, model.name, fingerprint=fingerprint(model)))
     if not difference <= TOLERANCE:
         partial.unlink()
-        raise UnequalAnswersError(f"{card.name}: the exported network's answers differ by {difference:.1e} of torch's")
+        raise ExportMismatchError(
+            f"{model.name}: the exported network's output differs from torch's by {difference:.1e}"
+        )
     partial.replace(path)
     return difference
 
 
-def write_int8(card: Checkpoint, folder: Path) -> float:
-    """Writes NAME.int8.onnx from NAME.onnx, in one step, calibrated on the recipe that the checkpoint is called after.
+def export_int8(model: Checkpoint, folder: Path) -> float:
+    """Writes NAME.int8.onnx from NAME.onnx atomically, calibrated on samples of the recipe NAME.
 
-    Returns the root of the mean square difference from torch on further samples, as a share of the deviation of
-    torch's answers. Raises KeyError for a network that is not ``LIGHT``.
+    Returns the root mean square difference from torch on further samples, as a share of the standard deviation of
+    torch's output. Raises KeyError for a network that is not in ``LIGHT``.
     """
-    path = folder / f"{card.name}{INT8_SUFFIX}"
+    path = folder / f"{model.name}{INT8_SUFFIX}"
     partial = path.with_suffix(".partial")
-    samples = recipe_inputs(card.name)
-    model = quantised(onnx.load(folder / f"{card.name}{SUFFIX}"), islice(samples, BATCHES), last=LIGHT[card.name])
-    how = f"int8, static, least and greatest values of {BATCHES} batches of the recipe {card.name}"
-    _describe(model, card, {"exporter": f"torch {torch.__version__}, opset {OPSET}", "quantisation": how})
-    onnx.save(model, partial)
+    samples = recipe_inputs(model.name)
+    graph = quantise(onnx.load(folder / f"{model.name}{SUFFIX}"), islice(samples, BATCHES), last=LIGHT[model.name])
+    method = f"int8, static, minimum and maximum over {BATCHES} batches of the recipe {model.name}"
+    _set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}", "quantisation": method})
+    onnx.save(graph, partial)
     inputs = next(samples)
-    expected = TorchRunner(card.network)(*inputs)
-    difference = OnnxRunner(partial, card.name, fingerprint=fingerprint(card))(*inputs) - expected
+    expected = TorchRunner(model.network)(*inputs)
+    difference = OnnxRunner(partial, model.name, fingerprint=fingerprint(model))(*inputs) - expected
     partial.replace(path)
     return float(np.sqrt(np.mean(difference**2)) / expected.std())
 
 
-def _describe(model: onnx.ModelProto, card: Checkpoint, more: Mapping[str, str]) -> None:
-    """Puts what is known of the weights into a file's metadata, in the place of what is there."""
-    about = {
-        "name": card.name,
-        "architecture": card.architecture,
-        "config": json.dumps(dict(card.config), sort_keys=True),
-        "provenance": json.dumps(dict(card.provenance), sort_keys=True),
-        FINGERPRINT_KEY: fingerprint(card),
-        "size_multiple": str(multiple(card.network)),
+def _set_metadata(graph: onnx.ModelProto, model: Checkpoint, more: Mapping[str, str]) -> None:
+    """Replaces a graph's metadata by the checkpoint's header and ``more``."""
+    metadata = {
+        "name": model.name,
+        "architecture": model.architecture,
+        "config": json.dumps(dict(model.config), sort_keys=True),
+        "provenance": json.dumps(dict(model.provenance), sort_keys=True),
+        FINGERPRINT_KEY: fingerprint(model),
+        "size_multiple": str(size_multiple(model.network)),
         **more,
     }
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, about)
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, metadata)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.export", description="Write networks as ONNX files."
     )
-    parser.add_argument("names", nargs="+", metavar="NAME", help="checkpoints' names, or all")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of checkpoints (weights)")
-    parser.add_argument("--out", type=Path, required=True, help="where the files go; to be served: the same folder")
-    parser.add_argument("--int8", action="store_true", help=f"8-bit forms as well, of {', '.join(LIGHT)}")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="names of checkpoints, or all")
+    parser.add_argument(
+        "--weights", type=Path, default=Path("weights"), help="folder of checkpoints (default: weights)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to; the service expects --weights")
+    parser.add_argument("--int8", action="store_true", help=f"also write 8-bit forms of {', '.join(LIGHT)}")
     arguments = parser.parse_args(argv)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that nothing here uses
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about packages that are not needed here
     suffix = checkpoint.SUFFIX
     present = sorted(path.name.removesuffix(suffix) for path in arguments.weights.glob(f"*{suffix}"))
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in present if arguments.names == ["all"] else arguments.names:
-        card = checkpoint.load(arguments.weights / f"{name}{suffix}")
-        difference = write(card, arguments.out)
+        model = checkpoint.load(arguments.weights / f"{name}{suffix}")
+        difference = export(model, arguments.out)
         print(f"{name}{SUFFIX}: differs from torch by {difference:.1e} of the largest value", flush=True)
         if arguments.int8 and name in LIGHT:
-            difference = write_int8(card, arguments.out)
-            print(f"{name}{INT8_SUFFIX}: differs by {difference:.1e} of the deviation, on training samples", flush=True)
+            difference = export_int8(model, arguments.out)
+            print(f"{name}{INT8_SUFFIX}: differs by {difference:.1e} deviations on training samples", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rewrites exported networks into equal ones that ONNX Runtime runs faster."""
+"""Rewrites exported networks into equivalent ones that ONNX Runtime runs faster."""
 
 import numpy as np
 import onnx_ir as ir
@@ -6,41 +6,41 @@ from numpy.typing import NDArray
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 
-def part_convolutions(model: ir.Model) -> int:
-    """Puts one convolution for each part in the place of one whose output is only split along its channels.
+def split_convolutions(model: ir.Model) -> int:
+    """Replaces a convolution whose output is only split along its channels by one convolution per part.
 
-    Depthwise convolutions are parted together with the convolution before them. Returns how many splits are gone.
-    ONNX Runtime keeps pictures in blocks of channels between convolutions but not across a split, which made it
-    convert to and fro in every simple gate: without them LENet takes 8 % less time.
+    Depthwise convolutions are split together with the convolution before them. Returns the number of removed splits.
+    ONNX Runtime keeps pictures in blocks of channels between convolutions but converts them at a split, so every simple
+    gate cost two conversions: LENet takes 8 % less time without them.
     """
-    gone = 0
+    removed = 0
     for split in [node for node in model.graph if node.op_type == "Split" and node.attributes.get_int("axis", 0) == 1]:
         whole = split.inputs[0]
-        if whole is None or not _can_be_parted(whole) or any(part.is_graph_output() for part in split.outputs):
+        if whole is None or not _can_be_split(whole) or any(part.is_graph_output() for part in split.outputs):
             continue
         ends = np.cumsum(_sizes(split))
-        parts = [_part(whole, int(start), int(end), split) for start, end in zip([0, *ends], ends, strict=False)]
+        parts = [_slice(whole, int(start), int(end), split) for start, end in zip([0, *ends], ends, strict=False)]
         ir.convenience.replace_all_uses_with(split.outputs, parts)
-        gone += 1
+        removed += 1
     RemoveUnusedNodesPass()(model)
-    return gone
+    return removed
 
 
-def fix_slopes(model: ir.Model) -> int:
-    """Puts leaky rectifiers in the place of parametric ones that have one slope for all channels; returns how many.
+def replace_shared_slopes(model: ir.Model) -> int:
+    """Replaces PReLUs that have one slope for all channels by leaky ReLUs; returns their number.
 
-    ONNX Runtime computes them in one go with the convolution before them: SRResNet takes 20 % less time.
+    ONNX Runtime fuses leaky ReLUs with the convolution before them: SRResNet takes 20 % less time.
     """
-    fixed = 0
+    replaced = 0
     for node in [node for node in model.graph if node.op_type == "PRelu"]:
-        given, slope = node.inputs
+        value, slope = node.inputs
         if slope is None or slope.const_value is None or slope.const_value.size != 1:
             continue
-        made = ir.node("LeakyRelu", [given], {"alpha": float(_constant(slope).item())}, name=node.name)
-        ir.convenience.replace_nodes_and_values(model.graph, node, [node], [made], node.outputs, made.outputs)
-        fixed += 1
+        leaky = ir.node("LeakyRelu", [value], {"alpha": float(_constant(slope).item())}, name=node.name)
+        ir.convenience.replace_nodes_and_values(model.graph, node, [node], [leaky], node.outputs, leaky.outputs)
+        replaced += 1
     RemoveUnusedNodesPass()(model)
-    return fixed
+    return replaced
 
 
 def _sizes(split: ir.Node) -> list[int]:
@@ -51,7 +51,7 @@ def _sizes(split: ir.Node) -> list[int]:
     return [min(each, channels - start) for start in range(0, channels, each)]
 
 
-def _can_be_parted(value: ir.Value) -> bool:
+def _can_be_split(value: ir.Value) -> bool:
     convolution = value.producer()
     if convolution is None or convolution.op_type != "Conv" or len(value.uses()) != 1 or value.is_graph_output():
         return False
@@ -59,17 +59,17 @@ def _can_be_parted(value: ir.Value) -> bool:
     if any(given.const_value is None for given in weights):
         return False
     groups, before = convolution.attributes.get_int("group", 1), convolution.inputs[0]
-    return groups == 1 or (groups == _channels(convolution) and before is not None and _can_be_parted(before))
+    return groups == 1 or (groups == _channels(convolution) and before is not None and _can_be_split(before))
 
 
-def _part(value: ir.Value, start: int, end: int, at: ir.Node) -> ir.Value:
-    """Channels ``start`` to ``end`` of a convolution's output, computed just before the node ``at``."""
+def _slice(value: ir.Value, start: int, end: int, at: ir.Node) -> ir.Value:
+    """Channels ``start`` to ``end - 1`` of a convolution's output, computed just before the node ``at``."""
     convolution, graph = _convolution(value), at.graph
     attributes, before = dict(convolution.attributes), convolution.inputs[0]
     if graph is None or before is None:
-        raise ValueError("a convolution of a graph is needed")
+        raise ValueError("the convolution does not belong to a graph")
     if convolution.attributes.get_int("group", 1) > 1:
-        before = _part(before, start, end, at)
+        before = _slice(before, start, end, at)
         attributes["group"] = ir.AttrInt64("group", end - start)
     weights = []
     for given in convolution.inputs[1:]:
@@ -78,9 +78,9 @@ def _part(value: ir.Value, start: int, end: int, at: ir.Node) -> ir.Value:
             part = ir.val(f"{given.name}_{start}", const_value=tensor)
             graph.register_initializer(part)
             weights.append(part)
-    made = ir.node("Conv", [before, *weights], attributes, name=f"{convolution.name}_{start}")
-    graph.insert_before(at, made)
-    output = made.outputs[0]
+    sliced = ir.node("Conv", [before, *weights], attributes, name=f"{convolution.name}_{start}")
+    graph.insert_before(at, sliced)
+    output = sliced.outputs[0]
     output.type = value.type
     if value.shape is not None:
         output.shape = ir.Shape([value.shape[0], end - start, *value.shape[2:]])
@@ -90,7 +90,7 @@ def _part(value: ir.Value, start: int, end: int, at: ir.Node) -> ir.Value:
 def _convolution(value: ir.Value | None) -> ir.Node:
     node = None if value is None else value.producer()
     if node is None:
-        raise ValueError("nothing computes this value")
+        raise ValueError("no node computes this value")
     return node
 
 
@@ -101,5 +101,5 @@ def _channels(convolution: ir.Node) -> int:
 
 def _constant(value: ir.Value) -> NDArray[np.generic]:
     if value.const_value is None:
-        raise ValueError(f"{value.name} is no constant")
+        raise ValueError(f"{value.name} is not a constant")
     return np.asarray(value.const_value.numpy())

@@ -24,7 +24,7 @@ _TEXT = (
 
 
 def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
-    """The picture, 900 x 680 in [0, 1]; ``motion`` is the length of the blur in modules."""
+    """Draws the picture, (680, 900) in [0, 1]; ``motion`` is the length of the blur in modules."""
     rng = np.random.default_rng(seed)
     code = importlib.import_module("segno").make(PAYLOAD, error="m", micro=False)
     symbol = render(np.array([list(row) for row in code.matrix], dtype=np.bool_), pixels=10)
@@ -41,11 +41,11 @@ def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
     corners = np.array([[0, 0], far[0], far[1], [0, label.shape[0]]], dtype=np.float32)
     place = np.array([[110, 210], [800, 130], [830, 470], [90, 500]], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(corners, place)
-    printed = degrade.gaussian(label.astype(np.float32) / np.float32(255), sigma=0.7)
+    printed = degrade.gaussian(degrade.to_float(label), sigma=0.7)
     warped = cv2.warpPerspective(printed, matrix, (width, height))
     mask = cv2.warpPerspective(np.ones_like(printed), matrix, (width, height))
     picture = degrade.shade((board * (1 - mask) + warped * mask).astype(np.float32), rng)
-    module = 6.2  # pixels a module in the picture, on average
+    module = 6.2  # mean pixels per module in the picture
     picture = degrade.convolve(picture, degrade.motion_kernel(rng, length=motion * module, angle=0.45, exponent=0.5))
     return degrade.noise(picture, rng, sigma=0.015)
 
@@ -54,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.release.sample", description="Draw the sample photograph."
     )
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help="JPEG file to write")
     parser.add_argument("--motion", type=float, default=4.0, help="length of the motion blur in modules (default: 4)")
     arguments = parser.parse_args(argv)
-    pixels = np.rint(draw(motion=arguments.motion) * 255).astype(np.uint8)
+    pixels = degrade.to_uint8(draw(motion=arguments.motion))
     if not cv2.imwrite(str(arguments.file), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85]):
         raise SystemExit(f"cannot write {arguments.file}")
 

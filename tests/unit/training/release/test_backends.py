@@ -14,7 +14,7 @@ from app.pipeline.inference.runners import Runner
 from tests.support.exports import exported, made
 from tests.support.helpers import FakeReader
 from training.measure.sets import samples
-from training.release.backends import READS, Bfloat16Runner, hits, main, milliseconds, reads_of, row
+from training.release.backends import READ_SETS, Bfloat16Runner, hits, main, milliseconds, row, sample_reader
 
 Array = NDArray[np.float32]
 ENGINES = (ZXing(), ZBar())
@@ -23,7 +23,7 @@ ENGINES = (ZXing(), ZBar())
 def test_times_are_medians_of_turns() -> None:
     turns: list[str] = []
 
-    def rival(name: str, seconds: float) -> Runner:
+    def backend(name: str, seconds: float) -> Runner:
         def run(*_: Array) -> Array:
             turns.append(name)
             until = process_time() + (0.2 if len(turns) in {1, 9} else seconds)  # the first, and one that was disturbed
@@ -33,7 +33,7 @@ def test_times_are_medians_of_turns() -> None:
 
         return run
 
-    taken = milliseconds({"slow": rival("slow", 0.006), "quick": rival("quick", 0.001)}, [], runs=5, warm_ups=1)
+    taken = milliseconds({"slow": backend("slow", 0.006), "quick": backend("quick", 0.001)}, [], runs=5, warm_ups=1)
     assert turns == ["slow", "quick"] * 6
     assert 6 <= taken["slow"] < 20
     assert 1 <= taken["quick"] < 6
@@ -64,10 +64,11 @@ def means(crop: Array, planes: Array) -> Array:
 def test_reads_are_those_of_the_network(architecture: str, leaves: Runner, destroys: Runner, tmp_path: Path) -> None:
     """The picture as it is reads; what a network makes of it that destroys it does not."""
     card = made(tmp_path, "any", architecture)
-    rivals = {
-        name: reads_of(card, run, ENGINES, FakeReader()) for name, run in (("leaves", leaves), ("destroys", destroys))
+    backends = {
+        name: sample_reader(card, run, ENGINES, FakeReader())
+        for name, run in (("leaves", leaves), ("destroys", destroys))
     }
-    assert hits(rivals, "blur64", count=2) == {"leaves": [True, True], "destroys": [False, False]}
+    assert hits(backends, "blur64", count=2) == {"leaves": [True, True], "destroys": [False, False]}
 
 
 def test_a_locator_is_judged_by_what_is_read_where_it_found(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_a_locator_is_judged_by_what_is_read_where_it_found(tmp_path: Path) -> N
         return np.full((len(windows), 10, 32, 32), -9, np.float32)
 
     (sample,) = samples("blur64", count=1)
-    assert reads_of(made(tmp_path, "any", "QuadLocator"), nothing, ENGINES, FakeReader())(sample) == []
+    assert sample_reader(made(tmp_path, "any", "QuadLocator"), nothing, ENGINES, FakeReader())(sample) == []
 
 
 def test_a_row_counts_what_was_lost_and_gained() -> None:
@@ -85,7 +86,7 @@ def test_a_row_counts_what_was_lost_and_gained() -> None:
 
 
 def test_the_command_compares_what_lies_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    architectures = dict(zip(READS, ("LENet", "SRResNet", "ModuleReader", "QuadLocator"), strict=True))
+    architectures = dict(zip(READ_SETS, ("LENet", "SRResNet", "ModuleReader", "QuadLocator"), strict=True))
     for name, architecture in architectures.items():
         card = made(tmp_path, name, architecture)
         for suffix in (".onnx", ".int8.onnx"):
@@ -93,8 +94,8 @@ def test_the_command_compares_what_lies_in_a_folder(tmp_path: Path, capsys: pyte
     main(["--weights", str(tmp_path), "--runs", "1", "--count", "1", "--reads", "lenet", "srresnet-x4"])
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["torch", "torch", "bf16"]
-    assert [line.split()[0] for line in lines[:5]] == [*READS][:2] + ["module-reader"] * 2 + ["quad-locator"]
+    assert [line.split()[0] for line in lines[:5]] == [*READ_SETS][:2] + ["module-reader"] * 2 + ["quad-locator"]
     assert all(float(line.split()[-4]) > 0 for line in lines[:5])
     assert [line.split()[:3] for line in lines[5:]] == [
-        [name, READS[name], rival] for name in ("lenet", "srresnet-x4") for rival in ("torch", "onnx", "onnx")
+        [name, READ_SETS[name], backend] for name in ("lenet", "srresnet-x4") for backend in ("torch", "onnx", "onnx")
     ]

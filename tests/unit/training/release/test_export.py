@@ -21,8 +21,8 @@ from tests.support.exports import NEGATIVE, exported, made
 from tests.support.helpers import RESTORERS
 from training.data.symbols import random_symbol
 from training.release import export
-from training.release.export import UnequalAnswersError, largest_difference, main, random_inputs, write
-from training.release.quantise import quantised, recipe_inputs
+from training.release.export import ExportMismatchError, largest_difference, main, random_inputs
+from training.release.quantise import quantise, recipe_inputs
 
 NAME = "module-reader"
 ENLARGERS = [name for name in sorted(RESTORERS) if NETWORKS[name].scale > 1]
@@ -124,7 +124,7 @@ def test_calibration_sees_the_same_samples_each_time() -> None:
 
 def test_quantising_needs_samples() -> None:
     with pytest.raises(ValueError, match="No data is collected"):
-        quantised(onnx.parser.parse_model('<ir_version: 10, opset_import: ["": 20]>' + CONVOLUTIONS), [])
+        quantise(onnx.parser.parse_model('<ir_version: 10, opset_import: ["": 20]>' + CONVOLUTIONS), [])
 
 
 CONVOLUTIONS = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {
@@ -157,9 +157,9 @@ def test_differences_are_shares_of_the_largest_answer(tmp_path: Path) -> None:
 def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = made(tmp_path, "light")
     wrong = exported(tmp_path, card, suffix=".wrong", graph=NEGATIVE)
-    monkeypatch.setattr(export, "exported", lambda _: ir.load(wrong))
-    with pytest.raises(UnequalAnswersError, match="light"):
-        write(card, tmp_path)
+    monkeypatch.setattr(export, "export_graph", lambda _: ir.load(wrong))
+    with pytest.raises(ExportMismatchError, match="light"):
+        export.export(card, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["light.safetensors", "light.wrong"]
 
 
@@ -169,6 +169,6 @@ def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pyte
 def test_every_network_that_enlarges_is_exported(architecture: str, more: dict[str, object], tmp_path: Path) -> None:
     """What a service with the backend onnx is started on may hold any of them."""
     card = made(tmp_path, "any", architecture, more=more)
-    assert write(card, tmp_path) <= export.TOLERANCE
+    assert export.export(card, tmp_path) <= export.TOLERANCE
     served = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
     assert [loaded.name for loaded in served.cards] == ["any"]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from training.release.rewriting import fix_slopes, part_convolutions
+from training.release.rewriting import replace_shared_slopes, split_convolutions
 
 Made = tuple[NodeProto, list[TensorProto]]
 
@@ -52,7 +52,7 @@ def model(*made: Made, outputs: list[str]) -> onnx.ModelProto:
 
 
 def parted(proto: onnx.ModelProto) -> tuple[int, onnx.ModelProto]:
-    return rewritten(proto, part_convolutions)
+    return rewritten(proto, split_convolutions)
 
 
 def rewritten(proto: onnx.ModelProto, rewrite: Callable[[ir.Model], int]) -> tuple[int, onnx.ModelProto]:
@@ -154,7 +154,7 @@ def test_one_slope_for_all_channels_becomes_a_constant(slopes: list[float], kept
     tensor = numpy_helper.from_array(np.array(slopes, np.float32).reshape(1, -1, 1, 1), "slopes")
     prelu = (helper.make_node("PRelu", ["inner", "slopes"], ["output"]), [tensor])
     before = model(convolution("inner", "image", 2, 2), prelu, outputs=["output"])
-    fixed, after = rewritten(before, fix_slopes)
+    fixed, after = rewritten(before, replace_shared_slopes)
     assert fixed == 1 - kept
     assert operators(after) == ["Conv", "PRelu" if kept else "LeakyRelu"]
     assert [value.name for value in after.graph.output] == ["output"]
