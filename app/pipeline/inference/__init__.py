@@ -1,4 +1,4 @@
-"""Networks in service: what runs them, and one class for each kind of network.
+"""Runs networks: runners, and one class for each kind of network.
 
-Only `torch_runner` and `loading` import torch, so that child processes do without it.
+Only `torch_runner` and `loading` import torch, so that child processes do not load it.
 """

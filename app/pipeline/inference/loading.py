@@ -1,4 +1,4 @@
-"""Loads what a weights folder holds and runs each network once."""
+"""Loads the checkpoints of a weights folder and runs each network once."""
 
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from app.pipeline.inference.torch_runner import TorchRunner
 
 
 def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TORCH) -> Networks:
-    """Every checkpoint of a directory on the device, each having run once, so that no request pays for that.
+    """Loads every checkpoint of a directory onto a device and runs each network once, so that no request pays for lazy
+    initialisation.
 
-    With another backend than torch they run on the CPU with as many threads as torch has, each from the exported file
-    beside its checkpoint. Raises InvalidCheckpoint for a bad one, an absent export, and where there is none.
+    With another backend than torch, networks run on the CPU from the exported files beside the checkpoints, with as
+    many threads as torch has. Raises InvalidCheckpoint for a bad checkpoint, a missing export, or an empty directory.
     """
     checkpoints = load_checkpoints(directory)
 
@@ -26,8 +27,8 @@ def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TO
         if backend is Backend.TORCH:
             return TorchRunner.of(checkpoints[card.name], device=device)
         file = exported_file(directory, card.name, int8=backend is Backend.ONNX_INT8)
-        wanted = fingerprint(checkpoints[card.name])
-        return OnnxRunner(file, card.name, fingerprint=wanted, threads=torch.get_num_threads())
+        expected = fingerprint(checkpoints[card.name])
+        return OnnxRunner(file, card.name, fingerprint=expected, threads=torch.get_num_threads())
 
     networks = Networks.of((each.card for each in checkpoints.values()), runner)
     for network in networks.every:
@@ -41,7 +42,7 @@ def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TO
 
 
 def load_checkpoints(directory: Path) -> dict[str, Checkpoint]:
-    """Every checkpoint of a directory by name. Raises InvalidCheckpoint for a bad one and where there is none."""
+    """Loads every checkpoint of a directory, by name. Raises InvalidCheckpoint for a bad one, and if there is none."""
     paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
     if not paths:
         raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")

@@ -1,4 +1,4 @@
-"""Reads a code module by module: canonical crop and supposed version -> log-odds that each module is dark."""
+"""Reads a code module by module: from a canonical crop and an assumed version to the log-odds of its modules."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,10 +17,10 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_pattern
 
 @cache
 def planes(version: int) -> NDArray[np.float32]:
-    """What the standard says of each module of a canonical crop, (4, M, M), quiet zone included.
+    """What the standard fixes for each module of a canonical crop: (4, M + 8, M + 8), quiet zone included.
 
-    1 where it is known (function patterns, quiet zone), its value there (1 dark, -1 light, 0 unknown), and its place
-    along x and y from -1 to 1.
+    The planes: 1 where the module is known (function patterns, quiet zone), else 0; its value (1 dark, -1 light,
+    0 unknown); its position along x and along y, -1 to 1.
     """
     patterns = function_patterns(version)
     known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
@@ -34,7 +34,8 @@ def planes(version: int) -> NDArray[np.float32]:
 
 
 class ModuleReader(Protocol):
-    """Reads canonical crops of one version, each (S, S) uint8, dark on light."""
+    """Reads canonical crops of one version, each (S, S) uint8, dark on light; log-odds are (M, M), without the quiet
+    zone."""
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 
@@ -47,15 +48,15 @@ class NetworkModuleReader:
         self.runner = runner
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
-        """Log-odds of the symbol's own modules, one array a crop; known modules are as the network sees them."""
+        """Log-odds (M, M) for each crop; those of known modules are also the network's."""
         pictures = np.stack([normalise(crop) for crop in crops])[:, None]
-        told = np.repeat(planes(version)[None], len(crops), axis=0)
-        log_odds = self.runner(pictures, told)[:, 0]
+        batched_planes = np.repeat(planes(version)[None], len(crops), axis=0)
+        log_odds = self.runner(pictures, batched_planes)[:, 0]
         inner = slice(QUIET_ZONE, -QUIET_ZONE)
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]
 
     def warm_up(self) -> None:
-        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError where the network's
+        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError if the network's
         output does not have its promised shape."""
         side = PIXELS_PER_MODULE * (dimension(1) + 2 * QUIET_ZONE)
         shape = self.read([np.zeros((side, side), dtype=np.uint8)], 1)[0].shape

@@ -1,4 +1,4 @@
-"""The networks that a pipeline works with, by kind and name, on whatever runs them."""
+"""The networks that a pipeline uses, by kind and name, each on a runner."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ N = TypeVar("N", bound=Network)
 
 @dataclass(frozen=True)
 class Networks:
-    """Networks of each kind by name."""
+    """Networks of each kind, by name."""
 
     restorers: Mapping[str, NetworkRestorer]
     readers: Mapping[str, NetworkModuleReader]
@@ -25,7 +25,7 @@ class Networks:
 
     @classmethod
     def of(cls, cards: Iterable[Card], runner: Callable[[Card], Runner]) -> "Networks":
-        """The networks that these cards describe, each on the runner made for it."""
+        """Makes the networks that these cards describe, each on the runner that ``runner`` makes for its card."""
         restorers, readers, locators = {}, {}, {}
         for card in cards:
             match card.kind:
@@ -39,30 +39,30 @@ class Networks:
 
     @property
     def every(self) -> list[Network]:
-        """All of them, by name."""
-        together: list[Network] = [*self.restorers.values(), *self.readers.values(), *self.locators.values()]
-        return sorted(together, key=lambda network: network.card.name)
+        """All networks, sorted by name."""
+        networks: list[Network] = [*self.restorers.values(), *self.readers.values(), *self.locators.values()]
+        return sorted(networks, key=lambda network: network.card.name)
 
     @property
     def cards(self) -> list[Card]:
-        """The card of each, by name."""
+        """The card of each network, sorted by name."""
         return [network.card for network in self.every]
 
     @property
     def runners(self) -> dict[str, Runner]:
-        """What runs each, by name."""
+        """The runner of each network, by name."""
         return {network.card.name: network.runner for network in self.every}
 
     def reader(self, name: str) -> NetworkModuleReader:
         """The module reader of this name. Raises UnknownNetwork."""
-        return _named(self.readers, name)
+        return _look_up(self.readers, name)
 
     def locator(self, name: str) -> WindowLocator:
         """The quad locator of this name. Raises UnknownNetwork."""
-        return _named(self.locators, name)
+        return _look_up(self.locators, name)
 
 
-def _named(networks: Mapping[str, N], name: str) -> N:
+def _look_up(networks: Mapping[str, N], name: str) -> N:
     if name not in networks:
         loaded = ", ".join(networks) or "none"
         raise UnknownNetwork(f"No network named {name} of this kind is loaded; there is {loaded}.")

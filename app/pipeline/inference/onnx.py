@@ -1,4 +1,4 @@
-"""Runs exported networks with ONNX Runtime on the CPU: an optional backend, whose package only its users install."""
+"""Runs exported networks with ONNX Runtime on the CPU: an optional backend, whose package is installed on demand."""
 
 import importlib
 from pathlib import Path
@@ -12,21 +12,21 @@ from app.errors import InvalidCheckpoint
 SUFFIX = ".onnx"
 INT8_SUFFIX = ".int8.onnx"
 FINGERPRINT_KEY = "fingerprint"
-"""Under which an exported file's metadata keeps the fingerprint of the checkpoint that it was made from."""
+"""Key in the metadata of an exported file: the fingerprint of the checkpoint that it was made from."""
 _LEAST_SEVERE_LOGGED = 3  # errors
 
 
 def exported_file(folder: Path, name: str, *, int8: bool = False) -> Path:
-    """Where the folder keeps a checkpoint's exported network: if ``int8``, the 8-bit one where there is one."""
+    """Path of a checkpoint's exported network; with ``int8``, that of the 8-bit one if it exists."""
     quantised = folder / f"{name}{INT8_SUFFIX}"
     return quantised if int8 and quantised.exists() else folder / f"{name}{SUFFIX}"
 
 
 class OnnxRunner:
-    """Runs the network in an exported file, with ``threads`` threads a call.
+    """Runs the network of an exported file, with ``threads`` threads a call.
 
     ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. Raises InvalidCheckpoint
-    for a missing, damaged or outdated file and where the package is not installed.
+    for a missing, damaged or outdated file, and if the package onnxruntime is not installed.
     """
 
     def __init__(self, path: Path, name: str, *, fingerprint: str, threads: int = 1) -> None:
@@ -36,7 +36,7 @@ class OnnxRunner:
         runtime = _runtime(path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.enable_cpu_mem_arena = False  # it keeps the most that pictures of any size took, and gains no time
+        options.enable_cpu_mem_arena = False  # it keeps the memory of the largest picture, and saves no time
         options.log_severity_level = _LEAST_SEVERE_LOGGED
         errors = runtime.capi.onnxruntime_pybind11_state
         try:

@@ -1,4 +1,4 @@
-"""Runs networks on crops. The only place that normalises, pads, picks number formats, clamps and crops."""
+"""Restores crops with networks. The only place that normalises and pads their input and clamps and crops the output."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,13 +10,13 @@ from app.models.contract import Card
 from app.pipeline.imaging import GreyImage, normalise, pad
 from app.pipeline.inference.runners import Runner
 
-_TILE = 192  # pixels a side of what an enlarging network sees at once
-_SAMPLE = 64  # pixels a side of what warms a network up
-_OVERLAP = 24  # pixels that neighbouring tiles share: about the reach of SRResNet's convolutions
+_TILE = 192  # pixels a side that an enlarging network sees at once
+_SAMPLE = 64  # pixels a side of the picture that warms a network up
+_OVERLAP = 24  # pixels by which neighbouring tiles overlap: about the reach of SRResNet's convolutions
 
 
 class Restorer(Protocol):
-    """Turns degraded crops into restored ones ``scale`` times as large, both (H, W) uint8."""
+    """Restores degraded crops: (H, W) uint8 to (``scale`` H, ``scale`` W) uint8."""
 
     @property
     def name(self) -> str: ...
@@ -43,7 +43,7 @@ class NetworkRestorer:
         return self.card.scale
 
     def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]:
-        """Restores crops of one common size in one batch; the answer is clamped and has no padding left.
+        """Restores crops of one common size in one batch.
 
         Networks that enlarge see large crops in overlapping tiles, which bounds their memory.
         """
@@ -64,14 +64,14 @@ class NetworkRestorer:
         return list(whole)
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """(N, H, W) in [0, 1] -> (N, scale H, scale W) as 8 bits."""
+        """Runs the network: (N, H, W) in [0, 1] -> (N, scale H, scale W) uint8, clamped, without padding."""
         height, width = inputs.shape[1:]
         stack = np.stack([pad(picture, self.card.size_multiple) for picture in inputs])[:, None]
         whole = self.runner(stack)[:, 0, : height * self.scale, : width * self.scale]
         return np.asarray(np.rint(np.clip(whole, 0, 1) * 255), dtype=np.uint8)
 
     def warm_up(self) -> None:
-        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError where the network's
+        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError if the network's
         output does not have its promised shape."""
         shape = self.restore([np.zeros((_SAMPLE, _SAMPLE), dtype=np.uint8)])[0].shape
         if shape != (promised := (_SAMPLE * self.scale,) * 2):

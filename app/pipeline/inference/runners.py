@@ -1,6 +1,7 @@
-"""Inference for several pictures at once: what different threads ask of one network is run together.
+"""What runs networks, and batching: runs the calls of several threads together.
 
-On a GPU a batch of eight takes little longer than one; on a CPU it takes as long as eight, and batching only waits.
+On a GPU a batch of eight takes little longer than one picture; on a CPU it takes as long as eight, so that batching
+only adds waiting.
 """
 
 import queue
@@ -19,7 +20,8 @@ _IDLE_SECONDS: Final = 0.5
 
 
 class Backend(StrEnum):
-    """What runs the networks: torch on a device, or ONNX Runtime on the CPU, from 8-bit files where there are any."""
+    """What runs the networks: torch on a device, or ONNX Runtime on the CPU, with "onnx-int8" from 8-bit files if they
+    exist."""
 
     TORCH = "torch"
     ONNX = "onnx"
@@ -27,9 +29,9 @@ class Backend(StrEnum):
 
 
 class Runner(Protocol):
-    """Runs a network: its inputs in the order of its ``forward``, float32 with the batch first -> its output, float32.
+    """Runs a network: takes its inputs in the order of its ``forward``, returns its output; float32, batch first.
 
-    May be called by several threads at once.
+    Several threads may call it at once.
     """
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]: ...
@@ -37,7 +39,7 @@ class Runner(Protocol):
 
 @dataclass(eq=False)
 class _Call:
-    """What one thread asks: inputs with the batch first, and, once ``done``, the output or what was raised."""
+    """The call of one thread: inputs, batch first, and, once ``done``, the output or the error raised."""
 
     inputs: tuple[NDArray[np.float32], ...]
     done: threading.Event = field(default_factory=threading.Event)
@@ -50,15 +52,15 @@ class _Call:
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of one sample: only calls of equal shapes go together."""
+        """Shapes of one sample: only calls of equal shapes share a batch."""
         return tuple(array.shape[1:] for array in self.inputs)
 
 
 class BatchingRunner:
-    """Runs a network for several threads, up to ``most`` samples at once, in the order in which they came.
+    """Runs a network for several threads, at most ``most`` samples at once, in the order of their calls.
 
-    The first call of a batch waits at most ``wait`` seconds for others of its shapes; a call of other shapes closes the
-    batch and is the first of the next, so that none is overtaken. A call of more than ``most`` samples runs alone.
+    The first call of a batch waits at most ``wait`` seconds for others of its shapes. A call of other shapes closes the
+    batch and starts the next one, so that no call overtakes another. A call of more than ``most`` samples runs alone.
     """
 
     def __init__(self, runner: Runner, *, most: int, wait: float) -> None:
@@ -71,8 +73,8 @@ class BatchingRunner:
         self._thread.start()
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's output for these inputs alone. Raises what the network raised for the batch; RuntimeError when
-        the thread that runs batches has ended."""
+        """The network's output for these inputs. Raises what the network raised for the batch, and RuntimeError if the
+        thread that runs batches has ended."""
         call = _Call(inputs)
         self._calls.put(call)
         while not call.done.wait(_IDLE_SECONDS):
@@ -85,11 +87,11 @@ class BatchingRunner:
         return call.output
 
     def is_alive(self) -> bool:
-        """Whether calls are still answered."""
+        """Whether the thread that runs batches is alive."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Ends the thread when what was asked before is answered."""
+        """Ends the thread after it has answered all earlier calls."""
         self._calls.put(_STOP)
         self._thread.join()
 
@@ -97,14 +99,14 @@ class BatchingRunner:
         while batch := self._collect():
             try:
                 self._answer(batch)
-            except Exception as error:  # noqa: BLE001 - handed to those who asked
+            except Exception as error:  # noqa: BLE001 - raised again in the threads that called
                 for call in batch:
                     call.error = error
             for call in batch:
                 call.done.set()
 
     def _collect(self) -> list[_Call]:
-        """The next batch; empty when there will be none."""
+        """The next batch; empty after `close`."""
         first = self._next.popleft() if self._next else self._calls.get()
         if first is _STOP:
             return []

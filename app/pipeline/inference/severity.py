@@ -7,14 +7,14 @@ import cv2
 from app.pipeline.imaging import GreyImage
 
 THRESHOLD_KEY = "laplacian_threshold"
-"""Under which calibration stores the threshold among a light checkpoint's measured figures."""
+"""Key among a light checkpoint's measured figures: the threshold that calibration stored."""
 PAPER_THRESHOLD = 100.0
 """The threshold of the paper's published code, for a light checkpoint that was never calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How one region was judged, and the network that this, or the client, chose for it."""
+    """The network for a region, as routing or the client chose it, and the sharpness that routing judged by."""
 
     laplacian_variance: float
     threshold: float
@@ -22,10 +22,10 @@ class Route:
 
 
 def laplacian_variance(crop: GreyImage) -> float:
-    """Variance of the Laplacian (4-neighbour kernel) of an 8-bit crop, in grey levels squared: low means blurred."""
+    """Variance of the Laplacian (4-neighbour kernel) of an 8-bit crop, in squared grey levels; low means blurred."""
     return float(cv2.Laplacian(crop, cv2.CV_64F).var())
 
 
 def choose(score: float, threshold: float, *, light: str, heavy: str) -> Route:
-    """Above the threshold to the light network, at or below it to the heavy one."""
+    """Routes crops with a score above the threshold to the light network, all others to the heavy one."""
     return Route(laplacian_variance=score, threshold=threshold, network=light if score > threshold else heavy)

@@ -14,13 +14,13 @@ from app.models.checkpoint import Checkpoint
 from app.models.contract import Kind
 
 _DENSE: Final = (Kind.MODULE_READER, Kind.QUAD_LOCATOR)
-"""Kinds whose networks are made of dense convolutions."""
+"""Kinds whose networks consist of dense convolutions."""
 
 
 def dense_autocast(device: torch.device) -> torch.autocast:
-    """The number format in which dense convolutions run fastest: bfloat16 on CUDA and where the processor gains by it.
+    """The number format in which dense convolutions run fastest: bfloat16 on CUDA, and on processors that gain by it.
 
-    Depthwise convolutions become slower in it on CPUs, so networks made of these stay in float32.
+    On CPUs bfloat16 makes depthwise convolutions slower, so networks that consist of these stay in float32.
     """
     pays = device.type == "cuda" or (device.type == "cpu" and _bfloat16_pays())
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=pays)
@@ -29,10 +29,10 @@ def dense_autocast(device: torch.device) -> torch.autocast:
 @cache
 @torch.inference_mode()
 def _bfloat16_pays() -> bool:
-    """Times a convolution on the processor in both formats, once.
+    """Whether bfloat16 is faster on this processor; times a convolution in both formats, once.
 
-    Support alone does not decide it: of two processors with bfloat16 units, one ran bfloat16 twice as fast as float32
-    and the other half as fast.
+    Support alone does not decide: of two processors with bfloat16 units, one ran bfloat16 twice as fast as float32 and
+    the other half as fast.
     """
     cpu = torch.cpu.get_capabilities()
     if not (cpu.get("avx512_bf16") or cpu.get("amx_bf16")):
@@ -50,7 +50,7 @@ def _bfloat16_pays() -> bool:
 
 
 class TorchRunner:
-    """Runs a network with torch on one device; ``dense`` ones in the number format of ``dense_autocast``."""
+    """Runs a network with torch on one device; a ``dense`` one in the number format of ``dense_autocast``."""
 
     def __init__(self, network: nn.Module, *, device: str = "cpu", dense: bool = False) -> None:
         self._device = torch.device(device)
@@ -59,7 +59,7 @@ class TorchRunner:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, *, device: str = "cpu") -> "TorchRunner":
-        """The runner of a checkpoint's network, in the number format that suits its kind."""
+        """The runner of a checkpoint's network, in the number format for its kind."""
         return cls(checkpoint.network, device=device, dense=checkpoint.card.kind in _DENSE)
 
     @torch.inference_mode()
@@ -71,7 +71,7 @@ class TorchRunner:
 
 
 def pick_device(preference: str) -> str:
-    """The torch device for a setting: ``preference`` itself, or for "auto" CUDA, else MPS, else the CPU."""
+    """The torch device for a setting: ``preference`` itself or, for "auto", CUDA, else MPS, else the CPU."""
     if preference != "auto":
         return preference
     if torch.cuda.is_available():

@@ -1,8 +1,7 @@
-"""Finds codes with a network: a coarse pass over the picture in windows, then closer looks at what it found.
+"""Locates codes with a network: a coarse pass over the picture in windows, then closer looks at the codes found.
 
-The network votes for the corners of a code from every position inside it. The coarse pass sees the picture at a few
-sizes; each code it finds is looked at again, straightened by the quad it has so far, so that the closer look sees it
-large and upright whatever the perspective was.
+At every position inside a code the network votes for its corners. The coarse pass covers the picture at a few sizes. A
+closer look sees a code straightened by its current quad, so that it is large and upright whatever the perspective.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,19 +21,19 @@ from app.pipeline.locating.pyramid import shrink
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
 
-_WINDOW = 256  # pixels a side: what the network was trained on
-_STEP = 224  # pixels between windows, at most: a code of 32 px is whole in one of them, and larger ones nearly
-_SIZES = (256, 640)  # longest sides at which a picture is looked at first: codes from 1/23 of it
-_FINER_SIZES = (1500,)  # codes from 1/53
+_WINDOW = 256  # pixels a side, as in training
+_STEP = 224  # most pixels between windows: a code of 32 px lies whole in one of them, a larger one nearly
+_SIZES = (256, 640)  # longest sides of a picture in the first pass: shows codes from 1/23 of it
+_FINER_SIZES = (1500,)  # shows codes from 1/53 of the picture
 _FINEST_SIZES = (3600,)
-_STRETCHED_FROM = 1500  # pixels of the longest side of what is stretched
+_STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is stretched
 _STRETCHES = ((2, 1), (1, 2))
-_LEAST_CHANCE = 0.4  # that a code is at a position
+_LEAST_PROBABILITY = 0.4  # that a code is at a position
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
-_CLOSER = 205  # pixels a side of the code in a closer look
-_LOOKS = 2  # closer looks, at most
-_SETTLED = 0.06  # of the code's side: the look after one that moves no corner farther moves none by a module
-_BATCH = 16
+_CLOSE_SIDE = 205  # pixels a side of the code in a closer look
+_MOST_LOOKS = 2  # closer looks at a code
+_SETTLED = 0.06  # of the code's side; after a look that moves no corner farther, the next moves none by a module
+_BATCH = 16  # windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,10 @@ class _Level:
 
 
 class WindowLocator:
-    """Finds at most ``limit`` codes with a quad locator, best first; scores are the network's own, 0 to 1.
+    """Proposes at most ``limit`` codes found by a quad locator network, best first; scores are the network's, 0 to 1.
 
-    ``sizes`` are the longest sides at which a picture is looked at; only the smallest enlarges a picture.
-    Pictures whose longest side is not ``above`` so many pixels have been seen as large before and are left alone.
+    ``sizes`` are the longest sides, in pixels, at which it searches a picture; only the smallest may enlarge one. It
+    skips pictures whose longest side is at most ``skip_up_to`` pixels: a coarser locator has seen these in full size.
     """
 
     def __init__(
@@ -59,43 +58,46 @@ class WindowLocator:
         *,
         sizes: Sequence[int] = _SIZES,
         limit: int = 8,
-        above: int = 0,
+        skip_up_to: int = 0,
     ) -> None:
         self.card = card
         self.runner = runner
         self._sizes = tuple(sizes)
         self._limit = limit
-        self._above = above
+        self._skip_up_to = skip_up_to
 
     def finer(self) -> "WindowLocator":
         """The same network at a size that shows smaller codes."""
-        return WindowLocator(self.card, self.runner, sizes=_FINER_SIZES, limit=self._limit, above=_SIZES[-1])
+        return WindowLocator(self.card, self.runner, sizes=_FINER_SIZES, limit=self._limit, skip_up_to=_SIZES[-1])
 
     def finest(self) -> "WindowLocator":
-        """The same network at a size that takes seconds and shows codes of 40 px in 8,000."""
-        return WindowLocator(self.card, self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, above=_FINER_SIZES[-1])
+        """The same network at a size that shows codes of 40 px in pictures of 8,000, which takes seconds."""
+        return WindowLocator(
+            self.card, self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, skip_up_to=_FINER_SIZES[-1]
+        )
 
     def warm_up(self) -> None:
-        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError where the network's
+        """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError if the network's
         output does not have its promised shape."""
         shape = self._run([np.zeros((_WINDOW, _WINDOW), dtype=np.float32)]).shape
         if shape != (promised := (1, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE)):
             raise ValueError(f"its output has shape {shape}, not {promised}")
 
     def locate(self, image: GreyImage) -> list[Candidate]:
-        """Quads with the network's guess of the modules a side. Too small a picture has none."""
-        if min(image.shape) < dimension(1) or max(image.shape) <= self._above:
+        """Candidates with the network's estimate of the modules a side. Pictures narrower than the smallest symbol have
+        none."""
+        if min(image.shape) < dimension(1) or max(image.shape) <= self._skip_up_to:
             return []
         levels = self._levels(image)
         found: list[Candidate] = []
-        moving = suppress_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_CHANCE)
-        for _ in range(_LOOKS):
+        moving = suppress_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_PROBABILITY)
+        for _ in range(_MOST_LOOKS):
             settled, moving = self._look_closer(levels, moving)
             found += settled
-        return suppress_overlapping([*found, *moving], limit=self._limit, least=_LEAST_CHANCE)
+        return suppress_overlapping([*found, *moving], limit=self._limit, least=_LEAST_PROBABILITY)
 
     def _levels(self, image: GreyImage) -> list[_Level]:
-        """The picture at the sizes to look at, largest first, behind the picture itself."""
+        """The picture itself, then the picture at the sizes to search, largest first."""
         longest = max(image.shape)
         levels = [_Level(1.0, image)]
         for size in sorted({max(_WINDOW, min(size, longest)) for size in self._sizes}, reverse=True):
@@ -104,14 +106,14 @@ class WindowLocator:
         return levels
 
     def _coarse(self, levels: list[_Level]) -> Iterable[Candidate]:
+        """Yields the candidates of the coarse pass, in pixels of the picture."""
         places = [
             (level, top, left)
             for level in levels[1:]
             for top, left in product(*(_starts(side) for side in level.picture.shape))
         ]
         windows = [
-            _padded(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW]))
-            for level, top, left in places
+            _pad(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW])) for level, top, left in places
         ]
         for (level, top, left), maps in zip(places, self._run(windows), strict=True):
             for candidate in _votes(maps):
@@ -121,17 +123,17 @@ class WindowLocator:
     def _look_closer(
         self, levels: list[_Level], candidates: list[Candidate]
     ) -> tuple[list[Candidate], list[Candidate]]:
-        """Each candidate as its own straightened window shows it, less those that no longer look like a code: those
-        whose corners stayed nearly where they were, and those that moved.
+        """Looks at each candidate again in a window straightened by its quad.
 
-        The window is cut from the smallest level that is not coarser than the window.
+        Returns the candidates whose corners hardly moved, and those whose corners moved; drops those that no longer
+        look like a code. Cuts each window from the smallest level that is not coarser than the window.
         """
-        margin = (_WINDOW / _CLOSER - 1) / 2
+        margin = (_WINDOW / _CLOSE_SIDE - 1) / 2
         quads = [np.array(candidate.corners) for candidate in candidates]
         windows = []
         for quad in quads:
-            level = next((one for one in reversed(levels) if one.factor * side_length(quad) >= _CLOSER), levels[0])
-            window = rectify(level.picture, quad * level.factor, 1, pixels=_CLOSER, margin=margin)
+            level = next((one for one in reversed(levels) if one.factor * side_length(quad) >= _CLOSE_SIDE), levels[0])
+            window = rectify(level.picture, quad * level.factor, 1, pixels=_CLOSE_SIDE, margin=margin)
             windows.append(standardise(window))
         settled: list[Candidate] = []
         moved: list[Candidate] = []
@@ -139,24 +141,27 @@ class WindowLocator:
             middle = _vote_of_middle(maps)
             if middle is None:
                 continue
-            inside = (np.array(middle.corners) / _CLOSER - margin).reshape(1, 4, 2)
+            inside = (np.array(middle.corners) / _CLOSE_SIDE - margin).reshape(1, 4, 2)
             corners = cv2.perspectiveTransform(inside, homography(quad, 1.0))[0]
             if is_sound(corners):
                 found = candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score)
-                before = _aligned(square(1)[None], inside[0])[0]
+                before = _reorder(square(1)[None], inside[0])[0]
                 (settled if np.abs(inside[0] - before).max() < _SETTLED else moved).append(found)
         return settled, moved
 
     def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """(N, ``MAPS``, 32, 32)."""
+        """Maps (N, ``MAPS``, 32, 32) of N windows."""
         none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
         batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
         return np.concatenate([none, *(self.runner(np.stack(batch)[:, None]) for batch in batches)])
 
 
 class StretchedLocator:
-    """Shows a locator the picture at twice its width and at twice its height: codes in steep perspective, several times
-    as high as wide, are nearly square in one of the two. At most ``limit`` codes, best first."""
+    """Runs a locator on the picture stretched to twice its width and to twice its height; at most ``limit`` codes, best
+    first.
+
+    Codes in steep perspective, several times as high as wide, are nearly square in one of the two.
+    """
 
     def __init__(self, locator: Locator, *, limit: int = 8) -> None:
         self._locator = locator
@@ -175,46 +180,50 @@ class StretchedLocator:
                 corners = np.array(candidate.corners) / np.array(stretch) / factor
                 if is_sound(corners):
                     found.append(candidate_of(corners, candidate.dimension, candidate.score))
-        return suppress_overlapping(found, limit=self._limit, least=_LEAST_CHANCE)
+        return suppress_overlapping(found, limit=self._limit, least=_LEAST_PROBABILITY)
 
 
 def _starts(length: int) -> list[int]:
-    """Where windows begin along a side: evenly spread, at most ``_STEP`` apart, the last ending with the side."""
+    """Where windows begin along a side: evenly spaced, at most ``_STEP`` apart; the last one ends with the side."""
     last = max(0, length - _WINDOW)
     return [round(start) for start in np.linspace(0, last, 1 + -(-last // _STEP))]
 
 
-def _padded(window: NDArray[np.float32]) -> NDArray[np.float32]:
+def _pad(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pads a window with zeros, right and below, to its full size."""
     height, width = window.shape
     return np.pad(window, ((0, _WINDOW - height), (0, _WINDOW - width)))
 
 
 def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
-    """One candidate for each connected set of positions that see a code, in window pixels."""
-    chance = probability(maps[0])
-    count, labels = cv2.connectedComponents((chance > _LEAST_CHANCE).astype(np.uint8), connectivity=4)
+    """Yields a candidate, in window pixels, for each connected set of positions that see a code."""
+    presence = probability(maps[0])
+    count, labels = cv2.connectedComponents((presence > _LEAST_PROBABILITY).astype(np.uint8), connectivity=4)
     for label in range(1, count):
-        candidate = _vote(maps, chance, labels == label)
+        candidate = _vote(maps, presence, labels == label)
         if candidate:
             yield candidate
 
 
 def _vote_of_middle(maps: NDArray[np.float32]) -> Candidate | None:
-    """What the positions around the window's middle vote for."""
-    chance = probability(maps[0])
+    """The candidate that the positions around the window's middle vote for."""
+    presence = probability(maps[0])
     at = np.abs(np.arange(_WINDOW // STRIDE) + 0.5 - _WINDOW / STRIDE / 2) < 0.3 * _WINDOW / STRIDE
-    return _vote(maps, chance, np.outer(at, at) & (chance > _LEAST_CHANCE))
+    return _vote(maps, presence, np.outer(at, at) & (presence > _LEAST_PROBABILITY))
 
 
-def _vote(maps: NDArray[np.float32], chance: NDArray[np.float32], where: NDArray[np.bool_]) -> Candidate | None:
-    """The weighted median of what the positions say; the score falls with their chance and with their disagreement."""
+def _vote(maps: NDArray[np.float32], presence: NDArray[np.float32], where: NDArray[np.bool_]) -> Candidate | None:
+    """The median vote of the positions with the highest probability of a code.
+
+    The score is their mean probability, lowered by the disagreement of their votes.
+    """
     rows, columns = np.nonzero(where)
     if len(rows) < _LEAST_POSITIONS:
         return None
-    weights = chance[rows, columns]
+    weights = presence[rows, columns]
     at = np.stack([columns, rows], axis=1) * STRIDE + STRIDE / 2
     quads = maps[1:9, rows, columns].T.reshape(-1, 4, 2) * CORNER_UNIT + at[:, None]
-    quads = _aligned(quads, quads[int(weights.argmax())])
+    quads = _reorder(quads, quads[int(weights.argmax())])
     kept = weights >= 0.7 * weights.max()
     quad = np.median(quads[kept], axis=0)
     side = max(1.0, float(cv2.contourArea(quad.astype(np.float32))) ** 0.5)
@@ -226,8 +235,8 @@ def _vote(maps: NDArray[np.float32], chance: NDArray[np.float32], where: NDArray
     return candidate_of(quad, size, float(weights[kept].mean()) * float(np.exp(-4 * spread)))
 
 
-def _aligned(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quads (N, 4, 2) with their corners turned into the order that comes closest to the reference's."""
+def _reorder(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotates the corner order of each quad (N, 4, 2) to the one closest to that of the reference (4, 2)."""
     turned = np.stack([np.roll(quads, -start, axis=1) for start in range(4)])
     apart = np.linalg.norm(turned - reference, axis=3).sum(axis=2)
     return np.asarray(turned[apart.argmin(axis=0), np.arange(len(quads))], dtype=np.float64)

@@ -13,7 +13,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference import window_locator
 from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
 from app.pipeline.locating.candidates import Candidate
-from tests.support.helpers import square_at
+from tests.support.codes import square_at
 from tests.support.networks import locator_of
 
 Quad = NDArray[np.float64]
@@ -221,7 +221,7 @@ def test_a_steep_code_is_straightened_by_looking_closer(monkeypatch: pytest.Monk
     """The network takes it for more square than it is; the straighter it is shown, the less it errs."""
     errors = []
     for looks in (0, 1, 2):
-        monkeypatch.setattr(window_locator, "_LOOKS", looks)
+        monkeypatch.setattr(window_locator, "_MOST_LOOKS", looks)
         (found,) = locator(Seeing(bias=0.25)).locate(drawn((620, 800), STEEP))
         errors.append(farthest(found, STEEP))
     assert errors[0] > 10
