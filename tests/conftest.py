@@ -17,7 +17,7 @@ from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from app.workers.jobs import LadderLike, Pipeline
 from tests.support.codes import qr_picture
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,7 +17,7 @@ from app.pipeline.imaging import normalise
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
 from app.settings import Settings
-from tests.support.helpers import encode, photograph, square_at
+from tests.support.codes import encode, photograph, square_at
 from tests.support.networks import restorer_of
 from tests.support.paths import ROOT
 from training.data import degrade

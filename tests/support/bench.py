@@ -13,16 +13,8 @@ from app.pipeline.ladder import Ladder
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools
-from tests.support.helpers import (
-    FakeLocator,
-    FakeReader,
-    FakeRestorer,
-    Modules,
-    encode,
-    photograph,
-    scrambled,
-    square_at,
-)
+from tests.support.codes import Modules, encode, photograph, scrambled, square_at
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
 
 FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
 BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}

@@ -10,7 +10,7 @@ from onnx.helper import set_model_props
 from app.models.checkpoint import Checkpoint, fingerprint, load, save
 from app.models.registry import NETWORKS
 from app.pipeline.inference.onnx import FINGERPRINT_KEY
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 
 _HEADER = '<ir_version: 10, opset_import: ["": 20]>'
 NEGATIVE = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {

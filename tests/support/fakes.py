@@ -1,14 +1,19 @@
-"""A ladder that answers what it is told to, so that HTTP is tested apart from reading."""
+"""Fakes of the ladder, of networks and of the locator: they return what a test gives them and remember their calls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
+from app.pipeline.crops.grid import module_means
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
+from app.pipeline.locating.candidates import Candidate
+from app.pipeline.qrcode.patterns import QUIET_ZONE
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage, View
 
@@ -73,3 +78,48 @@ class FakeLadder:
             trace=(Stage(stage="direct", seconds=0.002, codes=len(self.symbols)),),
             truncated=self.truncated,
         )
+
+
+@dataclass
+class FakeRestorer:
+    """Restores by ``answer``; ``calls`` remembers the shape of every crop."""
+
+    name: str
+    answer: Callable[[GreyImage], GreyImage] = field(default=lambda crop: crop)
+    scale: int = 1
+    calls: list[tuple[int, ...]] = field(default_factory=list)
+
+    def restore(self, crops: Sequence[GreyImage]) -> list[GreyImage]:
+        self.calls += [crop.shape for crop in crops]
+        return [self.answer(crop) for crop in crops]
+
+
+def mean_reading(crop: GreyImage, version: int) -> LogOdds:
+    """A simple module reader: the mean of each module against mid-grey, from -10 to 10."""
+    means = module_means(crop, version)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE]
+    return np.asarray(10 - means / np.float32(12.75), dtype=np.float32)
+
+
+@dataclass
+class FakeReader:
+    """Reads modules by ``answer``; ``calls`` remembers the version and the shape of every crop."""
+
+    answer: Callable[[GreyImage, int], LogOdds] = mean_reading
+    calls: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+
+    def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
+        self.calls += [(version, crop.shape) for crop in crops]
+        return [self.answer(crop, version) for crop in crops]
+
+
+@dataclass
+class FakeLocator:
+    """Locates ``quads``, each of ``modules`` modules a side, and counts its calls."""
+
+    quads: Sequence[NDArray[np.float64]] = ()
+    modules: int | None = 25
+    asked: int = 0
+
+    def locate(self, image: GreyImage) -> list[Candidate]:
+        self.asked += 1
+        return [Candidate(Quad.of(quad), self.modules, 1.0) for quad in self.quads]

@@ -19,7 +19,7 @@ from app.pipeline.locating.regions import PROMISING
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.results import Effort
 from tests.support.bench import FIRST, OTHER_PLACE, PLACE, bench, broken_pair, broken_picture, true_reading
-from tests.support.helpers import square_at
+from tests.support.codes import square_at
 from tests.support.paths import ROOT
 
 LABEL = "https://example.org/parcel/7F3K-2291-0C"

@@ -11,7 +11,7 @@ from torch import Tensor
 from app.errors import InvalidCheckpoint
 from app.models.checkpoint import FORMAT, Checkpoint, load, save, with_measured
 from app.models.registry import NETWORKS
-from tests.support.helpers import TINY, random_inputs
+from tests.support.networks import TINY, random_inputs
 
 CONFIGS: dict[str, dict[str, object]] = {
     "LENet": {"base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},

@@ -10,7 +10,7 @@ from app.models.eg_restormer import EdgeGuidedMDTA, EdgeMap
 from app.models.lenet import SGDB, EdgeSharpening
 from app.models.registry import NETWORKS
 from app.models.srresnet import SRResNet
-from tests.support.helpers import RESTORERS, TINY, random_inputs
+from tests.support.networks import RESTORERS, TINY, random_inputs
 
 
 def tiny(architecture: str, **more: object) -> nn.Module:

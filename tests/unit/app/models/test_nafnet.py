@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from app.models.nafnet import NAFBlock, NAFNet
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 
 
 def tiny(**more: object) -> NAFNet:

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from app.models.eg_restormer import EGRestormer
 from app.models.restormer import GDFN, MDTA, Restormer, TransformerBlock
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 
 
 def tiny(**more: object) -> Restormer:

@@ -17,7 +17,8 @@ from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT, Effort, Stage
 from app.pipeline.rungs import LADDER
 from tests.support.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
-from tests.support.helpers import FakeLocator, Modules, encode, photograph, square_at
+from tests.support.codes import Modules, encode, photograph, square_at
+from tests.support.fakes import FakeLocator
 
 
 @dataclass

@@ -14,7 +14,7 @@ from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
-from tests.support.helpers import FakeReader
+from tests.support.fakes import FakeReader
 from training.data.symbols import EncodedSymbol, corpus
 
 PIXELS = 6

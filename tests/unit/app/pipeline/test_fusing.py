@@ -19,7 +19,8 @@ from app.pipeline.results import SOFT, Effort
 from app.pipeline.rungs import RUNGS
 from app.pipeline.tools import Tools
 from tests.support.bench import FIRST, NEVER, OTHER_PLACE, PLACE, SECOND, bench, broken_picture, stages, texts
-from tests.support.helpers import FakeLocator, Modules, encode, photograph, scrambled, square_at
+from tests.support.codes import Modules, encode, photograph, scrambled, square_at
+from tests.support.fakes import FakeLocator
 
 FULL = encode("https://example.org/fused/9021", version=2, error="l")
 PLACES = [square_at(60.0 + 5 * frame, 50.0, 125.0) for frame in range(8)]

@@ -33,7 +33,8 @@ from tests.support.bench import (
     true_reading,
     truth,
 )
-from tests.support.helpers import FakeLocator, mean_reading, photograph, square_at
+from tests.support.codes import photograph, square_at
+from tests.support.fakes import FakeLocator, mean_reading
 
 EVERY_STAGE = [rung.name for rung in LADDER]
 

@@ -9,7 +9,7 @@ from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.painting import paint
 from app.pipeline.qrcode.patterns import function_patterns, render
-from tests.support.helpers import encode, photograph, square_at
+from tests.support.codes import encode, photograph, square_at
 
 TRUTH = encode("painted over", version=2)
 BROKEN = TRUTH ^ (function_patterns(2).data & (np.random.default_rng(3).random(TRUTH.shape) < 0.12))

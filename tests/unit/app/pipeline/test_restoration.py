@@ -26,7 +26,7 @@ from tests.support.bench import (
     true_reading,
     truth,
 )
-from tests.support.helpers import photograph, square_at
+from tests.support.codes import photograph, square_at
 
 
 @pytest.mark.parametrize(

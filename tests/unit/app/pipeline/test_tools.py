@@ -12,8 +12,7 @@ from app.pipeline.inference.window_locator import StretchedLocator, WindowLocato
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
-from tests.support.helpers import TINY
-from tests.support.networks import locator_of, reader_of, restorer_of
+from tests.support.networks import TINY, locator_of, reader_of, restorer_of
 
 
 def card(name: str, architecture: str, **measured: object) -> Checkpoint:

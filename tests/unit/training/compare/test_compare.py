@@ -10,7 +10,7 @@ import torch
 
 from app.models.checkpoint import Checkpoint, load, save
 from app.settings import Settings
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from training.compare import __main__
 from training.compare.__main__ import main, origin, record, untrained_rows
 from training.compare.rows import Row

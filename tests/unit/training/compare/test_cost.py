@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
-from tests.support.helpers import TINY
-from tests.support.networks import reader_of, restorer_of
+from tests.support.networks import TINY, reader_of, restorer_of
 from training.compare import cost
 from training.compare.cost import (
     CROP_SIDE,

@@ -15,7 +15,7 @@ from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
 from app.settings import Settings
-from tests.support.helpers import FakeReader, FakeRestorer
+from tests.support.fakes import FakeReader, FakeRestorer
 from training.compare.evaluate import evaluate, line, main
 from training.compare.rows import Row
 from training.compare.systems import LADDER, READER, ROUTED, WITH_FLATTENING, WITH_SOFT, Kind, ladder_systems

@@ -13,7 +13,7 @@ from app.models.checkpoint import Checkpoint, load, save
 from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from training.compare.interpolate import Point, draw_sweep, main, sweep, sweep_table
 from training.compare.mixing import interpolate
 from training.compare.rows import Row

@@ -11,7 +11,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
-from tests.support.helpers import FakeLocator, FakeReader, FakeRestorer
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
 from training.compare import systems
 from training.compare.systems import (
     LADDER,

@@ -19,8 +19,8 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.networks import Networks
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.tools import Tools
-from tests.support.helpers import TINY, FakeLocator, FakeReader, FakeRestorer
-from tests.support.networks import restorer_of
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
+from tests.support.networks import TINY, restorer_of
 from training.compare import trials
 from training.compare.interpolate import interpolate
 from training.compare.systems import Interpolation, Kind, SharedPicture, System

@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import encode
+from tests.support.codes import encode
 from training.data import degrade
 
 CLEAN = (render(encode("degraded", version=2), pixels=6) / 255).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 from numpy.random import Generator
 
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import encode
+from tests.support.codes import encode
 from training.data import degrade
 from training.data.degrade import Image
 from training.data.published_degradations import (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from app.models.contract import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import standardise
-from tests.support.helpers import square_at
+from tests.support.codes import square_at
 from training.data import quads
 from training.data.degrade import Image
 from training.data.quads import SceneBatch, quad_error, quad_loss, quad_picture, scene_batch

@@ -8,7 +8,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
-from tests.support.helpers import FakeReader, FakeRestorer
+from tests.support.fakes import FakeReader, FakeRestorer
 from training.measure import calibrate
 from training.measure.calibrate import RoutingTrial, best_threshold, expected_seconds, run_trials
 

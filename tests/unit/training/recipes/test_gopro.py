@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.models.checkpoint import load
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from training.__main__ import main
 from training.data.crops import CropBatch
 from training.data.patches import ProgressivePatches

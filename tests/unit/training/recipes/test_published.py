@@ -11,7 +11,7 @@ import torch
 from app.errors import InvalidCheckpoint
 from app.models.checkpoint import load
 from app.models.registry import NETWORKS
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from training.data.published_degradations import Augmentation, BlurOrNoise, SecondOrderDegradation
 from training.objectives.adversarial import relativistic_average, standard
 from training.objectives.discriminators import ConvDiscriminator, UNetDiscriminator, VGGDiscriminator

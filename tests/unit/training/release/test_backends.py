@@ -12,7 +12,7 @@ from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.inference.runners import Runner
 from tests.support.exports import exported, made
-from tests.support.helpers import FakeReader
+from tests.support.fakes import FakeReader
 from training.measure.sets import samples
 from training.release.backends import READ_SETS, Bfloat16Runner, hits, main, milliseconds, row, sample_reader
 

@@ -7,7 +7,7 @@ import torch
 
 from app.models.checkpoint import Checkpoint, save
 from app.models.registry import NETWORKS
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from tests.support.paths import ROOT
 from training.release.card import main, model_card, model_cards
 from training.run.headers import run_lengths

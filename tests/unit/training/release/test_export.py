@@ -18,7 +18,7 @@ from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
 from tests.support.exports import NEGATIVE, exported, made
-from tests.support.helpers import RESTORERS
+from tests.support.networks import RESTORERS
 from training.data.symbols import random_symbol
 from training.release import export
 from training.release.export import ExportMismatchError, largest_difference, main, random_inputs

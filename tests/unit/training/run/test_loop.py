@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.models.checkpoint import load
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 from training.data.crops import CropBatch, aligned_batch
 from training.objectives.losses import decoding_loss, pixel_loss
 from training.recipes.registry import RECIPES

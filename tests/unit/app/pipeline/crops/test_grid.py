@@ -3,7 +3,7 @@ import pytest
 
 from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.qrcode.patterns import dimension, function_patterns, render
-from tests.support.helpers import Modules, encode
+from tests.support.codes import Modules, encode
 
 SYMBOL = encode("grid", version=2)
 

@@ -11,7 +11,8 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
-from tests.support.helpers import Modules, mean_reading, square_at
+from tests.support.codes import Modules, square_at
+from tests.support.fakes import mean_reading
 from training.data import degrade
 from training.data.symbols import random_symbol
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import homography, rectify, side_length
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import encode, photograph, square_at
+from tests.support.codes import encode, photograph, square_at
 
 SYMBOL = encode("straightened", version=2)
 SIZE = 25

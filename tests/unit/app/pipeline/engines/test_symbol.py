@@ -2,7 +2,7 @@
 
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.quad import Quad
-from tests.support.helpers import square_at
+from tests.support.codes import square_at
 
 
 def symbol_at(quad: Quad, text: str = "x") -> Symbol:

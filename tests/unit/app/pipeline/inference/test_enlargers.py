@@ -13,8 +13,7 @@ from app.models.paper_gen import PaperGen
 from app.models.registry import NETWORKS
 from app.models.rrdbnet import RRDB, DenseBlock, RRDBNet
 from app.models.srgan import SRGANGenerator
-from tests.support.helpers import RESTORERS
-from tests.support.networks import restorer_of
+from tests.support.networks import RESTORERS, restorer_of
 
 ENLARGERS = ["PaperGen", "AdvancedSimpleQR", "SRGANGenerator", "RRDBNet"]
 

@@ -15,7 +15,7 @@ from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.module_reader import NetworkModuleReader
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.window_locator import WindowLocator
-from tests.support.helpers import RESTORERS, TINY
+from tests.support.networks import RESTORERS, TINY
 
 KINDS = {
     **dict.fromkeys(RESTORERS, ("restorers", NetworkRestorer)),

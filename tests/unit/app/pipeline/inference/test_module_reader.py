@@ -12,8 +12,7 @@ from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.module_reader import NetworkModuleReader, planes
 from app.pipeline.qrcode.log_odds import confidence, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, function_patterns, render
-from tests.support.helpers import TINY
-from tests.support.networks import reader_of
+from tests.support.networks import TINY, reader_of
 from training.data.symbols import random_symbol
 
 

@@ -24,7 +24,7 @@ from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from tests.support.exports import GRAPHS, WHITE, exported, made
-from tests.support.helpers import TINY
+from tests.support.networks import TINY
 
 
 def runner(path: Path, checkpoint: Checkpoint, *, threads: int = 1) -> OnnxRunner:

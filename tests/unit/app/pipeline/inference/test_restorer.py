@@ -11,8 +11,7 @@ from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise, pad, standardise
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import pick_device
-from tests.support.helpers import RESTORERS
-from tests.support.networks import restorer_of
+from tests.support.networks import RESTORERS, restorer_of
 
 
 class Made(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.qrcode.patterns import render
-from tests.support.helpers import encode
+from tests.support.codes import encode
 
 
 def test_one_bright_pixel_by_hand() -> None:

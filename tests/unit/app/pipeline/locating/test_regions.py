@@ -16,7 +16,8 @@ from app.pipeline.locating.regions import Region, find_regions, weigh_candidates
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
-from tests.support.helpers import encode, mean_reading, photograph, scrambled, square_at
+from tests.support.codes import encode, photograph, scrambled, square_at
+from tests.support.fakes import mean_reading
 
 SYMBOL = encode("in this region", version=2)
 CORNERS = square_at(60, 40, 125)

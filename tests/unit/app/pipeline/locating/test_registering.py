@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.patterns import dimension
-from tests.support.helpers import encode, photograph, square_at
+from tests.support.codes import encode, photograph, square_at
 
 MODULE = 5.0
 

@@ -28,7 +28,7 @@ from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
 from app.pipeline.qrcode.reed_solomon import syndromes
-from tests.support.helpers import Modules, encode
+from tests.support.codes import Modules, encode
 
 SEGNO_LEVELS = {
     "L": consts.ERROR_LEVEL_L,

@@ -3,7 +3,7 @@ import pytest
 import segno
 
 from app.pipeline.qrcode.patterns import VERSIONS, alignment_centres, dimension, function_patterns, render, version_of
-from tests.support.helpers import Modules, encode
+from tests.support.codes import Modules, encode
 
 
 def masked(version: int, mask: int) -> Modules:

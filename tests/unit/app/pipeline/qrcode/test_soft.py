@@ -19,7 +19,7 @@ from app.pipeline.qrcode.codewords import (
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns, render
 from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, evidence, try_soft
-from tests.support.helpers import Modules, encode, scrambled
+from tests.support.codes import Modules, encode, scrambled
 
 ADDRESS = "https://example.org/a?id=90210"
 
