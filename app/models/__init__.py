@@ -1,4 +1,4 @@
-"""Networks, one file each, named as in their papers; what they promise in service; and the file format of weights.
+"""The networks, one file each, named as in their papers; their contract; and the file format of their weights.
 
-`contract` is free of torch; everything else needs it. Imports `app.errors` only.
+`contract` does not import torch; everything else does. May import `app.errors`.
 """

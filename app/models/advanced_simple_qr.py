@@ -1,9 +1,9 @@
-"""AdvancedSimpleQR, a student project's residual network for QR codes; no paper of it is at hand.
+"""AdvancedSimpleQR, a student project's residual network for QR codes; no paper about it is available.
 
-Known of it, and fixed here: a convolutional network of residual blocks with skips enlarges 64 to 256 pixels, trained by
-the mean squared error alone. Everything else is this project's choice: blocks without batch normalisation (Lim et al.,
-EDSR, CVPR workshops 2017), in groups that each have a skip (residual in residual: Zhang et al., RCAN, ECCV 2018), one
-more skip over all groups and one from the enlarged input to the output.
+What is known of it, and fixed here: a convolutional network of residual blocks with skips enlarges 64 to 256 pixels and
+is trained by the mean squared error alone. Everything else is this project's choice: blocks without batch normalisation
+(Lim et al., EDSR, CVPR workshops 2017), in groups that each have a skip (residual in residual: Zhang et al., RCAN, ECCV
+2018), one more skip over all groups, and one from the enlarged input to the output.
 """
 
 from torch import Tensor, nn
@@ -30,8 +30,8 @@ class AdvancedSimpleQR(nn.Module):
     """Four-times super-resolution: groups of residual blocks at input resolution, two PixelShuffle steps.
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped.
-    ``blocks`` are those of each of the ``groups``; ``bicubic_skip`` adds the enlarged input, which leaves only the
-    detail to learn.
+    Each of the ``groups`` has ``blocks`` blocks. ``bicubic_skip`` adds the enlarged input, which leaves only the detail
+    to learn.
     """
 
     kind = Kind.RESTORER

@@ -1,7 +1,8 @@
-"""The only reader and writer of weights: safetensors, constructor arguments and provenance in the header.
+"""Reads and writes weights, and nothing else does: safetensors files with constructor arguments and provenance in the
+header.
 
-Nothing is guessed from tensor shapes and nothing is unpickled. A file says which architecture it is for, how to build
-it, where the weights come from and what was measured with them; a file that does not match is refused.
+The reader guesses nothing from tensor shapes and unpickles nothing. A file states its architecture, how to build it,
+where the weights come from, and what was measured with them; a file that does not match its network is refused.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with everything known about its weights.
+    """A network and everything known about its weights.
 
     ``config``: keyword arguments of the architecture's constructor. ``provenance``: recipe, seed, data, training time.
     ``measured``: figures that commands of this project measured with these weights.
@@ -46,8 +47,8 @@ class Checkpoint:
 
     @cached_property
     def card(self) -> Card:
-        """What is known besides the weights. Raises TypeError where the network does not keep the contract."""
-        kind, scale, multiple = (_promised(self.network, name) for name in ("kind", "scale", "size_multiple"))
+        """Everything but the weights. Raises TypeError if the network breaks the contract."""
+        kind, scale, multiple = (_contract_value(self.network, name) for name in ("kind", "scale", "size_multiple"))
         if not isinstance(kind, Kind):
             raise TypeError(f"{type(self.network).__name__}.kind is no Kind")
         if not (isinstance(scale, int) and isinstance(multiple, int) and min(scale, multiple) >= 1):
@@ -65,8 +66,8 @@ class Checkpoint:
         )
 
 
-def _promised(network: nn.Module, name: str) -> object:
-    """An attribute that every network in service has; see `app.models.contract.Card`."""
+def _contract_value(network: nn.Module, name: str) -> object:
+    """An attribute that every network in service has; see `app.models.contract.Card`. Raises TypeError if absent."""
     value: object = getattr(network, name, None)
     if value is None:
         raise TypeError(f"{type(network).__name__} has no attribute {name!r}")
@@ -74,12 +75,12 @@ def _promised(network: nn.Module, name: str) -> object:
 
 
 def with_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Checkpoint:
-    """The checkpoint with ``figures`` added to what was measured before; equal keys are replaced."""
+    """The checkpoint with ``figures`` added to its measured ones; equal keys are replaced."""
     return replace(checkpoint, measured={**checkpoint.measured, **figures})
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:
-    """SHA-256 over architecture, configuration and float32 weights: all that decides a checkpoint's answers."""
+    """SHA-256 of architecture, configuration and float32 weights: everything that determines the network's output."""
     head = json.dumps([checkpoint.architecture, dict(checkpoint.config)], sort_keys=True)
     digest = hashlib.sha256(head.encode())
     for key, tensor in sorted(checkpoint.network.state_dict().items()):
@@ -89,7 +90,7 @@ def fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
-    """Writes a checkpoint, as 16-bit floats if ``half``; the file is replaced in one step."""
+    """Writes a checkpoint, with ``half`` as 16-bit floats. Replaces an existing file atomically."""
     dtype = torch.float16 if half else torch.float32
     tensors = {
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
@@ -104,15 +105,15 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
     }
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=header)
-    partial.chmod(0o644)  # safetensors writes for the owner alone; a container reads as another user
+    partial.chmod(0o644)  # safetensors lets only the owner read; a container reads as another user
     partial.replace(path)
 
 
 def load(path: Path) -> Checkpoint:
     """Reads a checkpoint onto the CPU as float32, in evaluation mode, named after its file.
 
-    Raises InvalidCheckpoint, naming the file and the reason, for anything that ``save`` did not write in full and for
-    networks that do not keep the contract of `app.models.contract`.
+    Raises InvalidCheckpoint, with the file and the reason, for anything that ``save`` did not write completely, and for
+    networks that break the contract of `app.models.contract`.
     """
 
     def refuse(reason: str) -> InvalidCheckpoint:
@@ -156,7 +157,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def _mismatch(expected: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor]) -> str:
-    """Why these tensors are not the weights of a network; empty where they are."""
+    """Why these tensors are not the weights of a network; empty if they are."""
     missing, unexpected = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     if missing or unexpected:
         return f"its tensors do not match: missing {missing[:3]}, unexpected {unexpected[:3]}"

@@ -1,4 +1,4 @@
-"""What a network in service promises, as plain data: nothing here needs torch, so that child processes can read it."""
+"""The contract of a network in service, as plain data that needs no torch, so that child processes can read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import Final
 
 PLANES: Final = 4
-"""Input planes of a module reader beside the picture; see `app.pipeline.inference.module_reader.planes`."""
+"""Input planes of a module reader besides the picture; see `app.pipeline.inference.module_reader.planes`."""
 
 MAPS: Final = 10
 """Output maps of a quad locator: log-odds that a code is here, x and y offsets to its four corners, and
 log2(modules a side / 32)."""
 CORNER_UNIT: Final = 64.0
-"""Pixels that an offset of 1 stands for in the maps of a quad locator."""
+"""Pixels per unit of an offset in the maps of a quad locator."""
 STRIDE: Final = 8
 """Pixels between positions of the maps of a quad locator."""
 
@@ -27,9 +27,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Card:
-    """Everything known about a checkpoint but its weights.
+    """Everything known about a checkpoint except its weights.
 
-    ``scale``: output pixels per input pixel. ``size_multiple``: pixels a side that inputs are padded to a multiple of.
+    ``scale``: output pixels per input pixel. ``size_multiple``: inputs are padded to multiples of it, in pixels a side.
     ``parameters``: number of learned values. ``config``, ``provenance`` and ``measured`` as in a `Checkpoint`.
     """
 

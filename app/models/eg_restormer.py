@@ -1,5 +1,5 @@
-"""EG-Restormer, the heavy network of ADNet (Li et al., arXiv 2510.12098, section 2.2): Restormer with attention that is
-guided by edges."""
+"""EG-Restormer, the heavy network of ADNet (Li et al., arXiv 2510.12098, section 2.2): Restormer with edge-guided
+attention."""
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +32,10 @@ class EdgeMap(nn.Module):
 
 
 class EdgeGuidedMDTA(MDTA):
-    """The attention of EGAB: Q and K are multiplied by ``1 + W_E * E``, (N, C, H, W) -> same.
+    """The attention of EGAB: multiplies Q and K by ``1 + W_E * E``, (N, C, H, W) -> same.
 
-    E is the edge map of the input and W_E one learned weight a channel, zero at the start (so it begins as Restormer).
-    In a block the input is layer-normalised, so its channel mean, and E with it, is near zero as long as the
+    E is the edge map of the input and W_E a learned weight per channel, initially zero, so that training starts from
+    Restormer. In a block the input is layer-normalised, so its channel mean, and with it E, is near zero as long as the
     normalisation weighs all channels alike.
     """
 

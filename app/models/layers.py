@@ -20,7 +20,7 @@ class LayerNorm2d(nn.Module):
 
 
 class SimpleGate(nn.Module):
-    """Product of the two halves of the channels (Chen et al., NAFNet, ECCV 2022), (N, 2C, H, W) -> (N, C, H, W)."""
+    """Multiplies the two halves of the channels (Chen et al., NAFNet, ECCV 2022), (N, 2C, H, W) -> (N, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         a, b = x.chunk(2, dim=1)
@@ -28,7 +28,7 @@ class SimpleGate(nn.Module):
 
 
 def bicubic(image: Tensor, *, scale: int) -> Tensor:
-    """Plain enlargement, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1] on edges."""
+    """Enlarges by bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1] at edges."""
     return functional.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
 
 
@@ -41,7 +41,7 @@ def pixel_shuffle_step(*, channels: int) -> nn.Sequential:
 def transposed_step(*, channels: int) -> nn.Sequential:
     """Doubles height and width by a transposed convolution, then PReLU: (N, C, H, W) -> (N, C, 2H, 2W).
 
-    Its kernel of 4 is a multiple of its stride of 2, so that every output pixel has equally many inputs (Odena et al.,
+    The kernel of 4 is a multiple of the stride of 2, so that all output pixels have equally many inputs (Odena et al.,
     "Deconvolution and Checkerboard Artifacts", Distill 2016).
     """
     return nn.Sequential(nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.PReLU())

@@ -9,9 +9,9 @@ from app.models.layers import LayerNorm2d, SimpleGate
 
 
 class SGDB(nn.Module):
-    """Simple-gate depthwise block: ``x + beta * contract(gate(depthwise(expand(norm(x)))))``. (N, C, H, W) -> same.
+    """Simple-gate depthwise block: ``x + beta * contract(gate(depthwise(expand(norm(x)))))``, (N, C, H, W) -> same.
 
-    ``beta`` is the learned residual weight, one a channel; the paper starts it at zero, ``residual_init`` says where.
+    ``beta`` is a learned residual weight per channel. It starts at ``residual_init``, in the paper at zero.
     """
 
     def __init__(self, *, channels: int, residual_init: float = 0.0) -> None:
@@ -50,8 +50,9 @@ class LENet(nn.Module):
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
     ``size_multiple``.
-    ``blocks`` counts the SGDBs of the four levels, the last one the bottleneck's; encoder and decoder have the same.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; 1 is the paper's.
+    ``blocks`` counts the SGDBs of the four levels, the last of which is the bottleneck; encoder and decoder have the
+    same.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; the paper's is 1.
     With ``channels=3, base=16`` it has 0.28 M parameters and 3.87 GMAC at 512 x 512 (paper, Table 1).
     """
 

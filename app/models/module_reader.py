@@ -1,7 +1,7 @@
-"""The module reader: says of each module of a canonical crop how sure it is that it is dark.
+"""The module reader: estimates the log-odds that each module of a canonical crop is dark.
 
 Residual blocks after NAFNet (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022: simple gate, simplified
-channel attention) with dense 3x3 convolutions at one position a module, which processors run fastest.
+channel attention) with dense 3x3 convolutions at one position per module, which processors run fastest.
 """
 
 import torch
@@ -13,7 +13,7 @@ from app.models.layers import SimpleGate
 
 
 class ReadingBlock(nn.Module):
-    """``x + contract(attend(gate(expand(norm(x)))))``, dense 3x3 convolutions, (N, C, H, W) -> same."""
+    """``x + contract(attend(gate(expand(norm(x)))))`` with dense 3x3 convolutions, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, residual_init: float) -> None:
         super().__init__()
@@ -33,10 +33,10 @@ class ReadingBlock(nn.Module):
 
 
 class ModuleReader(nn.Module):
-    """Log-odds of dark for every module of a canonical crop, quiet zone included.
+    """Log-odds that each module of a canonical crop is dark, quiet zone included.
 
-    ``forward``: crop (N, 1, P M, P M) in [0, 1], planes (N, ``PLANES``, M, M) -> (N, 1, M, M) natural log-odds, with P
-    ``pixels`` a module. A crop may be any window of the module grid.
+    ``forward``: crop (N, 1, P M, P M) in [0, 1] and planes (N, ``PLANES``, M, M) -> (N, 1, M, M) natural log-odds, with
+    P = ``pixels`` a module. A crop may be any window of the module grid.
     """
 
     kind = Kind.MODULE_READER

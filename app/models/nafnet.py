@@ -1,7 +1,7 @@
 """NAFNet (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022, arXiv 2204.04676, section 4 and figure 3c).
 
-Its test-time local statistics (TLC, a separate paper's) are not here: the channel attention looks at the whole picture,
-in training and in service.
+Test-time local statistics (TLC, from a separate paper) are left out: the channel attention covers the whole picture, in
+training and in service.
 """
 
 from torch import Tensor, nn
@@ -15,10 +15,10 @@ _EPS = 1e-6  # of the layer normalisation
 
 class NAFBlock(nn.Module):
     """``x + beta * contract(attend(gate(depthwise(expand(norm1(x))))))``, then ``x + gamma * ...`` of a gated
-    feed-forward part without depthwise convolution and attention; (N, C, H, W) -> same.
+    feed-forward part without depthwise convolution and attention, (N, C, H, W) -> same.
 
     The simplified channel attention multiplies by a 1x1 convolution of the channels' means over the picture. ``beta``
-    and ``gamma`` are learned, one a channel; the paper starts them at zero, ``residual_init`` says where.
+    and ``gamma`` are learned weights per channel. They start at ``residual_init``, in the paper at zero.
     """
 
     def __init__(self, *, channels: int, residual_init: float) -> None:
@@ -49,9 +49,10 @@ class NAFNet(nn.Module):
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
     ``size_multiple``.
-    ``encoder_blocks`` and ``decoder_blocks`` count the blocks of the levels, finest first for the encoder and last for
-    the decoder; ValueError if these are not equally many levels. ``width`` is the first level's, doubled at each level.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; 1 is the paper's.
+    ``encoder_blocks`` and ``decoder_blocks`` count the blocks of the levels, the finest first for the encoder and last
+    for the decoder; raises ValueError unless both have equally many levels. ``width`` is that of the first level and
+    doubles at each level.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; the paper's is 1.
     The defaults, the paper's GoPro configuration of width 32, have 17.11 M parameters and 64.44 GMAC at 512 x 512 with
     ``channels=3`` (ADNet, Li et al., arXiv 2510.12098, Table 1); 63.8 of these are convolutions.
     """

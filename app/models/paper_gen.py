@@ -1,8 +1,9 @@
-"""PaperGen, the generator of a student project's GAN for QR codes; no paper of it is at hand.
+"""PaperGen, the generator of a student project's GAN for QR codes; no paper about it is available.
 
-Known of it, and fixed here: a convolution, residual blocks and PixelShuffle enlarge grey pictures four times, 64 to 256
-pixels. Everything else is this project's choice, after SRGAN's generator (Ledig et al., CVPR 2017, figure 4), which is
-of that kind: kernel sizes, width, number of blocks, batch normalisation, PReLU, the skip over the blocks.
+What is known of it, and fixed here: a convolution, residual blocks and PixelShuffle enlarge grey pictures four times,
+64 to 256 pixels. Everything else is this project's choice, after SRGAN's generator (Ledig et al., CVPR 2017, figure 4),
+which has the same structure: kernel sizes, width, number of blocks, batch normalisation, PReLU, the skip over the
+blocks.
 """
 
 from typing import Literal
@@ -22,8 +23,8 @@ class PaperGen(nn.Module):
     """Four-times super-resolution: residual blocks at input resolution, two doublings.
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped.
-    ``upsampling``: "pixelshuffle" is the project's, 3 x 3 from ``width`` to 4 ``width`` channels; "transposed" puts a
-    transposed convolution of 4 x 4 in its place, with 4/9 of the weights. Raises ValueError for another.
+    ``upsampling``: "pixelshuffle" is the student project's, 3 x 3 from ``width`` to 4 ``width`` channels; "transposed"
+    replaces it by a transposed convolution of 4 x 4, with 4/9 of the weights. Raises ValueError for any other value.
     ``bicubic_skip`` adds the enlarged input, which leaves only the detail to learn.
     """
 

@@ -1,4 +1,4 @@
-"""The quad locator: finds QR codes in a window of a picture and votes for their outer corners."""
+"""The quad locator: detects QR codes in a window of a picture and votes for their outer corners."""
 
 from itertools import pairwise
 
@@ -29,8 +29,8 @@ class QuadLocator(nn.Module):
     """U-shape from a window to maps of ``MAPS`` channels at an eighth of its size.
 
     ``forward``: (N, 1, H, W), zero mean and unit deviation, H and W multiples of ``size_multiple`` ->
-    (N, ``MAPS``, H / 8, W / 8). Position (i, j) looks at the pixel (8 j + 4, 8 i + 4) and its offsets are relative to
-    it, in units of ``CORNER_UNIT``; corners are clockwise as seen, and start anywhere.
+    (N, ``MAPS``, H / 8, W / 8). Position (i, j) stands for the point x = 8 j + 4, y = 8 i + 4; its offsets are relative
+    to that point, in units of ``CORNER_UNIT``. Corners are clockwise as seen and may start anywhere.
     """
 
     kind = Kind.QUAD_LOCATOR

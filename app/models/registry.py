@@ -27,4 +27,4 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "ModuleReader": ModuleReader,
     "QuadLocator": QuadLocator,
 }
-"""By the name that checkpoints give."""
+"""Architectures by the name that checkpoints state."""

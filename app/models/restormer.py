@@ -30,7 +30,7 @@ class MDTA(nn.Module):
         return q, k, v
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Mixes the channels of ``v`` by the cosines between those of ``q`` and ``k``, all (N, C, H, W) -> same."""
+        """Mixes the channels of ``v`` by the cosines between those of ``q`` and ``k``; all (N, C, H, W) -> same."""
         n, c, h, w = v.shape
         q, k, v = (t.reshape(n, self.heads, c // self.heads, h * w) for t in (q, k, v))
         q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
@@ -80,10 +80,11 @@ def _up(channels: int) -> nn.Sequential:
 
 
 class TransformerUShape(nn.Module):
-    """Four levels of transformer blocks with a kind of attention, global residual: what Restormer and EG-Restormer are.
+    """Four-level U-shape of transformer blocks, global residual: the common part of Restormer and EG-Restormer.
 
+    ``attention`` is the class of the attention.
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
-    ``size_multiple``. The arguments are those of `Restormer`.
+    ``size_multiple``. The other arguments are those of `Restormer`.
     """
 
     kind = Kind.RESTORER
@@ -151,9 +152,10 @@ class Restormer(TransformerUShape):
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
     ``size_multiple``.
-    ``blocks`` and ``heads`` run over the four levels; encoder and decoder levels have the same; ``width`` is the first
-    level's, doubled at each level; the last decoder level and the refinement work at twice ``width``.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; 1 is the paper's.
+    ``blocks`` and ``heads`` have a number for each of the four levels; encoder and decoder levels have the same.
+    ``width`` is that of the first level and doubles at each level; the last decoder level and the refinement have twice
+    ``width``.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them last; the paper's is 1.
     The defaults with ``channels=3`` have 26.13 M parameters and 564.96 GMAC at 512 x 512 (ADNet, Li et al., arXiv
     2510.12098, Table 1); 564.0 of these are convolutions, and the products inside attention are 55.6 more.
     """

@@ -1,5 +1,5 @@
 """RRDBNet, the generator of ESRGAN (Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks",
-ECCV workshops 2018, arXiv 1809.00219, section 3.1) and of QR-ESRGAN after it."""
+ECCV workshops 2018, arXiv 1809.00219, section 3.1) and of QR-ESRGAN, which follows it."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,11 @@ _CONVOLUTIONS = 5  # of a dense block
 
 
 class DenseBlock(nn.Module):
-    """``x + 0.2 * d(x)``, (N, C, H, W) -> same, d being five 3x3 convolutions that each see x and all before them.
+    """``x + 0.2 * d(x)``, (N, C, H, W) -> same, where d is five 3x3 convolutions that each see x and the output of all
+    previous ones.
 
-    Weights start as He et al. (ICCV 2015) draw them, times ``residual_init`` (ESRGAN's "smaller initialization");
-    biases at zero.
+    Weights start as in He et al. (ICCV 2015), times ``residual_init`` (ESRGAN's "smaller initialization"); biases start
+    at zero.
     """
 
     def __init__(self, *, channels: int, growth: int, residual_init: float) -> None:
@@ -39,7 +40,7 @@ class DenseBlock(nn.Module):
 
 
 class RRDB(nn.Module):
-    """Residual-in-residual dense block: ``x + 0.2 * r(x)``, r being three dense blocks, (N, C, H, W) -> same."""
+    """Residual-in-residual dense block: ``x + 0.2 * r(x)``, where r is three dense blocks, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, growth: int, residual_init: float) -> None:
         super().__init__()
@@ -54,12 +55,12 @@ class RRDB(nn.Module):
 
 class RRDBNet(nn.Module):
     """Four-times super-resolution: RRDBs at input resolution, a skip over all of them, two doublings (nearest
-    neighbour, 3x3 convolution), no normalisation anywhere.
+    neighbour, then 3x3 convolution), no normalisation.
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped; H and W are multiples of
     ``size_multiple``.
     ``growth``: channels that each convolution of a dense block adds. ``stem`` folds stem x stem pixels into channels
-    first (pixel-unshuffle) and unfolds them behind the blocks; 1 is the paper's. ``bicubic_skip`` adds the enlarged
+    first (pixel-unshuffle) and unfolds them after the blocks; the paper's is 1. ``bicubic_skip`` adds the enlarged
     input, which leaves only the detail to learn; the paper has none.
     The defaults with ``channels=3`` have 16.70 M parameters.
     """

@@ -1,6 +1,5 @@
 """The generator of SRGAN (Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
-Network", CVPR 2017, arXiv 1609.04802, figure 4), as the paper draws it; `app.models.srresnet` is this project's own
-variant of it."""
+Network", CVPR 2017, arXiv 1609.04802, figure 4), as in the paper; `app.models.srresnet` is this project's variant."""
 
 from torch import Tensor, nn
 
@@ -11,7 +10,7 @@ from app.models.srresnet import ResidualBlock
 
 class SRGANGenerator(nn.Module):
     """Four-times super-resolution: residual blocks with batch normalisation at input resolution, a skip over all of
-    them, two PixelShuffle steps, 9 x 9 convolutions first and last.
+    them, two PixelShuffle steps; the first and the last convolution are 9 x 9.
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped.
     ``bicubic_skip`` adds the enlarged input, which leaves only the detail to learn; the paper has none.

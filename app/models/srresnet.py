@@ -9,9 +9,9 @@ from app.models.layers import bicubic
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same; ``batch_norm`` puts one behind each convolution.
+    """``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same; ``batch_norm`` normalises after each convolution.
 
-    Without batch normalisation (Lim et al., EDSR, CVPR workshops 2017) the branch is scaled by 0.1.
+    Without it, the branch is scaled by 0.1 (Lim et al., EDSR, CVPR workshops 2017).
     """
 
     def __init__(self, *, channels: int, batch_norm: bool) -> None:
@@ -39,7 +39,7 @@ class SRResNet(nn.Module):
 
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> (N, ``channels``, 4H, 4W), not clamped; H and W are multiples of
     ``stem``.
-    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them behind the blocks.
+    ``stem`` folds stem x stem pixels into channels first (pixel-unshuffle) and unfolds them after the blocks.
     The bicubic skip is not in the paper: it leaves the network only the detail to learn.
     """
 
