@@ -110,7 +110,7 @@ test-lowest: system $(VENV)/.group-release ## the unit and API tests on the olde
 	$(BIN)/python -m venv --clear build/lowest
 	build/lowest/bin/python -m pip install --quiet 'pip>=25.1'
 	build/lowest/bin/python -m pip install --quiet --constraint build/lowest.txt --editable '.[training,onnx,otel]' --group test
-	build/lowest/bin/python -m pytest -W default -m 'not slow' $(or $(ARGS),tests/unit tests/api)
+	build/lowest/bin/python -m pytest -W default -m 'not slow' $(or $(ARGS),tests/unit/app tests/unit/training tests/api)
 
 lock: $(VENV)/.group-release ## renew requirements.lock from pyproject.toml (ARGS="--upgrade" for newer releases)
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,$(GROUPS)) --universal --python-version 3.11 \
