@@ -178,8 +178,8 @@ class Inspection:
         files = (*self._save_all(pictures), array)
         yield _step(f"{name}modules", self._judge(region, exhibit), notes=notes, files=files)
         files = ()
-        if reading.corrected is not None:
-            corrected = region.show_symbol(reading.crop, reading.corrected).pictures[0]
+        if reading.soft_modules is not None:
+            corrected = region.show_symbol(reading.crop, reading.soft_modules).pictures[0]
             files = self._save_all({f"{prefix}corrected": corrected})
         verdict = reading.judge_corrected(self._climb.tools.engines)
         yield _step(f"{name}soft", verdict, notes=_soft_notes(reading), files=files)

@@ -74,8 +74,8 @@ def _contract_value(network: nn.Module, name: str) -> object:
     return value
 
 
-def with_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Checkpoint:
-    """The checkpoint with ``figures`` added to its measured ones; equal keys are replaced."""
+def add_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Checkpoint:
+    """Returns a checkpoint with ``figures`` added to the measured ones; equal keys are replaced."""
     return replace(checkpoint, measured={**checkpoint.measured, **figures})
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 PLANES: Final = 4
-"""Input planes of a module reader besides the picture; see `app.pipeline.inference.module_reader.planes`."""
+"""Input planes of a module reader in addition to the picture; see `app.pipeline.inference.module_reader.planes`."""
 
 MAPS: Final = 10
 """Output maps of a quad locator: log-odds that a code is here, x and y offsets to its four corners, and

@@ -52,7 +52,7 @@ class Reading:
         return tuple(attempts)
 
     @cached_property
-    def corrected(self) -> NDArray[np.bool_] | None:
+    def soft_modules(self) -> NDArray[np.bool_] | None:
         """The symbol (M, M), True is dark, that soft decoding makes of the log-odds, upright or mirrored; None if it
         refuses both."""
         last = self.soft_attempts[-1]
@@ -67,10 +67,10 @@ class Reading:
 
     def judge_corrected(self, engines: Sequence[Engine]) -> Verdict:
         """As `read_corrected`, and says why nothing was read."""
-        if self.corrected is None:
+        if self.soft_modules is None:
             reasons = (one.reason for one in self.soft_attempts if isinstance(one, SoftRefusal))
             return Verdict([], "; mirrored: ".join(reasons))
-        verdict = self.region.judge(self.region.show_symbol(self.crop, self.corrected), engines)
+        verdict = self.region.judge(self.region.show_symbol(self.crop, self.soft_modules), engines)
         return replace(verdict, symbols=[replace(symbol, engine=SOFT) for symbol in verdict.symbols])
 
 

@@ -1,9 +1,8 @@
 """Reads codes that no single frame shows well enough, by adding up the log-odds of their modules over several frames.
 
-Log-odds of independent pictures add, so that the errors of one frame are outvoted. The readings themselves tell which
-of them show the same code: on the modules that carry codewords, two readings of one code agree more than chance would
-have it. Registration may have turned a code the wrong way, and one frame may show a label mirrored, so readings are
-compared in all eight poses of a square.
+Log-odds of independent pictures add, so that the errors of one frame are outvoted. Readings of the same code are
+recognised by their modules that carry codewords, which agree more than by chance. Registration may have turned a code
+the wrong way, and one frame may show a label mirrored, so readings are compared in all eight poses of a square.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

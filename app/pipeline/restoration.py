@@ -67,7 +67,7 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
     else:
         made_by, restored = _run_network(climb, region, network, scale)
     if binary and not drawing and (region or view is View.STRAIGHTENED):
-        restored = region.binarised(restored) if region else _threshold(restored)
+        restored = region.binarise(restored) if region else _threshold(restored)
     if region and view is View.ORIGINAL:
         restored = paint(climb.image, region, restored)
     return restored, made_by
@@ -104,10 +104,10 @@ def _draw(climb: Climb, read: Read) -> _Drawing | None:
     """Draws the symbol of a read, corrected if soft decoding gives the same payload."""
     if read.region is None or read.modules is None or read.reading is None:
         return None
-    if read.symbol.engine != SOFT and read.reading.corrected is not None:
+    if read.symbol.engine != SOFT and read.reading.soft_modules is not None:
         again = read.reading.read_corrected(climb.tools.engines)
         if [symbol.payload for symbol in again] == [read.symbol.payload]:
-            return _Drawing(read.region, read.reading.corrected)
+            return _Drawing(read.region, read.reading.soft_modules)
     return _Drawing(read.region, read.modules)
 
 

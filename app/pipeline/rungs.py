@@ -126,7 +126,7 @@ def _decode(climb: Climb, reading: Reading) -> Iterator[Read]:
 
 def _decode_softly(climb: Climb, reading: Reading) -> Iterator[Read]:
     for symbol in reading.read_corrected(climb.tools.engines):
-        yield Read(symbol, reading.region, reading.corrected, reading)
+        yield Read(symbol, reading.region, reading.soft_modules, reading)
 
 
 def _restore(climb: Climb, region: Region, route: Route, network: str) -> Iterator[Read]:

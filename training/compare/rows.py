@@ -144,4 +144,4 @@ def _record(row: Row, path: Path) -> None:
     rates = {name: row.decode_figures(name) for name in row.trials}
     rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
     half = path.stat().st_size < 3 * card.parameters
-    checkpoint.save(checkpoint.with_measured(card, {"decode": {**known, **rates}}), path, half=half)
+    checkpoint.save(checkpoint.add_measured(card, {"decode": {**known, **rates}}), path, half=half)

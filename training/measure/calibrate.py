@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"threshold {threshold:.1f}: {means[0]:.1f} ms per region;", end=" ")
     print(f"heavy alone {means[1]:.1f}, always light first {means[2]:.1f}")
     path = arguments.weights / f"{arguments.light}{SUFFIX}"
-    calibrated = checkpoint.with_measured(checkpoint.load(path), {THRESHOLD_KEY: threshold, "calibration_regions": n})
+    calibrated = checkpoint.add_measured(checkpoint.load(path), {THRESHOLD_KEY: threshold, "calibration_regions": n})
     checkpoint.save(calibrated, path, half=True)
 
 

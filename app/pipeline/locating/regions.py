@@ -144,7 +144,7 @@ class Region:
             f"and explained {correlation:.2f} below {_EXPLAINED}"
         )
 
-    def binarised(self, crop: GreyImage) -> GreyImage:
+    def binarise(self, crop: GreyImage) -> GreyImage:
         """Redraws the symbol in a restored crop of this region, at the scale of the crop."""
         pixels = crop.shape[0] // (self.crop.shape[0] // PIXELS_PER_MODULE)
         return clean_symbol(crop, self.version, local=False, pixels=pixels)

@@ -74,7 +74,7 @@ def syndromes(words: Words, ec: int) -> Words:
 
 
 def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[Words, Flags, NDArray[np.intp]]:
-    """Corrects ``e`` errors beside ``f`` erasures if 2 e + f <= ec - reserved.
+    """Corrects ``e`` errors and ``f`` erasures if 2 e + f <= ec - reserved.
 
     ``words`` and ``erasures`` are (B, n); values at erasures do not matter. Returns the words (B, n), corrected or
     unchanged, whether each was corrected (B,), and the number of errors outside its erasures (B,), 0 if it was not. A

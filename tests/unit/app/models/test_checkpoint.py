@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from app.errors import InvalidCheckpoint
-from app.models.checkpoint import FORMAT, Checkpoint, load, save, with_measured
+from app.models.checkpoint import FORMAT, Checkpoint, add_measured, load, save
 from app.models.registry import NETWORKS
 from tests.support.networks import TINY, random_inputs
 
@@ -106,9 +106,9 @@ def test_saving_leaves_nothing_else_behind(file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_with_measured_adds_and_replaces() -> None:
+def test_measured_figures_are_added_and_replaced() -> None:
     before = made()
-    after = with_measured(before, {"rate": 0.75, "threshold": 9})
+    after = add_measured(before, {"rate": 0.75, "threshold": 9})
     assert after.measured == {"rate": 0.75, "threshold": 9}
     assert before.measured == {"rate": 0.5}
     assert after.network is before.network

@@ -233,8 +233,8 @@ def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
     log_odds = spoilt(SOUND).T if mirrored else spoilt(SOUND)
     one = soft_reading(log_odds)
     assert one.region.read_modules(one.crop, log_odds, (ZXing(),)) == []
-    assert one.corrected is not None
-    assert np.array_equal(one.corrected, SOUND.T if mirrored else SOUND)
+    assert one.soft_modules is not None
+    assert np.array_equal(one.soft_modules, SOUND.T if mirrored else SOUND)
     (read,) = one.read_corrected((ZXing(),))
     assert (read.text, read.engine) == ("softly, softly", SOFT)
     assert read.corners == one.region.corners
@@ -242,7 +242,7 @@ def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
 
 def test_what_cannot_be_decoded_is_not() -> None:
     one = soft_reading(np.random.default_rng(6).normal(0, 3, (25, 25)).astype(np.float32))
-    assert one.corrected is None
+    assert one.soft_modules is None
     assert one.read_corrected((ZXing(),)) == []
 
 

@@ -273,7 +273,7 @@ def test_regions_within_half_a_module_of_one_version_are_alike(shift: float, ver
 @pytest.mark.parametrize("pixels", [4, 16])
 def test_binarised_keeps_the_scale(pixels: int) -> None:
     soft = (render(SYMBOL, pixels=pixels) * 0.4 + 70).astype(np.uint8)
-    assert np.array_equal(region().binarised(soft), render(SYMBOL, pixels=pixels))
+    assert np.array_equal(region().binarise(soft), render(SYMBOL, pixels=pixels))
 
 
 def test_cut_out_has_four_modules_to_spare() -> None:
