@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: pictures of codes, settings that ignore the environment, ready applications."""
+"""Fixtures for all tests: a clean environment, pictures, tiny weights, started applications."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,15 +21,15 @@ from tests.support.networks import TINY
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--snapshot-update", action="store_true", help="write snapshots anew instead of comparing")
+    parser.addoption("--snapshot-update", action="store_true", help="rewrite snapshots instead of comparing them")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_from_outside() -> Iterator[None]:
-    """Tests must not depend on the QRESTORE_ variables of whoever runs them."""
-    outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QRESTORE_")}
+def _clean_environment() -> Iterator[None]:
+    """Hides the QRESTORE_ variables of whoever runs the tests."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QRESTORE_")}
     yield
-    os.environ.update(outside)
+    os.environ.update(hidden)
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +44,13 @@ def blank_png() -> bytes:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., TestClient]]:
-    """start(ladder, **settings) -> client of a started application on that ladder."""
+    """start(ladder, **settings) -> a client of a started application on that ladder."""
     clients: list[TestClient] = []
 
     def build(ladder: LadderLike, **settings: object) -> TestClient:
-        chosen = Settings.model_validate(settings)
-        pipeline = Pipeline(ladder=ladder, max_pixels=chosen.max_pixels)
-        client = TestClient(create_app(chosen, pipeline=pipeline))
+        configuration = Settings.model_validate(settings)
+        pipeline = Pipeline(ladder=ladder, max_pixels=configuration.max_pixels)
+        client = TestClient(create_app(configuration, pipeline=pipeline))
         client.__enter__()
         clients.append(client)
         return client
@@ -62,7 +62,7 @@ def start() -> Iterator[Callable[..., TestClient]]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights folder of tiny untrained networks under the names that the service looks for."""
+    """A weights folder of tiny untrained networks under the default names."""
     folder = tmp_path_factory.mktemp("weights")
     settings = Settings()
     torch.manual_seed(0)
@@ -75,14 +75,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         config = TINY[architecture]
         network = NETWORKS[architecture](**config)
-        made = Checkpoint(name, architecture, network, config, {"recipe": "none"}, {"decode_rate": 0.0})
-        save(made, folder / f"{name}{SUFFIX}")
+        checkpoint = Checkpoint(name, architecture, network, config, {"recipe": "none"}, {"decode_rate": 0.0})
+        save(checkpoint, folder / f"{name}{SUFFIX}")
     return folder
 
 
 @pytest.fixture
 def configured(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of an operator who serves the tiny networks on the CPU."""
+    """An environment that selects the tiny networks on the CPU."""
     monkeypatch.setenv("QRESTORE_WEIGHTS", str(weights))
     monkeypatch.setenv("QRESTORE_DEVICE", "cpu")
 

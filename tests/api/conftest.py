@@ -1,4 +1,4 @@
-"""One started application over a ladder that finds nothing unless told to."""
+"""One started application over a fake ladder that finds nothing by default."""
 
 from collections.abc import Callable
 

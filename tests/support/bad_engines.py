@@ -1,4 +1,4 @@
-"""Engines that misbehave, to be run in processes of their own."""
+"""An engine that misbehaves, for a process of its own."""
 
 import os
 import time
@@ -8,10 +8,10 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 
 
-class Moody:
-    """Reads as zxing-cpp does, but hangs on pictures whose first pixel is 1 and ends its process on those of 2."""
+class UnreliableEngine:
+    """Reads with zxing-cpp, but hangs on pictures whose first pixel is 1 and ends its process on those with a 2."""
 
-    name = "moody"
+    name = "unreliable"
 
     def __init__(self) -> None:
         self._engine = ZXing()

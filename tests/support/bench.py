@@ -1,4 +1,4 @@
-"""A ladder on real engines and networks of a few lines, and pictures that only a network's answer makes readable."""
+"""A ladder on real engines and fake networks, and pictures that only the answer of a network makes readable."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
 
 FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
 BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}
-"""Symbols whose codewords are destroyed: found and registered, but only their true modules can be read."""
+"""Symbols with destroyed codewords: they register, but only the true modules decode."""
 PLACE = square_at(70.0, 55.0, 125.0)
 OTHER_PLACE = square_at(300.0, 60.0, 125.0)
 NEVER, ALWAYS = float("inf"), 0.0  # thresholds of the light network
@@ -33,12 +33,12 @@ def broken_pair() -> GreyImage:
 
 
 def truth(crop: GreyImage) -> GreyImage:
-    """What a perfect network makes of a canonical crop of a broken symbol."""
+    """The answer of a perfect restorer to the crop of a broken symbol."""
     return render(_repaired(crop), pixels=4)
 
 
 def true_reading(crop: GreyImage, version: int) -> LogOdds:
-    """What a perfect module reader makes of a canonical crop of a broken symbol."""
+    """The answer of a perfect module reader to the crop of a broken symbol."""
     return np.where(_repaired(crop), np.float32(9), np.float32(-9))
 
 
@@ -49,9 +49,9 @@ def _repaired(crop: GreyImage) -> Modules:
 
 @dataclass
 class Bench:
-    """A ladder on networks that leave everything as it is, and read it as it is, unless told otherwise.
+    """The tools of a ladder: by default, restorers change nothing and the reader thresholds modules.
 
-    ``spare`` is the second locator that is asked; it knows nothing.
+    ``spare`` is the second locator; it finds nothing.
     """
 
     tools: Tools

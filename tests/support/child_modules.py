@@ -1,4 +1,4 @@
-"""A handler that tells what its process has imported. Imports no more than the service's own children do."""
+"""A handler that reports what its process has imported. It imports no more than the service's children do."""
 
 import sys
 from collections.abc import Callable
@@ -9,6 +9,6 @@ from app.workers.process import Infer
 
 
 def names_of_modules(blueprint: Blueprint, infer: Infer) -> Callable[[Any], Any]:
-    """Does jobs as the service's children do, and answers how many codes were read and what is imported by then."""
+    """Does jobs as the service's children do; answers the number of codes and the names of all imported modules."""
     do = blueprint.handler(infer)
     return lambda job: (len(do(job).codes), sorted(sys.modules))

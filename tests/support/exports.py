@@ -1,4 +1,4 @@
-"""Files that claim to be exported from checkpoints, of a few operators that answer what no torch network would."""
+"""ONNX files that pass for exports of checkpoints, with graphs of a few operators whose answers are known."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,13 +33,13 @@ MEANS = """net (float[N, 1, H, W] window) => (float[N, 10, h, w] output) {
     output = Mul (pooled, ones)
 }"""
 GRAPHS = {"LENet": NEGATIVE, "SRResNet": FOURFOLD, "ModuleReader": VALUES, "QuadLocator": MEANS}
-"""By architecture: the negative; every pixel four times; what the standard says of each module; the window's means."""
+"""Architecture -> a graph: the negative, a fourfold enlargement, the planes of the standard, the means of the window."""
 
 
-def made(
+def save_tiny(
     folder: Path, name: str, architecture: str = "LENet", *, seed: int = 0, more: Mapping[str, object] | None = None
 ) -> Checkpoint:
-    """A checkpoint of a tiny network as it lies in a folder."""
+    """Saves a checkpoint of a tiny random network in a folder and loads it again."""
     torch.manual_seed(seed)
     config = {**TINY[architecture], **(more or {})}
     path = folder / f"{name}.safetensors"
@@ -47,8 +47,8 @@ def made(
     return load(path)
 
 
-def exported(folder: Path, card: Checkpoint, *, suffix: str = ".onnx", graph: str | None = None) -> Path:
-    """A file beside the checkpoint, with ``graph`` or that of its architecture, and the checkpoint's fingerprint."""
+def write_export(folder: Path, card: Checkpoint, *, suffix: str = ".onnx", graph: str | None = None) -> Path:
+    """Writes ``graph``, or the one of the architecture, beside the checkpoint, with its fingerprint."""
     model = onnx.parser.parse_model(_HEADER + (graph or GRAPHS[card.architecture]))
     set_model_props(model, {FINGERPRINT_KEY: fingerprint(card)})
     path = folder / f"{card.name}{suffix}"

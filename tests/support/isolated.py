@@ -1,4 +1,4 @@
-"""What children do in tests: jobs are tuples whose first word says what becomes of the process."""
+"""Handlers for the children of a pool. A job is a pair of a verb and its argument."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ from app.workers.process import Handler, Infer
 
 
 class Stranger:
-    """A class that no parent was told of."""
+    """A class that the parent does not allow in answers."""
 
 
 def factory(infer: Infer) -> Handler:
-    """Does what the job says."""
+    """A handler that does what the verb says."""
 
     def handle(job: tuple[str, Any]) -> Any:
         word, content = job
@@ -40,7 +40,7 @@ def factory(infer: Infer) -> Handler:
                 raise ZeroDivisionError(content)
             case "sleep":
                 time.sleep(content)
-            case "spin":  # native hangs do not look at signals that Python handles
+            case "spin":  # a native hang ignores signals that Python would handle
                 signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
                 while True:
                     pass
@@ -62,7 +62,7 @@ def factory(infer: Infer) -> Handler:
 
 
 def _refused(act: Any) -> str:
-    """The name of the error that the system answered; "done" if it let it happen."""
+    """The name of the error that the system raises, or "done" if it allows the act."""
     try:
         act()
     except OSError as exc:
@@ -70,13 +70,13 @@ def _refused(act: Any) -> str:
     return "done"
 
 
-def unless(hindrance: Path, infer: Infer) -> Handler:
-    """As `factory`, and never comes to work while this file is there."""
-    if hindrance.exists():
+def unless(file: Path, infer: Infer) -> Handler:
+    """As `factory`, but the child ends at once while the file exists."""
+    if file.exists():
         os._exit(3)
     return factory(infer)
 
 
 def stillborn(_: Infer) -> Handler:
-    """Never comes to work."""
+    """Ends the child before its first job."""
     os._exit(3)

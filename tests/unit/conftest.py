@@ -1,4 +1,4 @@
-"""One thread for the numerical libraries: tests are tiny, repeatable to the last bit, and share their cores."""
+"""Numerical libraries use one thread: tests are tiny, share their cores and must repeat to the last bit."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Files that are hard on whoever reads them, made byte by byte: no encoder would write most of them."""
+"""Files that are hard on image readers, composed byte by byte: no encoder would write most of them."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ Chunk = tuple[bytes, bytes]
 
 
 def png_of(*chunks: Chunk) -> bytes:
-    """A PNG of these chunks, each with a right length and checksum."""
+    """A PNG of these chunks, with correct lengths and checksums."""
     return PNG_SIGNATURE + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
@@ -40,16 +40,16 @@ IEND: Final = (b"IEND", b"")
 def png(
     pixels: NDArray[np.generic], *, depth: int = 8, colour: int = GREY, before: Iterable[Chunk] = (), width: int = 0
 ) -> bytes:
-    """A PNG of (H, W) or (H, W, channels) samples; `before` are chunks that come before the pixels.
+    """A PNG of (H, W) or (H, W, channels) samples; the chunks `before` precede the pixels.
 
-    `width` is that of the picture where samples are packed several to a byte.
+    `width` is the width of the picture if several samples are packed into a byte.
     """
     header = ihdr(width or pixels.shape[1], pixels.shape[0], depth=depth, colour=colour)
     return png_of(header, *before, idat(pixels), IEND)
 
 
 def uniform_png(width: int, height: int, *, depth: int = 8, colour: int = GREY) -> bytes:
-    """All samples zero: a few hundred kilobytes stand for hundreds of millions of pixels."""
+    """A PNG of zeros: a few hundred kilobytes hold hundreds of millions of pixels."""
     row = bytes(1 + width * _CHANNELS[colour] * depth // 8)
     packer = zlib.compressobj(6)
     body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
@@ -73,13 +73,13 @@ def segment(marker: int, data: bytes) -> bytes:
 
 
 def exif(orientation: int) -> bytes:
-    """An APP1 segment that says how the picture wants to be turned."""
+    """An APP1 segment with this orientation, 1 to 8."""
     tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HH", orientation, 0) + bytes(4)
     return segment(0xE1, b"Exif\0\0" + tiff)
 
 
 class _Bits:
-    """A JPEG entropy-coded stretch: bits, most significant first, 0xFF followed by a zero."""
+    """Entropy-coded JPEG data: bits, most significant first, and a zero byte after each 0xFF."""
 
     def __init__(self) -> None:
         self._bits: list[str] = []
@@ -99,18 +99,18 @@ _LONGEST_RUN: Final = 0x7FFF
 
 
 def _huffman(kind: int, symbols: bytes) -> bytes:
-    """A table of up to 15 symbols, all with codes of four bits."""
+    """A Huffman table of up to 15 symbols, all with codes of four bits."""
     return segment(0xC4, bytes([kind]) + bytes([0, 0, 0, len(symbols)]) + bytes(12) + symbols)
 
 
 class _Steps:
-    """The first coefficients of one component's blocks, each coded as its step from the one before."""
+    """The DC coefficients of one component, each coded as the difference from the one before."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def put(self, bits: _Bits, level: int) -> None:
-        """`level`, -128 to 127, of a uniform block: its coefficient is eight times that, and so is the unit."""
+        """Codes the level, -128 to 127, of a uniform block; coefficient and quantiser are both eight times larger."""
         step, self._last = level - self._last, level
         size = abs(step).bit_length()
         bits.put(size, 4)
@@ -132,13 +132,15 @@ def _jpeg_frame(marker: int, picture: GreyImage, components: int) -> bytes:
 
 
 def many_scans_jpeg(picture: GreyImage, scans: int) -> bytes:
-    """A progressive JPEG of a picture of uniform 8 x 8 blocks, followed by `scans` that each visit every block and
-    change none: a decoder's work is scans x blocks, though one scan takes a few dozen bytes."""
+    """A progressive JPEG of uniform 8 x 8 blocks, followed by `scans` scans that visit every block and change none.
+
+    A scan takes a few dozen bytes, but a decoder's work is scans x blocks.
+    """
     first, steps, levels = _Bits(), _Steps(), _levels(picture)
     for level in levels:
         steps.put(first, level)
     empty, left = _Bits(), len(levels)
-    while left:  # "the next 2^n + k blocks have nothing more"
+    while left:  # end-of-band runs: the next 2^n + k blocks have no more coefficients
         run = min(left, _LONGEST_RUN)
         exponent = run.bit_length() - 1
         empty.put(exponent, 4)
@@ -159,13 +161,13 @@ def many_scans_jpeg(picture: GreyImage, scans: int) -> bytes:
 
 
 def cmyk_jpeg(picture: GreyImage) -> bytes:
-    """A picture of uniform 8 x 8 blocks as Adobe's programs print it: inverted, and all of it in black ink."""
+    """A CMYK JPEG of uniform 8 x 8 blocks as Adobe's programs write it: inverted, with black ink only."""
     bits, steps = _Bits(), [_Steps() for _ in range(4)]
     for level in _levels(picture):
         for component, component_steps in enumerate(steps):
             component_steps.put(bits, level if component == 3 else 127)
-            bits.put(0, 4)  # nothing more in this block
-    chosen = b"".join(bytes([number + 1, 0]) for number in range(4))
+            bits.put(0, 4)  # end of block
+    components = b"".join(bytes([number + 1, 0]) for number in range(4))
     return b"".join(
         (
             b"\xff\xd8",
@@ -174,14 +176,14 @@ def cmyk_jpeg(picture: GreyImage) -> bytes:
             _jpeg_frame(0xC0, picture, 4),
             _huffman(0x00, _SIZES),
             _huffman(0x10, b"\0"),
-            segment(0xDA, b"\x04" + chosen + b"\x00\x3f\x00") + bits.done(),
+            segment(0xDA, b"\x04" + components + b"\x00\x3f\x00") + bits.done(),
             b"\xff\xd9",
         )
     )
 
 
 def huge_jpeg() -> bytes:
-    """A JPEG whose frame header claims 65,535 x 65,535."""
+    """A JPEG whose header claims 65,535 x 65,535 pixels."""
     return b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 0xFFFF, 0xFFFF, 1) + b"\x01\x11\0") + b"\xff\xd9"
 
 
@@ -197,12 +199,12 @@ WEBP_ANIMATED, WEBP_ALPHA = 0x02, 0x10
 
 
 def vp8x(width: int, height: int, flags: int = 0) -> Chunk:
-    """The header that gives a WebP its canvas."""
+    """The WebP header that declares the canvas."""
     return b"VP8X", struct.pack("<I", flags) + _three(width - 1) + _three(height - 1)
 
 
 def webp_frame(left: int, top: int, width: int, height: int, still: bytes) -> Chunk:
-    """A frame of an animation, out of the one picture of a still WebP file; `left` and `top` are even."""
+    """An animation frame from the picture of a still WebP file; `left` and `top` are even."""
     place = b"".join(map(_three, (left // 2, top // 2, width - 1, height - 1, 100)))
     return b"ANMF", place + b"\0" + still[12:]
 
@@ -215,14 +217,14 @@ WEBP_ANIMATION: Final = (b"ANIM", b"\xff\xff\xff\xff\0\0")
 
 
 def gif(screen: tuple[int, int], frame: tuple[int, int], *, frames: int = 1) -> bytes:
-    """A GIF whose frames of 2 x 1 pixels claim the size `frame` on a screen of size `screen`."""
+    """A GIF on a screen of size `screen`; its frames of 2 x 1 pixels claim the size `frame`."""
     image = b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02\x02\x44\x0a\x00"
     palette = b"\0\0\0\xff\xff\xff"
     return b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + palette + image * frames + b"\x3b"
 
 
 def bmp(bits: int, *, width: int = 64, height: int = 48, compression: int = 0) -> bytes:
-    """A BMP of zeros with this many bits a pixel."""
+    """A BMP of zeros with `bits` bits a pixel."""
     rows = bytes((width * bits + 31) // 32 * 4 * height)
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54) + info + rows

@@ -1,4 +1,4 @@
-"""The service in a process of its own, spoken to in raw bytes: an HTTP client would mend what is to be tested."""
+"""The service in a process of its own, and raw requests to it: an HTTP client would correct what is to be tested."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ from tests.support.paths import ROOT
 
 SERVE: Final = ("-m", "app.cli", "serve", "--port", "0")
 MEMBERS: Final = {"type", "title", "status", "detail", "instance", "request_id"}
-"""What RFC 9457 and the service's own documentation promise of every problem."""
+"""The members of every problem, by RFC 9457 and the service's documentation."""
 BOUNDARY: Final = b"some-boundary"
 GOOD_TEXT: Final = "still serving"
 GOOD: Final = encode_png(qr_picture(GOOD_TEXT))
@@ -40,7 +40,7 @@ _LEAKS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer; `seconds` from the last byte sent, or from what the caller says, to its last byte."""
+    """One HTTP answer; `seconds` run from the last byte sent to the last byte received."""
 
     status: int
     headers: dict[str, str]
@@ -54,7 +54,7 @@ class Answer:
         return json.loads(self.body)
 
     def payloads(self) -> list[bytes]:
-        """The exact bytes of every code, of a 200 answer that has what the documentation promises."""
+        """The payload bytes of every code. Asserts a 200 with every documented member."""
         assert self.status == 200, self
         answer = self.json()
         assert {"codes", "image", "route", "trace", "truncated", "request_id"} <= set(answer)
@@ -62,13 +62,13 @@ class Answer:
             assert isinstance(code["text"], str)
         return [base64.b64decode(code["bytes_base64"], validate=True) for code in answer["codes"]]
 
-    def problem(self, *expected: int) -> dict[str, Any]:
-        """Asserts a problem of one of these statuses that has every member and tells nothing of the inside."""
-        assert self.status in expected, self
+    def problem(self, status: int) -> dict[str, Any]:
+        """Asserts a problem of this status that has every member and reveals nothing of the service's inside."""
+        assert self.status == status, self
         assert self.headers["content-type"] == "application/problem+json", self
         problem: dict[str, Any] = self.json()
         assert set(problem) >= MEMBERS, self
-        assert problem["status"] == self.status
+        assert problem["status"] == status
         assert problem["request_id"] == self.headers["x-request-id"]
         assert not (leak := _LEAKS.search(self.body)), leak
         for name, value in self.headers.items():
@@ -77,7 +77,7 @@ class Answer:
 
 
 def form(*parts: tuple[bytes, bytes], boundary: bytes = BOUNDARY) -> bytes:
-    """A multipart body; each part is its header lines and its content."""
+    """A multipart body; each part is a pair of its header lines and its content."""
     body = b"".join(b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary, head, content) for head, content in parts)
     return body + b"--%s--\r\n" % boundary
 
@@ -93,7 +93,7 @@ def request(
     line: bytes = b"POST /decode",
     kind: bytes = b"multipart/form-data; boundary=" + BOUNDARY,
 ) -> bytes:
-    """A whole request whose Content-Length is right; `headers` are further header lines."""
+    """A complete request with the right Content-Length; `headers` are further header lines."""
     fixed = [line + b" HTTP/1.1", b"Host: localhost", b"Content-Length: %d" % len(body)]
     return b"\r\n".join([*fixed, *([b"Content-Type: " + kind] if kind else []), *headers, b"", body])
 
@@ -104,7 +104,7 @@ def upload(data: bytes, *headers: bytes, query: bytes = b"", path: bytes = b"/de
 
 @dataclass
 class Server:
-    """A running service. `log` holds every line that it and its children wrote."""
+    """A running service. `log` holds every line that it and its children have written."""
 
     process: subprocess.Popen[str]
     port: int
@@ -120,7 +120,7 @@ class Server:
         return connection
 
     def send(self, *pieces: bytes, timeout: float = 60.0) -> Answer:
-        """The answer to these bytes. A server that answers before it has read them all is listened to as well."""
+        """The answer to these bytes, even if the server answers before it has read them all."""
         with self.connect(timeout) as connection:
             with suppress(BrokenPipeError, ConnectionResetError):
                 for piece in pieces:
@@ -137,7 +137,7 @@ class Server:
         return self.send(request(line=b"GET " + path.encode(), kind=b""))
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of every sample of this name and these labels."""
+        """The sum of the samples of this name with these labels."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in self.get("/metrics").body.decode().splitlines() if re.match(rf"{name}[{{ ]", line)]
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in wanted))
@@ -146,7 +146,7 @@ class Server:
         self.wait_until(lambda: self.get("/readyz").status == 200, _START_SECONDS)
 
     def assert_well(self) -> None:
-        """The very process that was started is alive, and reads the next picture."""
+        """Asserts that the same process is alive and reads the next picture."""
         assert self.process.poll() is None, "".join(self.log[-40:])
         assert self.get("/livez").json() == {"status": "alive"}
         assert self.upload(GOOD).payloads() == [GOOD_TEXT.encode()]
@@ -156,22 +156,22 @@ class Server:
         return self.helpers() + self.workers()
 
     def workers(self) -> list[int]:
-        """Those that read pictures: they descend from the fork server, which is a child itself."""
+        """The children that read pictures: they descend from the fork server, which is a child itself."""
         return [child for pid in self.helpers() for child in children_of(pid)]
 
     def helpers(self) -> list[int]:
-        """What the service started by itself, the fork server among them."""
+        """The direct children, the fork server among them."""
         return children_of(self.pid)
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Returns once the condition holds; fails after so many seconds."""
+        """Returns once the condition holds; fails after ``seconds``."""
         until = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < until, "this did not come about:\n" + "".join(self.log[-20:])
+            assert time.monotonic() < until, "this did not happen:\n" + "".join(self.log[-20:])
             time.sleep(0.02)
 
     def wait_until_busy(self, slots: int, waiting: int = 0) -> None:
-        """Returns once so many pictures are worked on and so many requests wait."""
+        """Returns once `slots` pictures are being read and `waiting` requests are in the queue."""
         wanted = {"qrestore_busy_slots": slots, "qrestore_queue_length": waiting}
         self.wait_until(lambda: all(self.metric(name) == count for name, count in wanted.items()))
 
@@ -199,7 +199,7 @@ def read_answer(connection: socket.socket) -> Answer:
 
 
 def children_of(pid: int) -> list[int]:
-    """The living children of a process, none if it is gone."""
+    """The living children of a process; none if it has ended."""
     children: list[int] = []
     with suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -209,7 +209,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def resident(pid: int) -> int:
-    """Resident bytes of a process, 0 if it is gone."""
+    """Resident bytes of a process; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (FileNotFoundError, ProcessLookupError):
@@ -220,13 +220,13 @@ def resident(pid: int) -> int:
 def running(
     *arguments: str, entry: Sequence[str] = SERVE, folder: Path | None = None, ready: bool = True, **settings: object
 ) -> Iterator[Server]:
-    """A service under these settings (`max_pixels=...` is QRESTORE_MAX_PIXELS), ready once this yields, or only
-    listening. `folder` is where it may put temporary files.
+    """Runs a service under these settings (`max_pixels=...` is QRESTORE_MAX_PIXELS) inside the block.
 
-    Raises RuntimeError with what it wrote where it does not start.
+    It is ready when the block begins, or with ``ready=False`` only listening. `folder` is for its temporary files.
+    Raises RuntimeError with its log if it does not start.
     """
-    chosen = {"device": "cpu", "torch_threads": 1} | settings
-    environment = os.environ | {f"QRESTORE_{name.upper()}": str(value) for name, value in chosen.items()}
+    variables = {"device": "cpu", "torch_threads": 1} | settings
+    environment = os.environ | {f"QRESTORE_{name.upper()}": str(value) for name, value in variables.items()}
     if folder is not None:
         environment["TMPDIR"] = str(folder)
     process = subprocess.Popen(
@@ -248,7 +248,7 @@ def running(
 
 
 def _follow(server: Server, listening: threading.Event) -> None:
-    """Empties the pipe, so that the service never waits for its reader; sets `listening` at the address or the end."""
+    """Reads the log, so that the service never blocks on it; sets `listening` at the address, or at the end."""
     assert server.process.stderr is not None
     with server.process.stderr as stream:
         for line in stream:
@@ -261,7 +261,7 @@ def _follow(server: Server, listening: threading.Event) -> None:
 
 
 def stop(server: Server) -> int:
-    """End the service as an operator would, or by force where that fails; its exit status."""
+    """Ends the service as an operator would and returns its exit status; kills it, and raises, if that fails."""
     if server.process.poll() is None:
         server.process.send_signal(signal.SIGTERM)
     try:

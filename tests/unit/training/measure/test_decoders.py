@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.pipeline.imaging import GreyImage
-from tests.support.bad_engines import Moody
+from tests.support.bad_engines import UnreliableEngine
 from training.measure.decoders import IsolatedEngine, OpenCVDetector, WeChatDetector, stock_decoders
 
 
@@ -60,7 +60,7 @@ def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_
     image = draw("after the storm")
     hangs, dies = image.copy(), image.copy()
     hangs[0, 0], dies[0, 0] = 1, 2
-    isolated = IsolatedEngine(Moody, name="moody", limit=0.5)
+    isolated = IsolatedEngine(UnreliableEngine, name="unreliable", limit=0.5)
     try:
         assert [isolated.read(picture) for picture in (hangs, dies)] == [[], []]
         assert [symbol.payload for symbol in isolated.read(image)] == [b"after the storm"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.inference.runners import Runner
-from tests.support.exports import exported, made
+from tests.support.exports import save_tiny, write_export
 from tests.support.fakes import FakeReader
 from training.measure.sets import samples
 from training.release.backends import READ_SETS, Bfloat16Runner, hits, main, milliseconds, row, sample_reader
@@ -40,7 +40,7 @@ def test_times_are_medians_of_turns() -> None:
 
 
 def test_a_sixteen_bit_rival_answers_roughly_as_torch_does(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
+    card = save_tiny(tmp_path, "light")
     image = np.random.default_rng(1).random((1, 1, 16, 16), dtype=np.float32)
     answer = Bfloat16Runner(card)(image)
     assert answer.dtype == np.float32
@@ -63,7 +63,7 @@ def means(crop: Array, planes: Array) -> Array:
 )
 def test_reads_are_those_of_the_network(architecture: str, leaves: Runner, destroys: Runner, tmp_path: Path) -> None:
     """The picture as it is reads; what a network makes of it that destroys it does not."""
-    card = made(tmp_path, "any", architecture)
+    card = save_tiny(tmp_path, "any", architecture)
     backends = {
         name: sample_reader(card, run, ENGINES, FakeReader())
         for name, run in (("leaves", leaves), ("destroys", destroys))
@@ -76,7 +76,7 @@ def test_a_locator_is_judged_by_what_is_read_where_it_found(tmp_path: Path) -> N
         return np.full((len(windows), 10, 32, 32), -9, np.float32)
 
     (sample,) = samples("blur64", count=1)
-    assert sample_reader(made(tmp_path, "any", "QuadLocator"), nothing, ENGINES, FakeReader())(sample) == []
+    assert sample_reader(save_tiny(tmp_path, "any", "QuadLocator"), nothing, ENGINES, FakeReader())(sample) == []
 
 
 def test_a_row_counts_what_was_lost_and_gained() -> None:
@@ -88,9 +88,9 @@ def test_a_row_counts_what_was_lost_and_gained() -> None:
 def test_the_command_compares_what_lies_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     architectures = dict(zip(READ_SETS, ("LENet", "SRResNet", "ModuleReader", "QuadLocator"), strict=True))
     for name, architecture in architectures.items():
-        card = made(tmp_path, name, architecture)
+        card = save_tiny(tmp_path, name, architecture)
         for suffix in (".onnx", ".int8.onnx"):
-            exported(tmp_path, card, suffix=suffix)
+            write_export(tmp_path, card, suffix=suffix)
     main(["--weights", str(tmp_path), "--runs", "1", "--count", "1", "--reads", "lenet", "srresnet-x4"])
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["torch", "torch", "bf16"]

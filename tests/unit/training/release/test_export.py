@@ -17,7 +17,7 @@ from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner
 from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
-from tests.support.exports import NEGATIVE, exported, made
+from tests.support.exports import NEGATIVE, save_tiny, write_export
 from tests.support.networks import RESTORERS
 from training.data.symbols import random_symbol
 from training.release import export
@@ -32,7 +32,7 @@ ENLARGERS = [name for name in sorted(RESTORERS) if NETWORKS[name].scale > 1]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command makes of a checkpoint, with one batch of calibration."""
     folder = tmp_path_factory.mktemp("exports")
-    made(folder, NAME, "ModuleReader")
+    save_tiny(folder, NAME, "ModuleReader")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "BATCHES", 1)
         main(["all", "--weights", str(folder), "--out", str(folder), "--int8"])
@@ -137,7 +137,7 @@ CONVOLUTIONS = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {
 
 @pytest.mark.parametrize("architecture", [*RESTORERS, "QuadLocator", "ModuleReader"])
 def test_random_inputs_are_what_a_network_takes(architecture: str, tmp_path: Path) -> None:
-    network = made(tmp_path, "any", architecture).network
+    network = save_tiny(tmp_path, "any", architecture).network
     inputs = random_inputs(network, np.random.default_rng(0), count=2, height=33, width=50)
     picture = inputs[0]
     assert picture.dtype == np.float32
@@ -148,15 +148,15 @@ def test_random_inputs_are_what_a_network_takes(architecture: str, tmp_path: Pat
 
 
 def test_differences_are_shares_of_the_largest_answer(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
+    card = save_tiny(tmp_path, "light")
     run = TorchRunner(card.network)
     assert largest_difference(card, run) == 0
     assert largest_difference(card, lambda image: 1.5 * run(image)) == pytest.approx(0.5)
 
 
 def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = made(tmp_path, "light")
-    wrong = exported(tmp_path, card, suffix=".wrong", graph=NEGATIVE)
+    card = save_tiny(tmp_path, "light")
+    wrong = write_export(tmp_path, card, suffix=".wrong", graph=NEGATIVE)
     monkeypatch.setattr(export, "export_graph", lambda _: ir.load(wrong))
     with pytest.raises(ExportMismatchError, match="light"):
         export.export(card, tmp_path)
@@ -168,7 +168,7 @@ def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pyte
 )
 def test_every_network_that_enlarges_is_exported(architecture: str, more: dict[str, object], tmp_path: Path) -> None:
     """What a service with the backend onnx is started on may hold any of them."""
-    card = made(tmp_path, "any", architecture, more=more)
+    card = save_tiny(tmp_path, "any", architecture, more=more)
     assert export.export(card, tmp_path) <= export.TOLERANCE
     served = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
     assert [loaded.name for loaded in served.cards] == ["any"]

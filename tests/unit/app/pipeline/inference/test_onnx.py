@@ -23,7 +23,7 @@ from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
-from tests.support.exports import GRAPHS, WHITE, exported, made
+from tests.support.exports import GRAPHS, WHITE, save_tiny, write_export
 from tests.support.networks import TINY
 
 
@@ -39,21 +39,21 @@ def noise(*shape: int) -> NDArray[np.float32]:
 
 
 def test_inputs_are_taken_in_order_and_answers_given_whatever_the_size(tmp_path: Path) -> None:
-    light, reads = made(tmp_path, "light"), made(tmp_path, "reads", "ModuleReader")
-    run = runner(exported(tmp_path, light), light)
+    light, reads = save_tiny(tmp_path, "light"), save_tiny(tmp_path, "reads", "ModuleReader")
+    run = runner(write_export(tmp_path, light), light)
     for shape in ((1, 1, 8, 16), (3, 1, 40, 8)):
         answer = run(noise(*shape))
         assert answer.dtype == np.float32
         assert np.array_equal(answer, 1 - noise(*shape))
     told = noise(2, 4, 6, 6)
-    assert np.array_equal(runner(exported(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
+    assert np.array_equal(runner(write_export(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
     with pytest.raises(ValueError, match="zip"):
         run(told, told)
 
 
 def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
-    run = runner(exported(tmp_path, card), card, threads=2)
+    card = save_tiny(tmp_path, "light")
+    run = runner(write_export(tmp_path, card), card, threads=2)
     pictures = [np.full((1, 1, 64, 64), value, np.float32) for value in np.linspace(0, 1, 40)]
     with ThreadPoolExecutor(8) as pool:
         for picture, answer in zip(pictures, pool.map(run, pictures), strict=True):
@@ -93,7 +93,7 @@ def test_any_runner_may_run_a_network() -> None:
 
 
 def test_what_is_not_there_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
+    card = save_tiny(tmp_path, "light")
     with pytest.raises(
         InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.release\.export light --weights"
     ):
@@ -102,30 +102,34 @@ def test_what_is_not_there_is_said_with_the_command_that_makes_it(tmp_path: Path
 
 @pytest.mark.parametrize("data", [b"", b"12345" * 100, None])
 def test_damaged_files_are_refused(data: bytes | None, tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
-    path = exported(tmp_path, card)
+    card = save_tiny(tmp_path, "light")
+    path = write_export(tmp_path, card)
     path.write_bytes(path.read_bytes()[:-40] if data is None else data)
     with pytest.raises(InvalidCheckpoint, match=r"light\.onnx"):
         runner(path, card)
 
 
 def test_files_made_from_other_weights_are_refused(tmp_path: Path) -> None:
-    path = exported(tmp_path, made(tmp_path, "light"))
-    retrained = made(tmp_path, "light", seed=1)
+    path = write_export(tmp_path, save_tiny(tmp_path, "light"))
+    retrained = save_tiny(tmp_path, "light", seed=1)
     with pytest.raises(InvalidCheckpoint, match="other weights than light's"):
         runner(path, retrained)
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.save(model, path)
     with pytest.raises(InvalidCheckpoint, match="other weights"):
-        runner(path, made(tmp_path, "light"))
+        runner(path, save_tiny(tmp_path, "light"))
 
 
 def test_a_fingerprint_is_of_what_decides_the_answers(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
+    card = save_tiny(tmp_path, "light")
     same = replace(card, name="another", provenance={"recipe": "x"}, measured={"decode": 1.0})
-    assert fingerprint(same) == fingerprint(card) == fingerprint(made(tmp_path, "light"))
-    others = [made(tmp_path, "other", seed=1), replace(card, architecture="SRResNet"), replace(card, config={"a": 1})]
+    assert fingerprint(same) == fingerprint(card) == fingerprint(save_tiny(tmp_path, "light"))
+    others = [
+        save_tiny(tmp_path, "other", seed=1),
+        replace(card, architecture="SRResNet"),
+        replace(card, config={"a": 1}),
+    ]
     assert len({fingerprint(other) for other in (card, *others)}) == 4
 
 
@@ -141,7 +145,7 @@ def test_eight_bits_are_taken_where_there_are_any(tmp_path: Path) -> None:
 
 def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None:
     for architecture in GRAPHS:
-        exported(tmp_path, made(tmp_path, architecture.lower(), architecture))
+        write_export(tmp_path, save_tiny(tmp_path, architecture.lower(), architecture))
     loaded = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
     crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (24, 40))
     assert np.array_equal(loaded.restorers["lenet"].restore([crop])[0], 255 - crop)
@@ -156,7 +160,7 @@ def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("architecture", GRAPHS)
 def test_every_kind_needs_its_file(architecture: str, tmp_path: Path) -> None:
-    made(tmp_path, "mine", architecture)
+    save_tiny(tmp_path, "mine", architecture)
     load_networks(tmp_path, "cpu")
     for backend in (Backend.ONNX, Backend.ONNX_INT8):
         with pytest.raises(InvalidCheckpoint, match=r"mine\.onnx: it does not exist"):
@@ -164,9 +168,9 @@ def test_every_kind_needs_its_file(architecture: str, tmp_path: Path) -> None:
 
 
 def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
-    card = made(tmp_path, "light")
-    exported(tmp_path, card)
-    exported(tmp_path, card, suffix=".int8.onnx", graph=WHITE)
+    card = save_tiny(tmp_path, "light")
+    write_export(tmp_path, card)
+    write_export(tmp_path, card, suffix=".int8.onnx", graph=WHITE)
     crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (16, 16))
     answers = {
         backend: load_networks(tmp_path, "cpu", backend=backend).restorers["light"].restore([crop])[0]
@@ -178,7 +182,7 @@ def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
 
 
 def test_an_absent_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported(tmp_path, made(tmp_path, "light"))
+    write_export(tmp_path, save_tiny(tmp_path, "light"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     load_networks(tmp_path, "cpu")
     with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install --editable '.\[onnx\]'`"):
@@ -203,7 +207,7 @@ def checks(weights: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> dict
 
 
 def test_the_doctor_looks_at_what_the_backend_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = made(tmp_path, "light")
+    card = save_tiny(tmp_path, "light")
     told = checks(tmp_path, "torch", monkeypatch)
     assert "onnxruntime" not in told
     assert told["weights"].good
@@ -211,12 +215,12 @@ def test_the_doctor_looks_at_what_the_backend_needs(tmp_path: Path, monkeypatch:
     assert told["onnxruntime"].good
     assert not told["weights"].good
     assert told["weights"].fix.endswith(f"-m training.release.export all --weights {tmp_path} --out {tmp_path}")
-    exported(tmp_path, card)
+    write_export(tmp_path, card)
     assert checks(tmp_path, "onnx", monkeypatch)["weights"].good
 
 
 def test_the_doctor_says_how_to_install_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported(tmp_path, made(tmp_path, "light"))
+    write_export(tmp_path, save_tiny(tmp_path, "light"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     told = checks(tmp_path, "onnx", monkeypatch)
     assert not told["onnxruntime"].good
