@@ -1,5 +1,5 @@
-"""Reads and writes weights, and nothing else does: safetensors files with constructor arguments and provenance in the
-header.
+"""Reads and writes weights, the only module that does: safetensors files with constructor arguments and provenance in
+the header.
 
 The reader guesses nothing from tensor shapes and unpickles nothing. A file states its architecture, how to build it,
 where the weights come from, and what was measured with them; a file that does not match its network is refused.

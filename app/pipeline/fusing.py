@@ -25,10 +25,9 @@ FUSED = "fused"
 """Rung of codes that only several frames together give. It is not on the ladder, which reads one picture."""
 _MOST_LOG_ODDS = 8.0  # magnitude that one frame may add to a module: no frame has a veto
 _MOST_UNMATCHED = 12  # readings without a match, the most confident first, that fusing skips before it gives up
-_LEAST_DEVIATIONS = (
-    3.0  # above chance, from which two readings in the same pose show one code; 1 in 700 pairs by chance
-)
-_LEAST_DEVIATIONS_TURNED = 4.5  # the same where one is turned or mirrored: seven poses, all of them unlikely
+# Standard deviations above chance from which two readings show one code. In the same pose 1 pair in 700 exceeds it by
+# accident; where one is turned or mirrored there are seven poses, all of them unlikely.
+_LEAST_DEVIATIONS, _LEAST_DEVIATIONS_TURNED = 3.0, 4.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Ladder:
 
         Every frame climbs alone. Then, if no frame read anything or the effort is thorough, their readings are added
         up; with fast effort never. The outcome has the size of the first frame, and the route of a frame that read if
-        one of these has a route, else of any frame.
+        one of these has a route, else that of any frame.
         """
         climbs = [self.climb(frame, effort=effort) for frame in frames]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]

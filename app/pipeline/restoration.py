@@ -53,7 +53,7 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
         raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
     drawing = _redraw(climb) if network in (AUTO, MODULES) else None
     if network not in (AUTO, MODULES):
-        climb.run(_EVERY_REGION)  # which region is the code
+        climb.run(_EVERY_REGION)  # finds the region of the code
         climb.found.clear()
     best = next(iter(climb.best_readings(1)), None)
     if drawing is None and best and network == MODULES:
@@ -82,7 +82,7 @@ class _Drawing:
 
     @classmethod
     def as_read(cls, reading: Reading) -> "_Drawing":
-        """Of a reading that does not decode."""
+        """Draws a reading as it is, without error correction."""
         return cls(reading.region, rebuild_modules(reading.log_odds, reading.region.version))
 
     def picture(self, scale: int | None) -> GreyImage:

@@ -51,7 +51,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A symbol and the rung that read it. Corners are in pixels of the input picture, with several of picture number
+    """A symbol and the rung that read it. Corners are in pixels of the input picture; of several pictures it is number
     ``frame``, counted from 0."""
 
     symbol: Symbol

@@ -38,7 +38,7 @@ def realign(
         _, warp = cv2.findTransformECC(expected, seen, start, cv2.MOTION_HOMOGRAPHY, _STOP, compared, 1)
     except cv2.error:
         return None
-    inner = (square(size) + QUIET_ZONE) * PIXELS_PER_MODULE - 0.5  # the symbol's corners by pixel number
+    inner = (square(size) + QUIET_ZONE) * PIXELS_PER_MODULE - 0.5  # the symbol's corners in pixel coordinates
     to_picture = crop_to_picture(corners, size, pixels=PIXELS_PER_MODULE, margin=QUIET_ZONE)
     moved = cv2.perspectiveTransform(inner[None], to_picture @ warp.astype(np.float64))[0] + 0.5
     return np.asarray(moved, dtype=np.float64) if cv2.isContourConvex(moved.astype(np.float32)) else None

@@ -1,4 +1,4 @@
-"""Runs exported networks with ONNX Runtime on the CPU: an optional backend, whose package is installed on demand."""
+"""Runs exported networks with ONNX Runtime on the CPU: an optional backend, whose package only its users install."""
 
 import importlib
 from pathlib import Path

@@ -155,7 +155,8 @@ def evidence(agreement: NDArray[np.float32]) -> float:
 
 @cache
 def _byte_evidence(length: int, ec: int, erased: int, errors: int) -> float:
-    """Evidence, in bits beyond those of its data, for a codeword with ``errors`` wrong bytes and ``erased`` others."""
+    """Evidence, in bits beyond those of the data, for a codeword of which ``erased`` bytes were erased and ``errors``
+    others were wrong."""
     return 8 * (ec - erased - errors) - log2(comb(length - erased, errors))
 
 
