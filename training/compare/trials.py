@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, square
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.quad import square
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_checkpoints, load_networks

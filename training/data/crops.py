@@ -224,13 +224,13 @@ def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
     """A batch of ``size`` samples for the module reader, all of one version, small versions more often."""
     weights = (np.array(VERSIONS) + 2.0) ** -1.6
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
-    made = [reading_sample(rng, version, window=window) for _ in range(size)]
-    dark = torch.from_numpy(np.stack([sample.dark for sample in made]).astype(np.float32))[:, None]
+    drawn = [reading_sample(rng, version, window=window) for _ in range(size)]
+    dark = torch.from_numpy(np.stack([sample.dark for sample in drawn]).astype(np.float32))[:, None]
     return CropBatch(
-        degraded=torch.from_numpy(np.stack([sample.crop for sample in made]))[:, None],
+        degraded=torch.from_numpy(np.stack([sample.crop for sample in drawn]))[:, None],
         clean=1 - dark,
         dark=dark,
-        planes=torch.from_numpy(np.stack([sample.planes for sample in made])),
+        planes=torch.from_numpy(np.stack([sample.planes for sample in drawn])),
     )
 
 

@@ -99,10 +99,10 @@ def pair_batch(
     versions = np.arange(1, max_version + 1)
     weights = 1 / (versions + 4.0)
     drawn = rng.choice(versions, size, p=weights / weights.sum())
-    made = [
+    pairs = [
         pair(rng, version=int(version), low=low, scale=scale, degradation=degradation, crop=crop) for version in drawn
     ]
-    degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*made, strict=True))
+    degraded, clean = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
     return CropBatch(degraded=degraded, clean=clean, dark=None)
 
 

@@ -86,9 +86,9 @@ class GoProPatches:
 
     def __call__(self, rng: Generator, *, size: int, side: int) -> CropBatch:
         files = frames(self.directory, split=self.split, gamma=self.gamma)
-        chosen = rng.choice(len(files), size, replace=size > len(files))
-        made = [self._patch(files[index], rng, side) for index in chosen]
-        degraded, clean = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*made, strict=True))
+        indices = rng.choice(len(files), size, replace=size > len(files))
+        pairs = [self._patch(files[index], rng, side) for index in indices]
+        degraded, clean = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
         return CropBatch(degraded=degraded, clean=clean, dark=None)
 
     def _patch(self, frame: Frame, rng: Generator, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -6,7 +6,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.crops.rectifying import homography
+from app.pipeline.quad import homography
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
 from training.data import scenes
 from training.data.degrade import Image
