@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.models.checkpoint import SUFFIX, Checkpoint, save
 from app.models.registry import NETWORKS
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from app.workers.jobs import LadderLike, Pipeline

@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import render
 from tests.support.live.servers import running

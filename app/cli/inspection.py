@@ -20,7 +20,7 @@ from app.cli.inspection_report import (
 from app.pipeline.climb import Climb, Reading
 from app.pipeline.engines.symbol import Symbol, is_covered
 from app.pipeline.engines.variants import read_variants
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import PROMISING, SMALL_MODULE, Exhibit, Hypothesis, Region, Verdict

@@ -1,4 +1,4 @@
-"""The outline of a code in a picture."""
+"""Outlines of codes in a picture, and their geometry."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,3 +69,20 @@ class Quad:
 
     def __repr__(self) -> str:
         return f"Quad.of({self.as_tuple})"
+
+
+def square(modules: float) -> NDArray[np.float64]:
+    """Corners (4, 2) of a symbol of ``modules`` a side, in modules, clockwise from the top left."""
+    return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
+
+
+def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
+    """The 3 x 3 matrix from module coordinates, whose origin is the symbol's top-left corner, to picture positions."""
+    target = np.asarray(corners, dtype=np.float32).reshape(4, 2)
+    return np.asarray(cv2.getPerspectiveTransform(square(modules).astype(np.float32), target), dtype=np.float64)
+
+
+def side_length(corners: ArrayLike) -> float:
+    """Mean length of a quad's four sides, in pixels."""
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    return float(np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1).mean())

@@ -12,7 +12,8 @@ from typing import ClassVar, Final, Protocol, TypeVar, overload
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.decoding import decode_image, encode_png, read_header
+from app.pipeline.files.decoding import decode_image, read_header
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
 from app.pipeline.quad import Quad

@@ -1,4 +1,4 @@
-"""POST /decode over a fake ladder: what goes in, what comes out, what is refused."""
+"""POST /decode over a fake ladder: its answers, its input and its refusals."""
 
 import json
 from base64 import b64decode, b64encode
@@ -20,7 +20,7 @@ def upload(client: TestClient, data: bytes, path: str = "/decode", **options: ob
 
 
 class TestAnswer:
-    def test_holds_everything_and_nothing_else(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+    def test_has_every_member_and_no_other(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
         ladder = FakeLadder(symbols=(symbol(),), route=Route(212.5, 100.0, "lenet"))
         status, answer = upload(start(ladder), blank_png)
         assert status == 200
@@ -56,7 +56,7 @@ class TestAnswer:
         assert answer["codes"] == []
         assert answer["route"] is None
 
-    def test_truncation_is_told(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+    def test_truncation_is_stated(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
         _, answer = upload(start(FakeLadder(truncated=True)), blank_png)
         assert answer["truncated"] is True
 

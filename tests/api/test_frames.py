@@ -1,4 +1,4 @@
-"""POST /decode?fuse=true over a fake ladder: several files in, one answer out, and what is refused."""
+"""POST /decode?fuse=true over a fake ladder: several files, one answer, and refusals."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.results import Effort
 from tests.support.fakes import FakeLadder, symbol
 
@@ -28,7 +28,7 @@ def test_all_frames_reach_the_ladder_in_order(client: TestClient, ladder: FakeLa
     assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "imaging", "imaging", "direct"]
 
 
-def test_a_code_says_which_frame_it_lies_in(start: Callable[..., TestClient], blank_png: bytes) -> None:
+def test_a_code_names_its_frame(start: Callable[..., TestClient], blank_png: bytes) -> None:
     client = start(FakeLadder(symbols=(symbol(),)))
     (code,) = client.post("/decode?fuse=true", files=frames(blank_png, blank_png)).json()["codes"]
     assert code["frame"] == 1
@@ -51,7 +51,7 @@ def test_each_frame_counts_as_an_upload(client: TestClient, blank_png: bytes) ->
 
 
 @pytest.mark.parametrize("query", ["", "?fuse=false"])
-def test_several_files_without_fuse_are_told_of_it(
+def test_the_refusal_of_several_files_names_the_option(
     client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str
 ) -> None:
     response = client.post(f"/decode{query}", files=frames(blank_png, blank_png))
@@ -87,7 +87,7 @@ def test_files_of_other_fields_count_too(client: TestClient, blank_png: bytes) -
         (picture(30, 30)[:60], 422, "invalid_image", "Frame 1: "),
     ],
 )
-def test_a_bad_frame_fails_them_all_by_its_number(
+def test_a_bad_frame_fails_the_request_and_is_named_by_its_number(
     client: TestClient, ladder: FakeLadder, blank_png: bytes, bad: bytes, status: int, category: str, detail: str
 ) -> None:
     response = client.post("/decode?fuse=true", files=frames(blank_png, bad, blank_png))

@@ -1,4 +1,4 @@
-"""The page as it is served: its files, their headers, and what it says of the service."""
+"""The page as it is served: its files, their headers, and what it knows of the service."""
 
 import re
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def test_files_have_tags_of_their_own(client: TestClient) -> None:
     assert len({client.get(path).headers["etag"] for path in FILES}) == len(FILES)
 
 
-def test_everything_that_it_loads_is_served_here(client: TestClient, markup: Markup) -> None:
+def test_everything_that_it_loads_is_served_by_the_service(client: TestClient, markup: Markup) -> None:
     loaded = [
         attributes[name]
         for tag, attributes in markup.tags
@@ -104,14 +104,14 @@ def test_every_control_has_a_name(markup: Markup) -> None:
     assert dict(markup.tags)["html"]["lang"] == "en"
 
 
-def test_the_script_finds_every_element_that_it_asks_for(client: TestClient, markup: Markup) -> None:
-    there = {attributes["id"] for _, attributes in markup.tags if "id" in attributes}
+def test_the_script_finds_every_element_that_it_looks_up(client: TestClient, markup: Markup) -> None:
+    known = {attributes["id"] for _, attributes in markup.tags if "id" in attributes}
     script = client.get("/page.js").text
-    asked = set(re.findall(r'\$\("([\w-]+)"\)', script))
+    wanted = set(re.findall(r'\$\("([\w-]+)"\)', script))
     for names in re.findall(r"for \(const id of \[(.+?)\]\)", script):
-        asked |= set(re.findall(r'"([\w-]+)"', names))
-    assert asked
-    assert asked <= there
+        wanted |= set(re.findall(r'"([\w-]+)"', names))
+    assert wanted
+    assert wanted <= known
 
 
 def test_every_stage_is_explained(client: TestClient) -> None:
@@ -126,7 +126,7 @@ def test_payloads_never_become_markup(client: TestClient) -> None:
     assert not re.search(f"{makers}|{openers}", scripts)
 
 
-def test_it_is_no_part_of_the_documented_interface(client: TestClient) -> None:
+def test_it_is_not_part_of_the_documented_interface(client: TestClient) -> None:
     assert not set(FILES) & set(client.get("/openapi.json").json()["paths"])
 
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: ids, limits, errors, metrics, and the life of the application."""
+"""What every request has: an id, limits, errors and metrics; and the life of the application."""
 
 import asyncio
 import logging
@@ -30,17 +30,17 @@ def sample(client: TestClient, name: str, **labels: str) -> float:
 
 
 class TestRequestId:
-    def test_one_is_made(self, client: TestClient, blank_png: bytes) -> None:
+    def test_a_new_one_is_made(self, client: TestClient, blank_png: bytes) -> None:
         response = client.post("/decode", files={"file": blank_png})
         assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
         assert response.json()["request_id"] == response.headers["x-request-id"]
 
-    def test_sane_one_is_kept(self, client: TestClient, blank_png: bytes) -> None:
+    def test_a_valid_one_is_kept(self, client: TestClient, blank_png: bytes) -> None:
         response = client.post("/decode", files={"file": blank_png}, headers={"X-Request-ID": "Job-7:a.b_c"})
         assert response.headers["x-request-id"] == response.json()["request_id"] == "Job-7:a.b_c"
 
     @pytest.mark.parametrize("offered", ["", "a b", "<script>", "x" * 129, "\u00e9"])
-    def test_other_ones_are_replaced(self, client: TestClient, offered: str) -> None:
+    def test_an_invalid_one_is_replaced(self, client: TestClient, offered: str) -> None:
         response = client.get("/livez", headers={"X-Request-ID": offered.encode("latin-1")})
         assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
 
@@ -82,36 +82,36 @@ class TestProblems:
 
 class TestUploadLimit:
     async def _conversation(self, app: ASGIApp, chunks: int, *headers: tuple[bytes, bytes]) -> list[str]:
-        """What happened in order: `receive`, or the type of a message sent, with its status."""
-        happened: list[str] = []
+        """The events in order: `receive`, or the type of a sent message with its status."""
+        events: list[str] = []
         left = chunks
 
         async def receive() -> Message:
             nonlocal left
-            happened.append("receive")
+            events.append("receive")
             left -= 1
             return {"type": "http.request", "body": bytes(600), "more_body": left > 0}
 
         async def send(message: Message) -> None:
-            happened.append(f"{message['type']} {message.get('status', '')}".strip())
+            events.append(f"{message['type']} {message.get('status', '')}".strip())
             if message["type"] == "http.response.start":
                 assert (b"connection", b"close") in message["headers"]
 
         path = {"path": "/decode", "raw_path": b"/decode", "query_string": b"", "root_path": ""}
         await app({"type": "http", "method": "POST", "headers": list(headers), **path}, receive, send)
-        return happened
+        return events
 
     def test_declared_length_is_refused_before_the_body_is_read(self, start: Callable[..., TestClient]) -> None:
         app = start(FakeLadder(), max_upload_bytes=1000).app
-        happened = asyncio.run(self._conversation(app, 2, (b"content-length", b"1200")))
-        assert happened[:2] == ["http.response.start 413", "http.response.body"]
-        assert happened[2:] == ["receive", "receive", "http.response.body"]
+        events = asyncio.run(self._conversation(app, 2, (b"content-length", b"1200")))
+        assert events[:2] == ["http.response.start 413", "http.response.body"]
+        assert events[2:] == ["receive", "receive", "http.response.body"]
 
-    def test_no_more_than_the_limit_is_thrown_away(self, start: Callable[..., TestClient]) -> None:
+    def test_no_more_than_the_limit_is_discarded(self, start: Callable[..., TestClient]) -> None:
         app = start(FakeLadder(), max_upload_bytes=1000).app
         kind = (b"content-type", b"application/json")
-        happened = asyncio.run(self._conversation(app, 1_000_000, kind))
-        assert happened == [
+        events = asyncio.run(self._conversation(app, 1_000_000, kind))
+        assert events == [
             *["receive"] * 2,
             "http.response.start 413",
             "http.response.body",
@@ -120,7 +120,7 @@ class TestUploadLimit:
         ]
 
     @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
-    def test_bytes_are_counted_where_no_length_is_declared(self, start: Callable[..., TestClient], kind: str) -> None:
+    def test_bytes_are_counted_if_no_length_is_declared(self, start: Callable[..., TestClient], kind: str) -> None:
         def body() -> Iterator[bytes]:
             yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
             for _ in range(10):
@@ -132,20 +132,20 @@ class TestUploadLimit:
         assert response.json()["type"] == "urn:qrestore:problem:upload_too_large"
         assert sample(client, "qrestore_errors_total", category="upload_too_large") == 1
 
-    def test_body_of_just_the_limit_passes(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+    def test_a_body_of_exactly_the_limit_passes(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
         response = start(FakeLadder(), max_upload_bytes=5000).post("/decode", files={"file": blank_png})
         length = int(response.request.headers["content-length"])
         again = start(FakeLadder(), max_upload_bytes=length).post("/decode", files={"file": blank_png})
         assert again.status_code == 200
 
     @pytest.mark.parametrize("length", ["-1", "1, 1", "abc"])
-    def test_nonsense_length(self, client: TestClient, length: str) -> None:
+    def test_an_invalid_length_is_refused(self, client: TestClient, length: str) -> None:
         response = client.post("/decode", content=b"x", headers={"Content-Length": length})
         assert response.status_code == 400
 
 
 class TestMetrics:
-    def test_of_a_read(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+    def test_of_a_decoded_picture(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
         client = start(FakeLadder(symbols=(symbol(), symbol("two"))))
         client.post("/decode", files={"file": blank_png})
         assert sample(client, "qrestore_decode_total", rung="direct", engine="zxing", result="read") == 2
@@ -182,7 +182,7 @@ class TestMetrics:
 
 
 class TestLife:
-    def test_not_ready_before_start_nor_after_the_end(self, blank_png: bytes) -> None:
+    def test_it_is_not_ready_before_its_start_nor_after_its_end(self, blank_png: bytes) -> None:
         app = create_app(Settings(), pipeline=Pipeline(ladder=FakeLadder(), max_pixels=10_000))
         client = TestClient(app)
         assert client.get("/livez").status_code == 200

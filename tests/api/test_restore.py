@@ -30,7 +30,7 @@ def test_png_with_headers_by_default(start: Callable[..., TestClient], blank_png
     assert unquote(response.headers["x-qrestore-text"]) == "caf\u00e9 & co\r\n"
 
 
-def test_headers_when_nothing_ran_and_nothing_was_read(client: TestClient, blank_png: bytes) -> None:
+def test_headers_if_nothing_ran_and_nothing_was_read(client: TestClient, blank_png: bytes) -> None:
     headers = client.post("/restore", files={"file": blank_png}).headers
     assert headers["x-qrestore-network"] == "none"
     assert headers["x-qrestore-codes"] == "0"
@@ -88,7 +88,7 @@ def test_invalid_options(client: TestClient, blank_png: bytes, query: str) -> No
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_the_original_has_its_own_size(client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
+def test_the_original_view_cannot_be_scaled(client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
     response = client.post("/restore?view=original&scale=4", files={"file": blank_png})
     assert response.status_code == 422
     problem = response.json()

@@ -1,4 +1,4 @@
-"""The whole service in a process of its own: real engines, real HTTP, tiny networks."""
+"""The whole service in a process of its own: real HTTP, real engines, tiny networks."""
 
 import http.client
 import socket
@@ -12,7 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from app.pipeline.files.decoding import decode_image, encode_png
+from app.pipeline.files.decoding import decode_image
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from tests.support.live.servers import running
 
@@ -114,7 +115,7 @@ def test_many_at_once(http_client: httpx.Client, draw: Callable[..., GreyImage])
 
 
 def test_overhead_of_a_readable_picture(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
-    """Parsing, hand-over and answering, apart from the pipeline's own stages. The bound is loose: machines are busy."""
+    """Parsing, hand-over and answering, without the pipeline's own stages. The bound is loose, for busy machines."""
     picture = encode_png(draw("quick"))
     spent = []
     for _ in range(30):

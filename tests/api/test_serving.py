@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.live.servers import GOOD, Answer, Server, read_answer, request, running, upload
 from tests.support.live.slow import SLOW, at_work

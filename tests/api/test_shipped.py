@@ -1,4 +1,4 @@
-"""The shipped weights read what the engines cannot: the README's sample photograph, over HTTP."""
+"""The shipped weights read what the engines cannot, the sample photograph first of all, over HTTP."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from app.main import create_app
 from app.models import checkpoint
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.files.decoding import decode_image, encode_png
+from app.pipeline.files.decoding import decode_image
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import normalise
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
@@ -54,7 +55,7 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     stages = [entry["stage"] for entry in answer["trace"]]
     assert stages[:4] == ["imaging", "direct", "variants", "locate"]
     assert stages[-1] == "modules"
-    # The drawn label's code lies in the left part of the picture.
+    # The code is in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
 
 
@@ -94,7 +95,7 @@ def test_the_restored_sample_reads_in_its_place(client: TestClient) -> None:
 
 
 def out_of_focus() -> bytes:
-    """A label turned a little, out of focus by nearly a module, with a little noise: the engines read nothing in it."""
+    """A slightly turned, slightly noisy label, out of focus by nearly a module: the engines do not read it."""
     sharp = photograph(encode(PAYLOAD, version=3, error="m"), square_at(60.0, 50.0, 203.0), (300, 320))
     turn = cv2.getRotationMatrix2D((160.0, 150.0), 9.0, 1.0)
     turned = cv2.warpAffine(sharp, turn, (320, 300), flags=cv2.INTER_LINEAR, borderValue=220)
@@ -115,7 +116,7 @@ def test_a_named_network_restores_what_the_engines_do_not_read(client: TestClien
 
 
 def grainy_frames(count: int) -> list[bytes]:
-    """A label by hand in very little light: each frame moved a little, its noise stronger than its contrast."""
+    """A label from a hand-held camera in the dark: each frame is shifted, and its noise exceeds its contrast."""
     rng = np.random.default_rng(0)
     modules = encode("https://example.org/fused/9021", version=2, error="l")
     frames = []
@@ -126,7 +127,7 @@ def grainy_frames(count: int) -> list[bytes]:
     return frames
 
 
-def test_frames_read_together_what_none_of_them_gives(client: TestClient) -> None:
+def test_frames_together_give_what_none_gives_alone(client: TestClient) -> None:
     frames = grainy_frames(3)
     assert client.post("/decode", files={"file": frames[0]}).json()["codes"] == []
     answer = client.post("/decode?fuse=true", files=[("file", frame) for frame in frames]).json()
@@ -139,7 +140,7 @@ def test_frames_read_together_what_none_of_them_gives(client: TestClient) -> Non
     assert (fused["stage"], fused["codes"]) == ("fused", 1)
 
 
-def test_models_tell_where_they_come_from_and_what_they_read(client: TestClient) -> None:
+def test_models_state_their_provenance_and_decode_rates(client: TestClient) -> None:
     models = client.get("/models").json()["models"]
     assert {model["name"] for model in models} == LADDER | PUBLISHED
     for model in models:
@@ -166,7 +167,7 @@ def test_every_published_system_restores_by_name(name: str, client: TestClient) 
 
 @pytest.mark.parametrize("name", sorted({"srresnet-x4", *ENLARGING}))
 def test_tiles_leave_no_seams(name: str) -> None:
-    """However far a network's convolutions reach, what lies beyond the tiles' overlap moves no pixel visibly."""
+    """However large a network's receptive field is, pixels beyond the overlap of the tiles change nothing visibly."""
     card = checkpoint.load(WEIGHTS / f"{name}.safetensors")
     code = render(encode("seams", version=24), pixels=2)[:60, 40:250]
     noise = np.random.default_rng(0).normal(0, 20, code.shape)

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from tests.support.live.servers import running
 

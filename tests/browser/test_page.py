@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.browser import KEY, MOST_BYTES, choose, file_script, outline, screenshot
 from tests.support.codes import qr_picture
 from tests.support.live.pictures import exif

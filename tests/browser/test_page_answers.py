@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from app.main import create_app
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.inference.severity import Route
 from app.settings import Settings
 from app.workers.jobs import Pipeline

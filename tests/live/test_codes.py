@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 import segno
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from tests.support.codes import qr_picture, symbol_picture

@@ -33,7 +33,7 @@ MEANS = """net (float[N, 1, H, W] window) => (float[N, 10, h, w] output) {
     output = Mul (pooled, ones)
 }"""
 GRAPHS = {"LENet": NEGATIVE, "SRResNet": FOURFOLD, "ModuleReader": VALUES, "QuadLocator": MEANS}
-"""Architecture -> a graph: the negative, a fourfold enlargement, the planes of the standard, the means of the window."""
+"""Architecture -> its graph: the negative, a fourfold enlargement, the planes of the standard, the window's means."""
 
 
 def save_tiny(

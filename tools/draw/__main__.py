@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.live.servers import Server, running
 from tests.support.monitoring import files, promql
 from tests.support.monitoring.stack import Call, Load, Prometheus, burst, mixture, prometheus, upload, wait_until_ready

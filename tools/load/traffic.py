@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import segno
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import render
 from tests.support.live.servers import ROOT, file_part, form, request

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.quad import square
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_checkpoints, load_networks
@@ -28,6 +27,7 @@ from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
+from app.pipeline.quad import square
 from app.pipeline.tools import Tools
 from training.compare.mixing import interpolate
 from training.compare.systems import (

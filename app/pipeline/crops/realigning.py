@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, complete_symbol, enlarge
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture, square
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.quad import square
 
 _LEAST_WEIGHT = 0.1  # of the largest weight of a kernel; smaller ones are noise of the fit
 _SOFTNESS = 0.8  # pixels of blur that smooth the steps between the kernel's samples

@@ -69,14 +69,6 @@ def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
     return _blend_on_white(stored, header)
 
 
-def encode_png(image: GreyImage) -> bytes:
-    """Encodes an (H, W) image as a grey PNG file. Raises ValueError for a shape that PNG cannot hold."""
-    written, data = cv2.imencode(".png", image)
-    if not written:
-        raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
-    return data.tobytes()
-
-
 def _format_of(data: bytes) -> Format:
     if not data:
         raise InvalidImage("The file is empty.")

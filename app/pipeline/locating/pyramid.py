@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.rectifying import homography
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.locating.candidates import Points
 from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.quad import homography
 
 _TOP_PIXELS = 1_000_000
 ENLARGED_BELOW = 300_000

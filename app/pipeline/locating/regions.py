@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.crops.plausibility import explained_correlation
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, side_length, surroundings
+from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, surroundings
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
-from app.pipeline.quad import Quad
+from app.pipeline.quad import Quad, side_length
 
 _CREDIBLE = 0.5  # agreement from which a read is believed without further test
 PROMISING = 0.4

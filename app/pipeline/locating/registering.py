@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.pipeline.crops.rectifying import homography, rectify, side_length
+from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
+from app.pipeline.quad import homography, side_length
 
 _WORKING_STEP = 4  # pixels a module at which patterns are compared
 _AROUND = 5  # modules around a quad within which its corners may move

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.live.behaviours import Behaviour
 

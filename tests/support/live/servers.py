@@ -17,7 +17,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, Final
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.paths import ROOT
 

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import yaml
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
 

@@ -8,7 +8,7 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.codewords import ALPHANUMERIC, BYTE, KANJI, NUMERIC, blocks
 from app.pipeline.qrcode.messages import count_bits

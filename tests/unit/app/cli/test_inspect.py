@@ -14,7 +14,7 @@ from app.cli.inspect import inspect
 from app.cli.inspection import Inspection
 from app.cli.inspection_report import Report, Step
 from app.cli.main import main
-from app.pipeline.files.decoding import encode_png
+from app.pipeline.files.png import encode_png
 from app.pipeline.locating.regions import PROMISING
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.results import Effort

@@ -12,7 +12,7 @@ from app.models.checkpoint import Checkpoint, load, save
 from app.settings import Settings
 from tests.support.networks import TINY
 from training.compare import __main__
-from training.compare.__main__ import main, origin, record, untrained_rows
+from training.compare.__main__ import draw, main, origin, record, untrained_rows
 from training.compare.rows import Row
 from training.compare.systems import LADDER, RANDOM_ROUTING, READER, ROUTED, Kind
 from training.compare.trials import Trial
@@ -105,6 +105,35 @@ def test_origin_adds_up_runs_that_continue_others() -> None:
     middle = Checkpoint("a", "LENet", torch.nn.Identity(), {}, {"recipe": "network interpolation", "share": 0.5})
     assert origin(middle) == "between two networks, 50 % of the way"
     assert origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
+
+
+def test_the_chart_has_the_times_of_one_thread_and_for_photographs_those_of_the_trials() -> None:
+    def trials(*reads: bool, seconds: float, applicable: bool = True) -> list[Trial]:
+        return [Trial(applicable, read, None, False, seconds) for read in reads]
+
+    system = Row(
+        name="system",
+        kind=Kind.RESTORER,
+        trials={
+            "qrdata": trials(True, False, seconds=9.0),
+            "lr32": trials(True, True, seconds=9.0),
+            "photographs": trials(True, seconds=0.5),
+        },
+        timings={1: trials(True, seconds=0.2), 2: trials(True, seconds=9.0)},
+    )
+    inapplicable = Row(name="none", kind=Kind.UPSCALER, trials={"qrdata": trials(False, seconds=9.0, applicable=False)})
+    sets, photographs = draw([system, inapplicable], ["qrdata", "lr32"], ["photographs"]).axes
+    assert (sets.get_title(), photographs.get_title()) == ("all of qrdata, lr32, n = 4", "photographs, n = 1")
+    for panel, point in ((sets, [200, 75]), (photographs, [500, 100])):
+        ((line, _, _),) = panel.containers
+        assert line.get_xydata().tolist() == [pytest.approx(point)]
+
+
+@pytest.mark.parametrize("option", ["--count", "--timed", "--photo-count", "--jobs"])
+def test_numbers_below_one_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([option, "0"])
+    assert "must be 1 or more" in capsys.readouterr().err
 
 
 BEFORE = {"lr32": {"all": 0.5, "n": 2}, "scene": {"all": 0.5, "n": 1}, "qrdata": {"all": 0.0, "n": 1}}

@@ -6,8 +6,8 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.quad import homography
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
+from app.pipeline.quad import homography
 from training.data import scenes
 from training.data.degrade import Image
 from training.data.scenes import SceneCode, scene

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.grid import clean_symbol
 from app.pipeline.crops.rectifying import rectify
-from app.pipeline.quad import side_length
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import dimension, render
+from app.pipeline.quad import side_length
 from training.data.symbols import corpus
 from training.measure.sets import SETS, VALIDATION, Sample, samples
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.crops.rectifying import homography, rectify, side_length
+from app.pipeline.crops.rectifying import rectify
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.quad import homography, side_length
 from tests.support.codes import encode, photograph, square_at
 
 SYMBOL = encode("straightened", version=2)

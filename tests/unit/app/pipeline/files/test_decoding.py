@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from app.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from app.pipeline import PIXEL_CEILING
-from app.pipeline.files.decoding import decode_image, encode_png, read_header
+from app.pipeline.files.decoding import decode_image, read_header
 from app.pipeline.files.jpeg import MOST_SCANS
+from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from tests.support.live import pictures
 
