@@ -92,14 +92,14 @@ def test_untrained_recipes_have_rows_of_cost_alone(monkeypatch: pytest.MonkeyPat
 
 
 def test_origin_adds_up_runs_that_continue_others() -> None:
-    told = {
+    provenance = {
         "training_minutes": 27.0,
         "samples": 300,
         "loss": "pixel_loss",
         "continues": {"training_minutes": 105.0, "samples": 900},
     }
     made = Checkpoint(
-        "a", "LENet", torch.nn.Identity(), {}, {**told, "adversary": {"discriminator": "ConvDiscriminator"}}
+        "a", "LENet", torch.nn.Identity(), {}, {**provenance, "adversary": {"discriminator": "ConvDiscriminator"}}
     )
     assert origin(made) == "132 min, 1,200 samples, pixel_loss, against ConvDiscriminator"
     middle = Checkpoint("a", "LENet", torch.nn.Identity(), {}, {"recipe": "network interpolation", "share": 0.5})

@@ -128,9 +128,16 @@ def test_figures_of_a_row() -> None:
     figures = GOOD.figures()
     assert figures["picture_ms"] == {"1": pytest.approx(100), "2": pytest.approx(100)}
     assert figures["gmac"] == [2.5, 2.5]
-    told = GOOD.decode_figures("lr32")
-    assert (told["n"], told["tried"], told["all"], told["zbar"], told["wrong"], told["psnr"]) == (4, 4, 1, 1, 1, 30)
-    assert told["all_interval"] == Rate(4, 4).interval
+    figures = GOOD.decode_figures("lr32")
+    assert (figures["n"], figures["tried"], figures["all"], figures["zbar"], figures["wrong"], figures["psnr"]) == (
+        4,
+        4,
+        1,
+        1,
+        1,
+        30,
+    )
+    assert figures["all_interval"] == Rate(4, 4).interval
     nothing = SMALL.decode_figures("qrdata")
     assert (nothing["tried"], nothing["psnr"]) == (0, None)
     assert DECODER.decode_figures("lr32")["zbar"] is None

@@ -6,9 +6,9 @@ import segno
 import zxingcpp
 
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.qrcode.codewords import LEVELS, blocks
+from app.pipeline.qrcode.codewords import blocks
 from app.pipeline.qrcode.messages import count_bits, message_bits
-from app.pipeline.qrcode.patterns import dimension, function_patterns, render
+from app.pipeline.qrcode.patterns import LEVELS, dimension, function_patterns, render
 from training.data.symbols import CORPUS, corpus, main, random_message, random_message_symbol, random_symbol
 
 POOLS = {"short": (8, 60, 40), "long": (8, 300, 40), "tiny": (8, 20, 2)}

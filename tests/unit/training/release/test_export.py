@@ -10,9 +10,9 @@ import onnx_ir as ir
 import pytest
 import torch
 
-from app.models.checkpoint import Checkpoint, fingerprint
+from app.models.checkpoint import Checkpoint, fingerprint, load_checkpoints
 from app.models.registry import NETWORKS
-from app.pipeline.inference.loading import load_checkpoints, load_networks
+from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner
 from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.torch_runner import TorchRunner

@@ -59,8 +59,8 @@ def test_a_run_that_gets_better_does_not_end_early(tmp_path: Path) -> None:
     run = started(tmp_path, config(steps=30, patience=1, loss=rising_after(1000)))
     run.train()
     assert run.clock.step == 30
-    told = load(tmp_path / "plain.safetensors").provenance["validation"]
-    assert (told["step"], told["stopped_early"]) == (30, False)  # the last weights are looked at too
+    validation = load(tmp_path / "plain.safetensors").provenance["validation"]
+    assert (validation["step"], validation["stopped_early"]) == (30, False)  # the last weights are looked at too
 
 
 def test_patience_and_the_best_weights_outlast_a_stop(tmp_path: Path) -> None:
