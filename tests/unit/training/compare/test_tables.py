@@ -128,7 +128,7 @@ def test_figures_of_a_row() -> None:
     figures = GOOD.figures()
     assert figures["picture_ms"] == {"1": pytest.approx(100), "2": pytest.approx(100)}
     assert figures["gmac"] == [2.5, 2.5]
-    figures = GOOD.decode_figures("lr32")
+    decode = GOOD.decode_figures("lr32")
     assert (figures["n"], figures["tried"], figures["all"], figures["zbar"], figures["wrong"], figures["psnr"]) == (
         4,
         4,
@@ -137,7 +137,7 @@ def test_figures_of_a_row() -> None:
         1,
         30,
     )
-    assert figures["all_interval"] == Rate(4, 4).interval
+    assert decode["all_interval"] == Rate(4, 4).interval
     nothing = SMALL.decode_figures("qrdata")
     assert (nothing["tried"], nothing["psnr"]) == (0, None)
     assert DECODER.decode_figures("lr32")["zbar"] is None
