@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from app.errors import InternalError, WorkerCrashed
 from app.models.contract import Card
-from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.loading import load_networks, pick_device
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import Backend, BatchingRunner, Runner
-from app.pipeline.inference.torch_runner import pick_device
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
@@ -20,8 +19,8 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.workers.blueprint import Blueprint
 from app.workers.jobs import RESULTS, Pipeline
-from app.workers.pool import Pool, start_fork_server
-from app.workers.process import Arrays, Factory, Limits
+from app.workers.pool import Pool
+from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8

@@ -167,3 +167,11 @@ def _mismatch(expected: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         return "it holds values that are not finite"
     return ""
+
+
+def load_checkpoints(directory: Path) -> dict[str, Checkpoint]:
+    """Loads every checkpoint of a directory, by name. Raises InvalidCheckpoint for a bad one, and if there is none."""
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise InvalidCheckpoint(directory, f"it holds no *{SUFFIX} file")
+    return {each.name: each for each in map(load, paths)}

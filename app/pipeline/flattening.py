@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import complete_symbol, enlarge
+from app.pipeline.crops.blur import complete_symbol
 from app.pipeline.crops.realigning import realign
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.imaging import GreyImage, normalise
+from app.pipeline.imaging import GreyImage, enlarge, normalise
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.climb import Climb, Reading
-from app.pipeline.crops.blur import correlation
 from app.pipeline.engines.symbol import Symbol, is_covered
+from app.pipeline.imaging import correlation
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.results import Found

@@ -1,5 +1,7 @@
 """Grey pictures, and the arithmetic on them that the whole pipeline uses."""
 
+from __future__ import annotations
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +45,23 @@ def pad(crop: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
     """Repeats the right and bottom border until both sides are multiples of ``multiple``."""
     height, width = crop.shape
     return np.pad(crop, ((0, -height % multiple), (0, -width % multiple)), mode="edge")
+
+
+def shrink(image: GreyImage, factor: float) -> GreyImage:
+    """As `resize`, but halves the picture as often as possible first, which is several times faster."""
+    while factor <= 0.5 and min(image.shape) > 1:
+        height, width = (side // 2 * 2 for side in image.shape)
+        image, factor = resize(image[:height, :width], 0.5), factor * 2
+    return resize(image, factor)
+
+
+def enlarge(cells: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Repeats each value as a square of ``factor`` x ``factor``."""
+    return np.kron(cells, np.ones((factor, factor), dtype=np.float32))
+
+
+def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Correlation of two vectors (N,), -1 to 1; 0 if one of them is constant."""
+    one, other = one - one.mean(), other - other.mean()
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / norm if norm > 1e-6 else 0.0

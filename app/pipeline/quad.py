@@ -1,5 +1,7 @@
 """Outlines of codes in a picture, and their geometry."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ class Quad:
     array: NDArray[np.float64]
 
     @classmethod
-    def of(cls, corners: ArrayLike) -> "Quad":
+    def of(cls, corners: ArrayLike) -> Quad:
         """Makes a quad of four points in any form. Raises ValueError unless they are eight numbers."""
         array = np.array(corners, dtype=np.float64).reshape(4, 2)
         array.setflags(write=False)
@@ -39,11 +41,11 @@ class Quad:
         corners = self.as_tuple
         return sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
 
-    def scaled(self, factor: float) -> "Quad":
+    def scaled(self, factor: float) -> Quad:
         """The outline in the picture scaled by ``factor``."""
         return Quad.of(self.array * factor)
 
-    def moved(self, x: float, y: float) -> "Quad":
+    def moved(self, x: float, y: float) -> Quad:
         """The outline shifted by ``x`` and ``y`` pixels."""
         return Quad.of(self.array + np.array([x, y]))
 
@@ -51,7 +53,7 @@ class Quad:
         """Whether a point lies inside or on the outline."""
         return cv2.pointPolygonTest(self.array.astype(np.float32), point, False) >= 0
 
-    def overlap(self, other: "Quad") -> float:
+    def overlap(self, other: Quad) -> float:
         """Intersection over union of two convex quads, 0 to 1."""
         first, second = self.array.astype(np.float32), other.array.astype(np.float32)
         shared, _ = cv2.intersectConvexConvex(first, second)
@@ -86,3 +88,13 @@ def side_length(corners: ArrayLike) -> float:
     """Mean length of a quad's four sides, in pixels."""
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     return float(np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1).mean())
+
+
+_NEXT = [1, 2, 3, 0]  # index of the corner after each corner
+
+
+def is_sound(quad: NDArray[np.float64]) -> bool:
+    """Whether the quad is convex, clockwise as seen, and large enough for a code: 10 pixels on each side."""
+    edges = quad[_NEXT] - quad
+    turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
+    return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from multiprocessing import forkserver
 from typing import Any, Final
 
 import numpy as np
@@ -28,8 +27,10 @@ from app.workers.process import (
     Infer,
     Limits,
     by_pickled_name,
+    resident_memory,
+    start_fork_server,
 )
-from app.workers.sandbox import remaining_abilities, resident_memory
+from app.workers.sandbox import remaining_abilities
 
 log = logging.getLogger("qrestore.isolation")
 
@@ -47,13 +48,6 @@ class RestartReason(StrEnum):
     CRASH = "crash"
     TIMEOUT = "timeout"
     RECYCLED = "recycled"
-
-
-def start_fork_server(preload: Sequence[str]) -> None:
-    """Starts the fork server, which imports these modules while the caller goes on."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", *preload])
-    forkserver.ensure_running()
 
 
 class Pool:

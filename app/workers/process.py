@@ -7,14 +7,18 @@ given, and only the parent's clock decides whether a child is late.
 import contextlib
 import io
 import logging
+import multiprocessing
 import pickle
+import resource
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -217,3 +221,18 @@ def _refusal(content: Any) -> QrestoreError:
         QrestoreError.__init__(error, str(detail))
         return error
     raise ChildGone
+
+
+def resident_memory(pid: int) -> int:
+    """Resident bytes of a process, shared pages included; 0 if it is gone or the system has no /proc."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def start_fork_server(preload: Sequence[str]) -> None:
+    """Starts the fork server, which imports these modules while the caller goes on."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *preload])
+    forkserver.ensure_running()

@@ -74,14 +74,6 @@ def _address_space() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
-def resident_memory(pid: int) -> int:
-    """Resident bytes of a process, shared pages included; 0 if it is gone or the system has no /proc."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
 def remaining_abilities() -> list[str]:
     """What `confine` takes away and the calling process can still do: "read files" outside Python's and the system's
     libraries, "write files", "open sockets", "run programs"."""

@@ -10,13 +10,14 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.models import checkpoint
+from app.pipeline.crops.grid import module_means
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import normalise
 from app.pipeline.inference.torch_runner import TorchRunner
-from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.patterns import QUIET_ZONE, render
 from app.settings import Settings
 from tests.support.codes import encode, photograph, square_at
 from tests.support.networks import restorer_of
@@ -162,7 +163,9 @@ def test_every_published_system_restores_by_name(name: str, client: TestClient) 
     assert response.headers["x-qrestore-network"] == name
     restored = decode_image(response.content, max_pixels=10_000_000)
     assert restored.shape == (148, 148)
-    assert restored.std() > 20
+    dark = module_means(restored, 3)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE] < 128
+    # 0.797 to 0.981 by these networks; noise agrees on 0.5 of the modules, other symbols of this size on up to 0.65.
+    assert (dark == encode(PAYLOAD, version=3, mask=7)).mean() > 0.75
 
 
 @pytest.mark.parametrize("name", sorted({"srresnet-x4", *ENLARGING}))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.pipeline.inference.torch_runner import pick_device
+from app.pipeline.inference.loading import pick_device
 from training.compare.rows import Row, record
 from training.compare.systems import READER, ladder_systems, seed_of
 from training.compare.trials import Bench, build_bench, group_trials, try_sample

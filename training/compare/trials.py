@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models.checkpoint import Checkpoint
+from app.models.checkpoint import Checkpoint, load_checkpoints
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.loading import load_checkpoints, load_networks
+from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import NetworkRestorer, Restorer
 from app.pipeline.inference.severity import laplacian_variance

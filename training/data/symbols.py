@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import BYTE, PADDING, Bits, assemble, blocks
+from app.pipeline.qrcode.codewords import BYTE, PADDING, assemble, blocks
 from app.pipeline.qrcode.messages import count_bits
-from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.qrcode.patterns import Bits, dimension, function_patterns
 
 CORPUS = Path(__file__).with_name("corpus.npz")
 _PER_POOL = 300

@@ -17,10 +17,17 @@ from time import process_time
 import numpy as np
 from numpy.random import Generator
 
-from app.pipeline.qrcode.codewords import LEVELS, MASKS, Bits, format_positions, format_word, version_word
-from app.pipeline.qrcode.codewords import version_positions as positions_of_version
 from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.patterns import function_patterns
+from app.pipeline.qrcode.patterns import (
+    LEVELS,
+    MASKS,
+    Bits,
+    format_positions,
+    format_word,
+    function_patterns,
+    version_word,
+)
+from app.pipeline.qrcode.patterns import version_positions as positions_of_version
 from app.pipeline.qrcode.soft import decode_soft
 from training.data.symbols import random_message_symbol, random_symbol
 from training.measure.quality import Rate

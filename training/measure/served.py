@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import torch
 
-from app.pipeline.inference.loading import load_networks
+from app.pipeline.inference.loading import load_networks, pick_device
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.torch_runner import pick_device
 from app.pipeline.tools import Tools
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, correlation, enlarge
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
 
 SAMPLES = 2
@@ -24,11 +24,6 @@ def complete_symbol(dark: NDArray[np.float32], version: int) -> NDArray[np.float
     """Sets the function patterns in the probabilities ``dark`` (M, M) and adds a quiet zone: (M + 8, M + 8)."""
     patterns = function_patterns(version)
     return np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
-
-
-def enlarge(cells: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Repeats each value as a square of ``factor`` x ``factor``."""
-    return np.kron(cells, np.ones((factor, factor), dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -75,10 +70,3 @@ def _even_light(values: cv2.typing.MatLike) -> NDArray[np.float32]:
     window = (_SHADING * SAMPLES | 1,) * 2
     even = np.asarray(values - cv2.blur(values, window), dtype=np.float32)
     return np.asarray((even - even.mean()) / max(float(even.std()), 1e-6), dtype=np.float32)
-
-
-def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation of two vectors (N,), -1 to 1; 0 if one of them is constant."""
-    one, other = one - one.mean(), other - other.mean()
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / norm if norm > 1e-6 else 0.0

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, complete_symbol, enlarge
+from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, complete_symbol
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture
-from app.pipeline.imaging import GreyImage, normalise
+from app.pipeline.imaging import GreyImage, enlarge, normalise
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import square
 

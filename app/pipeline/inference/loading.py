@@ -6,7 +6,7 @@ import torch
 
 from app.errors import InvalidCheckpoint
 from app.models import checkpoint
-from app.models.checkpoint import Checkpoint, fingerprint
+from app.models.checkpoint import fingerprint, load_checkpoints
 from app.models.contract import Card
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.onnx import OnnxRunner, exported_file
@@ -41,9 +41,10 @@ def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TO
     return networks
 
 
-def load_checkpoints(directory: Path) -> dict[str, Checkpoint]:
-    """Loads every checkpoint of a directory, by name. Raises InvalidCheckpoint for a bad one, and if there is none."""
-    paths = sorted(directory.glob(f"*{checkpoint.SUFFIX}"))
-    if not paths:
-        raise InvalidCheckpoint(directory, f"it holds no *{checkpoint.SUFFIX} file")
-    return {each.name: each for each in map(checkpoint.load, paths)}
+def pick_device(preference: str) -> str:
+    """The torch device for a setting: ``preference`` itself or, for "auto", CUDA, else MPS, else the CPU."""
+    if preference != "auto":
+        return preference
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

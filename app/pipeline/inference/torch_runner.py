@@ -68,12 +68,3 @@ class TorchRunner:
         with dense_autocast(self._device) if self._dense else nullcontext():
             output = self._network(*tensors)
         return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
-
-
-def pick_device(preference: str) -> str:
-    """The torch device for a setting: ``preference`` itself or, for "auto", CUDA, else MPS, else the CPU."""
-    if preference != "auto":
-        return preference
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

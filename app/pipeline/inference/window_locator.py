@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Card
 from app.pipeline.crops.rectifying import rectify
-from app.pipeline.imaging import GreyImage, standardise
+from app.pipeline.imaging import GreyImage, shrink, standardise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, is_sound, suppress_overlapping
-from app.pipeline.locating.pyramid import shrink
+from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, suppress_overlapping
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
-from app.pipeline.quad import homography, side_length, square
+from app.pipeline.quad import homography, is_sound, side_length, square
 
 _WINDOW = 256  # pixels a side, as in training
 _STEP = 224  # most pixels between windows: a code of 32 px lies whole in one of them, a larger one nearly

@@ -16,9 +16,6 @@ Points = NDArray[np.float64]
 """(N, 2) positions, x before y."""
 
 
-_NEXT = [1, 2, 3, 0]  # index of the corner after each corner
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A place where a code may be.
@@ -41,13 +38,6 @@ class Locator(Protocol):
 def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
     """Makes a candidate of corners as an array (4, 2)."""
     return Candidate(Quad.of(quad), modules, score)
-
-
-def is_sound(quad: Points) -> bool:
-    """Whether the quad is convex, clockwise as seen, and large enough for a code: 10 pixels on each side."""
-    edges = quad[_NEXT] - quad
-    turns = edges[:, 0] * edges[_NEXT, 1] - edges[:, 1] * edges[_NEXT, 0]
-    return bool((turns > 0).all() and np.hypot(*edges.T).min() >= 10)
 
 
 def suppress_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:

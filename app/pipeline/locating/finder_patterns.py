@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.candidates import Candidate, Points, candidate_of, is_sound, suppress_overlapping
+from app.pipeline.locating.candidates import Candidate, Points, candidate_of, suppress_overlapping
 from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyramid, agreement
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
-from app.pipeline.quad import side_length
+from app.pipeline.quad import is_sound, side_length
 
 _RINGS = 9  # modules a side of the template: a finder pattern with its separator
 _TURNS = 4  # angles of the template within a quarter turn

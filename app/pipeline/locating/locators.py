@@ -13,10 +13,11 @@ import numpy as np
 import zxingcpp
 
 from app.pipeline.engines.zxing import ZXing, ZXingOptions
-from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.candidates import Candidate, candidate_of, is_sound, suppress_overlapping
-from app.pipeline.locating.pyramid import ENLARGED_BELOW, LEAST_AGREEMENT, Pyramid, agreement, shrink
+from app.pipeline.imaging import GreyImage, shrink
+from app.pipeline.locating.candidates import Candidate, candidate_of, suppress_overlapping
+from app.pipeline.locating.pyramid import ENLARGED_BELOW, LEAST_AGREEMENT, Pyramid, agreement
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
+from app.pipeline.quad import is_sound
 
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not tried
 _LARGEST_CROP = 320  # pixels a side up to which a picture may be a crop of a code and nothing else

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.imaging import GreyImage, resize
+from app.pipeline.imaging import GreyImage, resize, shrink
 from app.pipeline.locating.candidates import Points
 from app.pipeline.qrcode.patterns import dimension, function_patterns
 from app.pipeline.quad import homography
@@ -57,14 +57,6 @@ class Pyramid:
         picture = self.picture(level)
         values = cv2.remap(picture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(values, dtype=np.float32).ravel()
-
-
-def shrink(image: GreyImage, factor: float) -> GreyImage:
-    """As `resize`, but halves the picture as often as possible first, which is several times faster."""
-    while factor <= 0.5 and min(image.shape) > 1:
-        height, width = (side // 2 * 2 for side in image.shape)
-        image, factor = resize(image[:height, :width], 0.5), factor * 2
-    return resize(image, factor)
 
 
 @cache

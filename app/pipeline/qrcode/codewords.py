@@ -11,21 +11,23 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.qrcode.patterns import (
+    Bits,
+    format_positions,
+    format_word,
+    function_patterns,
+    mask_pattern,
+    version_positions,
+    version_word,
+    zigzag,
+)
 from app.pipeline.qrcode.reed_solomon import encode
 
-Bits = NDArray[np.bool_]
-LEVELS = ("L", "M", "Q", "H")
-MASKS = range(8)
 PADDING = (0xEC, 0x11)
 # Mode indicators (7.4).
 TERMINATOR, NUMERIC, ALPHANUMERIC, STRUCTURED_APPEND, BYTE, FNC1_FIRST = range(6)
 ECI, KANJI, FNC1_SECOND = 7, 8, 9
 CHARACTER_MODES = (NUMERIC, ALPHANUMERIC, BYTE, KANJI)
-_LEVEL_INDICATOR = {"L": 0b01, "M": 0b00, "Q": 0b11, "H": 0b10}
-_FORMAT_GENERATOR, _FORMAT_MASK = 0b10100110111, 0x5412
-_VERSION_GENERATOR = 0b1111100100101
 
 # Table 9, versions 1 to 40: error correction codewords per block, then number of blocks.
 _EC = {
@@ -90,135 +92,6 @@ def blocks(version: int, level: str) -> Blocks:
     for array in (absent, stream, message):
         array.setflags(write=False)
     return Blocks(count, length, ec, _RESERVED.get((version, level), 0), absent, stream, message)
-
-
-@cache
-def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the modules that carry codewords, first bit first, remainder bits at the end (7.7.3)."""
-    size, data = dimension(version), function_patterns(version).data
-    right = np.array([*range(size - 1, 6, -2), *range(5, 0, -2)])
-    upward = (np.arange(len(right)) % 2 == 0)[:, None]
-    lines = np.where(upward, np.arange(size - 1, -1, -1), np.arange(size))
-    rows = np.repeat(lines.ravel(), 2)
-    columns = (right[:, None, None] - np.arange(2) + np.zeros((1, size, 1), dtype=np.intp)).ravel()
-    carries = data[rows, columns]
-    rows, columns = rows[carries], columns[carries]
-    for array in (rows, columns):
-        array.setflags(write=False)
-    return rows, columns
-
-
-@cache
-def mask_pattern(version: int, mask: int) -> Bits:
-    """(M, M), True where data mask ``mask`` inverts a module (table 10); False outside the codewords."""
-    i, j = np.indices((dimension(version),) * 2)
-    zero = (
-        (i + j) % 2,
-        i % 2,
-        j % 3,
-        (i + j) % 3,
-        (i // 2 + j // 3) % 2,
-        i * j % 2 + i * j % 3,
-        (i * j % 2 + i * j % 3) % 2,
-        ((i + j) % 2 + i * j % 3) % 2,
-    )[mask]
-    pattern = np.asarray((zero == 0) & function_patterns(version).data)
-    pattern.setflags(write=False)
-    return pattern
-
-
-def _bch(value: int, generator: int) -> int:
-    """Appends the check bits to ``value``: the remainder of its division by the generator polynomial."""
-    degree = generator.bit_length() - 1
-    rest = value << degree
-    while rest.bit_length() > degree:
-        rest ^= generator << (rest.bit_length() - 1 - degree)
-    return value << degree | rest
-
-
-def _bits(value: int, count: int) -> list[bool]:
-    """The ``count`` low bits of ``value``, most significant first."""
-    return [bool(value >> i & 1) for i in reversed(range(count))]
-
-
-_FORMATS = tuple((level, mask) for level in LEVELS for mask in MASKS)
-_FORMAT_WORDS = np.array(
-    [_bits(_bch(_LEVEL_INDICATOR[level] << 3 | mask, _FORMAT_GENERATOR) ^ _FORMAT_MASK, 15) for level, mask in _FORMATS]
-)
-
-
-def format_word(level: str, mask: int) -> Bits:
-    """(15,) bits of the format information as drawn, most significant first (7.9.1)."""
-    return np.array(_FORMAT_WORDS[_FORMATS.index((level, mask))])
-
-
-@cache
-def format_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns, (2, 15) each, of the two copies of the format information, most significant bit first."""
-    last = dimension(version) - 1
-    rows = [*[8] * 8, 7, *range(5, -1, -1)], [*range(last, last - 7, -1), *[8] * 8]
-    columns = [*range(6), 7, *[8] * 8], [*[8] * 7, *range(last - 7, last + 1)]
-    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
-
-
-@cache
-def version_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns, (2, 18) each, of the two copies of the version information, most significant bit first."""
-    i = np.arange(17, -1, -1)
-    along, across = i // 3, dimension(version) - 11 + i % 3
-    return np.stack([along, across]), np.stack([across, along])
-
-
-def version_word(version: int) -> Bits:
-    """(18,) bits of the version information of versions 7 to 40, most significant first (7.10)."""
-    return np.array(_bits(_bch(version, _VERSION_GENERATOR), 18))
-
-
-@dataclass(frozen=True, slots=True)
-class FormatInformation:
-    """How well a format word fits.
-
-    ``score`` is the sum of the log-odds of its 30 bits; the difference of two scores is twice that of the
-    log-likelihoods. ``distance`` is the number of wrong hard bits, of 15, in the copy that fits better; the code
-    corrects 3.
-    """
-
-    level: str
-    mask: int
-    score: float
-    distance: int
-
-
-def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
-    """All 32 formats by the log-odds of both copies together, the most likely first."""
-    copies = log_odds[format_positions(version)]
-    scores = np.where(_FORMAT_WORDS, 1, -1) @ copies.sum(axis=0)
-    distances = (_FORMAT_WORDS[:, None, :] != (copies > 0)).sum(axis=2).min(axis=1)
-    fits = [
-        FormatInformation(level, mask, float(score), int(distance))
-        for (level, mask), score, distance in zip(_FORMATS, scores, distances, strict=True)
-    ]
-    return sorted(fits, key=lambda fit: -fit.score)
-
-
-def version_distance(log_odds: LogOdds, version: int) -> int | None:
-    """Number of wrong hard bits, of 18, in the better copy of the version information; None below version 7.
-
-    The code corrects 3; the words of two versions differ in at least 8 bits.
-    """
-    if version < 7:
-        return None
-    return int((version_word(version) != (log_odds[version_positions(version)] > 0)).sum(axis=1).min())
-
-
-def codeword_log_odds(log_odds: LogOdds, version: int, level: str, mask: int) -> LogOdds:
-    """(count, length, 8): log-odds that each bit of each codeword is 1, mask removed; 0 in absent codewords."""
-    structure = blocks(version, level)
-    at = zigzag(version)
-    drawn = np.where(mask_pattern(version, mask)[at], -log_odds[at], log_odds[at])
-    bits = np.zeros((structure.count * structure.length, 8), dtype=np.float32)
-    bits[structure.stream] = drawn[: 8 * len(structure.stream)].reshape(-1, 8)
-    return bits.reshape(structure.count, structure.length, 8)
 
 
 def assemble(data: NDArray[np.uint8], version: int, level: str, mask: int) -> Bits:

@@ -1,4 +1,4 @@
-"""Sizes and function patterns of the versions 1 to 40 (ISO/IEC 18004:2015).
+"""Sizes, function patterns, masks, and format and version information of versions 1 to 40 (ISO/IEC 18004:2015).
 
 Arrays are indexed [row, column] from the symbol's top left and have ``dimension(version)`` modules a side.
 """
@@ -9,6 +9,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+Bits = NDArray[np.bool_]
+"""Modules or bits, any shape; True is dark, and 1."""
+
+LEVELS = ("L", "M", "Q", "H")
+MASKS = range(8)
+_LEVEL_INDICATOR = {"L": 0b01, "M": 0b00, "Q": 0b11, "H": 0b10}
+_FORMAT_GENERATOR, _FORMAT_MASK = 0b10100110111, 0x5412
+_VERSION_GENERATOR = 0b1111100100101
 VERSIONS = range(1, 41)
 QUIET_ZONE = 4
 """Width of the light margin around a symbol, in modules (section 9.1)."""
@@ -87,3 +95,85 @@ def render(modules: NDArray[np.bool_], *, pixels: int, quiet_zone: int = QUIET_Z
     """Draws modules (M, M), True is dark, black on white at ``pixels`` a module, quiet zone included: (S, S) uint8."""
     light = np.pad(~modules, quiet_zone, constant_values=True)
     return np.kron(light, np.ones((pixels, pixels), dtype=np.bool_)).astype(np.uint8) * np.uint8(255)
+
+
+@cache
+def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the modules that carry codewords, first bit first, remainder bits at the end (7.7.3)."""
+    size, data = dimension(version), function_patterns(version).data
+    right = np.array([*range(size - 1, 6, -2), *range(5, 0, -2)])
+    upward = (np.arange(len(right)) % 2 == 0)[:, None]
+    lines = np.where(upward, np.arange(size - 1, -1, -1), np.arange(size))
+    rows = np.repeat(lines.ravel(), 2)
+    columns = (right[:, None, None] - np.arange(2) + np.zeros((1, size, 1), dtype=np.intp)).ravel()
+    carries = data[rows, columns]
+    rows, columns = rows[carries], columns[carries]
+    for array in (rows, columns):
+        array.setflags(write=False)
+    return rows, columns
+
+
+@cache
+def mask_pattern(version: int, mask: int) -> Bits:
+    """(M, M), True where data mask ``mask`` inverts a module (table 10); False outside the codewords."""
+    i, j = np.indices((dimension(version),) * 2)
+    zero = (
+        (i + j) % 2,
+        i % 2,
+        j % 3,
+        (i + j) % 3,
+        (i // 2 + j // 3) % 2,
+        i * j % 2 + i * j % 3,
+        (i * j % 2 + i * j % 3) % 2,
+        ((i + j) % 2 + i * j % 3) % 2,
+    )[mask]
+    pattern = np.asarray((zero == 0) & function_patterns(version).data)
+    pattern.setflags(write=False)
+    return pattern
+
+
+def _bch(value: int, generator: int) -> int:
+    """Appends the check bits to ``value``: the remainder of its division by the generator polynomial."""
+    degree = generator.bit_length() - 1
+    rest = value << degree
+    while rest.bit_length() > degree:
+        rest ^= generator << (rest.bit_length() - 1 - degree)
+    return value << degree | rest
+
+
+def _bits(value: int, count: int) -> list[bool]:
+    """The ``count`` low bits of ``value``, most significant first."""
+    return [bool(value >> i & 1) for i in reversed(range(count))]
+
+
+FORMATS = tuple((level, mask) for level in LEVELS for mask in MASKS)
+FORMAT_WORDS = np.array(
+    [_bits(_bch(_LEVEL_INDICATOR[level] << 3 | mask, _FORMAT_GENERATOR) ^ _FORMAT_MASK, 15) for level, mask in FORMATS]
+)
+
+
+def format_word(level: str, mask: int) -> Bits:
+    """(15,) bits of the format information as drawn, most significant first (7.9.1)."""
+    return np.array(FORMAT_WORDS[FORMATS.index((level, mask))])
+
+
+@cache
+def format_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns, (2, 15) each, of the two copies of the format information, most significant bit first."""
+    last = dimension(version) - 1
+    rows = [*[8] * 8, 7, *range(5, -1, -1)], [*range(last, last - 7, -1), *[8] * 8]
+    columns = [*range(6), 7, *[8] * 8], [*[8] * 7, *range(last - 7, last + 1)]
+    return np.array(rows, dtype=np.intp), np.array(columns, dtype=np.intp)
+
+
+@cache
+def version_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns, (2, 18) each, of the two copies of the version information, most significant bit first."""
+    i = np.arange(17, -1, -1)
+    along, across = i // 3, dimension(version) - 11 + i % 3
+    return np.stack([along, across]), np.stack([across, along])
+
+
+def version_word(version: int) -> Bits:
+    """(18,) bits of the version information of versions 7 to 40, most significant first (7.10)."""
+    return np.array(_bits(_bch(version, _VERSION_GENERATOR), 18))

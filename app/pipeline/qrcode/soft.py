@@ -20,23 +20,10 @@ from math import comb, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import (
-    ALPHANUMERIC,
-    BYTE,
-    KANJI,
-    NUMERIC,
-    PADDING,
-    Bits,
-    Blocks,
-    FormatInformation,
-    assemble,
-    blocks,
-    codeword_log_odds,
-    rank_formats,
-)
-from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.codewords import ALPHANUMERIC, BYTE, KANJI, NUMERIC, PADDING, Blocks, assemble, blocks
+from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds, rank_formats
 from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
-from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.qrcode.patterns import Bits, dimension, function_patterns
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
 
 STAGES = ("hard", "erasures", "statistics", "padding")

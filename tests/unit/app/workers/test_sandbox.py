@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from app.workers.pool import child_abilities
-from app.workers.sandbox import remaining_abilities, resident_memory, seccomp_program
+from app.workers.process import resident_memory
+from app.workers.sandbox import remaining_abilities, seccomp_program
 
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7

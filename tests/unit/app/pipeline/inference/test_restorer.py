@@ -9,8 +9,8 @@ from app.models.checkpoint import Checkpoint
 from app.models.contract import Kind
 from app.models.registry import NETWORKS
 from app.pipeline.imaging import GreyImage, normalise, pad, standardise
+from app.pipeline.inference.loading import pick_device
 from app.pipeline.inference.restorer import NetworkRestorer
-from app.pipeline.inference.torch_runner import pick_device
 from tests.support.networks import RESTORERS, restorer_of
 
 

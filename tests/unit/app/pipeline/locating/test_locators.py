@@ -10,11 +10,11 @@ import segno
 from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, shrink
 from app.pipeline.locating.candidates import Candidate, Locator, suppress_overlapping
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
-from app.pipeline.locating.pyramid import Pyramid, agreement, shrink
+from app.pipeline.locating.pyramid import Pyramid, agreement
 from app.pipeline.qrcode.patterns import dimension, render
 from app.pipeline.quad import Quad
 

@@ -6,27 +6,22 @@ import segno
 from numpy.typing import NDArray
 from segno import consts
 
-from app.pipeline.qrcode.codewords import (
-    ALPHANUMERIC,
-    BYTE,
+from app.pipeline.qrcode.codewords import ALPHANUMERIC, BYTE, NUMERIC, assemble, blocks
+from app.pipeline.qrcode.log_odds import LogOdds, codeword_log_odds, rank_formats, version_distance
+from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
+from app.pipeline.qrcode.patterns import (
     LEVELS,
     MASKS,
-    NUMERIC,
-    assemble,
-    blocks,
-    codeword_log_odds,
+    VERSIONS,
+    dimension,
     format_positions,
     format_word,
+    function_patterns,
     mask_pattern,
-    rank_formats,
-    version_distance,
     version_positions,
     version_word,
     zigzag,
 )
-from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
-from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
 from app.pipeline.qrcode.reed_solomon import syndromes
 from tests.support.codes import Modules, encode
 

@@ -6,18 +6,9 @@ import pytest
 import zxingcpp
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import (
-    PADDING,
-    assemble,
-    blocks,
-    codeword_log_odds,
-    format_positions,
-    format_word,
-    rank_formats,
-    zigzag,
-)
-from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.qrcode.codewords import PADDING, assemble, blocks
+from app.pipeline.qrcode.log_odds import LogOdds, codeword_log_odds, rank_formats
+from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, render, zigzag
 from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, evidence, try_soft
 from tests.support.codes import Modules, encode, scrambled
 
