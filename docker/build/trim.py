@@ -1,11 +1,11 @@
-"""Takes from an image's virtual environment what a running service never opens, and prints what that was.
+"""Removes from an image's virtual environment what a running service never opens, and prints how much that was.
 
     .venv/bin/python trim.py SITE_PACKAGES
 
-Headers, test suites, type stubs, the C++ test programs in the wheel of torch, pip, and bytecode, which the image makes
-anew for the modules that it imports. The symbol tables of torch's libraries go too (GNU strip, of binutils): they serve
-debuggers only. Other wheels' libraries stay as they are: theirs are stripped, and patching moved sections of some that
-strip would damage.
+These are headers, test suites, type stubs, the C++ test programs in torch's wheel, pip, and bytecode, which the image
+compiles again for the modules that it imports. The symbol tables of torch's libraries serve only debuggers and go too
+(GNU strip, from binutils). Other wheels' libraries stay as they are: they are stripped already, and some were patched
+in a way that a second strip would damage.
 """
 
 import shutil
@@ -19,7 +19,7 @@ _STARTS_WITH_TORCH: Final = "torch_shm_manager"  # torch's import looks for this
 
 
 def goes(packages: Path) -> Iterator[tuple[str, list[Path]]]:
-    """(what it is, the files and folders) in the order in which they go; none lies in another of the same kind."""
+    """(description, files and folders) in order of removal; no path lies inside another of the same kind."""
     torch = packages / "torch"
     yield "torch's headers, tests and build files", [torch / name for name in ("include", "share", "test")]
     yield "torch's programs", [path for path in (torch / "bin").glob("*") if path.name != _STARTS_WITH_TORCH]
@@ -39,7 +39,7 @@ def size(path: Path) -> int:
 
 
 def trim(packages: Path) -> Iterator[tuple[str, int]]:
-    """(what it was, its bytes) after each kind is gone. Raises CalledProcessError where `strip` fails."""
+    """Removes one kind after the other; yields (description, bytes freed). Raises CalledProcessError if strip fails."""
     for kind, paths in goes(packages):
         freed = 0
         for path in paths:

@@ -1,10 +1,10 @@
-"""Holds an image to the PyTorch build that was asked for: `cpu` carries no CUDA package, `cuda` carries a CUDA build.
+"""Ensures that an image carries the PyTorch build it is built for: `cpu` without any CUDA package, `cuda` with CUDA.
 
-python variant.py wanted cpu|cuda   prints pip constraints: a wrong build is refused before it is downloaded
-python variant.py missed cpu|cuda   says what to do where pip found nothing by those constraints
-python variant.py found cpu|cuda    run by the environment's own Python: is the build the one asked for?
+python variant.py wanted cpu|cuda   prints constraints that make pip refuse the wrong build before downloading it
+python variant.py missed cpu|cuda   explains what to do if pip found nothing that meets those constraints
+python variant.py found cpu|cuda    checks the environment whose Python runs this
 
-Exit status 1 where it is not, and after `missed`.
+Exit status 1 if the environment has the wrong build, and always after `missed`.
 """
 
 import importlib
@@ -28,16 +28,16 @@ def requirement(project: str) -> str:
 
 
 def constraints(variant: str, torch: str) -> list[str]:
-    """What pip is to be held to.
+    """The lines of a pip constraints file.
 
-    On x86-64 the CPU build is told from the ordinary index's, which is a CUDA build of gigabytes, by its local version;
-    elsewhere the ordinary index may have a CPU build without one, and only `unwanted` can tell.
+    On x86-64 the local version distinguishes the CPU build from the ordinary index's, a CUDA build of gigabytes.
+    Elsewhere the ordinary index may have a CPU build without a local version, and only `unwanted` can tell them apart.
     """
     return [f"{torch}+cpu; platform_machine == 'x86_64'"] if variant == "cpu" else []
 
 
 def advice(variant: str, torch: str) -> str:
-    """What to do where pip failed by the constraints; empty where there are none."""
+    """What to do if pip could not meet the constraints; empty if there are none."""
     if variant != "cpu":
         return ""
     return (
@@ -49,7 +49,7 @@ def advice(variant: str, torch: str) -> str:
 
 
 def unwanted(variant: str, packages: Iterable[str], cuda: str | None) -> str:
-    """Why an environment is not of the variant; empty where it is. ``cuda`` is the version that torch was built for."""
+    """Why an environment does not fit the variant; empty if it does. ``cuda`` is the version that torch was built for."""
     if variant == "cuda":
         return "" if cuda else "torch is not a CUDA build: PIP_EXTRA_INDEX_URL must not name an index of CPU builds"
     names = sorted(name for name in packages if _CUDA_PACKAGE.match(name))
