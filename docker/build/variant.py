@@ -49,7 +49,7 @@ def advice(variant: str, torch: str) -> str:
 
 
 def unwanted(variant: str, packages: Iterable[str], cuda: str | None) -> str:
-    """Why an environment does not fit the variant; empty if it does. ``cuda`` is the version that torch was built for."""
+    """Why an environment does not fit the variant; empty if it does. ``cuda``: the version torch was built for."""
     if variant == "cuda":
         return "" if cuda else "torch is not a CUDA build: PIP_EXTRA_INDEX_URL must not name an index of CPU builds"
     names = sorted(name for name in packages if _CUDA_PACKAGE.match(name))
