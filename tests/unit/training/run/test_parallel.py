@@ -15,6 +15,7 @@ from training.run.loop import read_log
 from training.run.parallel import Team, join_team
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network_on_batches_of_their_own(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += [

@@ -18,6 +18,8 @@ from tests.support import tiny_recipes
 from tests.support.paths import ROOT
 from training.run.loop import Run, TrainConfig, read_log
 
+pytestmark = pytest.mark.slow
+
 RECIPES = {"plain": tiny_recipes.plain, "adversarial": tiny_recipes.adversarial}
 MORE: dict[str, set[str]] = {"plain": set(), "adversarial": {"discriminator", "discriminator_optimizer", "best"}}
 """Parts of the state beside those of every run."""
