@@ -222,7 +222,6 @@ class Judgement:
 _EQUAL = -0.02  # a rate counts as kept if it falls by less than two points
 _GAN, _CNN = "papergen", "advanced-simple-qr"
 _LIGHT_FIRST, _HEAVY = ROUTED, "eg-restormer-small"
-
 CLAIMS = (
     Claim("The GAN is sharper than the residual CNN but slower", (Part(SHARPNESS, _GAN, _CNN), Part(TIME, _GAN, _CNN))),
     Claim("The residual CNN is steadier than the GAN: its PSNR varies less", (Part(DEVIATION, _GAN, _CNN),)),
@@ -268,7 +267,6 @@ class Published:
 
 _ADNET = "Li et al., arXiv 2510.12098 (ADNet), 150 pictures, ZBar"
 _JPEG = "Four-times super-resolution of JPEG-10 codes of 128 px, OpenCV decoding"
-
 PUBLISHED_FIGURES = (
     Published(_ADNET, "LENet", "0.28 M, 3.87 G", "0.23 s", "49.33 % decoded"),
     Published(_ADNET, "NAFNet-32", "17.11 M, 64.44 G", "0.794 s", "81.33 % decoded"),

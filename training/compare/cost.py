@@ -15,8 +15,10 @@ from app.models.registry import NETWORKS
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
+from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from training.compare.trials import Bench
 from training.measure.served import set_threads
 
 VERSION = 3
@@ -25,12 +27,11 @@ CROP_SIDE = PIXELS_PER_MODULE * MODULES
 PATCH_SIDE = 64
 """A code of ``VERSION`` with its quiet zone has ``MODULES`` per side: ``CROP_SIDE`` pixels in a canonical crop, and
 ``PATCH_SIDE``, 1.7 per module, as the input of an upscaler."""
-
 Inference = Callable[[], object]
 """Runs one inference."""
-
 _ENOUGH = 2.0  # seconds of timed runs, after which no more are made
 _REPEATS = 9
+THREADS = (1, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +124,20 @@ def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[i
         side=side,
         milliseconds=milliseconds,
     )
+
+
+def measure_costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
+    """Measures every restorer and module reader; returns the costs by checkpoint's name.
+
+    ``elsewhere``: the same networks on other devices, by device.
+    """
+    costs = {}
+    for name, restorer in bench.networks.restorers.items():
+        others = {device: restorer_inference(networks.restorers[name]) for device, networks in elsewhere.items()}
+        costs[name] = measure(restorer.card, {"cpu": restorer_inference(restorer), **others}, threads=THREADS)
+    for name, reader in bench.networks.readers.items():
+        others = {device: reader_inference(networks.readers[name]) for device, networks in elsewhere.items()}
+        costs[name] = measure(reader.card, {"cpu": reader_inference(reader), **others}, threads=THREADS)
+    if (halfway := bench.halfway) is not None:
+        costs[halfway.name] = measure(halfway.card, {"cpu": restorer_inference(halfway)}, threads=THREADS)
+    return costs

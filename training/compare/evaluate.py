@@ -14,8 +14,8 @@ from pathlib import Path
 
 from app.pipeline.inference.loading import pick_device
 from training.compare.rows import Row, record
-from training.compare.systems import READER, ladder_systems, seed_of
-from training.compare.trials import Bench, build_bench, group_trials, try_sample
+from training.compare.systems import READER, ladder_systems
+from training.compare.trials import Bench, build_bench, group_trials, seed_of, try_sample
 from training.measure.served import add_options
 from training.measure.sets import SETS, VALIDATION, samples
 

@@ -24,11 +24,12 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import dimension, render
+from training.compare.fidelity import Fidelity
 from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind, SystemResult
 from training.compare.tables import table
-from training.compare.trials import Fidelity, Trial, sample_trial
+from training.compare.trials import Trial, sample_trial
 from training.data.degrade import to_uint8
 from training.data.pairs import code_picture
 from training.measure.charts import COLOURS, new_figure, plot_rates, save

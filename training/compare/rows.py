@@ -1,15 +1,29 @@
 """The rows of the comparison: a system, its cost, and its results on every picture."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.models import checkpoint
-from app.models.checkpoint import SUFFIX
-from training.compare.systems import Kind
-from training.compare.trials import Fidelity, Trial
+from app.models.checkpoint import SUFFIX, Checkpoint
+from app.models.contract import Card
+from app.models.registry import NETWORKS
+from app.pipeline.inference.restorer import NetworkRestorer
+from app.pipeline.inference.torch_runner import TorchRunner
+from training.compare.cost import THREADS, Cost, measure, restorer_inference
+from training.compare.fidelity import Fidelity
+from training.compare.systems import READER, ROUTED, Kind
+from training.compare.trials import (
+    Bench,
+    Trial,
+    Trials,
+)
 from training.measure.quality import Rate
+from training.recipes.registry import RECIPES
+from training.run.provenance import run_lengths
+
+_NO_RESTORERS = ("ModuleReader", "QuadLocator")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,3 +159,109 @@ def _record(row: Row, path: Path) -> None:
     rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
     half = path.stat().st_size < 3 * card.parameters
     checkpoint.save(checkpoint.add_measured(card, {"decode": {**known, **rates}}), path, half=half)
+
+
+def untrained_rows(names: Iterable[str]) -> Iterator[Row]:
+    """Rows with the cost alone, for the restorers of recipes that are not among ``names``, the checkpoints."""
+    known = set(names)
+    measured: dict[str, Cost] = {}  # several recipes may train the same network
+    for name, make in RECIPES.items():
+        if name in known:
+            continue
+        config = make()
+        if config.architecture in _NO_RESTORERS:
+            continue
+        network = NETWORKS[config.architecture](**config.network).eval().requires_grad_(False)
+        model = Checkpoint(name, config.architecture, network, config.network)
+        restorer = NetworkRestorer(model.card, TorchRunner.of(model))
+        key = f"{config.architecture} {config.network}"
+        if key not in measured:
+            measured[key] = measure(model.card, {"cpu": restorer_inference(restorer)}, threads=THREADS)
+        needs = "needs a GPU, " if "needs a GPU" in (make.__doc__ or "") else ""
+        yield _row(
+            name,
+            Kind.UPSCALER if restorer.scale > 1 else Kind.RESTORER,
+            cost=measured[key],
+            origin=f"untrained: {needs}recipe `{name}`",
+        )
+
+
+def _row(
+    name: str,
+    kind: Kind,
+    *,
+    origin: str = "",
+    lengths: tuple[float | None, int | None] = (None, None),
+    cost: Cost | None = None,
+    trials: Mapping[str, Sequence[Trial]] | None = None,
+    timings: Mapping[int, Sequence[Trial]] | None = None,
+) -> Row:
+    return Row(
+        name=name,
+        kind=kind,
+        origin=origin,
+        minutes=lengths[0],
+        samples=lengths[1],
+        parameters=cost.parameters if cost else None,
+        macs=(cost.macs, cost.macs) if cost else None,
+        side=cost.side if cost else None,
+        inference_ms=cost.milliseconds if cost else {},
+        trials=trials or {},
+        timings=timings or {},
+    )
+
+
+def origin(card: Card) -> str:
+    """Describes where weights come from, in one line."""
+    if (share := card.provenance.get("share")) is not None:
+        return f"between two networks, {100 * float(str(share)):.0f} % of the way"
+    minutes, samples = run_lengths(card.provenance)
+    adversary = card.provenance.get("adversary")
+    parts = (
+        "training time unknown" if minutes is None else f"{minutes:.0f} min",
+        "" if samples is None else f"{samples:,} samples",
+        str(card.provenance.get("loss", "")),
+        f"against {adversary.get('discriminator')}" if isinstance(adversary, Mapping) else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def measured_rows(
+    bench: Bench, trials: Trials, timings: Mapping[int, Trials], costs: Mapping[str, Cost]
+) -> Iterator[Row]:
+    """Rows of every system of the bench."""
+    cards = {card.name: card for card in bench.networks.cards}
+    if bench.halfway is not None:
+        cards[bench.halfway.name] = bench.halfway.card
+    reader = next(name for name, each in bench.networks.readers.items() if each is bench.tools.reader)
+    pair = [costs[bench.tools.light], costs[bench.tools.heavy]]
+    for system in bench.systems:
+        card = cards.get(reader if system.name == READER else system.name)
+        row = _row(
+            system.name,
+            system.kind,
+            origin=origin(card) if card else "",
+            lengths=run_lengths(card.provenance) if card else (None, None),
+            cost=costs.get(card.name) if card else None,
+            trials={name: each[system.name] for name, each in trials.items()},
+            timings={
+                number: [trial for each in sets.values() for trial in each[system.name]]
+                for number, sets in timings.items()
+            },
+        )
+        yield _with_pair(row, pair) if system.kind is Kind.ROUTING else row
+
+
+def _with_pair(row: Row, pair: Sequence[Cost]) -> Row:
+    """Adds the size of both networks, and the multiply-accumulates of a crop that takes the least and the most.
+
+    The routing unit may run both networks on a crop, random routing runs one.
+    """
+    most = sum(cost.macs for cost in pair) if row.name == ROUTED else pair[1].macs
+    return replace(
+        row,
+        origin="the light and the heavy network",
+        parameters=sum(cost.parameters for cost in pair),
+        macs=(min(cost.macs for cost in pair), most),
+        side=max(cost.side for cost in pair),
+    )

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
+from training.compare.cost import THREADS
+from training.compare.rows import Row
 from training.compare.systems import Kind
+from training.compare.trials import PHOTOGRAPHS
 from training.measure.charts import add_legend, new_figure, plot_rates
 from training.measure.quality import Rate
 
@@ -24,7 +27,6 @@ COLOURS: dict[Kind, str] = {
     Kind.READER: "#c83c3c",
     Kind.LADDER: "#141414",
 }
-
 _RADIUS = 5.0  # pixels around a point that labels avoid
 
 
@@ -111,3 +113,21 @@ def overlap(one: Bbox, other: Bbox) -> float:
     """The area that two boxes share."""
     shared = Bbox.intersection(one, other)
     return float(shared.width * shared.height) if shared is not None else 0.0
+
+
+def draw_rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> Figure:
+    """A panel for all synthetic sets together, and one for the photographs if there are any.
+
+    The times of photographs are those of the trials, in which processes ran side by side.
+    """
+    panels = {}
+    for which, title in (((*names,), f"all of {', '.join(names)}"), ((*photographs,), PHOTOGRAPHS)):
+        points = [
+            Point(row.name, row.kind, row.rate(which), spent)
+            for row in rows
+            if row.count_applicable(which)
+            and (spent := row.mean_ms(which) if title == PHOTOGRAPHS else row.picture_ms(THREADS[0]))
+        ]
+        if points:
+            panels[f"{title}, n = {max(point.rate.n for point in points)}"] = points
+    return draw_scatter(panels)

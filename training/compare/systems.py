@@ -5,7 +5,6 @@ canonical crops, as the light and heavy rungs do. Upscalers and plain interpolat
 modules as they are in the picture, as the upscaling rung does.
 """
 
-import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -39,7 +38,6 @@ _MODULES, _SOFT, _FLATTENED = (
 )
 _SEED = 5
 _MAX_CODES = 256
-
 Value = TypeVar("Value")
 
 
@@ -154,7 +152,6 @@ def _names(engines: Sequence[Engine]) -> tuple[str, ...]:
 
 ReadPicture = Callable[[SharedPicture, Sequence[Engine]], list[Symbol] | None]
 """Reads a picture with the given engines; None if the system applies to nothing in it."""
-
 ReadRegion = Callable[[SharedPicture, Region, Sequence[Engine]], list[Symbol]]
 
 
@@ -332,8 +329,3 @@ def ladder_systems(tools: Tools) -> list[System]:
         _rungs(WITH_FLATTENING, _MODULES, _SOFT, _FLATTENED),
         _ladder(tools),
     ]
-
-
-def seed_of(name: str, index: int) -> tuple[int, int]:
-    """The seed of random routing on picture ``index`` of a set."""
-    return zlib.crc32(name.encode()), index

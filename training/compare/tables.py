@@ -1,6 +1,6 @@
 """Formats the comparison as Markdown: costs, decode rates, fidelity, claims, and the sources' published figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from training.compare.claims import PUBLISHED_FIGURES, Judgement
 from training.compare.cost import CROP_SIDE, MODULES, PATCH_SIDE, VERSION
@@ -200,3 +200,16 @@ def report(
             published(),
         )
     )
+
+
+def figures(rows: Sequence[Row], judgements: Sequence[Judgement], settings: Mapping[str, object]) -> dict[str, object]:
+    """The whole comparison, JSON-ready."""
+    return {
+        "settings": dict(settings),
+        "rows": [row.figures() for row in rows],
+        "claims": [
+            {"claim": each.statement, "verdict": each.verdict.value, "figures": list(each.figures)}
+            for each in judgements
+        ],
+        "published": [vars(one) for one in PUBLISHED_FIGURES],
+    }

@@ -3,70 +3,29 @@
 import argparse
 import itertools
 import statistics
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Self
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from app.models.checkpoint import Checkpoint, load_checkpoints
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.restorer import NetworkRestorer, Restorer
-from app.pipeline.inference.severity import laplacian_variance
+from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
-from app.pipeline.locating.regions import Region
-from app.pipeline.locating.registering import Registration
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
-from app.pipeline.quad import square
 from app.pipeline.tools import Tools
+from training.compare.fidelity import Fidelity, measure_fidelity
 from training.compare.mixing import interpolate
-from training.compare.systems import (
-    SharedPicture,
-    System,
-    SystemResult,
-    all_systems,
-    network_system,
-    run_system,
-    seed_of,
-)
-from training.data.degrade import pixel_centre_homography
-from training.measure.photos import Photo, load_photos
-from training.measure.quality import psnr, ssim
+from training.compare.systems import SharedPicture, System, SystemResult, all_systems, network_system, run_system
+from training.measure.photos import Photo
 from training.measure.served import build_tools, set_threads
 from training.measure.sets import Sample, samples
 
 PHOTOGRAPHS = "photographs"
 PSNR_TRAINED, GAN_TRAINED, HALFWAY = "qr-esrgan-psnr", "qr-esrgan", "qr-esrgan-half"
-_FINE = 8  # points per pixel and per module, along each axis, that a clean pixel's grey is averaged over
-
-
-@dataclass(frozen=True, slots=True)
-class Fidelity:
-    """A restored canonical crop compared with the clean symbol.
-
-    ``psnr`` in dB; ``ssim`` in [-1, 1]; ``sharpness``: the variance of its Laplacian (the routing unit's measure) over
-    that of the clean symbol, 1 for equal sharpness, above 1 for noise.
-    """
-
-    psnr: float
-    ssim: float
-    sharpness: float
-
-    @classmethod
-    def of(cls, restored: GreyImage, clean: GreyImage) -> Self:
-        """Compares two pictures of equal size."""
-        sharpness = laplacian_variance(restored) / laplacian_variance(clean)
-        return cls(psnr(restored, clean), ssim(restored, clean), sharpness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,53 +140,10 @@ def _trial(
     )
 
 
-def measure_fidelity(sample: Sample, picture: SharedPicture, restorer: Restorer) -> Fidelity | None:
-    """Fidelity of the restored symbol at its true place; None for an upscaler if the modules are not small.
-
-    An upscaler's output is rectified to the canonical crop. It is compared with a flawlessly upscaled clean symbol,
-    with grey pixels on its edges, that is rectified in the same way.
-    """
-    modules = dimension(sample.symbol.version)
-    crop = rectify(sample.image, sample.corners, modules)
-    if restorer.scale == 1:
-        return Fidelity.of(restorer.restore([crop])[0], render(sample.symbol.modules, pixels=PIXELS_PER_MODULE))
-    truth = Registration(corners=sample.corners, version=sample.symbol.version, agreement=1.0, inverted=False)
-    region = Region(truth, crop)
-    if not region.is_small:
-        return None
-    _, offset = region.cut_out(sample.image)
-    upscaled = picture.upscale(region, restorer)
-    corners = (sample.corners - np.array(offset)) * restorer.scale
-
-    def rectify_clean() -> GreyImage:
-        return rectify(_print_symbol(sample, corners, upscaled.shape), corners, modules)
-
-    clean = picture.cached(("clean", offset, upscaled.shape), rectify_clean)  # shared by upscalers of one scale
-    return Fidelity.of(rectify(upscaled, corners, modules), clean)
-
-
-def _print_symbol(sample: Sample, corners: NDArray[np.float64], shape: tuple[int, ...]) -> GreyImage:
-    """The clean symbol on white with its outer corners at ``corners``; each pixel is the mean over its area."""
-    fine = render(sample.symbol.modules, pixels=_FINE)
-    inner = _FINE * (square(dimension(sample.symbol.version)) + QUIET_ZONE)
-    matrix = cv2.getPerspectiveTransform(inner.astype(np.float32), (corners * _FINE).astype(np.float32))
-    height, width = shape
-    large = cv2.warpPerspective(
-        fine,
-        pixel_centre_homography(matrix),
-        (_FINE * width, _FINE * height),
-        flags=cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=255.0,
-    )
-    return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
 # --- many pictures --------------------------------------------------------------------------------------------------
 
 Task = Callable[[Bench], tuple[str, dict[str, Trial]]]
 """Runs every system on one picture; returns the picture's set and the trials by system."""
-
 _bench: Bench | None = None  # of a worker process, for all its tasks
 
 
@@ -247,13 +163,6 @@ def _run_sample(bench: Bench, *, name: str, index: int) -> tuple[str, dict[str, 
 
 def _run_photo(bench: Bench, *, photo: Photo, index: int) -> tuple[str, dict[str, Trial]]:
     return PHOTOGRAPHS, try_photo(bench, photo, seed_of(PHOTOGRAPHS, index))
-
-
-def select_photos(directory: Path, count: int) -> list[Photo]:
-    """At most ``count`` photographs with known payloads, evenly spread over the folder's manifest."""
-    known = [photo for photo in load_photos(directory) if photo.payloads]
-    indices = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
-    return [known[index] for index in indices.tolist()]
 
 
 def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Iterator[tuple[str, dict[str, Trial]]]:
@@ -312,3 +221,8 @@ def _median(runs: Sequence[Mapping[str, Trial]]) -> dict[str, Trial]:
         system: replace(first, seconds=statistics.median(trials[system].seconds for trials in runs))
         for system, first in runs[0].items()
     }
+
+
+def seed_of(name: str, index: int) -> tuple[int, int]:
+    """The seed of random routing on picture ``index`` of a set."""
+    return zlib.crc32(name.encode()), index

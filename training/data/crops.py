@@ -15,11 +15,18 @@ from app.pipeline.crops import rectifying
 from app.pipeline.inference.module_reader import planes
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, render
 from training.data import degrade
-from training.data.symbols import random_symbol
+from training.data.symbols import PIXELS_DRAWN, SURROUND, draw_dots, draw_label, draw_symbol, random_symbol
 
-_DRAWN = 6  # pixels per module at which a symbol is drawn before it is degraded
 _READING_ODDS = (0.33, 0.06, 0.42, 0.05, 0.07, 0.07)  # of the outcomes of `degrade.blur`, for the module reader
-_SURROUND = 4  # modules of clutter drawn around the quiet zone
+ALIGNED_DATA = {
+    "sample": "canonical crop at 4 px a module, rectified as in service from corners off by up to 0.35 module",
+    "symbols": "function patterns of versions 1-10 (weight 1 / (version + 4)), fair random bits elsewhere",
+    "blur": "modules: motion 6.5 (55 %), shake 4.5 (10), defocus 2 (11), gaussian 1.15 (8), two (6); if coarse 0.4x",
+    "resolution": "1.0-2.6 px a module (35 %, coarse), else 2.6-8",
+    "sensor": "noise 0.1 u^2.5 (coarse 0.3) for 75 %, JPEG 10-95 for 67 %",
+    "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends of up to 1.2 modules 40 %",
+}
+"""Describes the aligned crops in checkpoints' provenance."""
 
 
 class Batch(Protocol):
@@ -54,58 +61,6 @@ class CropBatch:
         return replace(self, degraded=self.degraded.to(device), clean=self.clean.to(device), dark=dark, planes=planes)
 
 
-def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
-    """A background (``size``, ``size``): octave noise, random modules, lines like those of text, or uniform grey."""
-    field = np.zeros((size, size), dtype=np.float32)
-    for octave in range(2, 6):
-        grid = rng.random((2**octave, 2**octave), dtype=np.float32)
-        field += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 2 ** (octave - 2)
-    low, high = rng.uniform(0, 0.5), rng.uniform(0.5, 1)
-    field = np.float32(low) + np.float32(high - low) * (field - field.min()) / np.ptp(field)
-    kind = rng.random()
-    if kind < 0.2:
-        cells = max(2, round(size / module))
-        check = (rng.random((cells, cells)) < 0.5).astype(np.float32)
-        field = np.asarray(cv2.resize(check, (size, size), interpolation=cv2.INTER_NEAREST), dtype=np.float32)
-    elif kind < 0.4:
-        for row in range(0, size, max(3, round(rng.uniform(0.8, 2.5) * module))):
-            row_ink = (rng.random(size // 3 + 1) < 0.5).repeat(3)[:size]
-            field[row : row + max(1, round(0.5 * module)), row_ink] = rng.uniform(0, 0.4)
-    elif kind < 0.7:
-        field[:] = rng.uniform(0.0, 1.0)
-    return np.asarray(field, dtype=np.float32)
-
-
-def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = _DRAWN) -> degrade.Image:
-    """A symbol, drawn without quiet zone at ``pixels`` per module, on a label with clutter around, (S, S).
-
-    The margin is 4 + ``_SURROUND`` modules, of which 1 to 4 are quiet zone.
-    """
-    margin = (QUIET_ZONE + _SURROUND) * pixels
-    size = clean.shape[0] + 2 * margin
-    label = _clutter(rng, size, pixels)
-    quiet = round(pixels * (rng.uniform(1, QUIET_ZONE) if rng.random() < 0.4 else QUIET_ZONE))
-    label[margin - quiet : size - margin + quiet, margin - quiet : size - margin + quiet] = 1
-    label[margin : size - margin, margin : size - margin] = clean
-    return label
-
-
-def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = _DRAWN) -> degrade.Image:
-    """Draws square modules without quiet zone, (S, S) in {0, 1}, with ``pixels`` per module."""
-    return degrade.to_float(render(modules, pixels=pixels, quiet_zone=0))
-
-
-def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = _DRAWN) -> degrade.Image:
-    """Draws discs of a random radius for the dark modules outside the finder patterns, otherwise as ``draw_symbol``."""
-    centre = (np.arange(pixels) + 0.5) / pixels - 0.5
-    inside = np.hypot(centre[:, None], centre) - rng.uniform(0.33, 0.5)
-    disc = np.clip(0.5 - inside * pixels, 0, 1).astype(np.float32)
-    square = np.zeros_like(modules)
-    square[:7, :7] = square[:7, -7:] = square[-7:, :7] = True
-    ones = np.ones((pixels, pixels), dtype=np.float32)
-    return np.asarray(1 - np.kron(modules & square, ones) - np.kron(modules & ~square, disc), dtype=np.float32)
-
-
 def _photograph(
     label: degrade.Image, rng: Generator, *, modules: int, module: float
 ) -> tuple[degrade.Image, NDArray[np.float64], float]:
@@ -113,7 +68,7 @@ def _photograph(
 
     Returns the picture, the symbol's true corners in it (4, 2), and the scale from label to picture.
     """
-    scale = module / _DRAWN
+    scale = module / PIXELS_DRAWN
     side = label.shape[0]
     out = int(np.ceil(side * scale * 1.25)) + 8
     centre = np.array([side / 2, side / 2])
@@ -127,7 +82,7 @@ def _photograph(
         label = degrade.gaussian(label, sigma=0.45 / scale)
     sampling = degrade.pixel_centre_homography(matrix)
     picture = cv2.warpPerspective(label, sampling, (out, out), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    margin = (side - modules * _DRAWN) / 2
+    margin = (side - modules * PIXELS_DRAWN) / 2
     corners = np.array(
         [[margin, margin], [side - margin, margin], [side - margin, side - margin], [margin, side - margin]]
     )
@@ -148,7 +103,7 @@ def aligned_sample(
     coarse = rng.random() < 0.35
     module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
     # A picture that is coarse, blurred and noisy at once holds nothing to learn from.
-    label = degrade.blur(label, rng, module=_DRAWN, reach=0.4 if coarse else 1.0)
+    label = degrade.blur(label, rng, module=PIXELS_DRAWN, reach=0.4 if coarse else 1.0)
     picture, corners, _ = _photograph(label, rng, modules=dimension(version), module=module)
     picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
     crop = _rectify(picture, corners + _corner_errors(rng, corner_error) * module, dimension(version), QUIET_ZONE)
@@ -157,11 +112,11 @@ def aligned_sample(
 
 def _wear(label: degrade.Image, rng: Generator) -> degrade.Image:
     """Ink spread, bends, occlusion and uneven light."""
-    label = degrade.ink(label, rng, module=_DRAWN)
+    label = degrade.ink(label, rng, module=PIXELS_DRAWN)
     if rng.random() < 0.4:
-        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * _DRAWN)
+        label = degrade.bend(label, rng, amplitude=rng.uniform(0.1, 1.2) * PIXELS_DRAWN)
     if rng.random() < 0.2:
-        label = degrade.occlude(label, rng, module=_DRAWN)
+        label = degrade.occlude(label, rng, module=PIXELS_DRAWN)
     if rng.random() < 0.6:
         label = degrade.shade(label, rng)
     if rng.random() < 0.2:
@@ -199,8 +154,10 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
     whole = dimension(version) + 2 * QUIET_ZONE
     side = min(window, whole)
     row, column = rng.integers(0, whole - side + 1, 2)
-    reach = (side + 2 * _SURROUND) * _DRAWN
-    label = label[row * _DRAWN : row * _DRAWN + reach, column * _DRAWN : column * _DRAWN + reach]
+    reach = (side + 2 * SURROUND) * PIXELS_DRAWN
+    label = label[
+        row * PIXELS_DRAWN : row * PIXELS_DRAWN + reach, column * PIXELS_DRAWN : column * PIXELS_DRAWN + reach
+    ]
     label = _wear(np.ascontiguousarray(label), rng)
     kind = rng.random()
     coarse, grainy = kind < 0.35, 0.2 < kind < 0.42
@@ -208,7 +165,7 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
     # A part without finder patterns and quiet zone does not show which way a long motion went.
     longest = 1.0 if side == whole else 0.5
     blur_reach = 0.15 if grainy else 0.35 if coarse else longest
-    label = degrade.blur(label, rng, module=_DRAWN, reach=blur_reach, odds=_READING_ODDS)
+    label = degrade.blur(label, rng, module=PIXELS_DRAWN, reach=blur_reach, odds=_READING_ODDS)
     margin = QUIET_ZONE if side == whole else 0
     picture, corners, _ = _photograph(label, rng, modules=side - 2 * margin, module=module)
     if grainy:
@@ -267,7 +224,7 @@ def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.
     module = float(rng.uniform(1.0, 3.2))
     version = int(rng.integers(1, 9))
     label = draw_label(rng, draw_symbol(random_symbol(rng, version)))
-    fine = 4 * module / _DRAWN
+    fine = 4 * module / PIXELS_DRAWN
     side = 4 * patch
     angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)
     middle = label.shape[1] / 2, label.shape[0] / 2

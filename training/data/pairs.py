@@ -4,6 +4,8 @@ One generator serves every published system, so their data differ only in the pu
 the versions that remain legible at these.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -13,10 +15,16 @@ from app.pipeline import imaging
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
 from training.data.degrade import Image, to_uint8
-from training.data.published_degradations import Degradation
+from training.data.published_degradations import BlurOrNoise, Degradation
 from training.data.symbols import random_symbol
+from training.run.config import MakeBatch
 
 _HALO = 8  # low-resolution pixels around a crop that are degraded and cut off, so that blurs see beyond its edges
+_MAX_VERSION = 4  # version 4 has 1.6 px per module at 64 px, quiet zone included
+_BLUR_OR_NOISE = (
+    "3 of 13 samples: gaussian kernel 3-11, sigma 1.1-1.6 at 256 px, then 64 px by area; 10 of 13: 64 px by area, then "
+    "gaussian noise of (0.7-1.2) x 64 grey levels (published: 3 epochs of blur, then 10 of noise)"
+)
 
 
 def code_picture(
@@ -114,3 +122,10 @@ def pair_provenance(*, low: int, max_version: int, degradation: str, crop: int |
         "symbols": f"function patterns of versions 1-{max_version} (weight 1 / (version + 4)), fair random bits",
         "degradation": degradation,
     }
+
+
+WHOLE_CODES = pair_provenance(low=64, max_version=_MAX_VERSION, degradation=_BLUR_OR_NOISE)
+
+
+def whole_codes(size: int) -> MakeBatch:
+    return partial(pair_batch, size=size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_MAX_VERSION)

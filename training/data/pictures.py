@@ -5,8 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from app.models.contract import CORNER_UNIT, STRIDE
 from training.data.crops import CropBatch
 from training.data.degrade import to_uint8
+from training.data.scenes import SceneBatch
 
 _COLUMNS = 8
 _SIDE = 192
@@ -34,3 +36,18 @@ def restoration_picture(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]
 def reading_picture(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
     """Rows from the top: degraded, the probability that each module is light, and clean."""
     return _grid([batch.degraded, (-log_odds).sigmoid(), batch.clean])
+
+
+def quad_picture(answer: Tensor, batch: SceneBatch) -> NDArray[np.uint8]:
+    """Draws each window, with the quad that its most probable position votes for, above the map of probabilities."""
+    columns = []
+    for window, maps in zip(batch.window[:8, 0].cpu().numpy(), answer[:8].float().cpu().numpy(), strict=False):
+        grey = np.clip(window * 48 + 128, 0, 255).astype(np.uint8)
+        chance = np.rint(255 / (1 + np.exp(-maps[0]))).astype(np.uint8)
+        row, column = np.unravel_index(int(maps[0].argmax()), maps[0].shape)
+        if maps[0, row, column] > 0:
+            place = np.array([column, row]) * STRIDE + STRIDE / 2
+            quad = maps[1:9, row, column].reshape(4, 2) * CORNER_UNIT + place
+            cv2.polylines(grey, [np.rint(quad).astype(np.int32)], True, 255, 2)
+        columns.append(np.vstack([grey, cv2.resize(chance, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)]))
+    return np.hstack(columns)

@@ -12,17 +12,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import BYTE, PADDING, assemble, blocks
 from app.pipeline.qrcode.messages import count_bits
-from app.pipeline.qrcode.patterns import Bits, dimension, function_patterns
+from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension, function_patterns, render
+from training.data import degrade
 
 CORPUS = Path(__file__).with_name("corpus.npz")
+PIXELS_DRAWN = 6  # pixels per module at which a symbol is drawn before it is degraded
 _PER_POOL = 300
 _LEVELS = "lmqh"
+SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
 def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
@@ -116,3 +120,55 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
+    """A background (``size``, ``size``): octave noise, random modules, lines like those of text, or uniform grey."""
+    field = np.zeros((size, size), dtype=np.float32)
+    for octave in range(2, 6):
+        grid = rng.random((2**octave, 2**octave), dtype=np.float32)
+        field += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 2 ** (octave - 2)
+    low, high = rng.uniform(0, 0.5), rng.uniform(0.5, 1)
+    field = np.float32(low) + np.float32(high - low) * (field - field.min()) / np.ptp(field)
+    kind = rng.random()
+    if kind < 0.2:
+        cells = max(2, round(size / module))
+        check = (rng.random((cells, cells)) < 0.5).astype(np.float32)
+        field = np.asarray(cv2.resize(check, (size, size), interpolation=cv2.INTER_NEAREST), dtype=np.float32)
+    elif kind < 0.4:
+        for row in range(0, size, max(3, round(rng.uniform(0.8, 2.5) * module))):
+            row_ink = (rng.random(size // 3 + 1) < 0.5).repeat(3)[:size]
+            field[row : row + max(1, round(0.5 * module)), row_ink] = rng.uniform(0, 0.4)
+    elif kind < 0.7:
+        field[:] = rng.uniform(0.0, 1.0)
+    return np.asarray(field, dtype=np.float32)
+
+
+def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
+    """A symbol, drawn without quiet zone at ``pixels`` per module, on a label with clutter around, (S, S).
+
+    The margin is 4 + ``SURROUND`` modules, of which 1 to 4 are quiet zone.
+    """
+    margin = (QUIET_ZONE + SURROUND) * pixels
+    size = clean.shape[0] + 2 * margin
+    label = _clutter(rng, size, pixels)
+    quiet = round(pixels * (rng.uniform(1, QUIET_ZONE) if rng.random() < 0.4 else QUIET_ZONE))
+    label[margin - quiet : size - margin + quiet, margin - quiet : size - margin + quiet] = 1
+    label[margin : size - margin, margin : size - margin] = clean
+    return label
+
+
+def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
+    """Draws square modules without quiet zone, (S, S) in {0, 1}, with ``pixels`` per module."""
+    return degrade.to_float(render(modules, pixels=pixels, quiet_zone=0))
+
+
+def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
+    """Draws discs of a random radius for the dark modules outside the finder patterns, otherwise as ``draw_symbol``."""
+    centre = (np.arange(pixels) + 0.5) / pixels - 0.5
+    inside = np.hypot(centre[:, None], centre) - rng.uniform(0.33, 0.5)
+    disc = np.clip(0.5 - inside * pixels, 0, 1).astype(np.float32)
+    square = np.zeros_like(modules)
+    square[:7, :7] = square[:7, -7:] = square[-7:, :7] = True
+    ones = np.ones((pixels, pixels), dtype=np.float32)
+    return np.asarray(1 - np.kron(modules & square, ones) - np.kron(modules & ~square, disc), dtype=np.float32)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
@@ -135,3 +137,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def select_photos(directory: Path, count: int) -> list[Photo]:
+    """At most ``count`` photographs with known payloads, evenly spread over the folder's manifest."""
+    known = [photo for photo in load_photos(directory) if photo.payloads]
+    indices = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+    return [known[index] for index in indices.tolist()]

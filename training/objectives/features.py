@@ -19,14 +19,12 @@ from torch.nn import functional
 
 from app.models.checkpoint import Checkpoint
 from training.data import degrade
-from training.data.crops import draw_symbol
 from training.data.degrade import Image
-from training.data.symbols import random_symbol
+from training.data.symbols import draw_symbol, random_symbol
 
 ARCHITECTURE = "FeatureNetwork"
 Blocks = tuple[tuple[int, int], ...]
 """Channels and number of convolutions of each block."""
-
 BLOCKS: Blocks = ((16, 2), (32, 2), (64, 3))
 KINDS = ("blur", "resolution", "noise", "compression", "contrast")
 """Kinds of degradation whose strength the network learns to predict."""

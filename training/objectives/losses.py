@@ -4,18 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
+from app.models.contract import CORNER_UNIT
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
+from training.data.scenes import MAX_CODES, SceneBatch
 
 Loss = Callable[[Tensor, Any], Tensor]
 """(network's output, batch) -> scalar."""
-
 _SHARPNESS = 8.0  # difference in log-odds between a module restored to black and one restored to white
 _GREYNESS = 10.0  # slope of the sigmoid whose derivative weights greys; black and white have 0.027 of mid-grey's weight
+_ORDERS = [[(2 * ((start + i) % 4) + axis) for i in range(4) for axis in (0, 1)] for start in range(4)]
+_BETA = 0.05  # of a code's side, where the corner loss changes from quadratic to linear
+_CORNER_WEIGHT = 2.0
+_SIZE_WEIGHT = 0.2
 
 
 def pixel_loss(restored: Tensor, batch: CropBatch) -> Tensor:
@@ -127,3 +133,37 @@ def _to_read(batch: CropBatch) -> tuple[Tensor, Tensor]:
     if batch.dark is None or batch.planes is None:
         raise ValueError("this loss needs crops that lie on the module grid, with planes")
     return batch.dark, 1 - batch.planes[:, :1]
+
+
+def _corner_losses(answer: Tensor, batch: SceneBatch) -> Tensor:
+    """Corner loss of every code, (codes,), for the cyclic order of its corners that fits the answer best."""
+    code_side = batch.code_side.clamp(min=1)
+    orders = []
+    for order in _ORDERS:
+        errors = (answer[:, 1:9] - batch.corners[:, order]) * (CORNER_UNIT / code_side)
+        orders.append(functional.smooth_l1_loss(errors, torch.zeros_like(errors), beta=_BETA, reduction="none").mean(1))
+    losses = torch.stack(orders, dim=1)
+    owned = (batch.owner == torch.arange(MAX_CODES, device=answer.device).view(1, -1, 1, 1)).float()
+    count = owned.sum(dim=(2, 3))
+    sums = torch.einsum("nohw,nkhw->nko", losses, owned)
+    return (sums.amin(dim=2) / count.clamp(min=1))[count > 0]
+
+
+def quad_loss(answer: Tensor, batch: SceneBatch) -> Tensor:
+    """Binary cross-entropy of the code map, plus twice the corner error and 0.2 times the error of log2(modules).
+
+    The corner error is smooth L1 in units of a code's side, the least over the four cyclic orders of the corners.
+    """
+    found = functional.binary_cross_entropy_with_logits(answer[:, :1], batch.code, reduction="none")
+    loss = (found * batch.supervised).mean()
+    if batch.code.any():
+        size = (answer[:, 9:] - batch.log_size).abs()
+        loss = loss + _SIZE_WEIGHT * (size * batch.code).sum() / batch.code.sum()
+        loss = loss + _CORNER_WEIGHT * _corner_losses(answer, batch).mean()
+    return loss
+
+
+def quad_error(answer: Tensor, batch: SceneBatch) -> float:
+    """Mean corner loss in units of a code's side; 0 if no scene has a code."""
+    losses = _corner_losses(answer, batch)
+    return float(losses.mean()) if len(losses) else 0.0

@@ -33,7 +33,6 @@ _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 FEATURES = Path(__file__).with_name("features.safetensors")
 """The small network's weights."""
 _VGG19_LAYER = "conv5_4"
-
 Distance = Literal["l1", "l2"]
 
 

@@ -1,5 +1,8 @@
-"""Training recipes: one function per run, each returning a whole `TrainConfig`.
+"""One recipe for each system that can be trained; `registry` lists them all by name.
 
-`registry.RECIPES` lists them by name. The first line of a recipe's docstring is its description in
-``python -m training --list``; the rest states how long it trained and what it gave.
+The recipes of published systems use the published data, losses and learning rates as far as they are known, in a size
+that two CPU cores can train; sizes that need a GPU have separate recipes. Systems that upscale by four train on the
+pairs of `training.data.pairs`; systems that keep the size train on the aligned crops of `training.data.crops`. Samples
+are generated without end, so no validation part is held back: validation batches have their own seeds. Adam is AdamW
+without weight decay.
 """

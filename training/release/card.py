@@ -15,7 +15,7 @@ from app.models.checkpoint import SUFFIX, Checkpoint
 from app.models.registry import NETWORKS
 from app.pipeline.inference.severity import THRESHOLD_KEY
 from training.measure.served import add_options
-from training.run.headers import decode_figures, run_lengths
+from training.run.provenance import decode_figures, run_lengths
 
 _INTRODUCTION = """# Model cards
 

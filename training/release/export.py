@@ -7,11 +7,9 @@ checkpoint's provenance and its fingerprint; the service rejects files without a
 """
 
 import argparse
-import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +25,15 @@ from app.models import checkpoint
 from app.models.checkpoint import Checkpoint, fingerprint
 from app.models.contract import PLANES
 from app.models.module_reader import ModuleReader
-from app.pipeline.inference.onnx import FINGERPRINT_KEY, INT8_SUFFIX, SUFFIX, OnnxRunner
+from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
-from training.release.quantise import BATCHES, quantise, recipe_inputs
+from training.release.metadata import OPSET, set_metadata
+from training.release.quantise import LIGHT, export_int8
 from training.release.rewriting import replace_shared_slopes, split_convolutions
 
-OPSET = 20
-"""Version of ONNX's operators, the first with GELU."""
 TOLERANCE = 1e-3
 """Largest allowed difference of an exported network's output from torch's, as a share of the largest value."""
-LIGHT = {"lenet": 1, "srresnet-x4": 1, "module-reader": 1, "quad-locator": 9}
-"""The fast networks, of which ``--int8`` makes 8-bit forms, and the number of last convolutions that keep full
-precision. For the locator this is its whole decoder, without which corners are inaccurate."""
 
 _TRACED = (2, 64, 96)
 _CHECKED = ((1, 64, 64), (2, 96, 160), (3, 181, 116))  # pictures, height and width in pixels, before padding
@@ -50,16 +44,11 @@ class ExportMismatchError(Exception):
     """An exported network's output differs from torch's by more than ``TOLERANCE``."""
 
 
-def size_multiple(network: nn.Module) -> int:
-    """The number that a picture's height and width must be divisible by."""
-    return network.pixels if isinstance(network, ModuleReader) else int(getattr(network, "size_multiple", 1))
-
-
 def random_inputs(
     network: nn.Module, rng: Generator, *, count: int, height: int, width: int
 ) -> tuple[NDArray[np.float32], ...]:
     """Random inputs of a network in [0, 1]: ``count`` samples of at least ``height`` x ``width`` pixels."""
-    unit, channels = size_multiple(network), int(getattr(network, "channels", 1))
+    unit, channels = int(str(network.size_multiple)), int(getattr(network, "channels", 1))
     rows, columns = -(-height // unit), -(-width // unit)
     picture = rng.random((count, channels, rows * unit, columns * unit), dtype=np.float32)
     if isinstance(network, ModuleReader):
@@ -75,7 +64,8 @@ def export_graph(model: Checkpoint) -> ir.Model:
     network = model.network.cpu().eval()
     count, height, width = _TRACED
     arrays = random_inputs(network, np.random.default_rng(0), count=count, height=height, width=width)
-    unit, longest = size_multiple(network), _LONGEST_SIDE // size_multiple(network)
+    unit = model.card.size_multiple
+    longest = _LONGEST_SIDE // unit
     n, h, w = Dim("n", min=1), Dim("h", min=2, max=longest), Dim("w", min=2, max=longest)
     shapes = ({0: n, 2: unit * h, 3: unit * w}, {0: n, 2: h, 3: w})
     with warnings.catch_warnings():
@@ -114,7 +104,7 @@ def export(model: Checkpoint, folder: Path) -> float:
     path = folder / f"{model.name}{SUFFIX}"
     partial = path.with_suffix(".partial")
     graph = ir.to_proto(export_graph(model))
-    _set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}"})
+    set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}"})
     onnx.save(graph, partial)
     difference = largest_difference(model, OnnxRunner(partial, model.name, fingerprint=fingerprint(model)))
     if not difference <= TOLERANCE:
@@ -124,41 +114,6 @@ def export(model: Checkpoint, folder: Path) -> float:
         )
     partial.replace(path)
     return difference
-
-
-def export_int8(model: Checkpoint, folder: Path) -> float:
-    """Writes NAME.int8.onnx from NAME.onnx atomically, calibrated on samples of the recipe NAME.
-
-    Returns the root mean square difference from torch on further samples, as a share of the standard deviation of
-    torch's output. Raises KeyError for a network that is not in ``LIGHT``.
-    """
-    path = folder / f"{model.name}{INT8_SUFFIX}"
-    partial = path.with_suffix(".partial")
-    samples = recipe_inputs(model.name)
-    graph = quantise(onnx.load(folder / f"{model.name}{SUFFIX}"), islice(samples, BATCHES), last=LIGHT[model.name])
-    method = f"int8, static, minimum and maximum over {BATCHES} batches of the recipe {model.name}"
-    _set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}", "quantisation": method})
-    onnx.save(graph, partial)
-    inputs = next(samples)
-    expected = TorchRunner(model.network)(*inputs)
-    difference = OnnxRunner(partial, model.name, fingerprint=fingerprint(model))(*inputs) - expected
-    partial.replace(path)
-    return float(np.sqrt(np.mean(difference**2)) / expected.std())
-
-
-def _set_metadata(graph: onnx.ModelProto, model: Checkpoint, more: Mapping[str, str]) -> None:
-    """Replaces a graph's metadata by the checkpoint's header and ``more``."""
-    metadata = {
-        "name": model.name,
-        "architecture": model.architecture,
-        "config": json.dumps(dict(model.config), sort_keys=True),
-        "provenance": json.dumps(dict(model.provenance), sort_keys=True),
-        FINGERPRINT_KEY: fingerprint(model),
-        "size_multiple": str(size_multiple(model.network)),
-        **more,
-    }
-    del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, metadata)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,15 +2,21 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from app.models.checkpoint import Checkpoint, fingerprint
+from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
+from app.pipeline.inference.torch_runner import TorchRunner
 from training.recipes.registry import RECIPES
+from training.release.metadata import OPSET, set_metadata
 
 BATCHES = 12
 """Number of batches of a recipe that calibrate a network."""
@@ -61,3 +67,28 @@ class _Samples(CalibrationDataReader):  # type: ignore[misc]  # the package has 
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._left, None)
+
+
+def export_int8(model: Checkpoint, folder: Path) -> float:
+    """Writes NAME.int8.onnx from NAME.onnx atomically, calibrated on samples of the recipe NAME.
+
+    Returns the root mean square difference from torch on further samples, as a share of the standard deviation of
+    torch's output. Raises KeyError for a network that is not in ``LIGHT``.
+    """
+    path = folder / f"{model.name}{INT8_SUFFIX}"
+    partial = path.with_suffix(".partial")
+    samples = recipe_inputs(model.name)
+    graph = quantise(onnx.load(folder / f"{model.name}{SUFFIX}"), islice(samples, BATCHES), last=LIGHT[model.name])
+    method = f"int8, static, minimum and maximum over {BATCHES} batches of the recipe {model.name}"
+    set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}", "quantisation": method})
+    onnx.save(graph, partial)
+    inputs = next(samples)
+    expected = TorchRunner(model.network)(*inputs)
+    difference = OnnxRunner(partial, model.name, fingerprint=fingerprint(model))(*inputs) - expected
+    partial.replace(path)
+    return float(np.sqrt(np.mean(difference**2)) / expected.std())
+
+
+LIGHT = {"lenet": 1, "srresnet-x4": 1, "module-reader": 1, "quad-locator": 9}
+"""The fast networks, of which ``--int8`` makes 8-bit forms, and the number of last convolutions that keep full
+precision. For the locator this is its whole decoder, without which corners are inaccurate."""

@@ -14,7 +14,6 @@ from training.run.progress import read_log
 
 Rows = Sequence[Mapping[str, float]]
 """Rows of a log, as `training.run.progress.read_log` returns them."""
-
 _PANELS = {
     "loss": "loss",
     "validation_loss": "loss on validation batches",

@@ -8,7 +8,7 @@ import torch
 from app.models.checkpoint import SUFFIX, Checkpoint, load
 from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
-from training.run.headers import decode_figures, total_over_runs
+from training.run.provenance import decode_figures, total_over_runs
 
 
 def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str:

@@ -2,7 +2,8 @@
 
 import csv
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 Window = dict[str, tuple[float, int]]
 """Sum and count of each figure's values since the last row."""
-
 _STEPS_PER_ROW = 20
 _COLUMNS = ("step", "seconds", "loss", "module_error", "gradient_norm", "rate")
 
@@ -152,3 +152,40 @@ def read_log(directory: Path) -> list[dict[str, float]]:
     """The rows of a run's ``log.csv``. Raises OSError."""
     with (directory / "log.csv").open(newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+@dataclass
+class Clock:
+    """How far a run has come.
+
+    ``seconds``: of training. ``bfloat16``, ``threads`` and ``device``: how it computes. ``best``: the lowest loss on
+    the validation batches, after step ``best_step``; ``stale``: validations since then.
+    """
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    bfloat16: bool = False
+    threads: int = 0
+    device: str = "cpu"
+    best: float = float("inf")
+    best_step: int = 0
+    stale: int = 0
+
+    def header(self) -> dict[str, str]:
+        """The fields as text for the state's header."""
+        return {key: repr(value) for key, value in vars(self).items()}
+
+    def restore(self, header: Mapping[str, str], *, batch_size: int) -> None:
+        """Reads a state's header; ``threads`` and ``device`` remain those of this process.
+
+        States of the first version hold only the step, the seconds and bfloat16; their samples are ``batch_size`` per
+        step.
+        """
+        self.step = int(header["step"])
+        self.seconds = float(header["seconds"])
+        self.bfloat16 = header["bfloat16"] == "True"
+        self.samples = int(header.get("samples", self.step * batch_size))
+        self.best = float(header.get("best", "inf"))
+        self.best_step = int(header.get("best_step", 0))
+        self.stale = int(header.get("stale", 0))

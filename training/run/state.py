@@ -6,7 +6,6 @@ Tensors are named ``PART.KEY``; the header holds text. Every run has the parts `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,43 +15,6 @@ from torch import Tensor
 
 Parts = dict[str, dict[str, Tensor]]
 """Tensors by part and key."""
-
-
-@dataclass
-class Clock:
-    """How far a run has come.
-
-    ``seconds``: of training. ``bfloat16``, ``threads`` and ``device``: how it computes. ``best``: the lowest loss on
-    the validation batches, after step ``best_step``; ``stale``: validations since then.
-    """
-
-    step: int = 0
-    samples: int = 0
-    seconds: float = 0.0
-    bfloat16: bool = False
-    threads: int = 0
-    device: str = "cpu"
-    best: float = float("inf")
-    best_step: int = 0
-    stale: int = 0
-
-    def header(self) -> dict[str, str]:
-        """The fields as text for the state's header."""
-        return {key: repr(value) for key, value in vars(self).items()}
-
-    def restore(self, header: Mapping[str, str], *, batch_size: int) -> None:
-        """Reads a state's header; ``threads`` and ``device`` remain those of this process.
-
-        States of the first version hold only the step, the seconds and bfloat16; their samples are ``batch_size`` per
-        step.
-        """
-        self.step = int(header["step"])
-        self.seconds = float(header["seconds"])
-        self.bfloat16 = header["bfloat16"] == "True"
-        self.samples = int(header.get("samples", self.step * batch_size))
-        self.best = float(header.get("best", "inf"))
-        self.best_step = int(header.get("best_step", 0))
-        self.stale = int(header.get("stale", 0))
 
 
 def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: Mapping[str, str]) -> None:

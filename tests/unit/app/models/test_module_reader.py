@@ -5,7 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.models.contract import PLANES
 from app.models.module_reader import ModuleReader, ReadingBlock
-from training.recipes.registry import module_reader
+from training.recipes.module_reader import module_reader
 
 
 def tiny(**more: object) -> ModuleReader:

@@ -5,7 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.models.contract import MAPS, STRIDE
 from app.models.quad_locator import QuadLocator, ResidualBlock
-from training.recipes.registry import quad_locator
+from training.recipes.quad_locator import quad_locator
 
 
 def tiny(**more: object) -> QuadLocator:

@@ -19,9 +19,10 @@ from training.compare.claims import (
     rate_difference,
     student_quantile,
 )
+from training.compare.fidelity import Fidelity
 from training.compare.rows import Row
 from training.compare.systems import ROUTED, Kind
-from training.compare.trials import HALFWAY, PHOTOGRAPHS, Fidelity, Trial
+from training.compare.trials import HALFWAY, PHOTOGRAPHS, Trial
 from training.recipes.registry import RECIPES
 
 

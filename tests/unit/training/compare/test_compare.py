@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from app.models.checkpoint import Checkpoint, load, save
+from app.models.registry import NETWORKS
 from app.settings import Settings
 from tests.support.networks import TINY
-from training.compare import __main__
-from training.compare.__main__ import draw, main, origin, record, untrained_rows
-from training.compare.rows import Row
+from training.compare import __main__, cost
+from training.compare import rows as rows_of
+from training.compare.__main__ import main, record
+from training.compare.rows import Row, origin, untrained_rows
+from training.compare.scatter import draw_rates
 from training.compare.systems import LADDER, RANDOM_ROUTING, READER, ROUTED, Kind
 from training.compare.trials import Trial
 from training.recipes.registry import RECIPES
@@ -45,8 +48,9 @@ def folder(weights: Path, tmp_path: Path) -> Path:
 def test_the_command_prints_keeps_draws_and_records(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(__main__, "RECIPES", {"paper-size": tiny_recipe, "lenet": tiny_recipe})
-    monkeypatch.setattr(__main__, "THREADS", (1,))
+    monkeypatch.setattr(rows_of, "RECIPES", {"paper-size": tiny_recipe, "lenet": tiny_recipe})
+    for module in (__main__, cost, rows_of):
+        monkeypatch.setattr(module, "THREADS", (1,))
     files = {key: tmp_path / f"out.{key}" for key in ("json", "markdown", "picture")}
     files["picture"] = files["picture"].with_suffix(".png")
     words = ["--weights", str(folder), "--sets", "blur64", "--count", "1", "--timed", "1", "--jobs", "1", "--record"]
@@ -83,11 +87,12 @@ def test_the_command_prints_keeps_draws_and_records(
 
 
 def test_untrained_recipes_have_rows_of_cost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(__main__, "RECIPES", {"there": tiny_recipe, "not there": tiny_recipe})
-    monkeypatch.setattr(__main__, "THREADS", (1,))
+    monkeypatch.setattr(rows_of, "RECIPES", {"there": tiny_recipe, "not there": tiny_recipe})
+    for module in (__main__, cost, rows_of):
+        monkeypatch.setattr(module, "THREADS", (1,))
     (row,) = untrained_rows(["there"])
     assert (row.name, row.kind, row.trials) == ("not there", Kind.RESTORER, {})
-    assert row.parameters == sum(each.numel() for each in __main__.NETWORKS["LENet"](**TINY["LENet"]).parameters())
+    assert row.parameters == sum(each.numel() for each in NETWORKS["LENet"](**TINY["LENet"]).parameters())
     assert set(row.inference_ms) == {"1"}
 
 
@@ -122,7 +127,7 @@ def test_the_chart_has_the_times_of_one_thread_and_for_photographs_those_of_the_
         timings={1: trials(True, seconds=0.2), 2: trials(True, seconds=9.0)},
     )
     inapplicable = Row(name="none", kind=Kind.UPSCALER, trials={"qrdata": trials(False, seconds=9.0, applicable=False)})
-    sets, photographs = draw([system, inapplicable], ["qrdata", "lr32"], ["photographs"]).axes
+    sets, photographs = draw_rates([system, inapplicable], ["qrdata", "lr32"], ["photographs"]).axes
     assert (sets.get_title(), photographs.get_title()) == ("all of qrdata, lr32, n = 4", "photographs, n = 1")
     for panel, point in ((sets, [200, 75]), (photographs, [500, 100])):
         ((line, _, _),) = panel.containers
@@ -142,7 +147,7 @@ BEFORE = {"lr32": {"all": 0.5, "n": 2}, "scene": {"all": 0.5, "n": 1}, "qrdata":
 @pytest.mark.parametrize("half", [True, False])
 def test_recording_keeps_sets_and_precision(tmp_path: Path, half: bool) -> None:
     torch.manual_seed(0)
-    network = __main__.NETWORKS["LENet"](**TINY["LENet"])
+    network = NETWORKS["LENet"](**TINY["LENet"])
     path = tmp_path / "tiny.safetensors"
     save(Checkpoint("tiny", "LENet", network, TINY["LENet"], {}, {"decode": BEFORE}), path, half=half)
     before, size = load(path).network.state_dict(), path.stat().st_size

@@ -17,9 +17,10 @@ from app.pipeline.tools import Tools
 from app.settings import Settings
 from tests.support.fakes import FakeReader, FakeRestorer
 from training.compare.evaluate import evaluate, line, main
+from training.compare.fidelity import Fidelity
 from training.compare.rows import Row
 from training.compare.systems import LADDER, READER, ROUTED, WITH_FLATTENING, WITH_SOFT, Kind, ladder_systems
-from training.compare.trials import Bench, Fidelity, Trial
+from training.compare.trials import Bench, Trial
 from training.measure.sets import samples
 
 

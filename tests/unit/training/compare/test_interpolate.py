@@ -14,11 +14,12 @@ from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
 from tests.support.networks import TINY
+from training.compare.fidelity import Fidelity
 from training.compare.interpolate import Point, draw_sweep, main, sweep, sweep_table
 from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind
-from training.compare.trials import Fidelity, Trial
+from training.compare.trials import Trial
 from training.measure.quality import Rate, psnr, ssim
 from training.measure.sets import samples
 

@@ -27,8 +27,8 @@ from training.compare.systems import (
     all_systems,
     network_system,
     run_system,
-    seed_of,
 )
+from training.compare.trials import seed_of
 from training.measure.sets import Sample, samples
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from training.compare import tables
 from training.compare.claims import PUBLISHED_FIGURES, judge_all
+from training.compare.fidelity import Fidelity
 from training.compare.rows import Row, rank
 from training.compare.systems import Kind
-from training.compare.trials import Fidelity, Trial
+from training.compare.trials import Trial
 from training.measure.quality import Rate
 
 
@@ -129,7 +130,7 @@ def test_figures_of_a_row() -> None:
     assert figures["picture_ms"] == {"1": pytest.approx(100), "2": pytest.approx(100)}
     assert figures["gmac"] == [2.5, 2.5]
     decode = GOOD.decode_figures("lr32")
-    assert (figures["n"], figures["tried"], figures["all"], figures["zbar"], figures["wrong"], figures["psnr"]) == (
+    assert (decode["n"], decode["tried"], decode["all"], decode["zbar"], decode["wrong"], decode["psnr"]) == (
         4,
         4,
         1,

@@ -22,6 +22,7 @@ from app.pipeline.tools import Tools
 from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
 from tests.support.networks import TINY, restorer_of
 from training.compare import trials
+from training.compare.fidelity import measure_fidelity
 from training.compare.interpolate import interpolate
 from training.compare.systems import Interpolation, Kind, SharedPicture, System
 from training.compare.trials import (
@@ -30,15 +31,13 @@ from training.compare.trials import (
     Bench,
     Trial,
     group_trials,
-    measure_fidelity,
     run,
     sample_task,
-    select_photos,
     time_systems,
     try_photo,
     try_sample,
 )
-from training.measure.photos import Photo
+from training.measure.photos import Photo, select_photos
 from training.measure.served import add_options
 from training.measure.sets import Sample, samples
 
@@ -224,6 +223,7 @@ def test_gathering_keeps_the_order() -> None:
     }
 
 
+@pytest.mark.slow
 def test_processes_agree(weights: Path) -> None:
     """Two processes give what one gives, in the same order, but for the time."""
     parser = argparse.ArgumentParser()

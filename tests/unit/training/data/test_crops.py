@@ -11,14 +11,11 @@ from training.data.crops import (
     ReadingSample,
     aligned_batch,
     aligned_sample,
-    draw_dots,
-    draw_label,
-    draw_symbol,
     reading_batch,
     reading_sample,
     upscaling_batch,
 )
-from training.data.symbols import random_symbol
+from training.data.symbols import draw_dots, draw_label, draw_symbol, random_symbol
 
 
 def aligned(seed: int, *, size: int = 3, max_version: int = 4, size_multiple: int = 8) -> CropBatch:

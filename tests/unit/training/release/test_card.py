@@ -10,7 +10,7 @@ from app.models.registry import NETWORKS
 from tests.support.networks import TINY
 from tests.support.paths import ROOT
 from training.release.card import main, model_card, model_cards
-from training.run.headers import run_lengths
+from training.run.provenance import run_lengths
 
 FIGURES = {"n": 40, "all": 0.25, "all_interval": [0.14, 0.4], "zbar": None, "wrong": 2, "psnr": 20.123, "ssim": 0.5}
 

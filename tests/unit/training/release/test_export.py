@@ -21,6 +21,7 @@ from tests.support.exports import NEGATIVE, save_tiny, write_export
 from tests.support.networks import RESTORERS
 from training.data.symbols import random_symbol
 from training.release import export
+from training.release import quantise as quantising
 from training.release.export import ExportMismatchError, largest_difference, main, random_inputs
 from training.release.quantise import quantise, recipe_inputs
 
@@ -34,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exports")
     save_tiny(folder, NAME, "ModuleReader")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "BATCHES", 1)
+        patch.setattr(quantising, "BATCHES", 1)
         main(["all", "--weights", str(folder), "--out", str(folder), "--int8"])
     return folder
 
@@ -163,6 +164,7 @@ def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pyte
     assert sorted(path.name for path in tmp_path.iterdir()) == ["light.safetensors", "light.wrong"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "more"), [*((name, {}) for name in ENLARGERS), ("PaperGen", {"upsampling": "transposed"})]
 )

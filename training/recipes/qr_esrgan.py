@@ -1,4 +1,4 @@
-"""Recipes for the published systems with perceptual losses, SRGAN and QR-ESRGAN; see `training.recipes.published`.
+"""Recipes for QR-ESRGAN, which upscales by four, in its two stages.
 
 The perceptual loss uses VGG19 if the path of torchvision's weights is given (``vgg19``), otherwise the project's small
 feature network, `training.objectives.features`.
@@ -7,82 +7,20 @@ feature network, `training.objectives.features`.
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from training.data.pairs import pair_batch, pair_provenance
-from training.data.published_degradations import Augmentation, SecondOrderDegradation
-from training.objectives.adversarial import Adversary, relativistic_average, standard
-from training.objectives.discriminators import UNetDiscriminator, VGGDiscriminator
-from training.objectives.losses import Loss, WeightedSum, binary_pattern_loss, mean_squared_loss, pixel_loss
-from training.objectives.perceptual import Distance, PerceptualLoss, feature_loss
+from training.data.published_degradations import SecondOrderDegradation
+from training.objectives.adversarial import Adversary, relativistic_average
+from training.objectives.discriminators import UNetDiscriminator
+from training.objectives.losses import Loss, WeightedSum, binary_pattern_loss, pixel_loss
+from training.recipes.srgan import _SMALL_ABSOLUTE, perceptual_term
 from training.run.config import MakeBatch, TrainConfig
 
 _VERSIONS = 10  # version 10 has 2 px per module at 128 px, quiet zone included
-_SMALL_SQUARED, _SMALL_ABSOLUTE = 0.02, 0.1  # of the small network's term; its gradient is 3 and 2 times the pixels'
 _SECOND_ORDER = (
     "unsharp mask, then Real-ESRGAN's two rounds of blur (also sinc), resize, noise (gaussian, Poisson) and JPEG 30-95 "
     "with its published ranges, grey; 128 px"
 )
-
-
-def _perceptual(
-    vgg19: Path | None, *, layer: str, distance: Distance, weight: float, small_weight: float
-) -> tuple[str, float, Loss]:
-    """A perceptual term: on VGG19's ``layer`` with ``weight``, or on the small network with ``small_weight``."""
-    if vgg19 is None:
-        return "perceptual", small_weight, PerceptualLoss(feature_loss(None, distance=distance))
-    return "perceptual", weight, PerceptualLoss(feature_loss(vgg19, layer=layer, distance=distance))
-
-
-# --- SRGAN, 32 -> 128 px -------------------------------------------------------------------------------------------
-
-
-def srgan(*, vgg19: Path | None = None) -> TrainConfig:
-    """SRGAN with its published networks, x4 on whole codes, rotated and sheared.
-
-    ``python -m training srgan``: 30 minutes on two cores are about 10,700 samples (0.2 s of CPU time each, 0.8 s after
-    the discriminator has joined halfway). The bicubic skip and the rate of 5e-4 instead of 1e-4 suit so short a run.
-    The pixels' MSE with weight 1 replaces the published start from an MSE-trained generator. The perceptual loss is on
-    VGG19's relu5_4 (squared, times 0.006, as published) if its file is given, else on the project's small feature
-    network.
-    """
-    batch_size, low, versions = 8, 32, 2
-    return TrainConfig(
-        name="srgan",
-        architecture="SRGANGenerator",
-        network={"channels": 1, "width": 64, "blocks": 16, "bicubic_skip": True},
-        make_batch=partial(
-            pair_batch, size=batch_size, low=low, scale=4, degradation=Augmentation(), max_version=versions
-        ),
-        loss=WeightedSum(
-            (
-                ("pixels", 1.0, mean_squared_loss),
-                _perceptual(vgg19, layer="relu5_4", distance="l2", weight=0.006, small_weight=_SMALL_SQUARED),
-            )
-        ),
-        data=pair_provenance(
-            low=low,
-            max_version=versions,
-            degradation="turned by 40 degrees, sheared by 0.2, zoomed by 0.2 on each axis, flipped, brightness 0.5-1.5 "
-            "(undone by normalisation but for what is clipped), then 32 px by area",
-        ),
-        minutes=30,
-        batch_size=batch_size,
-        learning_rate=5e-4,
-        weight_decay=0.0,
-        warmup_steps=50,
-        adversary=Adversary(
-            make=partial(VGGDiscriminator, side=4 * low, channels=1),
-            losses=standard,
-            weight=1e-3,
-            learning_rate=1e-4,
-            start_share=0.5,
-        ),
-        seed=34,
-    )
-
-
-# --- QR-ESRGAN, 128 -> 512 px --------------------------------------------------------------------------------------
 
 
 def qr_esrgan_psnr() -> TrainConfig:
@@ -174,7 +112,7 @@ def _esrgan_loss(vgg19: Path | None) -> Loss:
     return WeightedSum(
         (
             ("pixels", 1.0, pixel_loss),
-            _perceptual(vgg19, layer="conv5_4", distance="l1", weight=1.0, small_weight=_SMALL_ABSOLUTE),
+            perceptual_term(vgg19, layer="conv5_4", distance="l1", weight=1.0, small_weight=_SMALL_ABSOLUTE),
             ("binary", 0.5, binary_pattern_loss),
         )
     )
@@ -183,17 +121,3 @@ def _esrgan_loss(vgg19: Path | None) -> Loss:
 def _esrgan_adversary(*, width: int) -> Adversary:
     make = partial(UNetDiscriminator, channels=1, width=width)
     return Adversary(make=make, losses=relativistic_average, weight=0.1, learning_rate=1e-4)
-
-
-class VGG19Recipe(Protocol):
-    """A recipe whose perceptual loss can use VGG19."""
-
-    def __call__(self, *, vgg19: Path | None = None) -> TrainConfig: ...
-
-
-VGG19_RECIPES: dict[str, VGG19Recipe] = {
-    "srgan": srgan,
-    "qr-esrgan": qr_esrgan,
-    "qr-esrgan-full": qr_esrgan_full,
-}
-"""Recipes that take torchvision's file of VGG19's weights, by name."""

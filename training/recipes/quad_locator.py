@@ -1,0 +1,40 @@
+"""Recipe for the quad locator, which finds codes in windows of a picture."""
+
+from functools import partial
+
+from training.data.pictures import quad_picture
+from training.data.scenes import scene_batch
+from training.objectives.losses import quad_error, quad_loss
+from training.run.loop import TrainConfig
+
+
+def quad_locator() -> TrainConfig:
+    """The quad locator, on windows of synthetic scenes.
+
+    ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) shared
+    with the module reader's run, 8,437 steps. Corner loss in units of a code's side: 0.44 after 40 steps, 0.19 after
+    1,740, 0.063 at the end.
+    """
+    batch_size = 16
+    return TrainConfig(
+        name="quad-locator",
+        architecture="QuadLocator",
+        network={"widths": (32, 64, 96, 160), "blocks": (1, 1, 2, 3), "residual_init": 0.1},
+        make_batch=partial(scene_batch, size=batch_size, side=256),
+        loss=quad_loss,
+        error=quad_error,
+        picture=quad_picture,
+        data={
+            "sample": "windows of 256 px, 12 % without a code, 35 % with one code of 0.55-0.95 of the side",
+            "symbols": "versions 1-40 (weight 1 / (version + 2)) of 28-205 px, fair random bits; 8 % dots",
+            "clutter": "plain, octave noise or dead leaves; bar codes, other matrices, lone finders, text, grids",
+            "print": "quiet zone 0.5-6 modules, ink spread, logos 10 %, frames 10 %, inverted 6 %, see-through 10 %",
+            "geometry": "any turn, tilt to 69 degrees (30 % steep), waves of up to 5 % of the side 30 %",
+            "light": "gradients, shadows, glare 25 %, motion, shake, defocus, low resolution, noise, JPEG 10-95",
+        },
+        minutes=105,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        warmup_steps=200,
+        seed=22,
+    )
