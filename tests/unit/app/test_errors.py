@@ -16,7 +16,7 @@ def family(root: type[QrestoreError] = QrestoreError) -> Iterator[type[QrestoreE
 
 
 @pytest.mark.parametrize("kind", list(family()), ids=lambda kind: kind.__name__)
-def test_is_drawn_with_its_status(kind: type[QrestoreError]) -> None:
+def test_the_drawing_has_every_error_with_its_status(kind: type[QrestoreError]) -> None:
     drawing = errors.__doc__ or ""
     assert re.search(rf"\b{kind.__name__}\b", drawing)
     drawn = re.search(rf"\b{kind.__name__}\s+(\d{{3}})\s", drawing)

@@ -53,7 +53,7 @@ def work(service: Service, job: Job = DECODE, *, deadline: float | None = None) 
 
 
 @pytest.mark.parametrize(("job", "seconds"), [(DECODE, 4.0), (FUSE, 12.0), (RESTORE, 4.0)])
-def test_a_worker_gets_the_deadline_and_so_many_seconds_an_image(job: Job, seconds: float) -> None:
+def test_a_worker_gets_the_deadline_and_the_seconds_for_its_images(job: Job, seconds: float) -> None:
     worker = FakeWorker()
     deadline = time.monotonic() + 30
     assert work(service_of(worker, work_seconds=4), job, deadline=deadline) is OUTCOME
@@ -87,7 +87,7 @@ def test_a_draining_service_refuses_new_requests_and_works_for_those_it_admitted
 
 
 @pytest.mark.parametrize("trouble", ["worker", "networks", "loading"])
-def test_nothing_is_begun_by_what_is_not_ready(trouble: str) -> None:
+def test_a_service_that_is_not_ready_starts_no_work(trouble: str) -> None:
     worker = FakeWorker()
     service = service_of(worker)
     if trouble == "worker":

@@ -112,7 +112,7 @@ def test_candidates_are_outlined(broken: tuple[Report, Path]) -> None:
 # --- a code that nothing reads ----------------------------------------------------------------------------------------
 
 
-def test_every_candidate_has_its_fate(broken: tuple[Report, Path]) -> None:
+def test_every_candidate_has_an_outcome(broken: tuple[Report, Path]) -> None:
     report, _ = broken
     first, spare = report.locators
     fates = [[one.refusal for one in candidate.registrations] for candidate in first.candidates]
@@ -169,7 +169,7 @@ def step_of(report: Report, name: str, region: int = 0) -> Step:
     return next(step for step in report.regions[region].steps if step.name == name)
 
 
-def test_what_is_not_believed_is_shown(tmp_path: Path) -> None:
+def test_rejected_reads_are_shown(tmp_path: Path) -> None:
     report = with_agreement(0.45, tmp_path)
     step = step_of(report, "modules")
     assert not step.read
@@ -200,7 +200,7 @@ def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
     ]
 
 
-def test_the_fast_have_no_regions(tmp_path: Path) -> None:
+def test_fast_effort_has_no_regions(tmp_path: Path) -> None:
     report = inspect(broken_picture(), bench(0.0).ladder(), tmp_path, effort=Effort.FAST, file="fast.png")
     assert report.regions == ()
     (candidate,) = report.locators[0].candidates
@@ -232,7 +232,7 @@ def test_files_that_cannot_be_read(
     assert not (tmp_path / "seen").exists()
 
 
-def test_limits_hold_here_too(
+def test_limits_of_the_service_apply(
     code_png: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("QRESTORE_MAX_UPLOAD_BYTES", "10")

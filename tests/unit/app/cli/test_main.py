@@ -57,7 +57,7 @@ class TestDecode:
         assert output.out == "over the counter\n"
         assert [line.split(":")[1].strip() for line in output.err.splitlines()] == files[:3]
 
-    def test_limits_hold_here_too(self, code_png: Path) -> None:
+    def test_limits_of_the_service_apply(self, code_png: Path) -> None:
         pipeline = Pipeline(ladder=FakeLadder(symbols=(symbol(),)), max_pixels=10)
         refused = decode_file(code_png, pipeline, effort=Effort.FAST, max_bytes=1 << 20)
         assert refused.answer is None

@@ -43,17 +43,17 @@ def test_a_field_without_a_file_name_is_no_file_and_other_fields_do_not_count() 
 
 
 @pytest.mark.parametrize("name", [b"../../etc/passwd", b"x" * 10_000, b"\\xff\xfe", b"a; b=c", b""])
-def test_any_file_name_will_do(name: bytes) -> None:
+def test_any_file_name_is_accepted(name: bytes) -> None:
     assert read(form((FILE % (b"file", name), b"x"))) == [b"x"]
 
 
 @pytest.mark.parametrize("quoted", ['"boundary"', "boundary; charset=punycode", "boundary; charset=undefined"])
-def test_nothing_but_the_boundary_counts_in_the_content_type(quoted: str) -> None:
+def test_only_the_boundary_of_the_content_type_matters(quoted: str) -> None:
     body = form((NAMED % b"note", b"a" * 100_000), (FILE % (b"file", b"a"), b"x"))
     assert read(body, f"multipart/form-data; boundary={quoted}") == [b"x"]
 
 
-def test_more_files_than_asked_for_are_refused_whatever_their_field() -> None:
+def test_too_many_files_are_refused_whatever_their_field() -> None:
     with pytest.raises(TooManyFiles, match="Too many"):
         read(form(*[(FILE % (b"other", b"a"), b"x")] * 3))
 
@@ -72,13 +72,13 @@ def test_more_files_than_asked_for_are_refused_whatever_their_field() -> None:
     ],
     ids=["empty", "text", "cut", "undisposed", "nameless", "many fields", "many headers", "long header"],
 )
-def test_what_is_no_proper_form_is_malformed(body: bytes) -> None:
+def test_an_invalid_form_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBody):
         read(body)
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
-def test_little_may_surround_a_form(where: str) -> None:
+def test_only_a_few_bytes_may_surround_a_form(where: str) -> None:
     def surrounded(count: int) -> bytes:
         body, waste = form((FILE % (b"file", b"a"), b"x")), b"\r\n" * (count // 2)
         return waste + body if where == "before" else body + waste
@@ -89,6 +89,6 @@ def test_little_may_surround_a_form(where: str) -> None:
 
 
 @pytest.mark.parametrize("boundary", ["", "b" * 71, "b" * 300])
-def test_boundaries_have_a_length(boundary: str) -> None:
+def test_the_length_of_a_boundary_is_bounded(boundary: str) -> None:
     with pytest.raises(QrestoreError):
         read(b"", f"multipart/form-data; boundary={boundary}")

@@ -62,7 +62,7 @@ def answer(made: Checkpoint) -> Tensor:
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-def test_what_was_saved_is_loaded(architecture: str, tmp_path: Path) -> None:
+def test_a_saved_checkpoint_loads_unchanged(architecture: str, tmp_path: Path) -> None:
     before = made(architecture)
     path = tmp_path / "renamed.safetensors"
     save(before, path)
@@ -74,7 +74,7 @@ def test_what_was_saved_is_loaded(architecture: str, tmp_path: Path) -> None:
     assert after.parameters == sum(p.numel() for p in before.network.parameters())
 
 
-def test_loaded_networks_only_serve(file: Path) -> None:
+def test_loaded_networks_are_for_inference_only(file: Path) -> None:
     network = load(file).network
     assert not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())

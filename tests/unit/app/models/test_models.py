@@ -57,7 +57,7 @@ STEMS = [(name, {"stem": stem}) for name in STEMMED for stem in (1, 2, 4)]
 STEMLESS = [(name, {}) for name in RESTORERS if name not in STEMMED]
 
 
-def test_what_a_cpu_must_fold_has_a_stem() -> None:
+def test_six_networks_offer_a_stem() -> None:
     assert STEMMED == ["LENet", "EGRestormer", "Restormer", "NAFNet", "SRResNet", "RRDBNet"]
 
 

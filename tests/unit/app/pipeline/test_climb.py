@@ -51,7 +51,7 @@ def places(regions: list[Region]) -> list[str]:
 # --- regions --------------------------------------------------------------------------------------------------------
 
 
-def test_locators_are_asked_when_their_turn_comes_and_once() -> None:
+def test_locators_are_called_lazily_and_once() -> None:
     first, second = FakeLocator([PLACE]), FakeLocator([OTHER_PLACE])
     one = climb(first, second, Untouchable())
     assert (first.asked, second.asked) == (0, 0)
@@ -70,7 +70,7 @@ def test_a_later_locator_comes_after_those_before_it() -> None:
     assert first.asked == 1
 
 
-def test_what_an_earlier_locator_saw_is_not_seen_again() -> None:
+def test_places_of_earlier_locators_are_not_repeated() -> None:
     one = climb(FakeLocator([PLACE, OTHER_PLACE]), FakeLocator([NEAR, OTHER_PLACE + 1.0]))
     assert sorted(places(one.regions_of(0))) == ["first", "other"]
     assert one.regions_of(1) == []
@@ -93,7 +93,7 @@ def test_effort_bounds_the_regions_of_a_locator(effort: Effort, most: int) -> No
     assert len(Climb(np.tile(tile, (3, 5)), effort, tools).regions_of(0)) == most
 
 
-def test_slow_locators_are_for_the_thorough() -> None:
+def test_slow_locators_need_thorough_effort() -> None:
     quick, slow = FakeLocator([PLACE]), FakeLocator([OTHER_PLACE])
     assert list(climb(quick, slow_locators=(slow,)).locators) == [quick]
     thorough = climb(quick, effort=Effort.THOROUGH, slow_locators=(slow,))
@@ -101,7 +101,7 @@ def test_slow_locators_are_for_the_thorough() -> None:
     assert places(thorough.regions_of(1)) == ["other"]
 
 
-def test_the_first_region_is_of_the_first_locator_that_sees_one() -> None:
+def test_the_first_region_comes_from_the_first_locator_that_finds_one() -> None:
     one = climb(FakeLocator(), FakeLocator([square_at(900, 900, 90)]), FakeLocator([OTHER_PLACE]), Untouchable())
     assert places([next(one.regions())]) == ["other"]
     assert list(climb(FakeLocator(), FakeLocator()).regions()) == []
@@ -141,7 +141,7 @@ def test_the_regions_of_a_locator_are_read_to_the_last() -> None:
     assert sorted(places(seen)) == ["first", "other"]
 
 
-def test_the_thorough_ask_every_locator() -> None:
+def test_thorough_effort_calls_every_locator() -> None:
     last, seen = FakeLocator([OTHER_PLACE]), []
     one = climb(FakeLocator([PLACE]), FakeLocator(), last, effort=Effort.THOROUGH)
     assert len(one.run(region_rung(lambda _: True, seen))) == 2
@@ -151,13 +151,13 @@ def test_the_thorough_ask_every_locator() -> None:
 @pytest.mark.parametrize(
     ("locators", "asked"), [(slice(0, 1), 1), (slice(1, 2), 2), (slice(0, 9), 3), (slice(None), 3), (slice(3, None), 0)]
 )
-def test_no_more_locators_than_wanted(locators: slice, asked: int) -> None:
+def test_the_number_of_locators_is_bounded(locators: slice, asked: int) -> None:
     those = [FakeLocator([PLACE]), FakeLocator(), FakeLocator([OTHER_PLACE])]
     assert climb(*those).run(region_rung(lambda _: False, [], locators)) == []
     assert sum(locator.asked for locator in those) == asked
 
 
-def test_rivals_of_a_place_that_was_read_are_left_out() -> None:
+def test_overlapping_regions_of_a_place_that_was_read_are_left_out() -> None:
     (registered,) = climb(FakeLocator([PLACE])).regions_of(0)
     rival = replace(registered, registration=replace(registered.registration, version=3))
     one, seen = climb(FakeLocator([PLACE]), effort=Effort.THOROUGH), []
@@ -191,7 +191,7 @@ def reading(region: Region, sure: float) -> Reading:
     return Reading(region, region.crop, np.full((25, 25), sure, np.float32))
 
 
-def test_the_surest_readings_come_first_one_a_region() -> None:
+def test_the_most_confident_readings_come_first_one_for_each_region() -> None:
     one = climb(FakeLocator([PLACE, OTHER_PLACE]))
     first, other = sorted(one.regions_of(0), key=lambda region: region.corners.as_tuple[0][0])
     one.readings = [reading(first, 1.0), reading(other, 2.0), reading(first, 4.0), reading(other, 0.5)]
@@ -240,7 +240,7 @@ def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
     assert read.corners == one.region.corners
 
 
-def test_what_cannot_be_decoded_is_not() -> None:
+def test_undecodable_readings_give_nothing() -> None:
     one = soft_reading(np.random.default_rng(6).normal(0, 3, (25, 25)).astype(np.float32))
     assert one.soft_modules is None
     assert one.read_corrected((ZXing(),)) == []
@@ -250,13 +250,13 @@ def test_what_cannot_be_decoded_is_not() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "network"), [(ALWAYS, "quick"), (NEVER, "slow")])
-def test_the_route_is_by_the_blur_of_the_crop(threshold: float, network: str) -> None:
+def test_the_blur_of_the_crop_decides_the_route(threshold: float, network: str) -> None:
     one = climb(FakeLocator([PLACE]), threshold=threshold)
     (region,) = one.regions_of(0)
     assert one.route_of(region) == Route(laplacian_variance(region.crop), threshold, network)
 
 
-def test_the_route_answered_is_of_the_region_that_was_read_else_of_the_first() -> None:
+def test_the_stated_route_is_that_of_the_region_that_was_read_or_the_first() -> None:
     made = bench(NEVER)
     tools = replace(made.tools, locators=(FakeLocator([PLACE, OTHER_PLACE]),))
     one = Climb(broken_pair(), Effort.BALANCED, tools)
@@ -273,7 +273,7 @@ def test_the_route_answered_is_of_the_region_that_was_read_else_of_the_first() -
     assert made.light.calls == []
 
 
-def test_time_spent_on_locating_is_not_the_rungs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_for_locating_does_not_count_for_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([100.0, 101.0, 104.0, 110.0])
     monkeypatch.setattr("app.pipeline.climb.perf_counter", lambda: next(ticks))
     one = climb(FakeLocator([PLACE]))
@@ -281,7 +281,7 @@ def test_time_spent_on_locating_is_not_the_rungs(monkeypatch: pytest.MonkeyPatch
     assert one.trace == [Stage("locate", 3.0, 0), Stage("modules", 7.0, 1)]
 
 
-def test_a_sound_picture_has_no_unread_regions() -> None:
+def test_a_clean_picture_has_no_unread_regions() -> None:
     picture = photograph(FIRST, PLACE, (250, 500))
     one = Climb(picture, Effort.BALANCED, replace(bench().tools, locators=(FakeLocator([PLACE]),)))
     one.run(reading_rung("direct", *ZXing().read(picture)))

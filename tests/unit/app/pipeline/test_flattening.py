@@ -53,7 +53,7 @@ def test_bend_is_found(amplitude: float) -> None:
     assert found.shape == truth.shape
 
 
-def test_what_lies_flat_stays_so() -> None:
+def test_a_flat_code_stays_flat() -> None:
     symbol = chosen("m")
     crop = cv2.GaussianBlur(render(symbol.modules, pixels=PIXELS_PER_MODULE), (0, 0), 1.0)
     found = _bend(np.asarray(crop, np.uint8), symbol.modules.astype(np.float32), symbol.version, 4)
@@ -95,7 +95,7 @@ def test_bent_code_reads_only_after_flattening(inverted: bool) -> None:
     assert read.corners == region.corners
 
 
-def test_each_round_is_read_as_it_is_asked_for() -> None:
+def test_rounds_are_lazy() -> None:
     symbol = chosen("h")
     picture, region = bent_region(symbol, inverted=False)
     reader = FakeReader(local_reading)
@@ -110,7 +110,7 @@ def test_each_round_is_read_as_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("gains", "rounds"), [((0, 0, 0, 0, 0, 0), 2), ((1, 0, 0, 1, 1, 1), 3), ((0, 1, 0, 1, 0, 1), 6), ((1,) * 6, 6)]
 )
-def test_flattening_is_given_up_when_readings_grow_no_surer(gains: tuple[int, ...], rounds: int) -> None:
+def test_flattening_stops_when_confidence_no_longer_grows(gains: tuple[int, ...], rounds: int) -> None:
     symbol = chosen("h")
     picture, region = bent_region(symbol, inverted=False)
     first = local_reading(region.crop, symbol.version)

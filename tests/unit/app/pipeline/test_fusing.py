@@ -57,7 +57,7 @@ def tools() -> Tools:
 
 
 @pytest.mark.parametrize("pose", POSES)
-def test_a_pose_and_back_is_nothing(pose: Pose) -> None:
+def test_a_pose_and_its_inverse_cancel(pose: Pose) -> None:
     modules = np.random.default_rng(0).random((25, 25)).astype(np.float32)
     assert np.array_equal(pose.undo(pose.apply(modules)), modules)
     assert np.array_equal(pose.apply(pose.undo(modules)), modules)
@@ -77,7 +77,7 @@ def test_the_pose_of_a_turned_reading_is_found(pose: Pose) -> None:
     assert excess > 1
 
 
-def test_readings_of_unrelated_codes_are_told_from_those_of_one() -> None:
+def test_readings_of_unrelated_codes_differ_from_those_of_one() -> None:
     """Noise on both; the same 60 trials with one code, and with codes that share nothing but their patterns."""
     same, other = 0, 0
     for seed in range(60):
@@ -124,7 +124,7 @@ def test_versions_are_not_mixed() -> None:
     ]
 
 
-def test_unrelated_readings_are_left_alone() -> None:
+def test_unrelated_readings_are_not_fused() -> None:
     readings = [frame_reading(frame, evidence(scrambled(FULL, seed=frame), 1.3, seed=frame)) for frame in range(6)]
     assert list(fusions(readings, most=6)) == []
 
@@ -140,7 +140,7 @@ def test_no_frame_has_a_veto() -> None:
 
 
 @pytest.mark.parametrize(("unmatched", "found"), [(12, 1), (13, 0)])
-def test_some_readings_of_nothing_may_be_more_confident(unmatched: int, found: int) -> None:
+def test_a_few_confident_readings_of_noise_are_tolerated(unmatched: int, found: int) -> None:
     nothing = [
         frame_reading(seed % 4, 3 * evidence(scrambled(FULL, seed=seed), 1.3, seed=50 + seed))
         for seed in range(unmatched)
@@ -171,7 +171,7 @@ def single(one: FrameReading, tools: Tools) -> list[Symbol]:
 
 
 @pytest.mark.parametrize(("clarity", "engine"), [(1.1, "zxing"), (0.8, SOFT)])
-def test_what_no_frame_gives_all_give_together(tools: Tools, clarity: float, engine: str) -> None:
+def test_frames_together_give_what_none_gives_alone(tools: Tools, clarity: float, engine: str) -> None:
     readings = noisy(6, clarity)
     assert [single(one, tools) for one in readings] == [[]] * 6
     (fusion,) = fusions(readings, most=1)
@@ -191,7 +191,7 @@ def test_turned_and_mirrored_frames_take_part(tools: Tools) -> None:
     assert (frame, symbol.text) == (0, "https://example.org/fused/9021")
 
 
-def test_a_turned_reading_says_nothing_where_it_took_patterns_for_granted() -> None:
+def test_assumed_patterns_of_a_turned_reading_count_nothing() -> None:
     turned = Pose(turns=2).undo(evidence(FULL, 1.6, seed=2))
     fusion = next(iter(fusions([frame_reading(0, evidence(FULL, 1.6, seed=1)), frame_reading(1, turned)], most=1)))
     granted = np.rot90(~function_patterns(2).data, 2)
@@ -201,7 +201,7 @@ def test_a_turned_reading_says_nothing_where_it_took_patterns_for_granted() -> N
 
 
 @pytest.mark.parametrize(("agreements", "frames"), [((0.9, 0.1, 0.1), [0]), ((0.1, 0.1, 0.9), [2]), ((0.1,) * 3, [])])
-def test_one_frame_must_show_what_is_read(tools: Tools, agreements: tuple[float, ...], frames: list[int]) -> None:
+def test_one_frame_must_show_the_code(tools: Tools, agreements: tuple[float, ...], frames: list[int]) -> None:
     """In frames that agree badly the crop decides, and these crops show another symbol altogether."""
     lies = np.random.default_rng(7).random(FULL.shape) < 0.5
     readings = [
@@ -212,7 +212,7 @@ def test_one_frame_must_show_what_is_read(tools: Tools, agreements: tuple[float,
     assert [frame for frame, _ in fusion.read(tools)] == frames
 
 
-def test_where_a_fusion_lies() -> None:
+def test_a_fusion_is_at_the_places_of_its_members() -> None:
     (fusion,) = fusions(noisy(2, 1.3), most=1)
     here, elsewhere = Quad.of(PLACES[0]), Quad.of(PLACES[0] + 200)
     symbol = Symbol(b"", "", "Text", "QRCode", 2, "L", "fake", here)

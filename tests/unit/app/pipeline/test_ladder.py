@@ -58,7 +58,7 @@ def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
     assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
 
 
-def test_what_never_reads_has_climbed_every_rung() -> None:
+def test_an_unreadable_picture_climbs_every_rung() -> None:
     outcome = bench().run(broken_picture())
     assert outcome.codes == ()
     assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
@@ -67,7 +67,7 @@ def test_what_never_reads_has_climbed_every_rung() -> None:
     assert not outcome.truncated
 
 
-def test_each_locator_is_asked_once() -> None:
+def test_each_locator_is_called_once() -> None:
     made = bench()
     made.run(broken_picture())
     assert (made.locator.asked, made.spare.asked) == (1, 1)
@@ -128,7 +128,7 @@ def test_effort_bounds_the_regions(effort: Effort, most: int) -> None:
     assert texts(outcome) == ["the first truth"] * most
 
 
-def test_thorough_climbs_on_for_codes_that_lower_rungs_left_unread() -> None:
+def test_thorough_effort_climbs_on_for_codes_that_are_still_unread() -> None:
     picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
     made = bench(ALWAYS, PLACE, OTHER_PLACE)
     made.light.answer = truth
@@ -173,7 +173,7 @@ def test_below_the_threshold_only_the_heavy_network_runs() -> None:
     assert made.light.calls == []
 
 
-def test_what_the_light_network_leaves_unread_goes_to_the_heavy_one() -> None:
+def test_the_heavy_network_gets_what_the_light_one_leaves_unread() -> None:
     made = bench(ALWAYS)
     made.heavy.answer = truth
     outcome = made.run(broken_picture())
@@ -184,7 +184,7 @@ def test_what_the_light_network_leaves_unread_goes_to_the_heavy_one() -> None:
     assert len(made.light.calls) == len(made.heavy.calls) == 1
 
 
-def test_the_threshold_is_of_the_crop_that_the_networks_get() -> None:
+def test_the_threshold_applies_to_the_crop_that_networks_get() -> None:
     score = bench().run(broken_picture()).route
     assert score is not None
     for threshold, network in ((score.laplacian_variance - 1, "quick"), (score.laplacian_variance + 1, "slow")):
@@ -211,7 +211,7 @@ def test_the_finder_locator_finds_what_networks_then_read() -> None:
 # --- module by module -----------------------------------------------------------------------------------------------
 
 
-def test_what_is_read_module_by_module_needs_no_network_that_restores() -> None:
+def test_the_module_reader_saves_the_restorers() -> None:
     made = bench()
     made.reader.answer = true_reading
     outcome = made.run(broken_picture())
@@ -231,7 +231,7 @@ def unsure(crop: GreyImage, version: int) -> LogOdds:
     return np.where(wrong, -0.2 * np.sign(log_odds), log_odds).astype(np.float32)
 
 
-def test_what_is_read_with_doubts_is_decoded_softly() -> None:
+def test_doubtful_readings_are_decoded_softly() -> None:
     made = bench()
     made.reader.answer = unsure
     outcome = made.run(broken_picture())
@@ -251,7 +251,7 @@ def first_then(made: Bench, later: Callable[[GreyImage, int], LogOdds]) -> Calla
 
 
 @pytest.mark.parametrize(("later", "engine"), [(true_reading, "zxing"), (unsure, SOFT)])
-def test_what_does_not_decode_is_flattened_and_read_again(
+def test_undecodable_readings_are_flattened_and_read_again(
     later: Callable[[GreyImage, int], LogOdds], engine: str
 ) -> None:
     made = bench()
@@ -262,7 +262,7 @@ def test_what_does_not_decode_is_flattened_and_read_again(
     assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
 
 
-def test_slow_locators_are_asked_when_every_way_failed_on_what_the_quick_ones_saw() -> None:
+def test_slow_locators_come_after_every_rung_failed_on_quick_candidates() -> None:
     made = bench(ALWAYS)
     made.reader.answer = true_reading
     slow, never = FakeLocator([PLACE]), FakeLocator()
@@ -300,7 +300,7 @@ def test_a_code_beside_an_unreadable_one_does_not_hide_it_from_zbar() -> None:
     assert texts(outcome) == ["the other truth"]
 
 
-def test_too_many_codes_are_cut_off_and_said_so() -> None:
+def test_too_many_codes_are_cut_off_and_reported() -> None:
     picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(FIRST, PLACE, (250, 500)))
     cut = bench().run(picture, max_codes=1)
     assert len(cut.codes) == 1

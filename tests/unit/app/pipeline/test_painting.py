@@ -82,7 +82,7 @@ def test_print_close_to_the_code_is_painted_over_for_one_module_only() -> None:
 
 
 @pytest.mark.parametrize(("dark", "light"), [(20, 230), (90, 140), (0, 60)])
-def test_ink_and_paper_are_the_picture_s(dark: int, light: int) -> None:
+def test_ink_and_paper_have_the_levels_of_the_picture(dark: int, light: int) -> None:
     corners = square_at(60.0, 50.0, 150.0)
     picture = photograph(BROKEN, corners, SHAPE, dark=dark, light=light)
     painted = paint(picture, region_of(picture, corners), render(TRUTH, pixels=4))
@@ -91,7 +91,7 @@ def test_ink_and_paper_are_the_picture_s(dark: int, light: int) -> None:
     assert abs(np.percentile(code, 90) - light) < 0.15 * (light - dark)
 
 
-def test_light_ink_on_dark_paper_stays_so() -> None:
+def test_light_ink_on_dark_paper_stays_light() -> None:
     picture = ~photograph(BROKEN, TILTED, SHAPE)
     painted = paint(picture, region_of(picture, TILTED, inverted=True), render(TRUTH, pixels=8))
     wanted = ~photograph(TRUTH, TILTED, SHAPE)
@@ -118,7 +118,7 @@ def test_small_codes_are_painted_without_missing_modules(module: float) -> None:
     assert np.corrcoef(painted.ravel(), wanted.ravel())[0, 1] > 0.97
 
 
-def test_a_code_that_reaches_out_of_the_picture_is_painted_as_far_as_it_is_seen() -> None:
+def test_a_code_beyond_the_picture_is_painted_within_it() -> None:
     corners = square_at(-20.0, 100.0, 150.0)
     picture = photograph(BROKEN, corners, SHAPE)
     painted = paint(picture, region_of(picture, corners), render(TRUTH, pixels=8))

@@ -29,7 +29,7 @@ def test_a_quad_cannot_be_changed() -> None:
         quad.array[0] = 5
 
 
-def test_scaling_comes_before_shifting_where_it_is_said_first() -> None:
+def test_a_quad_may_be_scaled_and_then_moved() -> None:
     moved = Quad.of([(8, 4), (20, 4), (20, 16), (8, 16)]).scaled(0.25).moved(100, 50)
     assert moved.as_tuple == ((102, 51), (105, 51), (105, 54), (102, 54))
 
@@ -53,12 +53,12 @@ def test_overlap_is_intersection_over_union() -> None:
     assert Quad.of(np.zeros((4, 2))).overlap(Quad.of(np.zeros((4, 2)))) == 0
 
 
-def test_numpy_takes_a_quad_for_an_array() -> None:
+def test_numpy_accepts_a_quad_as_an_array() -> None:
     assert np.asarray(SLANTED, dtype=np.float32).dtype == np.float32
     copy = np.array(SLANTED)
     copy += 1
     assert np.array_equal(copy, SLANTED.array + 1)
 
 
-def test_a_quad_survives_the_way_to_another_process() -> None:
+def test_a_quad_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(SLANTED)) == SLANTED

@@ -64,7 +64,7 @@ def test_a_named_network_runs_whatever_the_route(network: str, rung: str) -> Non
 
 
 @pytest.mark.parametrize("clear", [0, 1])
-def test_networks_get_the_region_that_is_read_most_surely(clear: int) -> None:
+def test_networks_get_the_region_that_is_read_most_confidently(clear: int) -> None:
     """Nothing that was read to find it is in the answer."""
 
     def reading(crop: GreyImage, version: int) -> LogOdds:
@@ -156,7 +156,7 @@ def test_without_a_region_small_pictures_keep_their_size_and_binary_thresholds()
     assert (np.diff(binary[0].astype(int)) >= 0).all()
 
 
-def test_what_reads_in_a_whole_picture_is_at_its_place_in_the_original() -> None:
+def test_reads_of_a_whole_picture_have_places_in_the_original() -> None:
     truth_at = square_at(300.0, 150.0, 250.0)
     made = blind()
     made.heavy.answer = lambda _: photograph(FIRST, truth_at * 512 / 900, (341, 512))
@@ -223,7 +223,7 @@ def test_of_several_codes_one_is_restored() -> None:
     )
 
 
-def test_modules_that_do_not_decode_are_drawn_as_read_where_they_were_asked_for() -> None:
+def test_modules_that_do_not_decode_are_drawn_as_read_on_request() -> None:
     restoration = bench().ladder().restore(broken_picture(), network="modules")
     assert restoration.network == "modules"
     assert np.array_equal(restoration.image, render(BROKEN[0], pixels=4))
@@ -231,7 +231,7 @@ def test_modules_that_do_not_decode_are_drawn_as_read_where_they_were_asked_for(
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(1, (341, 512)), (4, (1364, 2048))])
-def test_modules_of_nothing_leave_the_picture_to_no_network(scale: int, shape: tuple[int, int]) -> None:
+def test_without_a_code_the_mode_modules_runs_no_network(scale: int, shape: tuple[int, int]) -> None:
     made = blind()
     restoration = made.ladder().restore(flat_scene(), network="modules", scale=scale)
     assert restoration.network is None
@@ -242,7 +242,7 @@ def test_modules_of_nothing_leave_the_picture_to_no_network(scale: int, shape: t
 # --- in the original ------------------------------------------------------------------------------------------------
 
 
-def test_in_the_original_everything_but_the_code_stays() -> None:
+def test_the_original_view_changes_only_the_code() -> None:
     made = bench()
     made.reader.answer = true_reading
     picture = broken_pair()
@@ -257,7 +257,7 @@ def test_in_the_original_everything_but_the_code_stays() -> None:
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_what_a_network_made_is_painted_too(binary: bool) -> None:
+def test_the_output_of_a_network_is_painted_too(binary: bool) -> None:
     made = bench(ALWAYS)
     made.light.answer = lambda crop: (truth(crop) // 2 + 60).astype(np.uint8)
     restoration = made.ladder().restore(broken_picture(), binary=binary, view=View.ORIGINAL)
@@ -267,7 +267,7 @@ def test_what_a_network_made_is_painted_too(binary: bool) -> None:
     assert (np.ptp(middle) > 150) == binary
 
 
-def test_in_the_original_nothing_is_painted_where_no_code_is() -> None:
+def test_the_original_view_paints_nothing_without_a_code() -> None:
     made = blind()
     for network in ("auto", "modules", "slow"):
         restoration = made.ladder().restore(flat_scene(), network=network, binary=True, view=View.ORIGINAL)
@@ -277,6 +277,6 @@ def test_in_the_original_nothing_is_painted_where_no_code_is() -> None:
     assert made.heavy.calls == []
 
 
-def test_the_original_has_its_own_size() -> None:
+def test_the_original_view_keeps_the_size_of_the_picture() -> None:
     with pytest.raises(ValueError, match="size of its own"):
         bench().ladder().restore(broken_picture(), scale=4, view=View.ORIGINAL)

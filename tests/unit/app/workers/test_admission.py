@@ -67,7 +67,7 @@ def test_results_and_errors_come_back() -> None:
     played(play)
 
 
-def test_those_beyond_the_queue_are_refused_at_once_and_told_when_to_come() -> None:
+def test_requests_beyond_the_queue_are_refused_at_once_with_a_retry_after() -> None:
     refused: list[RefusalReason] = []
 
     async def play(admission: Admission, work: Work) -> None:
@@ -101,7 +101,7 @@ def test_first_come_first_served() -> None:
     assert played(play, queue=4) == list("abcde")
 
 
-def test_waiting_ends_at_the_deadline_and_is_told() -> None:
+def test_waiting_ends_at_the_deadline_and_is_recorded() -> None:
     waits: list[float] = []
 
     async def play(admission: Admission, work: Work) -> None:
@@ -122,7 +122,7 @@ def test_waiting_ends_at_the_deadline_and_is_told() -> None:
     assert waits[0] < 0.05 <= waits[1]
 
 
-def test_who_leaves_the_queue_frees_the_place() -> None:
+def test_a_client_that_leaves_the_queue_frees_its_place() -> None:
     async def play(admission: Admission, work: Work) -> None:
         inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
         await settled()
@@ -138,7 +138,7 @@ def test_who_leaves_the_queue_frees_the_place() -> None:
     played(play)
 
 
-def test_who_leaves_while_worked_for_keeps_the_slot_until_the_work_is_over() -> None:
+def test_a_client_that_leaves_during_the_work_keeps_the_slot_until_its_end() -> None:
     async def play(admission: Admission, work: Work) -> None:
         first = asyncio.create_task(admission.run(work.named("a"), deadline=soon()))
         await settled()
@@ -155,7 +155,7 @@ def test_who_leaves_while_worked_for_keeps_the_slot_until_the_work_is_over() -> 
     played(play)
 
 
-def test_a_slot_that_comes_as_its_taker_leaves_goes_to_the_next() -> None:
+def test_a_slot_offered_to_a_leaving_client_goes_to_the_next() -> None:
     async def play(admission: Admission, work: Work) -> None:
         inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
         await settled()

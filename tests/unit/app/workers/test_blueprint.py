@@ -63,7 +63,7 @@ def test_restored_pictures_come_back_as_files(loaded: tuple[Runtime, Metrics]) -
 
 
 @pytest.mark.parametrize("network", ["lenet", "eg-restormer-small", "srresnet-x4"])
-def test_every_network_answers_from_here(loaded: tuple[Runtime, Metrics], network: str) -> None:
+def test_the_parent_runs_every_network(loaded: tuple[Runtime, Metrics], network: str) -> None:
     restored = loaded[0].worker.run(
         RestoreJob(LABEL, network=network, scale=4, binary=False, view=View.STRAIGHTENED), **limits()
     )
@@ -71,7 +71,7 @@ def test_every_network_answers_from_here(loaded: tuple[Runtime, Metrics], networ
     assert restored.network == network
 
 
-def test_what_a_job_refuses_keeps_its_kind_and_its_words(loaded: tuple[Runtime, Metrics]) -> None:
+def test_an_error_of_a_job_keeps_its_type_and_detail(loaded: tuple[Runtime, Metrics]) -> None:
     worker = loaded[0].worker
     large = cv2.imencode(".png", np.zeros((2000, 1001), np.uint8))[1].tobytes()
     with pytest.raises(ImageTooLarge, match="1001 x 2000"):
@@ -82,7 +82,7 @@ def test_what_a_job_refuses_keeps_its_kind_and_its_words(loaded: tuple[Runtime, 
         worker.run(RestoreJob(LABEL, network="colossus", scale=1, binary=False, view=View.STRAIGHTENED), **limits())
 
 
-def test_batches_hold_what_different_children_ask(settings: Settings) -> None:
+def test_a_batch_mixes_calls_of_different_children(settings: Settings) -> None:
     metrics = Metrics()
     made = load_service(settings.model_copy(update={"max_batch": 8}), metrics)
     try:
@@ -94,6 +94,6 @@ def test_batches_hold_what_different_children_ask(settings: Settings) -> None:
     assert not made.healthy()
 
 
-def test_names_that_are_not_there_show_at_start_up(settings: Settings) -> None:
+def test_unknown_names_are_errors_at_start_up(settings: Settings) -> None:
     with pytest.raises(UnknownNetwork, match="colossus"):
         load_service(settings.model_copy(update={"reader_network": "colossus"}), Metrics())

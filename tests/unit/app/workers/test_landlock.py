@@ -50,14 +50,14 @@ def said(tmp_path: Path) -> list[str]:
     return lines
 
 
-def test_what_is_allowed_and_what_is_open_can_be_read(said: list[str]) -> None:
+def test_allowed_and_open_files_can_be_read(said: list[str]) -> None:
     assert said[:3] == ["done", "done", "done"]
 
 
-def test_nothing_else_is_read_and_nothing_is_changed(said: list[str]) -> None:
+def test_no_other_file_can_be_read_and_none_changed(said: list[str]) -> None:
     assert said[3:8] == ["PermissionError"] * 5
 
 
-def test_signals_reach_no_process_outside_where_the_kernel_knows_how(said: list[str]) -> None:
+def test_signals_reach_no_other_process_if_the_kernel_can_prevent_it(said: list[str]) -> None:
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
     assert said[8] == ("PermissionError" if release >= (6, 12) else "done")

@@ -82,7 +82,7 @@ def test_results_come_back_whole(make: Make) -> None:
     assert do(pool, "route", "lenet") == Route(laplacian_variance=1.5, threshold=2.0, network="lenet")
 
 
-def test_children_do_their_work_elsewhere_and_stay(make: Make) -> None:
+def test_jobs_run_in_other_processes_that_are_kept(make: Make) -> None:
     pool = make()
     assert {do(pool, "pid") for _ in range(3)} == set(pool.pids()) != {os.getpid()}
     assert pool.memory() > 10_000_000
@@ -93,7 +93,7 @@ def test_the_parent_runs_networks_for_its_children(make: Make) -> None:
     assert np.array_equal(do(make(), "ask", ("double", asked)), 2 * asked)
 
 
-def test_asking_for_what_is_not_there_ends_the_child(make: Make, restarts: Counter[RestartReason]) -> None:
+def test_a_call_of_an_unknown_network_ends_the_child(make: Make, restarts: Counter[RestartReason]) -> None:
     pool = make()
     with pytest.raises(WorkerCrashed):
         do(pool, "ask", ("colossus", np.zeros(1, np.float32)))
@@ -101,7 +101,7 @@ def test_asking_for_what_is_not_there_ends_the_child(make: Make, restarts: Count
     assert restarts == {RestartReason.CRASH: 2}
 
 
-def test_what_a_job_refuses_is_raised_and_the_child_stays(make: Make, restarts: Counter[RestartReason]) -> None:
+def test_a_foreseen_error_is_raised_and_the_child_stays(make: Make, restarts: Counter[RestartReason]) -> None:
     pool = make()
     before = pool.pids()
     with pytest.raises(InvalidImage, match="Cut short"):
@@ -110,7 +110,7 @@ def test_what_a_job_refuses_is_raised_and_the_child_stays(make: Make, restarts: 
     assert not restarts
 
 
-def test_what_a_job_should_not_have_raised_stays_inside(
+def test_an_unforeseen_error_is_not_revealed(
     make: Make, restarts: Counter[RestartReason], caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = make()
@@ -182,7 +182,7 @@ def broken(name: str, arrays: Arrays) -> NDArray[np.float32]:
     raise Unforeseen(name)
 
 
-def test_networks_that_fail_in_unforeseen_ways_cost_no_place(make: Make) -> None:
+def test_unforeseen_errors_of_networks_cost_no_slot(make: Make) -> None:
     pool = make(infer=broken)
     for _ in range(2):
         with pytest.raises(WorkerCrashed):
@@ -190,7 +190,7 @@ def test_networks_that_fail_in_unforeseen_ways_cost_no_place(make: Make) -> None
     assert do(pool, "echo", 1) == 1
 
 
-def test_answers_that_are_no_answers_cost_no_place(make: Make) -> None:
+def test_invalid_answers_cost_no_slot(make: Make) -> None:
     pool = make()
     for _ in range(2):
         with pytest.raises(InternalError):
@@ -210,7 +210,7 @@ def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart
 
 
 @pytest.mark.parametrize(("left", "granted"), [(0.3, LONG), (LONG, 0.3)])
-def test_a_job_has_its_seconds_and_no_more_than_its_deadline_leaves(make: Make, left: float, granted: float) -> None:
+def test_a_job_has_its_seconds_but_never_beyond_its_deadline(make: Make, left: float, granted: float) -> None:
     pool = make()
     began = time.monotonic()
     with pytest.raises(ProcessingTimeout):

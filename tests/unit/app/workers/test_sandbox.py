@@ -46,14 +46,14 @@ def test_sockets_and_programs_are_refused_and_the_rest_is_not(machine: str, arch
     assert len(forbidden) == 7
 
 
-def test_calls_under_other_numbers_are_no_way_round() -> None:
+def test_system_calls_of_other_architectures_are_refused() -> None:
     program = seccomp_program("x86_64")
     assert program is not None
     assert verdict(program, architecture=0x40000003, call=102) == KILL  # i386's socketcall
     assert verdict(program, architecture=X86_64, call=0x40000000 + 41) == REFUSE  # x32's socket
 
 
-def test_machines_that_are_not_known_have_no_filter() -> None:
+def test_unknown_architectures_have_no_filter() -> None:
     assert seccomp_program("z80") is None
 
 

@@ -30,7 +30,7 @@ def test_module_means_average_what_is_inside() -> None:
 
 @pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("pixels", [3, 4, 16])
-def test_a_clean_symbol_stays_itself(local: bool, pixels: int) -> None:
+def test_a_clean_symbol_is_unchanged(local: bool, pixels: int) -> None:
     drawn = clean_symbol(render(SYMBOL, pixels=16), 2, local=local, pixels=pixels)
     assert np.array_equal(drawn, render(SYMBOL, pixels=pixels))
 
@@ -49,7 +49,7 @@ def test_local_level_follows_shading_that_a_fixed_one_does_not() -> None:
 
 
 @pytest.mark.parametrize("grey", [0, 255])
-def test_function_patterns_are_what_the_standard_says(grey: int) -> None:
+def test_function_patterns_are_those_of_the_standard(grey: int) -> None:
     drawn = clean_symbol(np.full((33 * 4, 33 * 4), grey, np.uint8), 2, local=False, pixels=1)
     dark = drawn[4:-4, 4:-4] == 0
     patterns = function_patterns(2)

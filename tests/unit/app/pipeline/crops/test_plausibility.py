@@ -58,7 +58,7 @@ def test_the_truth_explains_a_blurred_code(version: int, length: float, least: f
         assert explained_correlation(crop, believed(tenth_wrong), version) > 0.8
 
 
-def test_it_holds_where_plain_agreement_with_the_patterns_does_not() -> None:
+def test_it_holds_where_agreement_with_the_patterns_fails() -> None:
     explanations, agreements = [], []
     for seed in range(6):
         rng, modules = made(2, seed)
@@ -154,7 +154,7 @@ def test_flat_crops_are_explained_by_nothing() -> None:
 
 @pytest.mark.parametrize("step", [-2, -1, 1, 2])
 @pytest.mark.parametrize("version", [3, 5])
-def test_readings_of_another_version_are_not_believed(version: int, step: int) -> None:
+def test_readings_of_another_version_are_implausible(version: int, step: int) -> None:
     for seed in range(3):
         rng, modules = made(version, seed)
         supposed = version + step

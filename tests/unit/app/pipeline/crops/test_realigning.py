@@ -47,7 +47,7 @@ def doubtful(symbol: EncodedSymbol, *, wrong: float) -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     "kernel", [None, degrade.disc_kernel(radius=0.9 * PIXELS), motion(4)], ids=["sharp", "defocus", "motion"]
 )
-def test_corners_come_back_to_where_they_belong(version: int, kernel: NDArray[np.float32] | None) -> None:
+def test_displaced_corners_are_corrected(version: int, kernel: NDArray[np.float32] | None) -> None:
     """Although one module in twelve was read wrong."""
     symbol = chosen(version)
     picture, truth = photograph(symbol, kernel)
@@ -60,7 +60,7 @@ def test_corners_come_back_to_where_they_belong(version: int, kernel: NDArray[np
     assert np.abs(corners - truth).max() < 0.35 * PIXELS
 
 
-def test_the_middle_of_a_motion_is_found_where_its_longest_halt_was_taken_for_it() -> None:
+def test_corners_at_the_longest_halt_of_a_motion_move_to_its_middle() -> None:
     """A motion that begins slowly is darkest at its beginning, and there the registration lies."""
     symbol = chosen(2)
     kernel = motion(5)

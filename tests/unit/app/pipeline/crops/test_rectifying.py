@@ -78,13 +78,13 @@ def test_scale_and_margin_can_be_chosen() -> None:
     assert np.array_equal(crop > 127, clean > 127)
 
 
-def test_fine_pictures_are_averaged_not_skipped_through() -> None:
+def test_fine_pictures_are_averaged() -> None:
     check = np.where(np.indices((600, 600)).sum(axis=0) % 2, 255, 0).astype(np.uint8)
     crop = rectify(check, square_at(100, 100, SIZE * 16), SIZE)
     assert np.abs(crop.astype(int) - 127).max() <= 2
 
 
-def test_what_lies_outside_repeats_the_border() -> None:
+def test_pixels_outside_repeat_the_border() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (100, 100), dtype=np.uint8)
     crop = rectify(picture, square_at(0, 0, 100), SIZE)
     assert np.array_equal(crop[16:-16, 16:-16], picture)
@@ -93,7 +93,7 @@ def test_what_lies_outside_repeats_the_border() -> None:
     assert (crop[:16, :16] == picture[0, 0]).all()
 
 
-def test_a_quad_partly_outside_is_cut_all_the_same() -> None:
+def test_a_quad_partly_outside_is_rectified() -> None:
     picture = photograph(SYMBOL, square_at(-20, -20, 100), (90, 90), dark=0, light=255)
     crop = rectify(picture, square_at(-20, -20, 100), SIZE)
     expected = render(SYMBOL, pixels=4)

@@ -93,7 +93,7 @@ def test_pictures_without_a_code_give_nothing(engine: Engine, shape: tuple[int, 
     assert not any(symbols for _, symbols in read_variants(blank))
 
 
-def test_zxing_tells_version_and_level_and_reads_small_symbols_only_where_asked() -> None:
+def test_zxing_reports_version_and_level_and_reads_small_symbols_on_request() -> None:
     (symbol,) = ZXing().read(picture("version", version=7, error="q", boost_error=False))
     assert (symbol.version, symbol.ec_level) == (7, "Q")
     micro = drawn(segno.make_micro("12345", version="M2"))
@@ -102,7 +102,7 @@ def test_zxing_tells_version_and_level_and_reads_small_symbols_only_where_asked(
     assert ZXing(ZXingOptions(small_symbols=False)).read(micro) == []
 
 
-def test_small_symbols_that_used_up_their_error_correction_are_not_believed() -> None:
+def test_small_symbols_without_spare_error_correction_are_rejected() -> None:
     micro = drawn(segno.make_micro("12", version="M1"))
     assert [symbol.payload for symbol in ZXing().read(micro)] == [b"12"]
     one_module = slice((QUIET + 9) * SCALE, (QUIET + 10) * SCALE)
@@ -110,7 +110,7 @@ def test_small_symbols_that_used_up_their_error_correction_are_not_believed() ->
     assert ZXing().read(micro) == []
 
 
-def test_zxing_sights_what_it_cannot_decode() -> None:
+def test_zxing_reports_symbols_that_it_cannot_decode() -> None:
     image = picture("a checksum that cannot be right", version=5, error="l", boost_error=False)
     inner = slice(16 * SCALE, -16 * SCALE)
     image[inner, inner] = 255 - image[inner, inner]
@@ -195,7 +195,7 @@ def test_variants_keep_to_their_pixel_limit(
     assert engine.shapes == ([expected] if expected else [])
 
 
-def test_variants_are_looked_at_on_demand_only() -> None:
+def test_variants_are_lazy() -> None:
     engines = [Recorder(), Recorder()]
     looks = read_variants(
         np.zeros((50, 50), np.uint8), [Variant(str(i), 1, engine) for i, engine in enumerate(engines)]
@@ -217,7 +217,7 @@ def _speckled(image: GreyImage) -> GreyImage:
 
 
 @pytest.mark.parametrize("spoil", [_dim, _speckled], ids=["shade", "noise"])
-def test_variants_read_what_a_direct_look_misses(spoil: Callable[[GreyImage], GreyImage]) -> None:
+def test_variants_read_what_direct_decoding_misses(spoil: Callable[[GreyImage], GreyImage]) -> None:
     image = spoil(picture("a second look", error="m", boost_error=False))
     assert ZXing().read(image) == []
     first = next((symbols for _, symbols in read_variants(image) if symbols), [])

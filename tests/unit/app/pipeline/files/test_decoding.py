@@ -103,7 +103,7 @@ def test_lossy_encodings_come_close(name: str) -> None:
     assert np.abs(image.astype(int) - SQUARE).mean() < 3
 
 
-def test_half_transparent_is_laid_on_white() -> None:
+def test_half_transparent_pixels_are_blended_with_white() -> None:
     pixel = np.array([[[0, 0, 0, 128]]], np.uint8)
     assert decode_image(encode(".png", pixel), max_pixels=BIG).tolist() == [[127]]
 
@@ -124,7 +124,7 @@ def test_first_frame_of_an_animation(suffix: str) -> None:
     assert np.abs(image.astype(int) - SQUARE).mean() < 3
 
 
-def test_orientation_is_left_alone() -> None:
+def test_orientation_tags_are_ignored() -> None:
     exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     jpeg = encode(".jpg", SQUARE)
     rotated = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
@@ -133,7 +133,7 @@ def test_orientation_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("name", [*EXACT, *CLOSE])
-def test_header_tells_the_size(name: str) -> None:
+def test_the_header_has_the_size(name: str) -> None:
     header = read_header({**EXACT, **CLOSE}[name])
     assert (header.width, header.height) == (WIDTH, HEIGHT)
 
@@ -240,7 +240,7 @@ def test_random_damage_never_raises_anything_else() -> None:
                 continue
 
 
-def test_png_goes_round(draw: Callable[..., GreyImage]) -> None:
+def test_png_survives_a_round_trip(draw: Callable[..., GreyImage]) -> None:
     image = draw("round trip")
     np.testing.assert_array_equal(decode_image(encode_png(image), max_pixels=BIG), image)
 
@@ -251,7 +251,7 @@ def test_smallest_images() -> None:
 
 
 @pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"eXIf", b"iCCP"])
-def test_png_chunk_that_claims_more_than_there_is(kind: bytes) -> None:
+def test_a_png_chunk_that_claims_too_much_is_refused(kind: bytes) -> None:
     """The decoder would reserve and clear what a chunk claims: gigabytes and seconds for a file of a hundred bytes."""
     data = bytearray(EXACT["png"])
     at = data.index(b"IDAT")
@@ -270,7 +270,7 @@ METADATA = [
 ]
 
 
-def test_png_metadata_is_left_out() -> None:
+def test_png_metadata_is_removed() -> None:
     dressed = pictures.png(SQUARE, before=METADATA)
     assert decode_image(dressed.replace(b"Comment", b"COMMENT"), max_pixels=BIG).tolist() == SQUARE.tolist()
 
@@ -291,7 +291,7 @@ def test_compressed_png_texts_are_not_unpacked() -> None:
     assert quickest(pictures.png(SQUARE, before=[text] * 40)) < 0.1
 
 
-def test_jpeg_metadata_is_left_out() -> None:
+def test_jpeg_metadata_is_removed() -> None:
     jpeg = CLOSE["jpeg"]
     idle = pictures.segment(0xFE, b"comment") + pictures.exif(6) + pictures.segment(0xED, bytes(60_000))
     dressed = jpeg[:2] + idle * 20 + jpeg[2:]

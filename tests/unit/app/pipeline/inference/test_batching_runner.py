@@ -75,7 +75,7 @@ def test_calls_of_one_shape_run_together_and_each_gets_its_own(make: Make, netwo
     assert network.batches == [[0], [1, 2, 3]]
 
 
-def test_no_more_than_the_most(make: Make, network: Slow) -> None:
+def test_a_batch_has_no_more_than_the_most(make: Make, network: Slow) -> None:
     answers = ask_in_order(make(most=4, wait=0.05), network, sample(1, count=3), sample(2, count=2), sample(3))
     assert network.batches == [[0], [1, 1, 1], [2, 2, 3]]
     assert [len(answer) for answer in answers] == [3, 2, 1]
@@ -105,7 +105,7 @@ def test_a_full_batch_does_not_wait(make: Make, network: Slow) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_errors_reach_those_who_asked_and_nobody_else(make: Make, network: Slow) -> None:
+def test_errors_reach_only_the_calls_of_the_batch(make: Make, network: Slow) -> None:
     runner = make(wait=0)
     with pytest.raises(ValueError, match="less than nothing"):
         runner(sample(-1))
@@ -113,7 +113,7 @@ def test_errors_reach_those_who_asked_and_nobody_else(make: Make, network: Slow)
     assert runner.is_alive()
 
 
-def test_a_closed_one_says_so_instead_of_waiting_for_ever(make: Make, network: Slow) -> None:
+def test_a_closed_runner_raises_instead_of_waiting_for_ever(make: Make, network: Slow) -> None:
     runner = make()
     runner.close()
     assert not runner.is_alive()

@@ -31,7 +31,7 @@ def put(folder: Path, name: str, architecture: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-def test_a_network_is_served_by_its_architecture_under_its_files_name(architecture: str, tmp_path: Path) -> None:
+def test_a_network_has_the_kind_of_its_architecture_and_the_name_of_its_file(architecture: str, tmp_path: Path) -> None:
     put(tmp_path, "mine.2", architecture)
     (tmp_path / "README.md").write_text("not weights")
     loaded = load_networks(tmp_path, "cpu")
@@ -57,7 +57,7 @@ def test_networks_of_every_kind_are_listed_by_name(tmp_path: Path) -> None:
     assert loaded.locator(names["QuadLocator"]) is loaded.locators[names["QuadLocator"]]
 
 
-def test_names_of_another_kind_or_of_none_are_unknown(tmp_path: Path) -> None:
+def test_names_of_another_kind_are_unknown(tmp_path: Path) -> None:
     put(tmp_path, "light", "LENet")
     put(tmp_path, "reads", "ModuleReader")
     loaded = load_networks(tmp_path, "cpu")

@@ -38,7 +38,7 @@ def noise(*shape: int) -> NDArray[np.float32]:
 # --- running --------------------------------------------------------------------------------------------------------
 
 
-def test_inputs_are_taken_in_order_and_answers_given_whatever_the_size(tmp_path: Path) -> None:
+def test_inputs_are_positional_and_of_any_size(tmp_path: Path) -> None:
     light, reads = save_tiny(tmp_path, "light"), save_tiny(tmp_path, "reads", "ModuleReader")
     run = runner(write_export(tmp_path, light), light)
     for shape in ((1, 1, 8, 16), (3, 1, 40, 8)):
@@ -92,7 +92,7 @@ def test_any_runner_may_run_a_network() -> None:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path: Path) -> None:
     card = save_tiny(tmp_path, "light")
     with pytest.raises(
         InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.release\.export light --weights"
@@ -109,7 +109,7 @@ def test_damaged_files_are_refused(data: bytes | None, tmp_path: Path) -> None:
         runner(path, card)
 
 
-def test_files_made_from_other_weights_are_refused(tmp_path: Path) -> None:
+def test_exports_of_other_weights_are_refused(tmp_path: Path) -> None:
     path = write_export(tmp_path, save_tiny(tmp_path, "light"))
     retrained = save_tiny(tmp_path, "light", seed=1)
     with pytest.raises(InvalidCheckpoint, match="other weights than light's"):
@@ -121,7 +121,7 @@ def test_files_made_from_other_weights_are_refused(tmp_path: Path) -> None:
         runner(path, save_tiny(tmp_path, "light"))
 
 
-def test_a_fingerprint_is_of_what_decides_the_answers(tmp_path: Path) -> None:
+def test_a_fingerprint_covers_weights_architecture_and_configuration(tmp_path: Path) -> None:
     card = save_tiny(tmp_path, "light")
     same = replace(card, name="another", provenance={"recipe": "x"}, measured={"decode": 1.0})
     assert fingerprint(same) == fingerprint(card) == fingerprint(save_tiny(tmp_path, "light"))
@@ -133,7 +133,7 @@ def test_a_fingerprint_is_of_what_decides_the_answers(tmp_path: Path) -> None:
     assert len({fingerprint(other) for other in (card, *others)}) == 4
 
 
-def test_eight_bits_are_taken_where_there_are_any(tmp_path: Path) -> None:
+def test_the_eight_bit_file_is_used_if_there_is_one(tmp_path: Path) -> None:
     assert exported_file(tmp_path, "a.b") == exported_file(tmp_path, "a.b", int8=True) == tmp_path / "a.b.onnx"
     (tmp_path / "a.b.int8.onnx").touch()
     assert exported_file(tmp_path, "a.b") == tmp_path / "a.b.onnx"
@@ -181,11 +181,11 @@ def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
     assert not np.array_equal(answers[Backend.TORCH], answers[Backend.ONNX])
 
 
-def test_an_absent_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_export(tmp_path, save_tiny(tmp_path, "light"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     load_networks(tmp_path, "cpu")
-    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install --editable '.\[onnx\]'`"):
+    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install 'qrestore\[onnx\]'`"):
         load_networks(tmp_path, "cpu", backend=Backend.ONNX)
 
 
@@ -206,7 +206,7 @@ def checks(weights: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> dict
     return {check.name: check for check in doctor.examine(weights=weights, port=0)}
 
 
-def test_the_doctor_looks_at_what_the_backend_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_checks_the_files_of_the_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = save_tiny(tmp_path, "light")
     told = checks(tmp_path, "torch", monkeypatch)
     assert "onnxruntime" not in told

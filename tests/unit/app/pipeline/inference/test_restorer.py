@@ -75,7 +75,7 @@ def test_standardise_gives_zero_mean_and_unit_deviation(greys: list[int], expect
     assert standard[0] == pytest.approx(expected, abs=1e-4)
 
 
-def test_what_is_nearly_flat_is_not_amplified() -> None:
+def test_nearly_flat_crops_are_not_amplified() -> None:
     assert standardise(np.array([[7, 8]], np.uint8)).tolist() == [[-0.5, 0.5]]
 
 
@@ -90,7 +90,7 @@ def test_pad_repeats_the_border_right_and_below() -> None:
 
 @pytest.mark.parametrize("shape", [(9, 16), (8, 8), (1, 23)])
 @pytest.mark.parametrize("scale", [1, 4])
-def test_padding_goes_in_and_comes_off(shape: tuple[int, int], scale: int) -> None:
+def test_padding_is_added_and_removed(shape: tuple[int, int], scale: int) -> None:
     network = Made(lambda x: x.repeat_interleave(scale, 2).repeat_interleave(scale, 3), size_multiple=8, scale=scale)
     crop = stretched(shape)
     (restored,) = restorer(network).restore([crop])
@@ -127,7 +127,7 @@ def test_half_precision_answers_are_widened_first() -> None:
 
 
 @pytest.mark.parametrize("architecture", RESTORERS)
-def test_a_batch_gives_what_singles_give(architecture: str) -> None:
+def test_a_batch_equals_single_calls(architecture: str) -> None:
     runner = real(architecture)
     crops = [np.random.default_rng(seed).integers(0, 256, (13, 21), dtype=np.uint8) for seed in range(3)]
     together = runner.restore(crops)

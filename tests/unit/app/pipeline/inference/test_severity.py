@@ -28,6 +28,6 @@ def test_more_blur_scores_lower() -> None:
 
 
 @pytest.mark.parametrize(("score", "network"), [(99.9, "slow"), (100.0, "slow"), (100.1, "quick")])
-def test_only_above_the_threshold_goes_to_the_light_network(score: float, network: str) -> None:
+def test_only_scores_above_the_threshold_take_the_light_network(score: float, network: str) -> None:
     route = choose(score, 100.0, light="quick", heavy="slow")
     assert route == Route(laplacian_variance=score, threshold=100.0, network=network)

@@ -195,9 +195,7 @@ SHARE = np.array([[0.2, 0.3], [0.4, 0.3], [0.4, 0.5], [0.2, 0.5]])
 
 
 @pytest.mark.parametrize(("shape", "reduced"), [((400, 600), 1.0), ((3000, 2000), 0.5)])
-def test_a_picture_is_shown_stretched_either_way_and_places_come_back_unstretched(
-    shape: tuple[int, int], reduced: float
-) -> None:
+def test_a_picture_is_stretched_either_way_and_corners_are_mapped_back(shape: tuple[int, int], reduced: float) -> None:
     """Large pictures are reduced first; what both views see is one code."""
     inner = Remembering(SHARE, SHARE)
     (found,) = StretchedLocator(inner).locate(np.zeros(shape, np.uint8))
@@ -206,7 +204,7 @@ def test_a_picture_is_shown_stretched_either_way_and_places_come_back_unstretche
     assert farthest(found, SHARE * shape[::-1]) < 1e-6
 
 
-def test_of_what_stretched_views_see_the_best_is_kept() -> None:
+def test_the_best_of_the_stretched_views_is_kept() -> None:
     far = SHARE + 0.4
     assert len(StretchedLocator(Remembering(SHARE, far)).locate(np.zeros((400, 600), np.uint8))) == 2
     assert len(StretchedLocator(Remembering(SHARE, far), limit=1).locate(np.zeros((400, 600), np.uint8))) == 1
@@ -217,7 +215,7 @@ def test_of_what_stretched_views_see_the_best_is_kept() -> None:
 # --- closer looks ---------------------------------------------------------------------------------------------------
 
 
-def test_a_steep_code_is_straightened_by_looking_closer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_window_straightens_a_steep_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network takes it for more square than it is; the straighter it is shown, the less it errs."""
     errors = []
     for looks in (0, 1, 2):
@@ -230,7 +228,7 @@ def test_a_steep_code_is_straightened_by_looking_closer(monkeypatch: pytest.Monk
     assert errors[2] < 2.0
 
 
-def test_the_closer_look_shows_the_code_large_upright_and_in_the_middle() -> None:
+def test_the_second_window_shows_the_code_large_upright_and_centred() -> None:
     network = Seeing()
     small = turned(square_at(300, 280, 64.0), 30)
     locator(network).locate(drawn((640, 640), small))
@@ -241,7 +239,7 @@ def test_the_closer_look_shows_the_code_large_upright_and_in_the_middle() -> Non
 
 
 @pytest.mark.parametrize(("bias", "looks"), [(0.0, 1), (0.25, 2)])
-def test_who_stays_in_place_is_not_looked_at_again(bias: float, looks: int) -> None:
+def test_corners_that_stay_in_place_are_final(bias: float, looks: int) -> None:
     network = Seeing(bias=bias)
     steep = 0.4 * (STEEP - STEEP.min(axis=0)) + 20
     assert len(locator(network, sizes=(256,)).locate(drawn((256, 256), steep))) == 1
@@ -258,7 +256,7 @@ class Fickle(Seeing):
         return maps
 
 
-def test_what_does_not_look_like_a_code_from_close_by_is_none() -> None:
+def test_candidates_that_the_second_window_refutes_are_dropped() -> None:
     quad = square_at(60, 60, 120.0)
     image = drawn((256, 256), quad)
     assert len(locator(Seeing(), sizes=(256,)).locate(image)) == 1
@@ -268,7 +266,7 @@ def test_what_does_not_look_like_a_code_from_close_by_is_none() -> None:
 # --- votes ----------------------------------------------------------------------------------------------------------
 
 
-def test_surer_and_more_consistent_votes_score_higher() -> None:
+def test_confident_and_consistent_votes_score_higher() -> None:
     class Divided(Seeing):
         """Its positions disagree by some pixels."""
 
@@ -291,7 +289,7 @@ def test_surer_and_more_consistent_votes_score_higher() -> None:
 @pytest.mark.parametrize(
     ("modules", "told"), [(21, 21), (25, 25), (27, 29), (34, 33), (36, 37), (177, 177), (400, 177), (9, 21)]
 )
-def test_sizes_are_rounded_to_what_the_standard_knows(modules: int, told: int) -> None:
+def test_sizes_are_rounded_to_those_of_the_standard(modules: int, told: int) -> None:
     (found,) = locator(Seeing(modules=modules)).locate(drawn((500, 600), square_at(200, 150, 160.0)))
     assert found.dimension == told
 
@@ -309,7 +307,7 @@ def test_small_pictures_are_enlarged_and_padded() -> None:
 
 
 @pytest.mark.parametrize("shape", [(300, 20), (20, 300), (5, 5), (0, 0)])
-def test_too_small_pictures_are_not_looked_at(shape: tuple[int, int]) -> None:
+def test_too_small_pictures_are_skipped(shape: tuple[int, int]) -> None:
     network = Seeing()
     assert locator(network).locate(np.full(shape, 255, np.uint8)) == []
     assert network.seen == []
@@ -323,7 +321,7 @@ def test_flat_pictures_show_nothing(grey: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(24, 20_000), (20_000, 30)])
-def test_long_pictures_are_looked_at_in_every_size(shape: tuple[int, int]) -> None:
+def test_long_pictures_are_searched_at_every_scale(shape: tuple[int, int]) -> None:
     for one in (locator(Seeing()), locator(Seeing()).finer()):
         assert one.locate(np.full(shape, 90, np.uint8)) == []
 
@@ -331,7 +329,7 @@ def test_long_pictures_are_looked_at_in_every_size(shape: tuple[int, int]) -> No
 # --- sizes ----------------------------------------------------------------------------------------------------------
 
 
-def test_small_codes_need_the_finer_sizes() -> None:
+def test_small_codes_need_the_finer_scales() -> None:
     network = Seeing()
     quad, tiny = square_at(700, 520, 30.0), square_at(2000, 1500, 22.0)
     image = drawn((1200, 1500), quad)
@@ -347,7 +345,7 @@ def test_small_codes_need_the_finer_sizes() -> None:
     assert farthest(found, tiny) < 1.0
 
 
-def test_windows_are_seen_in_zero_mean_and_unit_deviation() -> None:
+def test_windows_have_zero_mean_and_unit_deviation() -> None:
     network = Seeing()
     locator(network).locate(drawn((620, 800), square_at(100, 100, 300.0)))
     whole = [window for window in network.seen if not (window == 0).any()]

@@ -80,7 +80,7 @@ def shaded(image: GreyImage) -> GreyImage:
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 @pytest.mark.parametrize("spoil", [untouched, motion, defocus, noise, inverted, shaded])
-def test_finder_patterns_tell_where_the_code_is(
+def test_finder_patterns_give_the_place_of_the_code(
     spoil: Callable[[GreyImage], GreyImage], place: list[tuple[float, float]]
 ) -> None:
     best = FinderLocator().locate(spoil(scene(place)))[0]
@@ -106,7 +106,7 @@ def test_these_codes_are_out_of_reach_for_a_decoder(spoil: Callable[[GreyImage],
 
 @pytest.mark.parametrize("locator", [SightingLocator(), FinderLocator()])
 @pytest.mark.parametrize("version", [1, 7, 14])
-def test_dimension_is_told(locator: Locator, version: int) -> None:
+def test_the_dimension_is_measured(locator: Locator, version: int) -> None:
     place = [(60.0, 60.0), (420.0, 60.0), (420.0, 420.0), (60.0, 420.0)]
     best = locator.locate(scene(place, version=version))[0]
     assert best.dimension == dimension(version)
@@ -232,7 +232,7 @@ def test_thin_pictures_shrink_to_a_pixel_at_least(shape: tuple[int, int]) -> Non
         assert (small == 7).all()
 
 
-def test_agreement_tells_versions_turns_and_polarity_apart() -> None:
+def test_agreement_distinguishes_versions_rotations_and_polarity() -> None:
     image = scene(PLACES["upright"])
     corners: NDArray[np.float64] = np.array(PLACES["upright"], np.float64)
     pyramid = Pyramid(image)

@@ -103,7 +103,7 @@ def test_a_candidate_of_unknown_size_is_measured() -> None:
     assert np.abs(found.registration.corners - CORNERS).max() < 1.0
 
 
-def test_noise_gives_nothing_that_is_believed_unexplained() -> None:
+def test_regions_of_noise_agree_too_little_to_be_trusted() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (220, 260), dtype=np.uint8)
     assert all(found.registration.agreement < 0.4 for found in find_regions(noise, [place(CORNERS)], limit=9))
 

@@ -55,7 +55,7 @@ def test_corners_and_version_are_found_from_any_starting_corner(version: int, st
 
 
 @pytest.mark.parametrize("version", [2, 7])
-def test_inverted_symbols_are_told(version: int) -> None:
+def test_inverted_symbols_are_recognised(version: int) -> None:
     corners = tilted(version)
     best = register(picture_of(version, corners, inverted=True), shaken(corners, seed=1), dimension(version))[0]
     assert best.inverted
@@ -65,7 +65,7 @@ def test_inverted_symbols_are_told(version: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1.0, 0.25), (0.25, 1.0)], ids=["flat", "narrow"])
-def test_symbols_seen_from_far_aside_agree_as_well_as_from_the_front(shape: tuple[float, float]) -> None:
+def test_symbols_in_steep_perspective_agree_as_well_as_frontal_ones(shape: tuple[float, float]) -> None:
     """A module four times as long as wide: the patterns are compared as they look when straightened."""
     front = tilted(3)
     aside = (front - front.mean(axis=0)) * np.array(shape) * 1.5 + front.mean(axis=0)
@@ -124,12 +124,12 @@ def test_flat_pictures_agree_with_nothing() -> None:
     ],
     ids=["point", "tiny", "dart", "crossed", "line"],
 )
-def test_degenerate_quads_hold_nothing(quad: list[list[float]]) -> None:
+def test_degenerate_quads_give_nothing(quad: list[list[float]]) -> None:
     noise = np.random.default_rng(6).integers(0, 256, (220, 220), dtype=np.uint8)
     assert register(noise, quad, 25) == []
 
 
-def test_best_come_first_and_no_more_than_asked_for() -> None:
+def test_the_best_come_first_and_their_number_is_bounded() -> None:
     noise = np.random.default_rng(7).integers(0, 256, (240, 240), dtype=np.uint8)
     both = register(noise, square_at(50, 50, 140), None, keep=2)
     assert len(both) == 2
@@ -138,7 +138,7 @@ def test_best_come_first_and_no_more_than_asked_for() -> None:
     assert [found.agreement for found in only] == [both[0].agreement]
 
 
-def test_one_place_is_named_once() -> None:
+def test_a_place_is_returned_once() -> None:
     corners = tilted(3)
     found = register(picture_of(3, corners), shaken(corners, seed=8), dimension(3), keep=9)
     assert sum(one.version == 3 and farthest(one, corners) < 0.5 for one in found) == 1

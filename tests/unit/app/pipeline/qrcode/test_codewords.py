@@ -89,7 +89,7 @@ def data_of(symbol: Made) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_symbols_of_an_encoder_are_taken_apart_and_put_together_again(version: int) -> None:
+def test_symbols_of_an_encoder_are_disassembled_and_assembled_again(version: int) -> None:
     for sample in sampled():
         if sample[0] != version:
             continue
@@ -149,7 +149,7 @@ def test_zigzag_visits_every_data_module_once(version: int) -> None:
     ]
 
 
-def test_format_words_are_the_standard_s() -> None:
+def test_format_words_are_those_of_the_standard() -> None:
     """Annex C: the example of level M and mask 5, the two ends of table C.1, and the distance of the code."""
     assert "".join(map(str, format_word("M", 5).astype(int))) == "100000011001110"
     assert int("".join(map(str, format_word("M", 0).astype(int))), 2) == 0x5412
@@ -159,7 +159,7 @@ def test_format_words_are_the_standard_s() -> None:
     assert distances[~np.eye(32, dtype=bool)].min() == 7
 
 
-def test_version_words_are_the_standard_s() -> None:
+def test_version_words_are_those_of_the_standard() -> None:
     """Annex D: the example of version 7, the last of table D.1, and the distance of the code."""
     assert int("".join(map(str, version_word(7).astype(int))), 2) == 0x07C94
     assert int("".join(map(str, version_word(40).astype(int))), 2) == 0x28C69
@@ -193,7 +193,7 @@ def test_version_distance_is_that_of_the_better_copy() -> None:
     assert version_distance(log_odds_of(np.zeros((49, 49), dtype=np.bool_)), 8) == int(version_word(8).sum())
 
 
-def test_assemble_wants_the_right_number_of_codewords() -> None:
+def test_assemble_needs_the_right_number_of_codewords() -> None:
     with pytest.raises(ValueError, match="version 1-L holds 19 data codewords"):
         assemble(np.zeros(18, dtype=np.uint8), 1, "L", 0)
 
@@ -255,7 +255,7 @@ def test_messages_that_the_standard_allows(bits: str, end: int) -> None:
         ("0001 0000000001 0001 0000 0001", "ones up to the codeword's end"),
     ],
 )
-def test_messages_that_it_does_not(bits: str, why: str) -> None:
+def test_messages_that_the_standard_forbids(bits: str, why: str) -> None:
     assert message_bits(codewords_of(bits, 19), 1) is None, why
 
 

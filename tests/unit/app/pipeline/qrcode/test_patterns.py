@@ -41,7 +41,7 @@ def test_data_modules_count_as_in_the_standard(version: int, count: int) -> None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_rest_is_format_and_version_information(version: int) -> None:
+def test_the_other_modules_are_format_and_version_information(version: int) -> None:
     patterns = function_patterns(version)
     assert not (patterns.known & patterns.data).any()
     assert int((~patterns.known & ~patterns.data).sum()) == (30 if version < 7 else 66)

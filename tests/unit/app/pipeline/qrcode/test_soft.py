@@ -45,7 +45,7 @@ def test_a_clear_symbol_is_read_as_it_is(version: int, level: str) -> None:
     assert read.confidence >= MARGIN
 
 
-def test_what_is_corrected_is_counted_and_drawn_for_another_engine() -> None:
+def test_corrections_are_counted_and_the_corrected_symbol_decodes() -> None:
     modules = encode(ADDRESS, version=3, error="m")
     log_odds = clear(modules)
     rows, columns = zigzag(3)
@@ -165,7 +165,7 @@ def test_noise_is_refused_at_once(scale: float) -> None:
     assert process_time() - began < 0.02
 
 
-def test_nothing_to_go_by_is_refused() -> None:
+def test_symbols_without_any_evidence_are_refused() -> None:
     modules = encode(ADDRESS, version=3)
     blank = np.where(function_patterns(3).known, clear(modules), 0).astype(np.float32)
     assert decode_soft(blank, 3) is None
@@ -224,7 +224,7 @@ def test_the_log_odds_are_not_written_to() -> None:
     assert np.array_equal(log_odds, before)
 
 
-def test_evidence_is_what_the_bits_are_worth() -> None:
+def test_evidence_counts_the_bits_that_a_reading_supports() -> None:
     certain = np.full(1000, 20, dtype=np.float32)
     assert 990 < evidence(certain) < 1000
     assert evidence(-certain) < 0
@@ -233,7 +233,7 @@ def test_evidence_is_what_the_bits_are_worth() -> None:
     assert evidence(half) < 0
 
 
-def test_evidence_for_fair_coins_is_as_rare_as_it_says() -> None:
+def test_evidence_of_random_bits_is_as_rare_as_stated() -> None:
     """The likelihood ratio's mean is at most 1: evidence of 3 bits is seen in no more than an eighth of the cases."""
     rng = np.random.default_rng(8)
     seen = np.array(
