@@ -21,7 +21,7 @@ def answer(network: nn.Module, crop: torch.Tensor, planes: torch.Tensor) -> torc
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (29, 29), (41, 41), (7, 30)])
 @pytest.mark.parametrize("pixels", [2, 4])
-def test_a_position_for_each_module_of_any_window(pixels: int, rows: int, columns: int) -> None:
+def test_the_answer_has_a_position_for_each_module(pixels: int, rows: int, columns: int) -> None:
     network = tiny(pixels=pixels)
     log_odds = answer(network, torch.rand(2, 1, pixels * rows, pixels * columns), torch.rand(2, PLANES, rows, columns))
     assert log_odds.shape == (2, 1, rows, columns)
@@ -73,7 +73,7 @@ def test_blocks_gate_and_attend() -> None:
     assert torch.allclose(block(x), x + block.contract(a * b * weights), atol=1e-6)
 
 
-def test_what_is_known_of_a_module_changes_what_is_read_around_it() -> None:
+def test_known_modules_change_the_reading_around_them() -> None:
     network = tiny()
     crop, planes = torch.rand(1, 1, 80, 80), torch.zeros(1, PLANES, 20, 20)
     told = planes.clone()

@@ -49,7 +49,7 @@ def crops_of(version: int, count: int) -> list[GreyImage]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_planes_say_what_the_standard_fixes(version: int) -> None:
+def test_planes_hold_what_the_standard_fixes(version: int) -> None:
     known, value, x, y = planes(version)
     patterns = function_patterns(version)
     side = dimension(version) + 2 * QUIET_ZONE
@@ -104,7 +104,7 @@ def test_known_modules_are_set_to_what_they_are(version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2, 7])
-def test_the_symbols_own_modules_are_read(version: int) -> None:
+def test_only_modules_inside_the_quiet_zone_are_read(version: int) -> None:
     modules = random_symbol(np.random.default_rng(1), version)
     dim = (render(modules, pixels=4) // 3 + 40).astype(np.uint8)
     (log_odds,) = reader(Told(means)).read([dim], version)
@@ -127,7 +127,7 @@ def test_networks_get_normalised_crops_and_the_planes_of_the_version() -> None:
 
 
 @pytest.mark.parametrize("version", [1, 5])
-def test_a_batch_gives_what_singles_give(version: int) -> None:
+def test_a_batch_equals_single_calls(version: int) -> None:
     torch.manual_seed(3)
     runner = reader(NETWORKS["ModuleReader"](**TINY["ModuleReader"]))
     crops = crops_of(version, 3)
