@@ -190,7 +190,9 @@ def _requirement(distribution: str) -> str:
 
 
 def _reinstall() -> str:
-    return f"{sys.executable} -m pip install --editable {Path(__file__).resolve().parents[2]}"
+    root = Path(__file__).resolve().parents[2]
+    source = f"--editable {root}" if (root / "pyproject.toml").exists() else "--force-reinstall qrestore"
+    return f"{sys.executable} -m pip install {source}"
 
 
 def system_command(*, debian: str, macos: str, platform: str, release: Mapping[str, str]) -> str:

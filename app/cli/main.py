@@ -102,7 +102,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is between 0 and 65535")
     return port
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

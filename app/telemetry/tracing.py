@@ -27,7 +27,7 @@ def start_tracing() -> None:
         export = importlib.import_module("opentelemetry.sdk.trace.export")
         otlp = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ImportError as exc:
-        raise InvalidConfiguration(f"tracing needs the extra otel: pip install --editable '.[otel]' ({exc})") from exc
+        raise InvalidConfiguration(f"tracing needs the extra otel: pip install 'qrestore[otel]' ({exc})") from exc
     provider = sdk.TracerProvider()
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

@@ -56,5 +56,5 @@ def _runtime(path: Path) -> Any:
     try:
         return importlib.import_module("onnxruntime")
     except ImportError as error:
-        reason = "it needs the package onnxruntime, which `pip install --editable '.[onnx]'` brings"
+        reason = "it needs the package onnxruntime, which `pip install 'qrestore[onnx]'` brings"
         raise InvalidCheckpoint(path, reason) from error
