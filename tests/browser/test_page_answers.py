@@ -155,8 +155,8 @@ LINKS: Final = {
 
 def test_where_a_link_leads(read: Callable[..., Page]) -> None:
     page = read(*map(symbol, LINKS))
-    told = [card.locator("dl").inner_text().partition("Symbol")[0] for card in page.locator(".code").all()]
-    assert [" ".join(text.replace("▲ ", "").split()) for text in told] == list(LINKS.values())
+    facts = [card.locator("dl").inner_text().partition("Symbol")[0] for card in page.locator(".code").all()]
+    assert [" ".join(text.replace("▲ ", "").split()) for text in facts] == list(LINKS.values())
     for payload in page.locator(".payload").all():
         payload.dblclick()
     assert page.evaluate("history.length") == 2  # of a new tab and the page: nothing was followed

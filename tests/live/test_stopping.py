@@ -1,4 +1,4 @@
-"""The second half of row 40 of docs/bad-inputs.md: a service that was told to stop, with children that misbehave."""
+"""The second half of row 40 of docs/bad-inputs.md: stopping a service whose children misbehave."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The exception tree keeps its promises."""
+"""The exception tree: statuses, categories and details."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the service hands to a worker, what it records of the outcome, and when it refuses."""
+"""The service: what it passes to a worker, what it records of an outcome, and when it refuses."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ RESTORE = RestoreJob(b"", network="auto", scale=1, binary=False, view=View.STRAI
 
 
 class FakeWorker:
-    """Answers every job alike, and keeps what it was called with."""
+    """A worker that answers every job alike and keeps the arguments of its calls."""
 
     healthy = True
 

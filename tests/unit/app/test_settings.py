@@ -1,4 +1,4 @@
-"""Defaults, the environment, and what is refused."""
+"""Settings: defaults, the environment, and refusals."""
 
 import pytest
 from pydantic import ValidationError

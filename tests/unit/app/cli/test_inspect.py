@@ -39,7 +39,7 @@ def label(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
-    """A code that nothing reads, among places that hold none, and its folder."""
+    """The report on a code that nothing reads, among places without a code, and its folder."""
     folder = tmp_path_factory.mktemp("broken")
     made = bench(0.0, *QUADS)
     made.spare.quads = [PLACE]
@@ -152,7 +152,7 @@ def test_small_modules_are_upscaled(tmp_path: Path) -> None:
 
 
 def with_agreement(agreement: float, folder: Path) -> Report:
-    """Of the broken code, read by a module reader that makes it up, on a region that agrees no better than this."""
+    """The report on the broken code with a reader that invents it, for a region of this agreement."""
     made = bench(0.0)
     climb = made.ladder().climb(broken_picture(), effort=Effort.BALANCED)
     made.reader.answer = lambda crop, version: np.where(FIRST, np.float32(9), np.float32(-9))
@@ -187,7 +187,7 @@ def test_regions_that_promise_nothing_are_not_restored(tmp_path: Path) -> None:
 
 
 def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
-    """The first locator's code reads, so that the ladder never asks the second."""
+    """The code of the first locator reads, so the ladder never calls the second."""
     made = bench(0.0)
     made.reader.answer, made.spare.quads = true_reading, [OTHER_PLACE]
     report = inspect(broken_pair(), made.ladder(), tmp_path, effort=Effort.BALANCED, file="pair.png")

@@ -1,4 +1,4 @@
-"""The console script: arguments, exit statuses, and a doctor that runs where the rest does not."""
+"""The console script: arguments, exit statuses, and a doctor that runs where nothing else does."""
 
 import json
 import socket
@@ -23,7 +23,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def run_bare(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command in a Python that has nothing but the standard library and this package."""
+    """Runs the command in a Python that has only the standard library and this package."""
     program = (
         f"import sys; sys.path = [p for p in sys.path if 'site-packages' not in p] + [{str(ROOT)!r}];"
         f"from app.cli.main import main; raise SystemExit(main({list(arguments)!r}))"
@@ -139,7 +139,7 @@ class TestDoctor:
         assert f"--port {port + 1}" in last.fix
 
     def test_bare_python(self, tmp_path: Path) -> None:
-        """Nothing but the standard library and this package: every line comes, each failing one with its command."""
+        """With only the standard library and this package, every check reports, and each failure names a command."""
         result = run_bare("doctor", folder=tmp_path)
         assert result.returncode == 1
         assert result.stderr == ""

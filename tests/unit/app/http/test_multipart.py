@@ -1,4 +1,4 @@
-"""Forms, whole and in single bytes: what is taken out of them, and what is no form."""
+"""Multipart forms, whole and byte by byte: the files that are taken from them, and refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ FILE = b'Content-Disposition: form-data; name="%s"; filename="%s"'
 
 
 def form(*parts: tuple[bytes, bytes]) -> bytes:
-    """Each part is its header lines and its content."""
+    """A form; each part is a pair of its header lines and its content."""
     return b"".join(b"--boundary\r\n%s\r\n\r\n%s\r\n" % part for part in parts) + b"--boundary--\r\n"
 
 

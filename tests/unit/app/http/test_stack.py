@@ -1,4 +1,4 @@
-"""The table of paths agrees with the routes that there are, and every layer treats them as it says."""
+"""The table of paths agrees with the routes, and every layer treats paths as the table says."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def application(**settings: object) -> FastAPI:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[TestClient]:
-    """A client without a key, of an application that asks for one."""
+    """A client without a key of an application that requires one."""
     keys = tmp_path / "keys"
     keys.write_text(KEY)
     with TestClient(application(api_keys_file=keys)) as client:

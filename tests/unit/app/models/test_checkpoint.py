@@ -48,7 +48,7 @@ def header_of(path: Path) -> dict[str, str]:
 
 
 def rewrite(path: Path, *, tensors: dict[str, Tensor] | None = None, **header: str | None) -> None:
-    """Replaces the tensors, or entries of the header; None takes an entry away."""
+    """Replaces the tensors or entries of the header; None removes an entry."""
     merged = {**header_of(path), **header}
     kept = {key: value for key, value in merged.items() if value is not None}
     save_file(load_file(path) if tensors is None else tensors, path, metadata=kept)

@@ -86,7 +86,7 @@ def test_no_smaller_size_multiple_would_do(architecture: str) -> None:
 
 
 def idle(network: nn.Module) -> list[str]:
-    """Parameters that no gradient has reached."""
+    """The names of the parameters that no gradient has reached."""
     return [
         name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]
@@ -225,7 +225,7 @@ def test_edge_sharpening_weighs_between_one_and_two() -> None:
 
 
 def ring(kernel: Tensor) -> list[float]:
-    """The eight outer weights of a 3 x 3 kernel, once around."""
+    """The eight outer weights of a 3 x 3 kernel, in a circle."""
     return [float(kernel[i]) for i in ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))]
 
 

@@ -76,15 +76,15 @@ def test_blocks_gate_and_attend() -> None:
 def test_known_modules_change_the_reading_around_them() -> None:
     network = tiny()
     crop, planes = torch.rand(1, 1, 80, 80), torch.zeros(1, PLANES, 20, 20)
-    told = planes.clone()
-    told[..., 10, 10] = 1
-    change = (answer(network, crop, told) - answer(network, crop, planes)).abs()[0, 0]
+    known = planes.clone()
+    known[..., 10, 10] = 1
+    change = (answer(network, crop, known) - answer(network, crop, planes)).abs()[0, 0]
     assert change[10, 10] > 0
     assert change[8:13, 8:13].mean() > 10 * change[:4, :4].mean()
 
 
 def test_each_module_sees_its_own_pixels() -> None:
-    """A module's pixels go into its own position: noise there changes the answer there most."""
+    """The pixels of a module belong to its own position: noise there changes the answer there most."""
     network = tiny(blocks=1)
     crop, planes = torch.rand(1, 1, 64, 64), torch.zeros(1, PLANES, 16, 16)
     changed = crop.clone()

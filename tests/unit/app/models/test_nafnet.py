@@ -86,7 +86,7 @@ def test_encoder_and_decoder_have_equally_many_levels() -> None:
 
 
 def test_the_whole_picture_decides_a_channels_weight() -> None:
-    """Without it a position would not know what lies farther away than the convolutions reach."""
+    """Without it a position would depend on the reach of the convolutions only."""
     network = tiny().eval()
     image = torch.rand(1, 1, 128, 8)
     other = image.clone()

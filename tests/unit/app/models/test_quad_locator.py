@@ -73,7 +73,7 @@ def test_blocks_add_to_their_input() -> None:
 
 
 def test_the_deepest_level_reaches_far_and_the_maps_stay_in_place() -> None:
-    """A spot in the window changes the maps around its own position most, and those far from it as well."""
+    """A spot in the window changes the maps most around its own position, but also far from it."""
     network = tiny(residual_init=1.0)
     window = torch.randn(1, 1, 256, 256)
     spot = window.clone()

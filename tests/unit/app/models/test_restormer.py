@@ -31,7 +31,7 @@ def test_its_weights_are_eg_restormers_without_those_of_edges() -> None:
 
 
 def test_attention_is_between_channels() -> None:
-    """Same result wherever the pixels of a picture are, but for the 3 x 3 convolution, here made pointwise."""
+    """The result does not depend on the places of pixels, except by the 3 x 3 convolution, which is pointwise here."""
     attention = tiny().latent[0].attention
     with torch.no_grad():
         attention.qkv_depthwise.weight.zero_()

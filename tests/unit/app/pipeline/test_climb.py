@@ -23,7 +23,7 @@ from tests.support.fakes import FakeLocator
 
 @dataclass
 class Untouchable:
-    """A locator that nobody may ask."""
+    """A locator that must not be called."""
 
     def locate(self, image: GreyImage) -> list[Candidate]:
         raise AssertionError("asked without need")
@@ -34,7 +34,7 @@ NEAR = PLACE + np.array([[4.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 
 
 def climb(*locators: object, effort: Effort = Effort.BALANCED, threshold: float = ALWAYS, **more: object) -> Climb:
-    """Of a picture with a broken code at ``PLACE`` and another at ``OTHER_PLACE``."""
+    """A climb of a picture with broken codes at ``PLACE`` and ``OTHER_PLACE``."""
     tools = replace(bench(threshold).tools, locators=locators or (FakeLocator([PLACE]),), **more)
     return Climb(broken_pair(), effort, tools)
 
@@ -116,7 +116,7 @@ def reading_rung(name: str, *symbols: Symbol) -> Rung:
 
 
 def region_rung(reads: Callable[[Region], bool], seen: list[Region], locators: slice = slice(None)) -> Rung:
-    """A rung that notes every region that it is shown and reads some of them."""
+    """A rung that records every region that it gets and reads some of them."""
 
     def read(one: Climb) -> Iterator[Read]:
         for region in one.regions(locators):
@@ -187,7 +187,7 @@ def test_more_codes_than_an_answer_holds_are_cut_off_and_reported() -> None:
 
 
 def reading(region: Region, sure: float) -> Reading:
-    """A reading whose every module has odds of e to the ``sure``."""
+    """A reading whose modules all have the log-odds ``sure``."""
     return Reading(region, region.crop, np.full((25, 25), sure, np.float32))
 
 
@@ -216,7 +216,7 @@ SOUND = encode("softly, softly", version=2, error="m")
 
 
 def spoilt(modules: Modules) -> np.ndarray:
-    """Log-odds with 40 modules of the data wrong, and less sure than the others: more than error correction mends."""
+    """Log-odds with 40 wrong data modules of lower confidence: more than error correction repairs."""
     log_odds = np.where(modules, 4.0, -4.0)
     rows, columns = np.unravel_index(np.random.default_rng(5).choice(16 * 14, 40, replace=False), (16, 14))
     log_odds[rows + 9, columns + 9] *= -0.1

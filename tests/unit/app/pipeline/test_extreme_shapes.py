@@ -1,4 +1,4 @@
-"""Pictures of any shape are answered: what no engine or resampler takes holds no code, and raises nothing."""
+"""Pictures of any shape are answered: those that no engine or resampler accepts hold no code and raise nothing."""
 
 import numpy as np
 import pytest

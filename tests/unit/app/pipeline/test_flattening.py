@@ -1,4 +1,4 @@
-"""Flattening finds the bend of a bent crop, and makes a bent code readable that a plain reader cannot read."""
+"""Flattening finds the bend of a crop and makes bent codes readable."""
 
 import cv2
 import numpy as np
@@ -21,12 +21,12 @@ PIXELS = 6
 INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
 
-def chosen(level: str) -> EncodedSymbol:
+def symbol_of(level: str) -> EncodedSymbol:
     return next(symbol for symbol in corpus("short") if symbol.version == 4 and symbol.level == level)
 
 
 def bent(picture: GreyImage, amplitude: float) -> tuple[GreyImage, NDArray[np.float32]]:
-    """The picture bowed along one axis by up to ``amplitude`` pixels, and the displacement that undoes it."""
+    """The picture, bent along one axis by up to ``amplitude`` pixels, and the displacement that straightens it."""
     side = picture.shape[0]
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     bow = amplitude * np.sin(np.pi * x / side)
@@ -35,14 +35,14 @@ def bent(picture: GreyImage, amplitude: float) -> tuple[GreyImage, NDArray[np.fl
 
 
 def local_reading(crop: GreyImage, version: int) -> LogOdds:
-    """Each module's mean against that of its neighbourhood."""
+    """The mean of each module against that of its neighbourhood."""
     means = module_means(crop, version)
     return np.asarray((cv2.blur(means, (9, 9)) - means)[INNER, INNER] / 8, dtype=np.float32)
 
 
 @pytest.mark.parametrize("amplitude", [-2.0, 1.0, 2.0])
 def test_bend_is_found(amplitude: float) -> None:
-    symbol = chosen("m")
+    symbol = symbol_of("m")
     crop, truth = bent(render(symbol.modules, pixels=PIXELS_PER_MODULE), amplitude)
     crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), 1.0), np.uint8)
     found = _bend(crop, symbol.modules.astype(np.float32), symbol.version, 2)
@@ -54,7 +54,7 @@ def test_bend_is_found(amplitude: float) -> None:
 
 
 def test_a_flat_code_stays_flat() -> None:
-    symbol = chosen("m")
+    symbol = symbol_of("m")
     crop = cv2.GaussianBlur(render(symbol.modules, pixels=PIXELS_PER_MODULE), (0, 0), 1.0)
     found = _bend(np.asarray(crop, np.uint8), symbol.modules.astype(np.float32), symbol.version, 4)
     margin = QUIET_ZONE * PIXELS_PER_MODULE
@@ -62,7 +62,7 @@ def test_a_flat_code_stays_flat() -> None:
 
 
 def bent_region(symbol: EncodedSymbol, *, inverted: bool) -> tuple[GreyImage, Region]:
-    """A photograph of the symbol, bowed by one and a half modules and out of focus, and the region found in it."""
+    """An out-of-focus photograph of the symbol, bent by one and a half modules, and its region."""
     sharp, _ = bent(render(symbol.modules, pixels=PIXELS), 1.5 * PIXELS)
     picture = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 2.0), np.uint8)
     picture = ~picture if inverted else picture
@@ -75,7 +75,7 @@ def bent_region(symbol: EncodedSymbol, *, inverted: bool) -> tuple[GreyImage, Re
 
 @pytest.mark.parametrize("inverted", [False, True])
 def test_bent_code_reads_only_after_flattening(inverted: bool) -> None:
-    symbol = chosen("h")
+    symbol = symbol_of("h")
     picture, region = bent_region(symbol, inverted=inverted)
     assert region.registration.inverted is inverted
     reader = FakeReader(local_reading)
@@ -96,7 +96,7 @@ def test_bent_code_reads_only_after_flattening(inverted: bool) -> None:
 
 
 def test_rounds_are_lazy() -> None:
-    symbol = chosen("h")
+    symbol = symbol_of("h")
     picture, region = bent_region(symbol, inverted=False)
     reader = FakeReader(local_reading)
     rounds = flatten(picture, region.registration, region.crop, local_reading(region.crop, symbol.version), reader)
@@ -111,7 +111,7 @@ def test_rounds_are_lazy() -> None:
     ("gains", "rounds"), [((0, 0, 0, 0, 0, 0), 2), ((1, 0, 0, 1, 1, 1), 3), ((0, 1, 0, 1, 0, 1), 6), ((1,) * 6, 6)]
 )
 def test_flattening_stops_when_confidence_no_longer_grows(gains: tuple[int, ...], rounds: int) -> None:
-    symbol = chosen("h")
+    symbol = symbol_of("h")
     picture, region = bent_region(symbol, inverted=False)
     first = local_reading(region.crop, symbol.version)
     left = iter((*[0] * _ALIGNMENT_ROUNDS, *np.cumsum(gains)))

@@ -38,7 +38,7 @@ def evidence(modules: Modules, clarity: float, *, seed: int) -> LogOdds:
 def frame_reading(
     frame: int, log_odds: LogOdds, *, modules: Modules = FULL, agreement: float = 0.9, version: int = 2
 ) -> FrameReading:
-    """``modules`` is what the crop really shows."""
+    """A reading with these log-odds whose crop shows ``modules``."""
     registration = Registration(PLACES[frame], version, agreement, inverted=False)
     region = Region(registration, render(modules, pixels=PIXELS_PER_MODULE))
     return FrameReading(frame, Reading(region, region.crop, log_odds))
@@ -78,7 +78,7 @@ def test_the_pose_of_a_turned_reading_is_found(pose: Pose) -> None:
 
 
 def test_readings_of_unrelated_codes_differ_from_those_of_one() -> None:
-    """Noise on both; the same 60 trials with one code, and with codes that share nothing but their patterns."""
+    """The same 60 noisy trials with one code, and with codes that share only their patterns."""
     same, other = 0, 0
     for seed in range(60):
         first = evidence(scrambled(FULL, seed=seed), 0.7, seed=seed)
@@ -130,7 +130,7 @@ def test_unrelated_readings_are_not_fused() -> None:
 
 
 def test_no_frame_has_a_veto() -> None:
-    """One that is sure of what is wrong is outvoted by two that are less sure of what is right."""
+    """A confident wrong frame is outvoted by two less confident right ones."""
     wrong = evidence(FULL, 1.3, seed=0)
     wrong[9:12, 9:12] = np.where(FULL[9:12, 9:12], -500, 500)
     right = [np.where(FULL, np.float32(5), np.float32(-5)) for _ in range(2)]
@@ -162,7 +162,7 @@ def test_the_number_of_fusions_is_bounded() -> None:
 
 
 def single(one: FrameReading, tools: Tools) -> list[Symbol]:
-    """What a frame gives alone, softly too."""
+    """Everything that a frame gives alone, by soft decoding too."""
     reading = one.reading
     return [
         *reading.region.read_modules(reading.crop, reading.log_odds, tools.engines),
@@ -182,7 +182,7 @@ def test_frames_together_give_what_none_gives_alone(tools: Tools, clarity: float
 
 
 def test_turned_and_mirrored_frames_take_part(tools: Tools) -> None:
-    """Two of them, of which each alone is not enough for the other, are read where only one lies as it should."""
+    """Two rotated frames that cannot be read alone are read together."""
     upright, turned = evidence(FULL, 1.35, seed=1), Pose(turns=1).undo(evidence(FULL, 1.35, seed=2))
     readings = [frame_reading(0, upright), frame_reading(1, turned, modules=np.rot90(FULL, -1))]
     assert [single(one, tools) for one in readings] == [[], []]
@@ -202,7 +202,7 @@ def test_assumed_patterns_of_a_turned_reading_count_nothing() -> None:
 
 @pytest.mark.parametrize(("agreements", "frames"), [((0.9, 0.1, 0.1), [0]), ((0.1, 0.1, 0.9), [2]), ((0.1,) * 3, [])])
 def test_one_frame_must_show_the_code(tools: Tools, agreements: tuple[float, ...], frames: list[int]) -> None:
-    """In frames that agree badly the crop decides, and these crops show another symbol altogether."""
+    """In frames that agree badly the crop decides, and these crops show quite another symbol."""
     lies = np.random.default_rng(7).random(FULL.shape) < 0.5
     readings = [
         frame_reading(frame, evidence(FULL, 1.05, seed=frame), modules=lies, agreement=agreement)
@@ -222,7 +222,7 @@ def test_a_fusion_is_at_the_places_of_its_members() -> None:
 
 
 def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
-    """Reading noise, a reader is sure of nothing; however that adds up, nothing comes of it."""
+    """Readings of noise have little confidence; their sum gives nothing."""
     rng = np.random.default_rng(0)
     for _ in range(12):
         noise = [rng.normal(0, 2, FULL.shape).astype(np.float32) for _ in range(6)]
@@ -236,7 +236,7 @@ def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
 
 
 def doubtful(clarity: float) -> Callable[[GreyImage, int], LogOdds]:
-    """A reader that is wrong about other modules of ``FULL`` every time it is asked."""
+    """A reader that gets other modules of ``FULL`` wrong at every call."""
     seeds = iter(range(10_000))
 
     def read(crop: GreyImage, version: int) -> LogOdds:
@@ -262,7 +262,7 @@ def fusing_ladder(clarity: float, count: int, max_codes: int = 4) -> Ladder:
 
 
 class InTurn(FakeLocator):
-    """Knows the quad of each picture that it is asked about, in their order."""
+    """A locator that knows the quad of each picture, in their order."""
 
     def locate(self, image: GreyImage) -> list[object]:
         self.asked += 1
@@ -275,10 +275,10 @@ def test_frames_that_do_not_read_are_fused(effort: Effort) -> None:
     (found,) = outcome.codes
     assert (found.symbol.text, found.rung) == ("https://example.org/fused/9021", FUSED)
     assert np.abs(np.array(found.symbol.corners) - PLACES[found.frame]).max() < 1.0
-    told = [stage for stage in stages(outcome) if stage != "locate"]
-    assert told[-1] == FUSED
+    found = [stage for stage in stages(outcome) if stage != "locate"]
+    assert found[-1] == FUSED
     assert outcome.trace[-1].codes == 1
-    assert told.count("direct") == 5
+    assert found.count("direct") == 5
     assert FUSED not in RUNGS
     assert (outcome.width, outcome.height) == (280, 230)
 
@@ -322,7 +322,7 @@ def test_codes_of_all_frames_are_bounded_together() -> None:
 
 
 def test_thorough_frames_are_fused_for_what_none_of_them_read() -> None:
-    """The code that every frame reads is left alone."""
+    """The code that every frame reads is not fused."""
     clear = square_at(300.0, 60.0, 125.0)
     pictures = [
         photograph(FIRST, clear, (250, 460), paper=np.pad(one, ((0, 20), (0, 180)), constant_values=220))

@@ -74,7 +74,7 @@ def test_each_locator_is_called_once() -> None:
 
 
 def test_a_region_is_read_module_by_module_once() -> None:
-    """Whichever rungs come by again; flattening reads it anew because it straightens it."""
+    """However many rungs ask for it; flattening reads it again because it changes the crop."""
     made = bench()
     read: list[GreyImage] = []
 
@@ -90,7 +90,7 @@ def test_a_region_is_read_module_by_module_once() -> None:
 
 
 def test_a_region_that_reads_straightened_needs_no_network() -> None:
-    """Without one of its finder patterns no engine sees the code; redrawn, it has it again."""
+    """Without one of its finder patterns no engine sees the code; redrawing restores the pattern."""
     modules = FIRST.copy()
     modules[:8, :8] = False
     made = bench()
@@ -225,7 +225,7 @@ def test_the_module_reader_saves_the_restorers() -> None:
 
 
 def unsure(crop: GreyImage, version: int) -> LogOdds:
-    """Too many modules read wrong for error correction, but the wrong ones are the least sure."""
+    """Too many wrong modules for error correction, but the wrong ones have the lowest confidence."""
     log_odds = true_reading(crop, version)
     wrong = function_patterns(version).data & (np.random.default_rng(5).random(log_odds.shape) < 0.12)
     return np.where(wrong, -0.2 * np.sign(log_odds), log_odds).astype(np.float32)
@@ -242,7 +242,7 @@ def test_doubtful_readings_are_decoded_softly() -> None:
 
 
 def first_then(made: Bench, later: Callable[[GreyImage, int], LogOdds]) -> Callable[[GreyImage, int], LogOdds]:
-    """A faint reading of what is really there, at the first call; another after that."""
+    """A faint true reading at the first call, another one after that."""
 
     def read(crop: GreyImage, version: int) -> LogOdds:
         return mean_reading(crop, version) / 20 if len(made.reader.calls) == 1 else later(crop, version)
@@ -270,9 +270,9 @@ def test_slow_locators_come_after_every_rung_failed_on_quick_candidates() -> Non
     outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
     assert texts(outcome) == ["the first truth"]
     assert (slow.asked, never.asked) == (1, 0)
-    told = [stage for stage in stages(outcome) if stage != "locate"]
-    assert told == [rung.name for rung in LADDER[: len(told)]]
-    assert told[-4:] == ["modules", "soft", "flattened", "modules"]
+    found = [stage for stage in stages(outcome) if stage != "locate"]
+    assert found == [rung.name for rung in LADDER[: len(found)]]
+    assert found[-4:] == ["modules", "soft", "flattened", "modules"]
 
 
 # --- several codes --------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_equal_payloads_at_two_places_are_two_codes() -> None:
 
 
 def test_a_code_beside_an_unreadable_one_does_not_hide_it_from_zbar() -> None:
-    """zxing-cpp reads one and sees another: the direct rung asks ZBar too and keeps each place once."""
+    """zxing-cpp reads one code and sights another: the direct rung calls ZBar too and keeps each place once."""
     picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
     outcome = bench().run(picture)
     assert texts(outcome) == ["the other truth"]
@@ -351,7 +351,7 @@ def test_a_ladder_without_its_networks_is_refused() -> None:
 
 
 def test_the_broken_symbols_are_broken() -> None:
-    """Guards this file: neither engine reads what the fakes are there to restore."""
+    """Guards this file: neither engine reads the pictures that the fakes restore."""
     for modules in BROKEN.values():
         picture = render(modules, pixels=6)
         assert ZXing().read(picture) == []

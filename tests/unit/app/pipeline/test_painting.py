@@ -23,7 +23,7 @@ def region_of(picture: GreyImage, corners: NDArray[np.float64], *, inverted: boo
 
 
 def inside(corners: NDArray[np.float64], modules: float) -> NDArray[np.bool_]:
-    """Pixels that the code, and so many modules around it, may touch."""
+    """A mask of the pixels that the code and ``modules`` modules around it may touch."""
     side = 25 + 2 * modules
     drawn = photograph(np.ones((1, 1), bool), grown(corners, side / 25), SHAPE, dark=0, light=255)
     return drawn < 255
@@ -44,7 +44,7 @@ def grown(corners: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
 @pytest.mark.parametrize("turn", range(4))
 @pytest.mark.parametrize(("pixels", "apart"), [(4, 5.0), (8, 2.5), (16, 2.5)])
 def test_a_clean_code_lies_where_the_broken_one_did(turn: int, pixels: int, apart: float) -> None:
-    """Coarser than the picture, its edges are softer: ``apart`` is the mean difference in grey levels."""
+    """Upsampling softens edges: ``apart`` is the mean difference in grey levels."""
     corners = np.roll(TILTED, turn, axis=0)
     picture = photograph(BROKEN, corners, SHAPE)
     assert ZXing().read(picture) == []
@@ -69,7 +69,7 @@ def test_the_rest_of_the_picture_is_not_touched() -> None:
 
 
 def test_print_close_to_the_code_is_painted_over_for_one_module_only() -> None:
-    """One module around the code becomes paper; what is printed in the rest of the quiet zone stays."""
+    """One module around the code becomes paper; print in the rest of the quiet zone stays."""
     close = photograph(np.ones((33, 33), bool), grown(TILTED, 33 / 25), SHAPE)
     picture = photograph(BROKEN, TILTED, SHAPE)
     picture[~inside(TILTED, 0)] = close[~inside(TILTED, 0)]

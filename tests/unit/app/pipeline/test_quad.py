@@ -1,4 +1,4 @@
-"""The outline of a code: arithmetic, tests for points, and what other modules rely on."""
+"""The outline of a code: arithmetic, point tests, and the guarantees that other modules rely on."""
 
 import pickle
 

@@ -65,7 +65,7 @@ def test_a_named_network_runs_whatever_the_route(network: str, rung: str) -> Non
 
 @pytest.mark.parametrize("clear", [0, 1])
 def test_networks_get_the_region_that_is_read_most_confidently(clear: int) -> None:
-    """Nothing that was read to find it is in the answer."""
+    """The answer holds nothing of the reads that found the region."""
 
     def reading(crop: GreyImage, version: int) -> LogOdds:
         right = np.array_equal(truth(crop), render((FIRST, SECOND)[clear], pixels=4))
@@ -125,12 +125,12 @@ def test_binary_redraws_the_symbol(scale: int) -> None:
 
 
 def flat_scene() -> GreyImage:
-    """Nothing in it."""
+    """A picture without a code."""
     return np.tile(np.linspace(20, 230, 900).astype(np.uint8), (600, 1))
 
 
 def blind() -> Bench:
-    """Sees no code anywhere; the slow network goes first."""
+    """A bench whose locators find nothing and that routes to the slow network."""
     made = bench(NEVER)
     made.locator.quads = ()
     return made
@@ -170,7 +170,7 @@ def test_reads_of_a_whole_picture_have_places_in_the_original() -> None:
 
 
 def with_errors(crop: GreyImage, version: int) -> LogOdds:
-    """A reading with as many wrong modules as error correction mends."""
+    """A reading with as many wrong modules as error correction repairs."""
     log_odds = true_reading(crop, version)
     rows, columns = np.nonzero(function_patterns(version).data)
     log_odds[rows[100:104], columns[100:104]] *= -1

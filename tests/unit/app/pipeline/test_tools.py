@@ -1,4 +1,4 @@
-"""The tools of the service: which locators, in which order, and the threshold that calibration left."""
+"""The standard tools: the order of the locators and the calibrated threshold."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The table and what a finished run adds."""
+"""The table of metrics, and what an outcome adds to them."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Slots, the queue before them, deadlines, and callers who leave."""
+"""Slots, the queue, deadlines, and clients that leave."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ LONG = 30.0
 
 
 class Work:
-    """Waits until it is released; ``begun`` remembers what began, in order."""
+    """Work that waits until it is released; ``begun`` holds the names of the jobs in the order of their start."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -35,7 +35,7 @@ def soon(seconds: float = LONG) -> float:
 
 
 def played(play: Callable[[Admission, Work], Awaitable[Any]], **options: Any) -> Any:
-    """Runs a play on an admission of its own, which must be left empty."""
+    """Runs a scenario on an admission of its own, which must be empty at the end."""
 
     async def whole() -> Any:
         admission, work = Admission(**{"slots": 1, "queue": 2, "uploads": 1} | options), Work()

@@ -1,4 +1,4 @@
-"""The pipeline in a child process reads what it reads in this one, with the networks left here."""
+"""The pipeline in a child process reads what it reads in this one; networks run in the parent."""
 
 import time
 from collections.abc import Iterator

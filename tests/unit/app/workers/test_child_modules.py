@@ -1,4 +1,4 @@
-"""What a child process that reads codes has imported: no torch, which costs memory and start-up and is never used."""
+"""A child process that reads codes imports no torch, which would cost memory and start-up time."""
 
 import time
 from functools import partial

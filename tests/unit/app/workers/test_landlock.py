@@ -1,4 +1,4 @@
-"""What a process that gave up its files can still do, tried in processes of their own."""
+"""What a process can still do after it has given up its files."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The filter of system calls, interpreted here as the kernel does, and memory as the system tells it."""
+"""The filter of system calls, interpreted as by the kernel, and the memory of a process."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ EXECVE = {"x86_64": 59, "aarch64": 221}
 
 
 def verdict(program: bytes, *, architecture: int, call: int) -> int:
-    """What a program of classic BPF returns for a call; only the four instructions of such filters are known."""
+    """The result of a classic BPF program for a call; supports only the four instructions of such filters."""
     steps = list(struct.iter_unpack("=HBBI", program))
     at, value = 0, 0
     while True:
@@ -63,7 +63,7 @@ def test_a_process_that_is_not_confined_can_do_everything() -> None:
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="other systems have no such filter")
 def test_children_are_confined() -> None:
-    """They can read files where the kernel has no Landlock: 5.12 and older, or switched off."""
+    """Only kernels without Landlock (5.12 and older, or switched off) let them read files."""
     assert set(child_abilities()) <= {"read files"}
 
 

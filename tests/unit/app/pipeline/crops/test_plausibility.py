@@ -1,4 +1,4 @@
-"""A true reading explains what no pattern tells any more; readings of what is no code do not."""
+"""A true reading explains even pictures whose patterns are lost; readings of textures explain nothing."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def made(version: int, seed: int) -> tuple[Generator, Modules]:
 
 
 def moved(modules: Modules, rng: Generator, length: float) -> GreyImage:
-    """A picture of the symbol under motion of ``length`` modules and a little noise."""
+    """A picture of the symbol under motion blur of ``length`` modules and slight noise."""
     picture = 0.2 + 0.6 * render(modules, pixels=PIXELS).astype(np.float32) / 255
     if length:
         picture = degrade.convolve(picture, degrade.motion_kernel(rng, length=length * PIXELS))
@@ -90,7 +90,7 @@ def test_light_that_varies_over_the_code_does_not_matter() -> None:
 
 
 def test_polarity_is_left_to_the_caller() -> None:
-    """The kernel that fits may be negative, so a crop that was not inverted back is explained all the same."""
+    """The fitted kernel may be negative, so a crop that is still inverted is explained as well."""
     rng, modules = made(4, 0)
     crop = crop_of(moved(modules, rng, 3.0), 4)
     assert explained_correlation(~crop, believed(modules), 4) == pytest.approx(
@@ -112,7 +112,7 @@ def soft_noise(rng: Generator, side: int) -> GreyImage:
 
 
 def other_matrix(rng: Generator, side: int) -> GreyImage:
-    """Modules of the same size without function patterns."""
+    """Random modules of the same size without function patterns."""
     cells = (rng.random((side // 4 + 1,) * 2) < 0.5).astype(np.uint8) * 200 + 20
     return np.kron(cells, np.ones((4, 4), np.uint8))[:side, :side]
 
@@ -135,7 +135,7 @@ def board(rng: Generator, side: int) -> GreyImage:
 )
 @pytest.mark.parametrize("version", [1, 2, 5])
 def test_readings_of_textures_explain_nothing(version: int, texture, most: float) -> None:
-    """However well the modules that were read fit the crop, which they come from."""
+    """Even though the modules come from the crop and fit it well."""
     for seed in range(4):
         rng = np.random.default_rng(seed)
         crop = texture(rng, 4 * (dimension(version) + 2 * QUIET_ZONE))

@@ -1,4 +1,4 @@
-"""What was read moves a registration to where it belongs, through the blur that led it astray."""
+"""Realigning corrects a registration that blur displaced, from the modules that were read."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,12 @@ from training.data.symbols import EncodedSymbol, corpus
 PIXELS = 8
 
 
-def chosen(version: int) -> EncodedSymbol:
+def symbol_of(version: int) -> EncodedSymbol:
     return next(symbol for symbol in corpus("short") if symbol.version == version)
 
 
 def photograph(symbol: EncodedSymbol, kernel: NDArray[np.float32] | None) -> tuple[GreyImage, NDArray[np.float64]]:
-    """The symbol under a point spread function, and its corners."""
+    """A picture of the symbol under a point spread function, and its corners."""
     sharp = render(symbol.modules, pixels=PIXELS).astype(np.float32) / np.float32(255)
     blurred = sharp if kernel is None else degrade.convolve(sharp, kernel)
     low, high = QUIET_ZONE * PIXELS, (QUIET_ZONE + dimension(symbol.version)) * PIXELS
@@ -38,7 +38,7 @@ ASTRAY = np.array([[0.8, 0.3], [-0.5, 0.2], [-0.3, -0.6], [0.6, -0.2]])
 
 
 def doubtful(symbol: EncodedSymbol, *, wrong: float) -> NDArray[np.float32]:
-    """Probabilities, some of them on the wrong side."""
+    """Probabilities of the modules; the share ``wrong`` of them is wrong."""
     turned = np.random.default_rng(4).random(symbol.modules.shape) < wrong
     return np.where(symbol.modules ^ turned, 0.9, 0.1).astype(np.float32)
 
@@ -48,8 +48,8 @@ def doubtful(symbol: EncodedSymbol, *, wrong: float) -> NDArray[np.float32]:
     "kernel", [None, degrade.disc_kernel(radius=0.9 * PIXELS), motion(4)], ids=["sharp", "defocus", "motion"]
 )
 def test_displaced_corners_are_corrected(version: int, kernel: NDArray[np.float32] | None) -> None:
-    """Although one module in twelve was read wrong."""
-    symbol = chosen(version)
+    """Even with one module in twelve wrong."""
+    symbol = symbol_of(version)
     picture, truth = photograph(symbol, kernel)
     corners = truth + ASTRAY * PIXELS
     for _ in range(2):
@@ -61,8 +61,8 @@ def test_displaced_corners_are_corrected(version: int, kernel: NDArray[np.float3
 
 
 def test_corners_at_the_longest_halt_of_a_motion_move_to_its_middle() -> None:
-    """A motion that begins slowly is darkest at its beginning, and there the registration lies."""
-    symbol = chosen(2)
+    """A motion that begins slowly is darkest at its beginning, and that is where registration puts the symbol."""
+    symbol = symbol_of(2)
     kernel = motion(5)
     picture, truth = photograph(symbol, kernel)
     row, column = np.unravel_index(int(kernel.argmax()), kernel.shape)
@@ -75,7 +75,7 @@ def test_corners_at_the_longest_halt_of_a_motion_move_to_its_middle() -> None:
 
 
 def test_a_flat_crop_moves_nothing() -> None:
-    symbol = chosen(1)
+    symbol = symbol_of(1)
     side = 4 * (dimension(1) + 2 * QUIET_ZONE)
     _, corners = photograph(symbol, None)
     assert realign(corners, np.full((side, side), 128, np.uint8), doubtful(symbol, wrong=0), 1) is None
@@ -83,7 +83,7 @@ def test_a_flat_crop_moves_nothing() -> None:
 
 def test_the_kernel_is_that_of_the_picture() -> None:
     """A motion to the right by two modules: equal weights along four samples of a row, nothing elsewhere."""
-    symbol = chosen(3)
+    symbol = symbol_of(3)
     path = np.zeros((1, 2 * PIXELS + 1), dtype=np.float32)
     path[0, :] = 1 / path.size
     picture, truth = photograph(symbol, path)

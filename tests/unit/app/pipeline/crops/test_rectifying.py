@@ -14,7 +14,7 @@ TILTED = np.array([[60.0, 35.5], [225.25, 50.0], [210.0, 230.0], [40.0, 205.0]])
 
 
 def centres_in_picture(corners: NDArray[np.float64], *, pixels: int = 4, margin: float = 4) -> NDArray[np.float64]:
-    """Where the centre of each crop pixel lies in the picture, (S, S, 2), by plain projective algebra."""
+    """The place of each crop pixel's centre in the picture, (S, S, 2), by projective algebra."""
     side = round((SIZE + 2 * margin) * pixels)
     along = (np.arange(side) + 0.5) / pixels - margin
     x, y = np.meshgrid(along, along)
@@ -51,7 +51,7 @@ def test_a_warped_symbol_comes_out_straight(turn: int) -> None:
 
 @pytest.mark.parametrize("corners", [TILTED, np.roll(TILTED, 1, axis=0), square_at(41.3, 50.9, 110.0)])
 def test_every_pixel_is_taken_from_its_own_place(corners: NDArray[np.float64]) -> None:
-    """On a ramp the grey value tells the place: pixel i has its centre at i + 0.5."""
+    """On a ramp the grey value is the place: pixel i has its centre at i + 0.5."""
     height, width = 330, 340
     ramp = np.tile((np.arange(width) * 0.7).round().astype(np.uint8), (height, 1))
     expected = centres_in_picture(corners)

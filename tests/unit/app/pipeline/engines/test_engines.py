@@ -1,4 +1,4 @@
-"""What the engines hand out: exact bytes, positions in every turn, parts of a series, and second looks."""
+"""The engines: exact bytes, positions in every rotation, structured append, and variants."""
 
 import io
 from collections.abc import Callable
@@ -164,7 +164,7 @@ def test_every_variant_reads_a_plain_code_where_it_lies(variant: Variant) -> Non
 
 
 class Recorder:
-    """An engine that reads nothing and remembers the pictures it was shown."""
+    """An engine that reads nothing and remembers its pictures."""
 
     name = "recorder"
 
@@ -205,7 +205,7 @@ def test_variants_are_lazy() -> None:
 
 
 def _dim(image: GreyImage) -> GreyImage:
-    """A code in deep shade beside glaring light: one threshold for both loses it."""
+    """A code half in deep shade and half in glaring light: one threshold for both loses it."""
     shaded = np.full((image.shape[0], 2 * image.shape[1]), 255, np.uint8)
     shaded[:, : image.shape[1]] = image // 12 + 4
     return shaded

@@ -1,4 +1,4 @@
-"""Places of symbols: which of several count."""
+"""Symbols and places: which symbol covers a place."""
 
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.quad import Quad

@@ -1,4 +1,4 @@
-"""Formats, transparency, depth, limits and damage: what becomes grey pixels, and what is refused."""
+"""Formats, transparency, depth, limits and damage: which files become grey pixels, and which are refused."""
 
 import struct
 import time
@@ -46,7 +46,7 @@ def rows(pixels: NDArray[np.generic]) -> bytes:
 
 
 def gif(*, transparent: bool) -> bytes:
-    """A 2 x 1 GIF: colour 0 is black, colour 1 is black or, where asked, see-through."""
+    """A 2 x 1 GIF: colour 0 is black, colour 1 is black or, on request, transparent."""
     control = b"\x21\xf9\x04" + bytes([int(transparent), 0, 0, 1]) + b"\0"
     palette = b"\0\0\0" + b"\0\0\0" + b"\xff\xff\xff" * 2
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 2, 1, 0) + b"\x02\x02\x44\x0a\x00"
@@ -252,7 +252,7 @@ def test_smallest_images() -> None:
 
 @pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"eXIf", b"iCCP"])
 def test_a_png_chunk_that_claims_too_much_is_refused(kind: bytes) -> None:
-    """The decoder would reserve and clear what a chunk claims: gigabytes and seconds for a file of a hundred bytes."""
+    """The decoder would allocate and clear what a chunk claims: gigabytes and seconds for a hundred bytes."""
     data = bytearray(EXACT["png"])
     at = data.index(b"IDAT")
     data[at - 4 : at + 4] = struct.pack(">I", 0x7FFF_FFF0) + kind
@@ -276,7 +276,7 @@ def test_png_metadata_is_removed() -> None:
 
 
 def quickest(data: bytes) -> float:
-    """Seconds that the fastest of several tries takes: the machine has other things to do."""
+    """The seconds of the fastest of several tries: the machine may be busy."""
     spent = []
     for _ in range(5):
         began = time.perf_counter()
@@ -286,7 +286,7 @@ def quickest(data: bytes) -> float:
 
 
 def test_compressed_png_texts_are_not_unpacked() -> None:
-    """Each of these takes the decoder as long as a picture of eight megapixels."""
+    """Each of these costs the decoder as much as a picture of eight megapixels."""
     text = b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(8_000_000))
     assert quickest(pictures.png(SQUARE, before=[text] * 40)) < 0.1
 

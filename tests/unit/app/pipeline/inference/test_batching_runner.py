@@ -1,4 +1,4 @@
-"""What several threads ask of one network is run together, in order, and each gets its own back."""
+"""Calls of several threads run in one batch, in order, and each gets its own answer."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ Make = Callable[..., BatchingRunner]
 
 
 class Slow:
-    """Doubles; each run waits for ``gate``, and ``batches`` remembers what came together."""
+    """A network that doubles its input; each run waits for ``gate``, and ``batches`` remembers the batches."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -55,7 +55,7 @@ def sample(value: float, *, count: int = 1, side: int = 2) -> Array:
 
 
 def ask_in_order(runner: BatchingRunner, network: Slow, *calls: Array) -> list[Array]:
-    """Asks from a thread each, in this order, while the network is held back by one call before them."""
+    """Calls the runner from one thread each, in this order, while an earlier call blocks the network."""
     with ThreadPoolExecutor(len(calls) + 1) as threads:
         network.gate.clear()
         first = threads.submit(runner, sample(0, side=9))

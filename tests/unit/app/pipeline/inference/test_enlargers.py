@@ -1,4 +1,4 @@
-"""What PaperGen, AdvancedSimpleQR, SRGAN's generator and RRDBNet are made of, and that the service can run them."""
+"""The structure of PaperGen, AdvancedSimpleQR, SRGAN's generator and RRDBNet, and their run in the service."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_only_advanced_simple_qr_adds_to_the_enlarged_input_by_default(architect
 
 @pytest.mark.parametrize("architecture", ENLARGERS)
 def test_a_skip_leads_over_all_blocks(architecture: str) -> None:
-    """With nothing coming out of the blocks, the picture still gets through."""
+    """If the blocks return zero, the picture still passes."""
     network = tiny(architecture, bicubic_skip=False).eval()
     for parameter in network.merge.parameters():
         nn.init.zeros_(parameter)
@@ -103,7 +103,7 @@ def test_transposed_convolutions_take_the_place_of_pixel_shuffle() -> None:
 
 
 def test_transposed_convolutions_cover_all_pixels_alike() -> None:
-    """Equal weights leave no checkerboard, but for the border."""
+    """Equal weights leave no checkerboard except at the border."""
     step = transposed_step(channels=1)
     nn.init.ones_(step[0].weight)
     inside = step(torch.ones(1, 1, 6, 6))[0, 0, 1:-1, 1:-1]

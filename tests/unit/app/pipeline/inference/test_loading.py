@@ -1,4 +1,4 @@
-"""What a weights folder holds is served by its architecture, and a bad folder is refused at start-up."""
+"""Every checkpoint of a weights folder is served by its architecture, and a bad folder is refused."""
 
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_folders_without_weights_or_with_bad_ones_are_refused(tmp_path: Path) ->
 
 
 class Toy(nn.Module):
-    """A network that leaves its input as it is."""
+    """A network that returns its input."""
 
     kind, scale, size_multiple = Kind.RESTORER, 1, 1
 
@@ -102,21 +102,21 @@ class Toy(nn.Module):
 
 
 class HalfAsLarge(Toy):
-    """Promises a scale of 1 and shrinks."""
+    """Declares a scale of 1 but shrinks."""
 
     def forward(self, picture: Tensor) -> Tensor:
         return nn.functional.interpolate(picture, scale_factor=0.5)
 
 
 class Stuck(Toy):
-    """Does not run on what it promises to take."""
+    """Does not run on the inputs that it declares."""
 
     def forward(self, picture: Tensor) -> Tensor:
         return picture.reshape(7, 7)
 
 
 class Unfinished(Toy):
-    """Does not say what its inputs must be a multiple of."""
+    """Does not declare its size multiple."""
 
     size_multiple = None
 

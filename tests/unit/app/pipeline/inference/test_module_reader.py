@@ -16,8 +16,8 @@ from tests.support.networks import TINY, reader_of
 from training.data.symbols import random_symbol
 
 
-class Told(nn.Module):
-    """A network that does what it is told; ``seen`` are its inputs."""
+class FunctionNetwork(nn.Module):
+    """A network that applies a function; ``seen`` are its inputs."""
 
     kind, scale, size_multiple = Kind.MODULE_READER, 1, 4
 
@@ -32,12 +32,12 @@ class Told(nn.Module):
 
 
 def means(crop: Tensor, _: Tensor) -> Tensor:
-    """Log-odds of each module by its mean."""
+    """The log-odds of each module from its mean."""
     return 8 * (0.5 - nn.functional.avg_pool2d(crop, 4))
 
 
 def reader(network: nn.Module) -> NetworkModuleReader:
-    return reader_of(Checkpoint("told", "Told", network, {}))
+    return reader_of(Checkpoint("function", "FunctionNetwork", network, {}))
 
 
 def crops_of(version: int, count: int) -> list[GreyImage]:
@@ -85,7 +85,7 @@ def test_log_odds_are_natural() -> None:
 
 @pytest.mark.parametrize(("odds", "sure"), [(1, 0.0), (3, 0.5), (1 / 3, 0.5), (1e9, 1.0)])
 def test_confidence_is_how_far_odds_are_from_even(odds: float, sure: float) -> None:
-    """Of the probability p it is |2 p - 1|."""
+    """For the probability p it is |2 p - 1|."""
     assert confidence(np.full((5, 5), np.log(odds), dtype=np.float32)) == pytest.approx(sure, abs=1e-6)
     halves = np.array([[0.0, np.log(odds)]], dtype=np.float32)
     assert confidence(halves) == pytest.approx(sure / 2, abs=1e-6)
@@ -107,7 +107,7 @@ def test_known_modules_are_set_to_what_they_are(version: int) -> None:
 def test_only_modules_inside_the_quiet_zone_are_read(version: int) -> None:
     modules = random_symbol(np.random.default_rng(1), version)
     dim = (render(modules, pixels=4) // 3 + 40).astype(np.uint8)
-    (log_odds,) = reader(Told(means)).read([dim], version)
+    (log_odds,) = reader(FunctionNetwork(means)).read([dim], version)
     assert log_odds.shape == (dimension(version),) * 2
     assert log_odds.dtype == np.float32
     assert log_odds.flags.c_contiguous
@@ -115,13 +115,13 @@ def test_only_modules_inside_the_quiet_zone_are_read(version: int) -> None:
 
 
 def test_networks_get_normalised_crops_and_the_planes_of_the_version() -> None:
-    network = Told(means)
+    network = FunctionNetwork(means)
     network.train()
     crops = crops_of(2, 3)
     reader(network).read(crops, 2)
-    ((seen, told),) = network.seen
+    ((seen, network_planes),) = network.seen
     assert np.array_equal(seen[:, 0].numpy(), np.stack([normalise(crop) for crop in crops]))
-    assert torch.equal(told, torch.from_numpy(planes(2).copy()).expand(3, -1, -1, -1))
+    assert torch.equal(network_planes, torch.from_numpy(planes(2).copy()).expand(3, -1, -1, -1))
     assert seen.is_inference()
     assert not network.training
 
@@ -140,6 +140,6 @@ def test_a_batch_equals_single_calls(version: int) -> None:
 
 
 def test_warm_up_runs_the_network_once() -> None:
-    network = Told(means)
+    network = FunctionNetwork(means)
     reader(network).warm_up()
     assert len(network.seen) == 1

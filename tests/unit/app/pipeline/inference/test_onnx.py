@@ -1,4 +1,4 @@
-"""Networks run by ONNX Runtime, from exported files of a few operators that answer what no torch network would."""
+"""Networks on ONNX Runtime, from exported files of a few operators whose answers differ from every torch network."""
 
 import sys
 from collections.abc import Callable
@@ -45,10 +45,10 @@ def test_inputs_are_positional_and_of_any_size(tmp_path: Path) -> None:
         answer = run(noise(*shape))
         assert answer.dtype == np.float32
         assert np.array_equal(answer, 1 - noise(*shape))
-    told = noise(2, 4, 6, 6)
-    assert np.array_equal(runner(write_export(tmp_path, reads), reads)(noise(2, 1, 24, 24), told), told[:, 1:2])
+    planes = noise(2, 4, 6, 6)
+    assert np.array_equal(runner(write_export(tmp_path, reads), reads)(noise(2, 1, 24, 24), planes), planes[:, 1:2])
     with pytest.raises(ValueError, match="zip"):
-        run(told, told)
+        run(planes, planes)
 
 
 def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
 
 
 def test_any_runner_may_run_a_network() -> None:
-    """Restorer, module reader and locator, this at all its sizes, ask the runner that they were given."""
+    """Restorer, module reader and locator, at all its scales, call the runner that they get."""
     asked: list[tuple[int, ...]] = []
 
     def answers(value: NDArray[np.float32]) -> Callable[..., NDArray[np.float32]]:
@@ -208,13 +208,13 @@ def checks(weights: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> dict
 
 def test_the_doctor_checks_the_files_of_the_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = save_tiny(tmp_path, "light")
-    told = checks(tmp_path, "torch", monkeypatch)
-    assert "onnxruntime" not in told
-    assert told["weights"].good
-    told = checks(tmp_path, "onnx", monkeypatch)
-    assert told["onnxruntime"].good
-    assert not told["weights"].good
-    assert told["weights"].fix.endswith(f"-m training.release.export all --weights {tmp_path} --out {tmp_path}")
+    results = checks(tmp_path, "torch", monkeypatch)
+    assert "onnxruntime" not in results
+    assert results["weights"].good
+    results = checks(tmp_path, "onnx", monkeypatch)
+    assert results["onnxruntime"].good
+    assert not results["weights"].good
+    assert results["weights"].fix.endswith(f"-m training.release.export all --weights {tmp_path} --out {tmp_path}")
     write_export(tmp_path, card)
     assert checks(tmp_path, "onnx", monkeypatch)["weights"].good
 
@@ -222,7 +222,7 @@ def test_the_doctor_checks_the_files_of_the_backend(tmp_path: Path, monkeypatch:
 def test_the_doctor_says_how_to_install_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_export(tmp_path, save_tiny(tmp_path, "light"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    told = checks(tmp_path, "onnx", monkeypatch)
-    assert not told["onnxruntime"].good
-    assert "pip install 'onnxruntime" in told["onnxruntime"].fix
-    assert not told["weights"].good
+    results = checks(tmp_path, "onnx", monkeypatch)
+    assert not results["onnxruntime"].good
+    assert "pip install 'onnxruntime" in results["onnxruntime"].fix
+    assert not results["weights"].good

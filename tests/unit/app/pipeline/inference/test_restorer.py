@@ -15,7 +15,7 @@ from tests.support.networks import RESTORERS, restorer_of
 
 
 class Made(nn.Module):
-    """A network that does what it is told; ``seen`` are its inputs."""
+    """A network that applies a function; ``seen`` are its inputs."""
 
     kind = Kind.RESTORER
 
@@ -39,7 +39,7 @@ def real(architecture: str) -> NetworkRestorer:
 
 
 def stretched(shape: tuple[int, int], seed: int = 0) -> GreyImage:
-    """A crop of black and white only, which normalising leaves as it is."""
+    """A crop of black and white only, which normalising does not change."""
     return np.random.default_rng(seed).choice(np.array([0, 255], np.uint8), shape)
 
 

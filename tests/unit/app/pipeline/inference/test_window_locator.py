@@ -1,4 +1,4 @@
-"""The locator finds what its network sees, wherever and however large; a network of a few lines sees white quads."""
+"""The locator finds what its network sees, at any place and size; a network of a few lines sees white quads."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ FINE = 4  # parts of a pixel in which the fake network and the pictures measure
 
 
 class Seeing(nn.Module):
-    """Sees white convex quads on darker ground that lie whole in the window, and votes for their corners.
+    """Sees white convex quads on a darker ground that lie entirely in the window, and votes for their corners.
 
     Each position names the corners from another start. ``bias`` is the share by which it takes quads for more square
     than they are, as a network does that knows steep ones less. ``seen`` are its windows.
@@ -46,15 +46,15 @@ class Seeing(nn.Module):
         maps[0] = -6
         at = np.stack(np.meshgrid(*(np.arange(cells) * STRIDE + STRIDE / 2,) * 2), axis=-1)
         for quad in quads_in(window):
-            told = quad + self.bias * (squared(quad) - quad)
+            vote = quad + self.bias * (squared(quad) - quad)
             for row, column in np.argwhere([[inside(place, quad) for place in line] for line in at]):
-                offsets = (np.roll(told, row + 3 * column, axis=0) - at[row, column]) / CORNER_UNIT
+                offsets = (np.roll(vote, row + 3 * column, axis=0) - at[row, column]) / CORNER_UNIT
                 maps[:, row, column] = [self.chance, *offsets.ravel(), np.log2(self.modules / 32)]
         return maps
 
 
 def quads_in(window: NDArray[np.float32]) -> list[Quad]:
-    """White quads that lie whole in a window; where it is exactly 0 it is padded."""
+    """White quads that lie entirely in a window; pixels of exactly 0 are padding."""
     shown = np.where(window == 0, window.min(), window)
     fine = cv2.resize(shown, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
     light = (fine > (shown.min() + shown.max()) / 2) & (np.ptp(shown) > 0.5)
@@ -69,7 +69,7 @@ def quads_in(window: NDArray[np.float32]) -> list[Quad]:
 
 
 def fitted(outline: NDArray[np.int32], corners: NDArray[np.int32]) -> Quad:
-    """Where straight lines through the sides of an outline meet, in pixels of the window."""
+    """The corners where lines through the sides of an outline meet, in pixels of the window."""
     starts = [int(np.abs(outline - corner).sum(axis=1).argmin()) for corner in corners]
     lines = []
     for start, end in zip(starts, np.roll(starts, -1), strict=True):
@@ -86,7 +86,7 @@ def inside(place: NDArray[np.float64], quad: Quad) -> bool:
 
 
 def squared(quad: Quad) -> Quad:
-    """The square that comes closest to a quad: both diagonals, made equal and upright on one another."""
+    """The square closest to a quad: its diagonals made equal and perpendicular."""
     middle = quad.mean(axis=0)
     arms = (quad - middle) @ np.array([1, 1j])
     arm = (arms * 1j ** -np.arange(4)).mean() * 1j ** np.arange(4)
@@ -108,7 +108,7 @@ def locator(network: nn.Module, **more: object) -> WindowLocator:
 
 
 def farthest(candidate: Candidate, quad: Quad) -> float:
-    """Error of the worst corner in pixels, in the cyclic order of corners that suits best."""
+    """The error of the worst corner in pixels, for the best cyclic order of corners."""
     corners = np.array(candidate.corners)
     return float(min(np.linalg.norm(np.roll(corners, turn, axis=0) - quad, axis=1).max() for turn in range(4)))
 
@@ -144,7 +144,7 @@ def test_a_steep_code_is_found_and_its_corners_are_clockwise_as_seen() -> None:
 
 
 def test_small_codes_are_found_wherever_windows_meet() -> None:
-    """At the size that is looked at, a code of 32 px is whole in one window at least."""
+    """At this scale a code of 32 px lies entirely in at least one window."""
     for along in range(2, 700 - 32, 13):
         quad = square_at(along, 700 - 32 - along, 30.0)
         (found,) = locator(Seeing(), sizes=(700,)).locate(drawn((700, 700), quad))
@@ -177,7 +177,7 @@ def test_several_codes_are_all_found_once_best_first() -> None:
 
 
 class Remembering:
-    """A locator that answers with one quad, a share of the picture, and keeps what it was shown."""
+    """A locator that answers one quad, as shares of the picture, and keeps its pictures."""
 
     def __init__(self, *places: Quad) -> None:
         self.places, self.shown = list(places), list[tuple[int, ...]]()
@@ -196,7 +196,7 @@ SHARE = np.array([[0.2, 0.3], [0.4, 0.3], [0.4, 0.5], [0.2, 0.5]])
 
 @pytest.mark.parametrize(("shape", "reduced"), [((400, 600), 1.0), ((3000, 2000), 0.5)])
 def test_a_picture_is_stretched_either_way_and_corners_are_mapped_back(shape: tuple[int, int], reduced: float) -> None:
-    """Large pictures are reduced first; what both views see is one code."""
+    """Large pictures are reduced first; both views see the same code."""
     inner = Remembering(SHARE, SHARE)
     (found,) = StretchedLocator(inner).locate(np.zeros(shape, np.uint8))
     height, width = (round(reduced * side) for side in shape)
@@ -216,7 +216,7 @@ def test_the_best_of_the_stretched_views_is_kept() -> None:
 
 
 def test_a_second_window_straightens_a_steep_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network takes it for more square than it is; the straighter it is shown, the less it errs."""
+    """The network takes quads for squarer than they are; the squarer the view, the smaller its error."""
     errors = []
     for looks in (0, 1, 2):
         monkeypatch.setattr(window_locator, "_MOST_LOOKS", looks)
@@ -268,7 +268,7 @@ def test_candidates_that_the_second_window_refutes_are_dropped() -> None:
 
 def test_confident_and_consistent_votes_score_higher() -> None:
     class Divided(Seeing):
-        """Its positions disagree by some pixels."""
+        """Its votes disagree by a few pixels."""
 
         def _maps(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
             maps = super()._maps(window)
@@ -287,11 +287,11 @@ def test_confident_and_consistent_votes_score_higher() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modules", "told"), [(21, 21), (25, 25), (27, 29), (34, 33), (36, 37), (177, 177), (400, 177), (9, 21)]
+    ("modules", "expected"), [(21, 21), (25, 25), (27, 29), (34, 33), (36, 37), (177, 177), (400, 177), (9, 21)]
 )
-def test_sizes_are_rounded_to_those_of_the_standard(modules: int, told: int) -> None:
+def test_sizes_are_rounded_to_those_of_the_standard(modules: int, expected: int) -> None:
     (found,) = locator(Seeing(modules=modules)).locate(drawn((500, 600), square_at(200, 150, 160.0)))
-    assert found.dimension == told
+    assert found.dimension == expected
 
 
 # --- pictures of any shape ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Candidates lie on the code's outer corners in every condition that leaves finder patterns, and time is bounded."""
+"""Candidates are at the code's outer corners in every condition that leaves finder patterns, in bounded time."""
 
 import time
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def code(version: int = VERSION) -> GreyImage:
 
 
 def scene(corners: list[tuple[float, float]], *, version: int = VERSION) -> GreyImage:
-    """A code with its quiet zone put into a 640 x 480 picture of soft clutter, outer corners at `corners`."""
+    """A code with its quiet zone in a 640 x 480 picture of soft clutter, with its outer corners at `corners`."""
     symbol = code(version)
     low, high = 32, symbol.shape[0] - 32
     source = np.array([(low, low), (high, low), (high, high), (low, high)], np.float32) - 0.5
@@ -143,7 +143,7 @@ def test_pictures_without_a_code_have_no_places(locator: Locator, shape: tuple[i
 
 
 def crop_of(version: int, margin: int, *, pixels: int = 4) -> GreyImage:
-    """A code that fills the picture but for ``margin`` modules on each side."""
+    """A code that fills the picture except for ``margin`` modules on each side."""
     whole = code(version)
     spare = 8 * (4 - margin)
     inner = whole[spare : whole.shape[0] - spare, spare : whole.shape[0] - spare]

@@ -39,7 +39,7 @@ def region(crop: GreyImage | None = None, corners: NDArray[np.float64] = CORNERS
 
 @dataclass
 class FakeEngine:
-    """Reads its answer in every picture that is dark enough at a place."""
+    """An engine that reads its answer in every picture that is dark enough at a place."""
 
     answers: list[Symbol]
     name: str = "fake"
@@ -87,7 +87,7 @@ def test_most_credible_come_first_whatever_the_locators_order() -> None:
 
 
 def test_the_first_candidates_are_looked_at() -> None:
-    """As many as there may be regions: the others cost time and are less likely by the locator's own account."""
+    """Only as many as there may be regions: the others cost time and score lower."""
     places = [place(square_at(900, 900, 125)), place(CORNERS)]
     wide = np.full((1100, 1100), 220, np.uint8)
     wide[:220, :260] = picture()
@@ -227,7 +227,7 @@ def doubtful(agreement: float) -> Region:
 
 
 def smeared() -> GreyImage:
-    """The symbol under motion of five modules: its patterns are hard to see, its modules explain every pixel."""
+    """The symbol under motion blur of five modules: its patterns are faint, but its modules explain every pixel."""
     return np.asarray(cv2.blur(render(SYMBOL, pixels=4), (20, 1)), np.uint8)
 
 
@@ -243,7 +243,7 @@ def grain() -> GreyImage:
 def test_a_read_that_patterns_do_not_vouch_for_must_explain_the_picture(
     agreement: float, crop: GreyImage, believed: bool
 ) -> None:
-    """What the engines say of noise is an accident of error correction; registration alone is fooled at times."""
+    """Reads of noise are accidents of error correction; registration alone is sometimes deceived."""
     engines = [FakeEngine([symbol(2)])]
     one = doubtful(agreement)
     truth = mean_reading(render(SYMBOL, pixels=4), 2)

@@ -10,7 +10,7 @@ MODULE = 5.0
 
 
 def tilted(version: int) -> NDArray[np.float64]:
-    """Outer corners of a symbol seen a little from the side, about MODULE pixels a module."""
+    """Outer corners of a symbol in slight perspective, about MODULE pixels a module."""
     side = dimension(version) * MODULE
     middle = np.array([side, side]) * 0.5 + 60
     angle = np.deg2rad(13)
@@ -32,13 +32,13 @@ def picture_of(version: int, corners: NDArray[np.float64], *, inverted: bool = F
 
 
 def shaken(corners: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Each corner off by 0.8 module in a direction of its own."""
+    """The corners, each displaced by 0.8 module in another direction."""
     angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, 4)
     return corners + 0.8 * MODULE * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def farthest(found: Registration, corners: NDArray[np.float64]) -> float:
-    """Error of the worst corner, in modules."""
+    """The error of the worst corner, in modules."""
     return float(np.linalg.norm(found.corners - corners, axis=1).max()) / MODULE
 
 
@@ -66,7 +66,7 @@ def test_inverted_symbols_are_recognised(version: int) -> None:
 
 @pytest.mark.parametrize("shape", [(1.0, 0.25), (0.25, 1.0)], ids=["flat", "narrow"])
 def test_symbols_in_steep_perspective_agree_as_well_as_frontal_ones(shape: tuple[float, float]) -> None:
-    """A module four times as long as wide: the patterns are compared as they look when straightened."""
+    """A module is four times as long as wide; patterns are compared after rectification."""
     front = tilted(3)
     aside = (front - front.mean(axis=0)) * np.array(shape) * 1.5 + front.mean(axis=0)
     guess = aside + (shaken(front, seed=6) - front) * np.array(shape)

@@ -36,7 +36,7 @@ ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 @dataclass(frozen=True)
 class Made:
-    """A symbol of another encoder, and how many bits its message has."""
+    """A symbol of another encoder, and the number of bits of its message."""
 
     modules: Modules
     version: int
@@ -77,7 +77,7 @@ def made(version: int, level: str, mask: int) -> Made:
 
 
 def sampled() -> list[tuple[int, str, int]]:
-    """Every version at every level, every mask often."""
+    """Every version at every level, and every mask several times."""
     return [(version, level, (3 * version + 5 * i) % 8) for version in VERSIONS for i, level in enumerate(LEVELS)]
 
 
@@ -199,7 +199,7 @@ def test_assemble_needs_the_right_number_of_codewords() -> None:
 
 
 def codewords_of(bits: str, total: int) -> NDArray[np.uint8]:
-    """Bits given in words, zeros up to the codeword's end, padding."""
+    """The bits, then zeros up to the end of the codeword, then padding."""
     plain = bits.replace(" ", "")
     plain += "0" * (-len(plain) % 8)
     data = [int(plain[i : i + 8], 2) for i in range(0, len(plain), 8)]

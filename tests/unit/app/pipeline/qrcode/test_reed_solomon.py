@@ -16,7 +16,7 @@ def codewords(rng: Generator, batch: int, n: int, ec: int) -> Words:
 
 
 def damaged(rng: Generator, words: Words, erased: int, errors: int) -> tuple[Words, NDArray[np.bool_]]:
-    """Every word with so many erased symbols of any value, and so many other wrong ones."""
+    """The words with ``erasures`` erased symbols and ``errors`` other wrong symbols."""
     places = rng.permuted(np.tile(np.arange(words.shape[1]), (len(words), 1)), axis=1)
     rows = np.arange(len(words))[:, None]
     received, erasures = words.copy(), np.zeros(words.shape, dtype=np.bool_)
@@ -101,7 +101,7 @@ def test_all_zero_is_a_codeword_and_one_error_in_it_is_found() -> None:
     [(26, 7, 3, 2), (26, 10, 2, 4), (26, 13, 1, 6), (26, 17, 1, 8), (44, 10, 2, 4), (70, 15, 1, 7), (44, 16, 0, 8)],
 )
 def test_reserved_symbols_bound_the_distance(n: int, ec: int, reserved: int, correctable: int) -> None:
-    """The numbers of table 9 of ISO/IEC 18004."""
+    """The figures of table 9 of ISO/IEC 18004."""
     rng = np.random.default_rng(n)
     words = codewords(rng, 6, n, ec)
     for errors in (correctable, correctable + 1):
@@ -120,7 +120,7 @@ def test_parity_checks_hold_for_codewords_only() -> None:
 
 
 def test_ordered_statistics_give_the_cheapest_pattern() -> None:
-    """Against a search through all codewords of a code that has 256 of them."""
+    """Compared with a search through all 256 codewords of a small code."""
     rng = np.random.default_rng(4)
     everyone = np.arange(256, dtype=np.uint8)[:, None]
     table = np.unpackbits(np.concatenate([everyone, encode(everyone, 3)], axis=1), axis=1)
