@@ -15,11 +15,13 @@ Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, f
 
 
 class Wire(BaseModel):
+    """Base of the answer schemas."""
+
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class Code(Wire):
-    """One code that was read."""
+    """Answer schema: one code that was read."""
 
     text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
     bytes_base64: str = Field(description="exact payload bytes")
@@ -56,12 +58,14 @@ class Code(Wire):
 
 
 class ImageSize(Wire):
+    """Answer schema: the size of a picture, in pixels."""
+
     width: int
     height: int
 
 
 class Route(Wire):
-    """The network that was chosen first, and the sharpness that decided it."""
+    """Answer schema: the network that was chosen first, and the sharpness that decided it."""
 
     laplacian_variance: Variance
     threshold: Variance
@@ -73,7 +77,7 @@ class Route(Wire):
 
 
 class TraceEntry(Wire):
-    """One stage of the pipeline: how long it took, and how many codes it found."""
+    """Answer schema: how long one stage of the pipeline took, and how many codes it found."""
 
     stage: str
     seconds: Seconds
@@ -130,7 +134,7 @@ _RESTORE_EXAMPLE: dict[str, Any] = {
 
 
 class DecodeAnswer(Wire):
-    """Every code in the picture. A picture without a readable code has an empty list."""
+    """Answer schema: every code in the picture. A picture without a readable code has an empty list."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
@@ -157,7 +161,7 @@ class FileAnswer(DecodeAnswer):
 
 
 class RestoreAnswer(Wire):
-    """The restored code as a PNG, alone or in its place in the picture, and what was read from it."""
+    """Answer schema: the restored code as a PNG, alone or in its place in the picture, and what was read from it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
@@ -196,7 +200,7 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
 
 
 class DecodeOptions(BaseModel):
-    """Query of POST /decode."""
+    """Query schema of POST /decode."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -212,7 +216,7 @@ class DecodeOptions(BaseModel):
 
 
 class RestoreOptions(BaseModel):
-    """Query of POST /restore."""
+    """Query schema of POST /restore."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -244,7 +248,7 @@ class RestoreOptions(BaseModel):
 
 
 class Base64Upload(BaseModel):
-    """An upload as JSON."""
+    """Body schema: an upload as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -252,7 +256,7 @@ class Base64Upload(BaseModel):
 
 
 class ModelCard(Wire):
-    """A loaded checkpoint, as its file describes it."""
+    """Answer schema: a loaded checkpoint, as its file describes it."""
 
     name: str
     architecture: str
@@ -264,26 +268,34 @@ class ModelCard(Wire):
 
 
 class Models(Wire):
+    """Answer schema of GET /models: the loaded checkpoints."""
+
     device: str = Field(description="where the networks run: cuda, mps or cpu")
     models: list[ModelCard]
 
 
 class Version(Wire):
+    """Answer schema of GET /version."""
+
     name: str
     version: str
 
 
 class Health(Wire):
+    """Answer schema of GET /livez and GET /readyz."""
+
     status: Literal["alive", "ready"]
 
 
 class InvalidField(Wire):
+    """Answer schema: a part of the request that is not valid, and why."""
+
     location: str
     message: str
 
 
 class Problem(Wire):
-    """RFC 9457 problem details."""
+    """Answer schema: RFC 9457 problem details."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -52,7 +52,7 @@ class InProcess:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What start-up makes: a worker, and the cards of the loaded networks.
+    """What a running service works with: a worker, and the cards of the loaded networks.
 
     ``healthy`` says whether the threads that batch inferences are alive, and ``close`` ends them.
     """
@@ -66,7 +66,7 @@ class Runtime:
 
 @dataclass(slots=True)
 class Service:
-    """The state of one application.
+    """The state of one running service.
 
     `runtime` is None until start-up is over, and again after shutdown. `draining` is set by a signal to stop.
     `failure` is the exception that start-up failed with, if it did.

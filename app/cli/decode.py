@@ -18,7 +18,7 @@ from app.workers.jobs import DecodeJob, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one file: an answer, or the reason why there is none."""
+    """What `qrestore decode` makes of one file: an answer, or the reason why there is none."""
 
     file: str
     answer: FileAnswer | None = None

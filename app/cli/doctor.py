@@ -41,7 +41,7 @@ _MODULES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. `fix` is the command that fixes the fault; empty if there is none."""
+    """The result of one of the doctor's checks. `fix` is the command that fixes the fault; empty if there is none."""
 
     name: str
     good: bool
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def examine(*, weights: Path | None = None, host: str | None = None, port: int | None = None) -> Iterator[Check]:
-    """Every check in turn. Arguments that are None come from the settings."""
+    """Makes every check of the doctor in turn. Arguments that are None come from the settings."""
     yield _python()
     for module, distribution in _MODULES.items():
         yield _module(module, distribution)
@@ -196,7 +196,7 @@ def _reinstall() -> str:
 
 
 def system_command(*, debian: str, macos: str, platform: str, release: Mapping[str, str]) -> str:
-    """The command that fits a `sys.platform` and, on Linux, the fields of its os-release file."""
+    """The doctor's fix that fits a `sys.platform` and, on Linux, the fields of its os-release file."""
     if platform == "darwin":
         return macos
     if {"debian", "ubuntu"} & {release.get("ID", ""), *release.get("ID_LIKE", "").split()}:

@@ -71,7 +71,7 @@ class _Form:
 async def read_files(
     content_type: str, stream: AsyncIterator[bytes], *, field: str, most: int, refusal: str
 ) -> list[bytes]:
-    """The contents of the files in fields named ``field``, in the form's order.
+    """Parses a multipart form: the contents of the files in fields named ``field``, in the form's order.
 
     Raises MalformedBody if the stream is not one complete form, and TooManyFiles with ``refusal`` as its detail if the
     form has more than ``most`` files in fields of any name.

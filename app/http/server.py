@@ -31,7 +31,8 @@ _FINAL_SECONDS: Final = 2
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 that answers protocol errors as problems, and waits only so long for a head, a body and a reader."""
+    """The server's HTTP/1.1: answers protocol errors as problems, and waits only so long for a head, a body and a
+    reader."""
 
     def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -200,7 +201,10 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
 
 
 class PlainStartupFailure:
-    """Reports a start-up that raised a QrestoreError by its one-line detail; the framework would report a traceback."""
+    """Has the server report a failed start-up by the one-line detail of its QrestoreError.
+
+    The framework would report a traceback.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

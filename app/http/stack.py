@@ -16,7 +16,7 @@ from app.service import Service
 
 
 class Treatment(Flag):
-    """How a path differs from the others."""
+    """How the middleware stack treats a path that differs from the others."""
 
     PUBLIC = auto()
     """Needs no API key."""

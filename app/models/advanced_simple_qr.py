@@ -14,7 +14,7 @@ from app.models.srresnet import ResidualBlock
 
 
 class ResidualGroup(nn.Module):
-    """``x + conv3x3(blocks(x))``, (N, C, H, W) -> same."""
+    """AdvancedSimpleQR's group of residual blocks: ``x + conv3x3(blocks(x))``, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, blocks: int) -> None:
         super().__init__()

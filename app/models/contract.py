@@ -18,7 +18,8 @@ STRIDE: Final = 8
 
 
 class Kind(StrEnum):
-    """What a network is for. Each architecture states its kind in the class attribute ``kind``."""
+    """What a network in service is for: a part of its contract. Each architecture states its kind in the class
+    attribute ``kind``."""
 
     RESTORER = "restorer"
     MODULE_READER = "module reader"
@@ -27,7 +28,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Card:
-    """Everything known about a checkpoint except its weights.
+    """A network's contract in service: everything known about its checkpoint except the weights.
 
     ``scale``: output pixels per input pixel. ``size_multiple``: inputs are padded to multiples of it, in pixels a side.
     ``parameters``: number of learned values. ``config``, ``provenance`` and ``measured`` as in a `Checkpoint`.

@@ -17,7 +17,8 @@ _SOBEL = (
 
 
 class EdgeMap(nn.Module):
-    """Largest absolute Sobel response of the channel mean over four directions: (N, C, H, W) -> (N, 1, H, W)."""
+    """EG-Restormer's edge map: largest absolute Sobel response of the channel mean over four directions,
+    (N, C, H, W) -> (N, 1, H, W)."""
 
     kernels: Tensor
 

@@ -28,13 +28,14 @@ class SimpleGate(nn.Module):
 
 
 def bicubic(image: Tensor, *, scale: int) -> Tensor:
-    """Enlarges by bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1] at edges."""
+    """Layer of enlarging networks: bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1]
+    at edges."""
     return functional.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
 
 
 def pixel_shuffle_step(*, channels: int) -> nn.Sequential:
-    """Doubles height and width by a sub-pixel convolution (Shi et al., CVPR 2016), then PReLU:
-    (N, C, H, W) -> (N, C, 2H, 2W)."""
+    """Layers of enlarging networks: double height and width by a sub-pixel convolution (Shi et al., CVPR 2016), then
+    PReLU: (N, C, H, W) -> (N, C, 2H, 2W)."""
     return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
 
 

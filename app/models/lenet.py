@@ -9,7 +9,8 @@ from app.models.layers import LayerNorm2d, SimpleGate
 
 
 class SGDB(nn.Module):
-    """Simple-gate depthwise block: ``x + beta * contract(gate(depthwise(expand(norm(x)))))``, (N, C, H, W) -> same.
+    """LENet's simple-gate depthwise block: ``x + beta * contract(gate(depthwise(expand(norm(x)))))``, (N, C, H, W) ->
+    same.
 
     ``beta`` is a learned residual weight per channel. It starts at ``residual_init``, in the paper at zero.
     """
@@ -29,7 +30,7 @@ class SGDB(nn.Module):
 
 
 class EdgeSharpening(nn.Module):
-    """Edge-sharpening attention: ``x * (1 + sigmoid(conv3x3(conv1x1(x))))``, (N, C, H, W) -> same."""
+    """LENet's edge-sharpening attention: ``x * (1 + sigmoid(conv3x3(conv1x1(x))))``, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()

@@ -13,7 +13,8 @@ from app.models.layers import SimpleGate
 
 
 class ReadingBlock(nn.Module):
-    """``x + contract(attend(gate(expand(norm(x)))))`` with dense 3x3 convolutions, (N, C, H, W) -> same."""
+    """The module reader's block: ``x + contract(attend(gate(expand(norm(x)))))``, (N, C, H, W) -> same, with dense 3x3
+    convolutions."""
 
     def __init__(self, *, channels: int, residual_init: float) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class ReadingBlock(nn.Module):
 
 
 class ModuleReader(nn.Module):
-    """Log-odds that each module of a canonical crop is dark, quiet zone included.
+    """The network: log-odds that each module of a canonical crop is dark, quiet zone included.
 
     ``forward``: crop (N, 1, P M, P M) in [0, 1] and planes (N, ``PLANES``, M, M) -> (N, 1, M, M) natural log-odds, with
     P = ``pixels`` a module. A crop may be any window of the module grid.

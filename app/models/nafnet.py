@@ -14,8 +14,8 @@ _EPS = 1e-6  # of the layer normalisation
 
 
 class NAFBlock(nn.Module):
-    """``x + beta * contract(attend(gate(depthwise(expand(norm1(x))))))``, then ``x + gamma * ...`` of a gated
-    feed-forward part without depthwise convolution and attention, (N, C, H, W) -> same.
+    """NAFNet's block: ``x + beta * contract(attend(gate(depthwise(expand(norm1(x))))))``, then ``x + gamma * ...`` of a
+    gated feed-forward part without depthwise convolution and attention, (N, C, H, W) -> same.
 
     The simplified channel attention multiplies by a 1x1 convolution of the channels' means over the picture. ``beta``
     and ``gamma`` are learned weights per channel. They start at ``residual_init``, in the paper at zero.

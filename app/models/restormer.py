@@ -10,7 +10,7 @@ from app.models.layers import LayerNorm2d
 
 
 class MDTA(nn.Module):
-    """Multi-Dconv head transposed attention (Eq. 1): attention between channels, (N, C, H, W) -> same."""
+    """Restormer's multi-Dconv head transposed attention (Eq. 1): attention between channels, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, heads: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class MDTA(nn.Module):
 
 
 class GDFN(nn.Module):
-    """Gated-Dconv feed-forward network (Eq. 2), (N, C, H, W) -> same."""
+    """Restormer's gated-Dconv feed-forward network (Eq. 2), (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, expansion: float) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class GDFN(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """``x + attention(norm(x))``, then ``x + GDFN(norm(x))``, (N, C, H, W) -> same."""
+    """Restormer's block: ``x + attention(norm(x))``, then ``x + GDFN(norm(x))``, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, attention: MDTA, expansion: float) -> None:
         super().__init__()

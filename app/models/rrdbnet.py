@@ -13,8 +13,8 @@ _CONVOLUTIONS = 5  # of a dense block
 
 
 class DenseBlock(nn.Module):
-    """``x + 0.2 * d(x)``, (N, C, H, W) -> same, where d is five 3x3 convolutions that each see x and the output of all
-    previous ones.
+    """The dense block of an RRDB: ``x + 0.2 * d(x)``, (N, C, H, W) -> same, where d is five 3x3 convolutions that each
+    see x and the output of all previous ones.
 
     Weights start as in He et al. (ICCV 2015), times ``residual_init`` (ESRGAN's "smaller initialization"); biases start
     at zero.
@@ -40,7 +40,8 @@ class DenseBlock(nn.Module):
 
 
 class RRDB(nn.Module):
-    """Residual-in-residual dense block: ``x + 0.2 * r(x)``, where r is three dense blocks, (N, C, H, W) -> same."""
+    """RRDBNet's residual-in-residual dense block: ``x + 0.2 * r(x)``, where r is three dense blocks, (N, C, H, W) ->
+    same."""
 
     def __init__(self, *, channels: int, growth: int, residual_init: float) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from app.pipeline.tools import Tools
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Log-odds (M, M) of a region's modules.
+    """A reading that a climb made and keeps: log-odds (M, M) of a region's modules.
 
     ``crop`` is what the module reader saw; it may be straighter than the region's own crop.
     """
@@ -76,7 +76,7 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A symbol that a rung read.
+    """What a rung yields to the climb that runs it: a symbol that it read.
 
     Rungs that read regions set ``region``. Rungs that read modules set ``modules`` (M, M), True is dark, which the
     engines were shown, and ``reading``, from which it was made.
@@ -90,7 +90,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A way to read.
+    """A rung as a climb runs it: a name and a way to read.
 
     ``name`` appears in answers and metrics. ``read`` yields every symbol that it reads; by the time it resumes, the
     climb has recorded the symbol.
@@ -102,7 +102,7 @@ class Rung:
 
 @dataclass
 class Climb:
-    """What earlier rungs learnt and later ones need.
+    """One climb of the ladder: what earlier rungs learnt and later ones need.
 
     ``regions_by_locator`` and ``hypotheses`` have one list for each locator that has run: the regions that it was the
     first to see, and what became of its candidates. ``readings`` holds every result of the module reader. ``route`` is

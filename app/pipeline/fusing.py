@@ -32,7 +32,8 @@ _LEAST_DEVIATIONS, _LEAST_DEVIATIONS_TURNED = 3.0, 4.5
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How a reading lies on another: transposed if ``mirrored``, then turned anticlockwise by ``turns`` quarters."""
+    """How a reading that is fused lies on another: transposed if ``mirrored``, then turned anticlockwise by ``turns``
+    quarters."""
 
     mirrored: bool = False
     turns: int = 0
@@ -53,7 +54,7 @@ POSES = tuple(Pose(mirrored, turns) for mirrored in (False, True) for turns in r
 
 @dataclass(frozen=True, eq=False)
 class FrameReading:
-    """A reading of frame number ``frame``, counted from 0."""
+    """A reading to fuse with those of other frames; its own is number ``frame``, counted from 0."""
 
     frame: int
     reading: Reading

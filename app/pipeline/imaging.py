@@ -11,19 +11,19 @@ GreyImage = NDArray[np.uint8]
 
 
 def resize(image: GreyImage, factor: float) -> GreyImage:
-    """Scales a picture by ``factor``, to at least one pixel a side; see `resize_to`."""
+    """Scales a grey picture by ``factor``, to at least one pixel a side; see `resize_to`."""
     height, width = (max(1, round(factor * side)) for side in image.shape)
     return image if factor == 1 else resize_to(image, width, height)
 
 
 def resize_to(image: GreyImage, width: int, height: int) -> GreyImage:
-    """Scales a picture to this size: area averages if either side shrinks, else cubic interpolation."""
+    """Scales a grey picture to this size: area averages if either side shrinks, else cubic interpolation."""
     method = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
 
 
 def normalise(crop: GreyImage) -> NDArray[np.float32]:
-    """Stretches the 2nd to 98th percentile of an 8-bit crop over [0, 1], clipped; a flat crop becomes 0.5."""
+    """Stretches the 2nd to 98th percentile of a grey picture over [0, 1], clipped; a flat one becomes 0.5."""
     low, high = np.percentile(crop, (2, 98))
     if high - low < 1:
         return np.full(crop.shape, 0.5, dtype=np.float32)
@@ -32,7 +32,7 @@ def normalise(crop: GreyImage) -> NDArray[np.float32]:
 
 
 def standardise(picture: GreyImage) -> NDArray[np.float32]:
-    """Shifts and scales to zero mean and unit deviation; a flat picture becomes 0.
+    """Shifts and scales a grey picture to zero mean and unit deviation; a flat picture becomes 0.
 
     Deviations below one grey level count as one.
     """
@@ -42,13 +42,14 @@ def standardise(picture: GreyImage) -> NDArray[np.float32]:
 
 
 def pad(crop: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
-    """Repeats the right and bottom border until both sides are multiples of ``multiple``."""
+    """Pads a grey picture by repeating its right and bottom border until both sides are multiples of ``multiple``."""
     height, width = crop.shape
     return np.pad(crop, ((0, -height % multiple), (0, -width % multiple)), mode="edge")
 
 
 def shrink(image: GreyImage, factor: float) -> GreyImage:
-    """As `resize`, but halves the picture as often as possible first, which is several times faster."""
+    """Scales a grey picture down as `resize` does, but halves it as often as possible first, which is several times
+    faster."""
     while factor <= 0.5 and min(image.shape) > 1:
         height, width = (side // 2 * 2 for side in image.shape)
         image, factor = resize(image[:height, :width], 0.5), factor * 2
@@ -56,7 +57,7 @@ def shrink(image: GreyImage, factor: float) -> GreyImage:
 
 
 def enlarge(cells: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Repeats each value as a square of ``factor`` x ``factor``."""
+    """Enlarges a picture of one value a cell: repeats each as a square of ``factor`` x ``factor``."""
     return np.kron(cells, np.ones((factor, factor), dtype=np.float32))
 
 

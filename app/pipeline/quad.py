@@ -74,12 +74,13 @@ class Quad:
 
 
 def square(modules: float) -> NDArray[np.float64]:
-    """Corners (4, 2) of a symbol of ``modules`` a side, in modules, clockwise from the top left."""
+    """The quad (4, 2) of an upright symbol of ``modules`` a side, in modules, clockwise from the top left."""
     return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
 
 
 def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
-    """The 3 x 3 matrix from module coordinates, whose origin is the symbol's top-left corner, to picture positions."""
+    """The 3 x 3 matrix that a quad defines: from module coordinates, whose origin is the symbol's top-left corner, to
+    picture positions."""
     target = np.asarray(corners, dtype=np.float32).reshape(4, 2)
     return np.asarray(cv2.getPerspectiveTransform(square(modules).astype(np.float32), target), dtype=np.float64)
 

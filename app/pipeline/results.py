@@ -12,8 +12,8 @@ SOFT = "soft"
 
 
 class Effort(StrEnum):
-    """How far up the ladder a request may climb: "fast" reads the untouched picture only, "balanced" stops at the first
-    rung that reads, "thorough" climbs every rung for codes that lower ones left unread."""
+    """The effort that a result may take: "fast" reads the untouched picture only, "balanced" stops at the first rung
+    that reads, "thorough" climbs every rung for codes that lower ones left unread."""
 
     FAST = "fast"
     BALANCED = "balanced"
@@ -42,7 +42,8 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One line of the trace: a rung, or a locator that ran inside one; its seconds and the number of codes read."""
+    """One line of a result's trace: a rung, or a locator that ran inside one; its seconds and the number of codes
+    read."""
 
     stage: str
     seconds: float
@@ -51,8 +52,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A symbol and the rung that read it. Corners are in pixels of the input picture; of several pictures it is number
-    ``frame``, counted from 0."""
+    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture; of several
+    pictures it is number ``frame``, counted from 0."""
 
     symbol: Symbol
     rung: str
@@ -61,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What reading a picture gave.
+    """The result of reading a picture.
 
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
     if no network ran. ``truncated``: there are more codes than the limit.
@@ -80,7 +81,7 @@ AUTO, MODULES = "auto", "modules"
 
 
 class View(StrEnum):
-    """How a restored code is shown: "straightened", cut out and upright, or in its place in the "original"."""
+    """How a result shows a restored code: "straightened", cut out and upright, or in its place in the "original"."""
 
     STRAIGHTENED = "straightened"
     ORIGINAL = "original"
@@ -88,8 +89,8 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """A restored code. ``network`` is what made it, "modules" or a network, None if nothing did; ``outcome`` is what
-    reads in it."""
+    """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
+    ``outcome`` is what reads in it."""
 
     image: GreyImage
     network: str | None
@@ -98,8 +99,8 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a grey PNG of ``width`` x ``height`` pixels; ``network`` and ``outcome`` as in
-    `Restoration`."""
+    """The result that a child sends of restoring a code: a grey PNG of ``width`` x ``height`` pixels; ``network`` and
+    ``outcome`` as in `Restoration`."""
 
     png: bytes
     width: int

@@ -108,8 +108,8 @@ def read_upscaled(climb: Climb) -> Iterator[Read]:
 
 
 def upscale(climb: Climb, region: Region) -> tuple[GreyImage, list[Symbol]]:
-    """Super-resolves a region with its surroundings; returns the enlarged patch and the symbols read in it, their
-    corners in pixels of the picture."""
+    """The upscaling rung's step: super-resolves a region with its surroundings; returns the enlarged patch and the
+    symbols read in it, their corners in pixels of the picture."""
     upscaler = climb.tools.restorers[climb.tools.upscaler]
     patch, (left, top) = region.cut_out(climb.image)
     enlarged = upscaler.restore([patch])[0]

@@ -69,7 +69,7 @@ TABLE: Final = (
 
 
 class Model(Protocol):
-    """What labels show of a loaded checkpoint."""
+    """What metrics' labels show of a loaded checkpoint."""
 
     @property
     def name(self) -> str: ...

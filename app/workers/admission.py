@@ -20,7 +20,7 @@ _LATEST_WEIGHT: Final = 0.1  # of the latest piece of work in the moving average
 
 
 class RefusalReason(StrEnum):
-    """Why a request was refused at once."""
+    """Why admission control refused a request at once."""
 
     QUEUE_FULL = "queue_full"
     UPLOADS_FULL = "uploads_full"

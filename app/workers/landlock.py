@@ -24,9 +24,10 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
 def forbid_new_privileges() -> None:
-    """Keeps this process from gaining rights by running a program (PR_SET_NO_NEW_PRIVS, prctl(2)).
+    """What Landlock requires first: keeps this process from gaining rights by running a program (PR_SET_NO_NEW_PRIVS,
+    prctl(2)).
 
-    Without it the kernel lets only root confine itself.
+    So does seccomp. Without it the kernel lets only root confine itself.
     """
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)

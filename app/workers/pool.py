@@ -43,7 +43,7 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
 class RestartReason(StrEnum):
-    """Why a child was replaced."""
+    """Why a pool replaced a child."""
 
     CRASH = "crash"
     TIMEOUT = "timeout"
@@ -251,7 +251,7 @@ class Pool:
 
 
 def child_abilities() -> list[str]:
-    """What a child can do here although it should not; see `sandbox.remaining_abilities`.
+    """Asks the child of a pool of one what it can do although it should not; see `sandbox.remaining_abilities`.
 
     Raises WorkerCrashed where no child starts.
     """

@@ -47,14 +47,15 @@ _GRACE_SECONDS: Final = 2.0  # after its deadline a child kills itself: the pare
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use: bytes of address space on top of what it starts with, and jobs until it is replaced."""
+    """What a child process may use: bytes of address space on top of what it starts with, and jobs until it is
+    replaced."""
 
     memory_bytes: int = 2 << 30
     jobs: int = 1000
 
 
 class ChildGone(Exception):
-    """The child has ended, or sent something that no child sends."""
+    """The child process has ended, or sent something that no child sends."""
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
@@ -79,7 +80,8 @@ def _array_constructors() -> list[Any]:
 
 
 def by_pickled_name(classes: Iterable[Any]) -> dict[tuple[str, str], Any]:
-    """These classes and those of arrays, by the module and the name under which they are pickled."""
+    """What a child process may send: these classes and those of arrays, by the module and the name under which they are
+    pickled."""
     return {(each.__module__, each.__qualname__): each for each in (*classes, *_array_constructors())}
 
 
@@ -232,7 +234,7 @@ def resident_memory(pid: int) -> int:
 
 
 def start_fork_server(preload: Sequence[str]) -> None:
-    """Starts the fork server, which imports these modules while the caller goes on."""
+    """Starts the fork server of child processes, which imports these modules while the caller goes on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", *preload])
     forkserver.ensure_running()

@@ -51,7 +51,7 @@ _FORBIDDEN: Final[Mapping[str, tuple[int, tuple[int, ...]]]] = {
 
 
 def confine(*, memory_bytes: int) -> None:
-    """Gives up what decoding does not need.
+    """Puts the calling process into its sandbox: it gives up what decoding does not need.
 
     From here on the process may add ``memory_bytes`` to its address space. It can write no file, read only Python's own
     files and the system's libraries, dump no core, open no socket and start no program.

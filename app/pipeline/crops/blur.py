@@ -28,7 +28,7 @@ def complete_symbol(dark: NDArray[np.float32], version: int) -> NDArray[np.float
 
 @dataclass(frozen=True)
 class Comparison:
-    """A crop and the modules read in it, both at ``SAMPLES`` a module.
+    """What a blur kernel is estimated from: a crop and the modules read in it, both at ``SAMPLES`` a module.
 
     ``seen``: the crop (S, S) without slow changes of light, zero mean and unit deviation. ``around``: (S, S, K, K), the
     modules around each sample, light 1 and dark -1, with K = 2 ``REACH`` + 1.

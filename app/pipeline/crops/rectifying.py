@@ -16,8 +16,8 @@ PIXELS_PER_MODULE = 4
 
 
 def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[GreyImage, NDArray[np.int_]]:
-    """Cuts out the upright box around a quad with ``reach`` pixels to spare, clipped to the picture; returns it and its
-    offset (x, y) in the picture.
+    """Cuts out what rectifying looks at: the upright box around a quad with ``reach`` pixels to spare, clipped to the
+    picture; returns it and its offset (x, y) in the picture.
 
     The box has at least one pixel, wherever the quad lies.
     """
@@ -29,7 +29,7 @@ def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[Gr
 
 
 def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: float) -> NDArray[np.float64]:
-    """The 3 x 3 matrix from pixel coordinates of a crop to pixel coordinates of the picture.
+    """The 3 x 3 matrix that rectifying samples by: from pixels of the rectified crop to pixels of the picture.
 
     In both, whole numbers are pixel centres, half a pixel from the outer edge. ``pixels`` a module, ``margin`` in
     modules.

@@ -15,7 +15,7 @@ from app.pipeline.quad import Quad
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A decoded symbol.
+    """A symbol that an engine decoded.
 
     ``payload``: the exact bytes stored in the symbol. ``text``: decoded by the symbol's ECI if it has one, else by a
     guess: UTF-8, else Shift JIS, else Latin-1. ``version`` and ``ec_level`` are None if the engine does not report
@@ -38,7 +38,8 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A QR code that was found but did not decode; ``dimension`` is its number of modules a side, None if unknown."""
+    """A QR code that an engine found but could not decode; ``dimension`` is its number of modules a side, None if
+    unknown."""
 
     corners: Quad
     dimension: int | None
@@ -53,7 +54,7 @@ class Engine(Protocol):
 
 
 def is_covered(corners: Quad, symbols: Iterable[Symbol]) -> bool:
-    """Whether the centre of ``corners`` lies in one of the symbols."""
+    """Whether one of the symbols covers a place: the centre of ``corners`` lies in that symbol."""
     centre = corners.centre
     return any(symbol.corners.contains(centre) for symbol in symbols)
 

@@ -38,7 +38,7 @@ _BAND_PIXELS: Final = 1 << 20
 
 
 def read_header(data: bytes) -> Header:
-    """Reads the declared size and transparency without decoding a pixel.
+    """Before decoding: reads an image file's declared size and transparency, without decoding a pixel.
 
     Raises UnsupportedImage unless the first bytes are those of an accepted format; InvalidImage if the file is empty,
     or the header is cut short or declares no area.

@@ -21,7 +21,7 @@ class Header:
 
 
 def keep_everything(data: bytes) -> bytes:
-    """Returns the file itself: for formats of which the decoder may see everything."""
+    """A format's ``strip`` that returns the file itself: for formats of which the decoder may see everything."""
     return data
 
 

@@ -42,7 +42,7 @@ def load_networks(directory: Path, device: str, *, backend: Backend = Backend.TO
 
 
 def pick_device(preference: str) -> str:
-    """The torch device for a setting: ``preference`` itself or, for "auto", CUDA, else MPS, else the CPU."""
+    """The torch device to load networks onto: ``preference`` itself or, for "auto", CUDA, else MPS, else the CPU."""
     if preference != "auto":
         return preference
     if torch.cuda.is_available():

@@ -17,7 +17,8 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_pattern
 
 @cache
 def planes(version: int) -> NDArray[np.float32]:
-    """What the standard fixes for each module of a canonical crop: (4, M + 8, M + 8), quiet zone included.
+    """A network module reader's second input, what the standard fixes for each module: (4, M + 8, M + 8), quiet zone
+    included.
 
     The planes: 1 where the module is known (function patterns, quiet zone), else 0; its value (1 dark, -1 light,
     0 unknown); its position along x and along y, -1 to 1.
@@ -34,8 +35,8 @@ def planes(version: int) -> NDArray[np.float32]:
 
 
 class ModuleReader(Protocol):
-    """Reads canonical crops of one version, each (S, S) uint8, dark on light; log-odds are (M, M), without the quiet
-    zone."""
+    """What a module reader does: reads canonical crops of one version, each (S, S) uint8, dark on light; log-odds are
+    (M, M), without the quiet zone."""
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 

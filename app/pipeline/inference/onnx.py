@@ -17,7 +17,7 @@ _LEAST_SEVERE_LOGGED = 3  # errors
 
 
 def exported_file(folder: Path, name: str, *, int8: bool = False) -> Path:
-    """Path of a checkpoint's exported network; with ``int8``, that of the 8-bit one if it exists."""
+    """Path of the ONNX file that a checkpoint was exported to; with ``int8``, of the 8-bit one if it exists."""
     quantised = folder / f"{name}{INT8_SUFFIX}"
     return quantised if int8 and quantised.exists() else folder / f"{name}{SUFFIX}"
 

@@ -20,8 +20,8 @@ _IDLE_SECONDS: Final = 0.5
 
 
 class Backend(StrEnum):
-    """What runs the networks: torch on a device, or ONNX Runtime on the CPU, with "onnx-int8" from 8-bit files if they
-    exist."""
+    """Which runners run the networks: torch on a device, or ONNX Runtime on the CPU, with "onnx-int8" from 8-bit files
+    if they exist."""
 
     TORCH = "torch"
     ONNX = "onnx"

@@ -14,7 +14,7 @@ PAPER_THRESHOLD = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The network for a region, as routing or the client chose it, and the sharpness that routing judged by."""
+    """What routing by blur severity, or the client, chose for a region: the network, and the sharpness judged by."""
 
     laplacian_variance: float
     threshold: float
@@ -22,10 +22,12 @@ class Route:
 
 
 def laplacian_variance(crop: GreyImage) -> float:
-    """Variance of the Laplacian (4-neighbour kernel) of an 8-bit crop, in squared grey levels; low means blurred."""
+    """The blur severity that routing judges by: variance of the Laplacian (4-neighbour kernel) of an 8-bit crop, in
+    squared grey levels; low means blurred."""
     return float(cv2.Laplacian(crop, cv2.CV_64F).var())
 
 
 def choose(score: float, threshold: float, *, light: str, heavy: str) -> Route:
-    """Routes crops with a score above the threshold to the light network, all others to the heavy one."""
+    """Routes by blur severity: crops with a score above the threshold to the light network, all others to the heavy
+    one."""
     return Route(laplacian_variance=score, threshold=threshold, network=light if score > threshold else heavy)

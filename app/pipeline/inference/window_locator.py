@@ -157,8 +157,8 @@ class WindowLocator:
 
 
 class StretchedLocator:
-    """Runs a locator on the picture stretched to twice its width and to twice its height; at most ``limit`` codes, best
-    first.
+    """Runs a window locator on the picture stretched to twice its width and to twice its height; at most ``limit``
+    codes, best first.
 
     Codes in steep perspective, several times as high as wide, are nearly square in one of the two.
     """

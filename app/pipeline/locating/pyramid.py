@@ -72,7 +72,8 @@ def _known_modules(version: int) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 
 def agreement(pyramid: Pyramid, corners: Points, version: int) -> float:
-    """Correlation, -1 to 1, of the picture under a quad with the version's function patterns; negative if inverted."""
+    """Correlation, -1 to 1, of a pyramid's picture under a quad with the version's function patterns; negative if
+    inverted."""
     centres, light = _known_modules(version)
     size = dimension(version)
     matrix = homography(corners, size)

@@ -34,8 +34,8 @@ _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """What a region shows. Engines see the ``pictures``, one after another until one reads; the test of plausibility
-    sees a canonical ``crop`` (S, S) and the probabilities ``dark`` (M, M) that its modules are dark."""
+    """What a region shows the engines, ``pictures``, one after another until one reads; and, for the test of
+    plausibility, a canonical ``crop`` (S, S) and the probabilities ``dark`` (M, M) that its modules are dark."""
 
     pictures: tuple[GreyImage, ...]
     crop: GreyImage
@@ -44,7 +44,7 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was read in an exhibit: one symbol in ``symbols``, or none; then ``refusal`` says why, in words, and
+    """What was read in a region's exhibit: one symbol in ``symbols``, or none; then ``refusal`` says why, in words, and
     ``doubted`` has the symbols that engines read but that are not believed."""
 
     symbols: list[Symbol]
@@ -158,8 +158,9 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """What became of a candidate, which its locator listed at ``rank``, from 0, or of one of its registrations: a
-    ``region``, or none; then ``refusal`` says why, in words. ``twin``: the earlier region that it resembles."""
+    """Whether a region came of a candidate, which its locator listed at ``rank``, from 0, or of one of its
+    registrations: a ``region``, or none; then ``refusal`` says why, in words. ``twin``: the earlier region that it
+    resembles."""
 
     rank: int
     candidate: Candidate

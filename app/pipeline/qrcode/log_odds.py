@@ -22,12 +22,12 @@ LogOdds = NDArray[np.float32]
 
 
 def probability(log_odds: LogOdds) -> NDArray[np.float32]:
-    """Probability, 0 to 1, that each module is dark."""
+    """Turns log-odds into probabilities, 0 to 1, that each module is dark."""
     return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)
 
 
 def confidence(log_odds: LogOdds) -> float:
-    """Mean distance of the modules from even odds, 0 to 1."""
+    """Confidence of log-odds: the modules' mean distance from even odds, 0 to 1."""
     return float(np.tanh(np.abs(log_odds) / 2).mean())
 
 
@@ -39,7 +39,7 @@ def rebuild_modules(log_odds: LogOdds, version: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class FormatInformation:
-    """How well a format word fits.
+    """How well a format word fits log-odds.
 
     ``score`` is the sum of the log-odds of its 30 bits; the difference of two scores is twice that of the
     log-likelihoods. ``distance`` is the number of wrong hard bits, of 15, in the copy that fits better; the code
@@ -65,7 +65,8 @@ def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
 
 
 def version_distance(log_odds: LogOdds, version: int) -> int | None:
-    """Number of wrong hard bits, of 18, in the better copy of the version information; None below version 7.
+    """How far log-odds are from a version: wrong hard bits, of 18, in the better copy of the version information; None
+    below version 7.
 
     The code corrects 3; the words of two versions differ in at least 8 bits.
     """

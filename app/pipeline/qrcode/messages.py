@@ -19,13 +19,14 @@ from app.pipeline.qrcode.codewords import (
 
 
 def count_bits(version: int, mode: int) -> int:
-    """Length of the character count indicator (table 3). Raises KeyError for a mode without one."""
+    """Length of the character count indicator of a message's segment (table 3). Raises KeyError for a mode without
+    one."""
     sizes = {NUMERIC: (10, 12, 14), ALPHANUMERIC: (9, 11, 13), BYTE: (8, 16, 16), KANJI: (8, 10, 12)}
     return sizes[mode][(version > 9) + (version > 26)]
 
 
 def payload_bits(mode: int, counts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Bits that ``counts`` characters of a mode take after the count indicator (7.4.3 to 7.4.6)."""
+    """Bits that ``counts`` characters of a message's segment take after its count indicator (7.4.3 to 7.4.6)."""
     if mode == NUMERIC:
         bits = counts // 3 * 10 + np.array([0, 4, 7])[counts % 3]
     elif mode == ALPHANUMERIC:
@@ -55,7 +56,8 @@ class _BitReader:
 
 
 def message_bits(data: NDArray[np.uint8], version: int) -> int | None:
-    """Number of bits before the terminator; None if the data codewords are no message that the standard allows (7.4).
+    """Bits of a message before its terminator; None if the data codewords are no message that the standard allows
+    (7.4).
 
     A message has known modes in an allowed order, counts that fit, at least one character and none that does not exist;
     then a terminator, zeros up to the end of the codeword, and the alternating padding. A zero codeword may precede the

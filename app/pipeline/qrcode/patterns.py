@@ -25,7 +25,7 @@ _ALIGNMENT = np.array([[max(abs(r - 2), abs(c - 2)) != 1 for c in range(5)] for 
 
 
 def dimension(version: int) -> int:
-    """Number of modules a side."""
+    """Size of a version: modules a side."""
     return 17 + 4 * version
 
 
@@ -92,14 +92,16 @@ def function_patterns(version: int) -> FunctionPatterns:
 
 
 def render(modules: NDArray[np.bool_], *, pixels: int, quiet_zone: int = QUIET_ZONE) -> NDArray[np.uint8]:
-    """Draws modules (M, M), True is dark, black on white at ``pixels`` a module, quiet zone included: (S, S) uint8."""
+    """Draws a symbol's pattern of modules (M, M), True is dark, black on white at ``pixels`` a module, quiet zone
+    included: (S, S) uint8."""
     light = np.pad(~modules, quiet_zone, constant_values=True)
     return np.kron(light, np.ones((pixels, pixels), dtype=np.bool_)).astype(np.uint8) * np.uint8(255)
 
 
 @cache
 def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the modules that carry codewords, first bit first, remainder bits at the end (7.7.3)."""
+    """The pattern in which a version places codewords: rows and columns of their modules, first bit first, remainder
+    bits at the end (7.7.3)."""
     size, data = dimension(version), function_patterns(version).data
     right = np.array([*range(size - 1, 6, -2), *range(5, 0, -2)])
     upward = (np.arange(len(right)) % 2 == 0)[:, None]
@@ -115,7 +117,7 @@ def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 @cache
 def mask_pattern(version: int, mask: int) -> Bits:
-    """(M, M), True where data mask ``mask`` inverts a module (table 10); False outside the codewords."""
+    """The pattern of a data mask (M, M), True where it inverts a module (table 10); False outside the codewords."""
     i, j = np.indices((dimension(version),) * 2)
     zero = (
         (i + j) % 2,
@@ -153,7 +155,7 @@ FORMAT_WORDS = np.array(
 
 
 def format_word(level: str, mask: int) -> Bits:
-    """(15,) bits of the format information as drawn, most significant first (7.9.1)."""
+    """The pattern of the format information: (15,) bits as drawn, most significant first (7.9.1)."""
     return np.array(FORMAT_WORDS[FORMATS.index((level, mask))])
 
 
@@ -175,5 +177,5 @@ def version_positions(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def version_word(version: int) -> Bits:
-    """(18,) bits of the version information of versions 7 to 40, most significant first (7.10)."""
+    """The pattern of the version information of versions 7 to 40: (18,) bits, most significant first (7.10)."""
     return np.array(_bits(_bch(version, _VERSION_GENERATOR), 18))

@@ -50,7 +50,7 @@ def _generator(ec: int) -> Words:
 
 
 def encode(data: Words, ec: int) -> Words:
-    """Data symbols (B, k) -> check symbols (B, ec)."""
+    """Encodes Reed-Solomon words: data symbols (B, k) -> check symbols (B, ec)."""
     generator = _generator(ec)
     rest = np.zeros((len(data), ec), dtype=np.uint8)
     for column in data.T:
@@ -74,7 +74,7 @@ def syndromes(words: Words, ec: int) -> Words:
 
 
 def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[Words, Flags, NDArray[np.intp]]:
-    """Corrects ``e`` errors and ``f`` erasures if 2 e + f <= ec - reserved.
+    """Decodes Reed-Solomon words: corrects ``e`` errors and ``f`` erasures if 2 e + f <= ec - reserved.
 
     ``words`` and ``erasures`` are (B, n); values at erasures do not matter. Returns the words (B, n), corrected or
     unchanged, whether each was corrected (B,), and the number of errors outside its erasures (B,), 0 if it was not. A
@@ -201,8 +201,8 @@ def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
 
 
 def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, float]:
-    """The cheapest error pattern (8 n,) among those with few errors in free bits, and its cost; infinite if there is
-    none.
+    """The cheapest error pattern (8 n,) of a Reed-Solomon word, among those with few errors in free bits, and its cost;
+    infinite if there is none.
 
     Tries no error, each of the ``pairs`` least reliable free bits and every two of them, and each of the ``triples``
     least reliable ones together with all of those. The time grows in steps of 64 bits, "no error" counted as one.

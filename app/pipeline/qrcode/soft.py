@@ -131,8 +131,8 @@ def _formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
 
 
 def evidence(agreement: NDArray[np.float32]) -> float:
-    """Evidence, in bits, for given bits against fair coins; ``agreement`` (n,) has their log-odds, positive if they
-    agree.
+    """Evidence, in bits, that soft decoding has for given bits against fair coins; ``agreement`` (n,) has their
+    log-odds, positive if they agree.
 
     That of the bit channel with the most evidence, less the bits that name the channel.
     """
