@@ -34,6 +34,7 @@ PATHS: Final[Mapping[str, Treatment]] = {
     "/": Treatment.PUBLIC,
     "/page.css": Treatment.PUBLIC,
     "/page.js": Treatment.PUBLIC,
+    "/orientation.js": Treatment.PUBLIC,
     "/payload.js": Treatment.PUBLIC,
     "/openapi.json": Treatment.PUBLIC,
     "/docs": Treatment.PUBLIC | Treatment.INTERACTIVE,

@@ -54,6 +54,7 @@ for _path, _name, _media_type in (
     ("/", "index.html", "text/html"),
     ("/page.css", "page.css", "text/css"),
     ("/page.js", "page.js", "text/javascript"),
+    ("/orientation.js", "orientation.js", "text/javascript"),
     ("/payload.js", "payload.js", "text/javascript"),
 ):
     _asset = _Asset(_name, _media_type)

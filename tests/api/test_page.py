@@ -14,7 +14,11 @@ from app.workers.jobs import IMAGING_STAGE
 from tests.support.fakes import FakeLadder
 from tests.support.paths import ROOT
 
-FILES = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/payload.js": "text/javascript"}
+FILES = {
+    "/": "text/html",
+    "/page.css": "text/css",
+    **dict.fromkeys(("/page.js", "/orientation.js", "/payload.js"), "text/javascript"),
+}
 FOLDER = ROOT / "app" / "page"
 
 
@@ -120,7 +124,7 @@ def test_every_stage_is_explained(client: TestClient) -> None:
 
 
 def test_payloads_never_become_markup(client: TestClient) -> None:
-    scripts = client.get("/page.js").text + client.get("/payload.js").text
+    scripts = "".join(client.get(path).text for path, kind in FILES.items() if kind == "text/javascript")
     makers = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b"
     openers = r"window\.open|(?<!field\.)\blocation\b"
     assert not re.search(f"{makers}|{openers}", scripts)
