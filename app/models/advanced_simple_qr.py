@@ -9,8 +9,7 @@ is trained by the mean squared error alone. Everything else is this project's ch
 from torch import Tensor, nn
 
 from app.models.contract import Kind
-from app.models.layers import bicubic, pixel_shuffle_step
-from app.models.srresnet import ResidualBlock
+from app.models.layers import ResidualBlock, bicubic, pixel_shuffle_step
 
 
 class ResidualGroup(nn.Module):

@@ -27,6 +27,33 @@ class SimpleGate(nn.Module):
         return a * b
 
 
+class ResidualBlock(nn.Module):
+    """Block of enlarging networks: ``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same.
+
+    ``batch_norm`` normalises after each convolution. Without it, the branch is scaled by 0.1 (Lim et al., EDSR,
+    CVPR workshops 2017).
+    """
+
+    def __init__(self, *, channels: int, batch_norm: bool) -> None:
+        super().__init__()
+
+        def norm() -> nn.Module:
+            return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            norm(),
+            nn.PReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            norm(),
+        )
+        self.residual_scale = 1.0 if batch_norm else 0.1
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.residual_scale * self.body(x)
+        return out
+
+
 def bicubic(image: Tensor, *, scale: int) -> Tensor:
     """Layer of enlarging networks: bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1]
     at edges."""
@@ -37,12 +64,3 @@ def pixel_shuffle_step(*, channels: int) -> nn.Sequential:
     """Layers of enlarging networks: double height and width by a sub-pixel convolution (Shi et al., CVPR 2016), then
     PReLU: (N, C, H, W) -> (N, C, 2H, 2W)."""
     return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
-
-
-def transposed_step(*, channels: int) -> nn.Sequential:
-    """Doubles height and width by a transposed convolution, then PReLU: (N, C, H, W) -> (N, C, 2H, 2W).
-
-    The kernel of 4 is a multiple of the stride of 2, so that all output pixels have equally many inputs (Odena et al.,
-    "Deconvolution and Checkerboard Artifacts", Distill 2016).
-    """
-    return nn.Sequential(nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.PReLU())

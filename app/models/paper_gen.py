@@ -11,10 +11,20 @@ from typing import Literal
 from torch import Tensor, nn
 
 from app.models.contract import Kind
-from app.models.layers import bicubic, pixel_shuffle_step, transposed_step
-from app.models.srresnet import ResidualBlock
+from app.models.layers import ResidualBlock, bicubic, pixel_shuffle_step
 
 Upsampling = Literal["pixelshuffle", "transposed"]
+
+
+def transposed_step(*, channels: int) -> nn.Sequential:
+    """PaperGen's step "transposed": doubles height and width by a transposed convolution, then PReLU:
+    (N, C, H, W) -> (N, C, 2H, 2W).
+
+    The kernel of 4 is a multiple of the stride of 2, so that all output pixels have equally many inputs (Odena et al.,
+    "Deconvolution and Checkerboard Artifacts", Distill 2016).
+    """
+    return nn.Sequential(nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1), nn.PReLU())
+
 
 _STEPS = {"pixelshuffle": pixel_shuffle_step, "transposed": transposed_step}
 

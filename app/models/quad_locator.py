@@ -9,8 +9,8 @@ from torch.nn import functional
 from app.models.contract import MAPS, Kind
 
 
-class ResidualBlock(nn.Module):
-    """``x + conv3x3(gelu(conv3x3(norm(x))))``, (N, C, H, W) -> same."""
+class LocatorBlock(nn.Module):
+    """The quad locator's block: ``x + conv3x3(gelu(conv3x3(norm(x))))``, (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, residual_init: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class QuadLocator(nn.Module):
         self.size_multiple = 4 * 2 ** (len(widths) - 1)
 
         def stage(channels: int, count: int) -> nn.Sequential:
-            return nn.Sequential(*(ResidualBlock(channels=channels, residual_init=residual_init) for _ in range(count)))
+            return nn.Sequential(*(LocatorBlock(channels=channels, residual_init=residual_init) for _ in range(count)))
 
         self.head = nn.Conv2d(16, widths[0], 3, padding=1)
         self.encoders = nn.ModuleList(stage(width, count) for width, count in zip(widths, blocks, strict=True))

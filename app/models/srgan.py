@@ -4,8 +4,7 @@ Network", CVPR 2017, arXiv 1609.04802, figure 4), as in the paper; `app.models.s
 from torch import Tensor, nn
 
 from app.models.contract import Kind
-from app.models.layers import bicubic, pixel_shuffle_step
-from app.models.srresnet import ResidualBlock
+from app.models.layers import ResidualBlock, bicubic, pixel_shuffle_step
 
 
 class SRGANGenerator(nn.Module):

@@ -5,33 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.models.contract import Kind
-from app.models.layers import bicubic
-
-
-class ResidualBlock(nn.Module):
-    """``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same; ``batch_norm`` normalises after each convolution.
-
-    Without it, the branch is scaled by 0.1 (Lim et al., EDSR, CVPR workshops 2017).
-    """
-
-    def __init__(self, *, channels: int, batch_norm: bool) -> None:
-        super().__init__()
-
-        def norm() -> nn.Module:
-            return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
-
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1),
-            norm(),
-            nn.PReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            norm(),
-        )
-        self.residual_scale = 1.0 if batch_norm else 0.1
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.residual_scale * self.body(x)
-        return out
+from app.models.layers import ResidualBlock, bicubic
 
 
 class SRResNet(nn.Module):

@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import complete_symbol
 from app.pipeline.crops.realigning import realign
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.imaging import GreyImage, enlarge, normalise
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.qrcode.patterns import QUIET_ZONE, complete_symbol, dimension
 
 _ALIGNMENT_ROUNDS = 2  # rounds that still take the code for flat
 _DEGREES = (2, 2, 2, 4, 4, 4)  # of the polynomial fit, one a round: bottles first, crumpled paper later

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import module_means
 from app.pipeline.crops.rectifying import crop_to_picture, surroundings
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.models import checkpoint
-from app.pipeline.crops.grid import module_means
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.decoding import decode_image

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
-from app.pipeline.crops.grid import module_means
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds

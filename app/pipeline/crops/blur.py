@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage, correlation, enlarge
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
+from app.pipeline.qrcode.patterns import QUIET_ZONE, complete_symbol, dimension
 
 SAMPLES = 2
 """Samples per module and side at which crop and modules are compared."""
@@ -18,12 +18,6 @@ _MOST_FITTED = 6000  # samples, roughly, that a kernel is fitted to
 _SHADING = 12  # modules: the window whose mean counts as the light
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of samples."""
-
-
-def complete_symbol(dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
-    """Sets the function patterns in the probabilities ``dark`` (M, M) and adds a quiet zone: (M + 8, M + 8)."""
-    patterns = function_patterns(version)
-    return np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
 
 
 @dataclass(frozen=True)

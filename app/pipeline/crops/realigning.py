@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.blur import REACH, SAMPLES, Comparison, complete_symbol
+from app.pipeline.crops.blur import REACH, SAMPLES, Comparison
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, crop_to_picture
 from app.pipeline.imaging import GreyImage, enlarge, normalise
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.qrcode.patterns import QUIET_ZONE, complete_symbol, dimension
 from app.pipeline.quad import square
 
 _LEAST_WEIGHT = 0.1  # of the largest weight of a kernel; smaller ones are noise of the fit

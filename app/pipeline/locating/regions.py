@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.crops.plausibility import explained_correlation
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, surroundings
+from app.pipeline.crops.redrawing import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate

@@ -91,6 +91,12 @@ def function_patterns(version: int) -> FunctionPatterns:
     return FunctionPatterns(known=known, dark=dark, data=data)
 
 
+def complete_symbol(dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
+    """Completes probabilities ``dark`` (M, M) by a version's function patterns and quiet zone: (M + 8, M + 8)."""
+    patterns = function_patterns(version)
+    return np.pad(np.where(patterns.known, patterns.dark, dark), QUIET_ZONE).astype(np.float32)
+
+
 def render(modules: NDArray[np.bool_], *, pixels: int, quiet_zone: int = QUIET_ZONE) -> NDArray[np.uint8]:
     """Draws a symbol's pattern of modules (M, M), True is dark, black on white at ``pixels`` a module, quiet zone
     included: (S, S) uint8."""

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.models.contract import MAPS, STRIDE
-from app.models.quad_locator import QuadLocator, ResidualBlock
+from app.models.quad_locator import LocatorBlock, QuadLocator
 from training.recipes.quad_locator import quad_locator
 
 
@@ -66,7 +66,7 @@ def test_the_recipes_network_is_small_and_quick() -> None:
 
 def test_blocks_add_to_their_input() -> None:
     torch.manual_seed(0)
-    block = ResidualBlock(channels=4, residual_init=0.0)
+    block = LocatorBlock(channels=4, residual_init=0.0)
     x = torch.randn(1, 4, 6, 6)
     nn.init.constant_(block.second.bias, 0.5)
     assert torch.allclose(block(x), x + 0.5)

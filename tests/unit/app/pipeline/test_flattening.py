@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import module_means
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.flattening import _ALIGNMENT_ROUNDS, _bend, flatten
 from app.pipeline.imaging import GreyImage

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import clean_symbol
 from app.pipeline.crops.rectifying import rectify
+from app.pipeline.crops.redrawing import clean_symbol
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import dimension, render

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from app.models.advanced_simple_qr import ResidualGroup
 from app.models.checkpoint import Checkpoint
-from app.models.layers import pixel_shuffle_step, transposed_step
-from app.models.paper_gen import PaperGen
+from app.models.layers import pixel_shuffle_step
+from app.models.paper_gen import PaperGen, transposed_step
 from app.models.registry import NETWORKS
 from app.models.rrdbnet import RRDB, DenseBlock, RRDBNet
 from app.models.srgan import SRGANGenerator

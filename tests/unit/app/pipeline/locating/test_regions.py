@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.crops.grid import repaint_quiet_zone
 from app.pipeline.crops.rectifying import rectify
+from app.pipeline.crops.redrawing import repaint_quiet_zone
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.pipeline.crops.grid import clean_symbol, module_means, repaint_quiet_zone
+from app.pipeline.crops.redrawing import clean_symbol, module_means, repaint_quiet_zone
 from app.pipeline.qrcode.patterns import dimension, function_patterns, render
 from tests.support.codes import Modules, encode
 

@@ -11,8 +11,8 @@ _NEIGHBOURHOOD = 9  # modules a side over which the light level of an unrestored
 
 
 def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
-    """Mean grey, 0 to 255, of the inner half of each module of a canonical crop, quiet zone included: (M + 8, M + 8)
-    for a symbol of M modules a side."""
+    """What redrawing decides by: mean grey, 0 to 255, of the inner half of each module of a canonical crop, quiet zone
+    included: (M + 8, M + 8) for a symbol of M modules a side."""
     size = dimension(version) + 2 * QUIET_ZONE
     pixels = crop.shape[0] // size
     cells = crop[: size * pixels, : size * pixels].reshape(size, pixels, size, pixels).astype(np.float32)
@@ -22,7 +22,7 @@ def module_means(crop: GreyImage, version: int) -> NDArray[np.float32]:
 
 
 def repaint_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
-    """Paints the quiet zone of a canonical crop as light as the lightest parts of the symbol, over whatever is printed
+    """Redraws the quiet zone of a canonical crop as light as the lightest parts of the symbol, over whatever is printed
     there."""
     margin = QUIET_ZONE * (crop.shape[0] // (dimension(version) + 2 * QUIET_ZONE))
     inner = crop[margin:-margin, margin:-margin]
