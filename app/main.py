@@ -11,7 +11,7 @@ from app import __version__
 from app.errors import QrestoreError
 from app.http import server, stack
 from app.routers import decode, health, metrics, page, restore
-from app.service import InProcess, Runtime, Service
+from app.service import Runtime, Service
 from app.settings import Settings
 from app.startup import load_service
 from app.telemetry.logs import start_logging
@@ -20,6 +20,7 @@ from app.telemetry.tracing import start_tracing
 from app.workers.admission import Admission
 from app.workers.jobs import Pipeline
 from app.workers.process import Factory
+from app.workers.worker import InProcessWorker
 
 log = logging.getLogger("qrestore")
 
@@ -80,7 +81,7 @@ def _application(
 
     async def load() -> None:
         if pipeline is not None:
-            runtime = Runtime(worker=InProcess(pipeline))
+            runtime = Runtime(worker=InProcessWorker(pipeline))
         else:
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
         service.metrics.models_loaded(runtime.models, device=runtime.device)

@@ -150,16 +150,6 @@ class DecodeAnswer(Wire):
         return cls(**_findings(outcome, request_id))
 
 
-class FileAnswer(DecodeAnswer):
-    """One line of `qrestore decode`: the answer of POST /decode, and the file that it is about."""
-
-    file: str
-
-    @classmethod
-    def of_file(cls, outcome: Outcome, *, file: str, request_id: str) -> Self:
-        return cls(file=file.encode("utf-8", "replace").decode("utf-8"), **_findings(outcome, request_id))
-
-
 class RestoreAnswer(Wire):
     """Answer schema: the restored code as a PNG, alone or in its place in the picture, and what was read from it."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, overload
+from typing import overload
 
 from app.errors import NotReady
 from app.pipeline.results import Outcome, Restored
@@ -12,42 +12,8 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import trace_stages
 from app.workers.admission import Admission
-from app.workers.jobs import DecodeJob, FuseJob, Job, Pipeline, RestoreJob
-
-
-class Worker(Protocol):
-    """Does jobs, from several threads at once. `app.workers.pool.Pool` is the one that serves."""
-
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
-        """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds``. Raises QrestoreError."""
-        ...
-
-    @property
-    def healthy(self) -> bool: ...
-
-    def memory(self) -> int:
-        """Resident bytes of the processes that it started."""
-        ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class InProcess:
-    """Does jobs in the calling thread, without isolation and without keeping deadlines: for tools and tests."""
-
-    pipeline: Pipeline
-    healthy: bool = True
-
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
-        del deadline, seconds
-        return self.pipeline.do(job)
-
-    def memory(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        pass
+from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
+from app.workers.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

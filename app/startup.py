@@ -1,7 +1,6 @@
 """From settings to something that does the work: in this process for tools, in child processes for the service."""
 
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from app.errors import InternalError, WorkerCrashed
 from app.models.contract import Card
 from app.pipeline.inference.loading import load_networks, pick_device
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.runners import Backend, BatchingRunner, Runner
+from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
@@ -50,7 +49,9 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
     networks, device = _networks(settings)
     blueprint = _blueprint(settings, networks)
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
-    runners: dict[str, Runner] = {name: Metered(run, name, metrics) for name, run in networks.runners.items()}
+    runners: dict[str, Runner] = {
+        name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
+    }
     most = settings.max_batch or (1 if device == "cpu" else _GPU_BATCH)
     batching = {}
     if most > 1:
@@ -83,21 +84,6 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         healthy=lambda: all(each.is_alive() for each in batching.values()),
         close=close,
     )
-
-
-class Metered:
-    """A runner whose runs are counted and timed."""
-
-    def __init__(self, runner: Runner, name: str, metrics: Metrics) -> None:
-        self._runner = runner
-        self._name = name
-        self._metrics = metrics
-
-    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        began = perf_counter()
-        output = self._runner(*inputs)
-        self._metrics.inferred(self._name, len(inputs[0]), perf_counter() - began)
-        return output
 
 
 def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.float32]:

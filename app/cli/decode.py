@@ -5,15 +5,27 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from app.cli.configuration import read_settings
 from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, complain, say
 from app.errors import QrestoreError, UploadTooLarge
-from app.pipeline.results import Effort
-from app.schemas import FileAnswer
+from app.pipeline.results import Effort, Outcome
+from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.startup import load_pipeline
 from app.workers.jobs import DecodeJob, Pipeline
+
+
+class FileAnswer(DecodeAnswer):
+    """One line of `qrestore decode`: the answer of POST /decode, and the file that it is about."""
+
+    file: str
+
+    @classmethod
+    def of_file(cls, outcome: Outcome, *, file: str, request_id: str) -> Self:
+        answer = DecodeAnswer.of(outcome, request_id=request_id)
+        return cls(file=file.encode("utf-8", "replace").decode("utf-8"), **dict(answer))
 
 
 @dataclass(frozen=True, slots=True)

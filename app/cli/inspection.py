@@ -7,16 +7,16 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.cli.inspection_report import (
+from app.cli.inspection_records import (
     CandidateRecord,
     LocatorRecord,
     RegionRecord,
     RegistrationRecord,
-    Report,
-    Step,
+    StepRecord,
     SymbolRecord,
     rounded,
 )
+from app.cli.inspection_report import Report
 from app.pipeline.climb import Climb, Reading
 from app.pipeline.engines.symbol import Symbol, is_covered
 from app.pipeline.engines.variants import read_variants
@@ -72,7 +72,7 @@ class Inspection:
             regions=tuple(self._region(index, region, numbers[region]) for index, region in places),
         )
 
-    def _whole_picture(self) -> Iterator[Step]:
+    def _whole_picture(self) -> Iterator[StepRecord]:
         tools, image = self._climb.tools, self._climb.image
         symbols, sightings = tools.zxing.look(image)
         nothing = f"saw {len(sightings)} codes that it could not read" if sightings else "the engine read nothing"
@@ -138,7 +138,7 @@ class Inspection:
             return "did not look here: it ended before it read the modules of this region"
         return "looked and read nothing" + ("" if region in self._flattened else "; did not flatten")
 
-    def _steps(self, region: Region, folder: str) -> Iterator[Step]:
+    def _steps(self, region: Region, folder: str) -> Iterator[StepRecord]:
         exhibit = region.show(region.crop, restored=False)
         files = self._save_all({f"{folder}/crop": region.crop, f"{folder}/redrawn": exhibit.pictures[0]})
         yield _step("rectified", self._judge(region, exhibit), files=files)
@@ -155,14 +155,14 @@ class Inspection:
             yield self._upscale(region, folder)
         else:
             refusal = f"not promising: agreement {region.registration.agreement:.2f} is below {PROMISING}"
-            yield from (Step(name, refusal=refusal) for name in ("flattened", "light", "heavy", "upscale"))
+            yield from (StepRecord(name, refusal=refusal) for name in ("flattened", "light", "heavy", "upscale"))
 
     def _reading(self, region: Region) -> Reading:
         """The ladder's own reading of a region's crop, if it made one."""
         readings = (one for one in self._climb.readings if one.region is region and not one.is_flattened)
         return next(readings, None) or self._climb.read_modules_of(region)
 
-    def _read_modules(self, reading: Reading, prefix: str, name: str = "") -> Iterator[Step]:
+    def _read_modules(self, reading: Reading, prefix: str, name: str = "") -> Iterator[StepRecord]:
         """A reading decoded hard, then softly. ``prefix`` begins its files' names, ``name`` its steps'."""
         region = reading.region
         exhibit = region.show_modules(reading.crop, reading.log_odds)
@@ -184,7 +184,7 @@ class Inspection:
         verdict = reading.judge_corrected(self._climb.tools.engines)
         yield _step(f"{name}soft", verdict, notes=_soft_notes(reading), files=files)
 
-    def _flatten(self, reading: Reading, folder: str) -> Iterator[Step]:
+    def _flatten(self, reading: Reading, folder: str) -> Iterator[StepRecord]:
         """Every round up to the first that reads, as the ladder takes them."""
         region = reading.region
         rounds = flatten(
@@ -197,9 +197,11 @@ class Inspection:
             if any(step.read for step in steps):
                 return
 
-    def _upscale(self, region: Region, folder: str) -> Step:
+    def _upscale(self, region: Region, folder: str) -> StepRecord:
         if not region.is_small:
-            return Step("upscale", refusal=f"not small: {region.module:.2f} px a module is not below {SMALL_MODULE}")
+            return StepRecord(
+                "upscale", refusal=f"not small: {region.module:.2f} px a module is not below {SMALL_MODULE}"
+            )
         enlarged, symbols = upscale(self._climb, region)
         return _step("upscale", _verdict(symbols), files=(self._save(f"{folder}/upscale.png", enlarged),))
 
@@ -219,9 +221,9 @@ class Inspection:
 
 def _step(
     name: str, verdict: Verdict, *, notes: dict[str, float | str] | None = None, files: tuple[str, ...] = ()
-) -> Step:
+) -> StepRecord:
     read, doubted = (tuple(map(SymbolRecord.of, symbols)) for symbols in (verdict.symbols, verdict.doubted))
-    return Step(name, read, verdict.refusal, doubted, notes, files)
+    return StepRecord(name, read, verdict.refusal, doubted, notes, files)
 
 
 def _verdict(symbols: list[Symbol]) -> Verdict:

@@ -1,120 +1,16 @@
-"""The report of an inspection: plain values for `report.json`, and the same as text."""
+"""The report of an inspection, made of its records: as plain values for `report.json`, and as text for `report.txt`."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.pipeline.engines.symbol import Symbol
-from app.pipeline.quad import Point, Quad
-
-Corners = tuple[Point, Point, Point, Point]
-"""As x, y in pixels of the picture, from its outer edge."""
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolRecord:
-    """A symbol that was read; ``rung`` is set where the ladder read it. ``payload``: the stored bytes, hexadecimal."""
-
-    text: str
-    payload: str
-    engine: str
-    version: int | None
-    ec_level: str | None
-    symbology: str
-    corners: Corners
-    rung: str = ""
-
-    @classmethod
-    def of(cls, symbol: Symbol, *, rung: str = "") -> "SymbolRecord":
-        return cls(
-            text=symbol.text,
-            payload=symbol.payload.hex(),
-            engine=symbol.engine,
-            version=symbol.version,
-            ec_level=symbol.ec_level,
-            symbology=symbol.symbology,
-            corners=rounded(symbol.corners),
-            rung=rung,
-        )
-
-    @property
-    def line(self) -> str:
-        kind = self.symbology if self.version is None else f"{self.symbology} version {self.version}"
-        return f"{self.text!r} ({self.engine}, {kind})"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One way to read one place: what it ``read``; or else why it read nothing, and the symbols ``doubted``, which the
-    engines read but the pipeline does not believe. ``notes`` are figures by name, ``files`` what shows the step."""
-
-    name: str
-    read: tuple[SymbolRecord, ...] = ()
-    refusal: str = ""
-    doubted: tuple[SymbolRecord, ...] = ()
-    notes: dict[str, float | str] | None = None
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationRecord:
-    """A registration of a candidate, or None for each of its figures where it has none; ``region`` is the number of the
-    region made of it, ``twin`` that of the earlier region it resembles."""
-
-    version: int | None
-    agreement: float | None
-    inverted: bool | None
-    region: int | None
-    refusal: str
-    twin: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateRecord:
-    """A place that a locator proposes; ``modules`` a side, as far as it knows."""
-
-    number: int
-    corners: Corners
-    modules: int | None
-    score: float
-    registrations: tuple[RegistrationRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LocatorRecord:
-    """A locator, its candidates and the ``picture`` that outlines them. ``asked``: the ladder asked it, too."""
-
-    number: int
-    name: str
-    asked: bool
-    picture: str
-    candidates: tuple[CandidateRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RegionRecord:
-    """A region and every step tried on it. ``module``: pixels a module in the picture. ``ladder``: what the ladder did
-    with it. ``folder`` holds its pictures."""
-
-    number: int
-    locator: int
-    candidate: int
-    version: int
-    agreement: float
-    inverted: bool
-    module: float
-    corners: Corners
-    laplacian_variance: float
-    threshold: float
-    network: str
-    ladder: str
-    folder: str
-    steps: tuple[Step, ...]
+from app.cli.inspection_records import Corners, LocatorRecord, RegionRecord, StepRecord, SymbolRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was seen in a picture. ``answer`` is the ladder's, ``trace`` its stages with their seconds and codes."""
+    """The report of what was seen in a picture. ``answer`` is the ladder's, ``trace`` its stages with their seconds and
+    codes."""
 
     file: str
     width: int
@@ -124,7 +20,7 @@ class Report:
     answer: tuple[SymbolRecord, ...]
     trace: tuple[tuple[str, float, int], ...]
     picture: str
-    steps: tuple[Step, ...]
+    steps: tuple[StepRecord, ...]
     locators: tuple[LocatorRecord, ...]
     regions: tuple[RegionRecord, ...]
 
@@ -156,12 +52,6 @@ class Report:
             yield from _locator_lines(locator)
         for region in self.regions:
             yield from _region_lines(region)
-
-
-def rounded(corners: Quad) -> Corners:
-    """Corners to a hundredth of a pixel."""
-    first, second, third, fourth = ((round(x, 2), round(y, 2)) for x, y in corners.as_tuple)
-    return first, second, third, fourth
 
 
 def _locator_lines(locator: LocatorRecord) -> Iterator[str]:
@@ -200,7 +90,7 @@ def _region_lines(region: RegionRecord) -> Iterator[str]:
         yield from _step_lines(step)
 
 
-def _step_lines(step: Step) -> Iterator[str]:
+def _step_lines(step: StepRecord) -> Iterator[str]:
     came = "; ".join(f"READ {symbol.line}" for symbol in step.read) or step.refusal
     yield f"  {step.name}: {came}"
     yield from (f"    doubted: {symbol.line}" for symbol in step.doubted)

@@ -4,27 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from app.models.contract import Card
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.runners import Runner
+from app.pipeline.inference.runners import RemoteRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.pipeline.tools import Tools
 from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
-
-
-class RemoteRunner:
-    """Has a network run by the parent."""
-
-    def __init__(self, infer: Infer, name: str) -> None:
-        self._infer = infer
-        self._name = name
-
-    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._infer(self._name, inputs)
 
 
 @dataclass(frozen=True)

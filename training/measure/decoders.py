@@ -7,8 +7,9 @@ from typing import Any
 
 import cv2
 
+from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.engines.symbol import Engine, Symbol
-from app.pipeline.engines.zbar import ZBar, guess_content_type, guess_text
+from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.quad import Quad

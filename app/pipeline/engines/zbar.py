@@ -1,7 +1,6 @@
 """The engine ZBar, through its shared library. It reads what zxing-cpp misses in noise and in small pictures."""
 
 import ctypes
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from pyzbar import wrapper as libzbar
 
+from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.quad import Quad
@@ -18,8 +18,6 @@ _ANY_SYMBOLOGY, _QRCODE = 0, int(libzbar.ZBarSymbol.QRCODE)
 _ENABLE = int(libzbar.ZBarConfig.CFG_ENABLE)
 _RAW_BYTES = 4  # ZBAR_CFG_BINARY of zbar.h, libzbar >= 0.23.1
 _Y800 = int.from_bytes(b"Y800", "little")
-_LATIN_CONTROLS = re.compile(r"[\x80-\x9f]")
-_JAPANESE_RUN = re.compile(r"[^\x00-\x7f]{3}")
 _first_component = libzbar.zbar_function(
     "zbar_symbol_first_component",
     ctypes.POINTER(libzbar.zbar_symbol),
@@ -144,22 +142,3 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
         engine=ZBar.name,
         corners=Quad.of(at if mirrored else [at[0], at[3], at[2], at[1]]),
     )
-
-
-def guess_text(payload: bytes) -> str:
-    """Decodes bytes stored without an ECI: UTF-8, else Shift JIS if that is plausible, else Latin-1."""
-    try:
-        return payload.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    latin = payload.decode("latin-1")
-    try:
-        japanese = payload.decode("shift_jis")
-    except UnicodeDecodeError:
-        return latin
-    return japanese if _LATIN_CONTROLS.search(latin) or _JAPANESE_RUN.search(japanese) else latin
-
-
-def guess_content_type(payload: bytes) -> str:
-    """Returns "Binary" if control characters other than tab, line feed and carriage return occur, else "Text"."""
-    return "Binary" if any(byte < 0x20 and byte not in b"\t\n\r" for byte in payload) else "Text"

@@ -1,4 +1,4 @@
-"""What runs networks, and batching: runs the calls of several threads together.
+"""What runs networks; runners that measure others; and batching: runs the calls of several threads together.
 
 On a GPU a batch of eight takes little longer than one picture; on a CPU it takes as long as eight, so that batching
 only adds waiting.
@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -35,6 +36,31 @@ class Runner(Protocol):
     """
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class RemoteRunner:
+    """A runner of a child process: has the parent run the named network."""
+
+    def __init__(self, infer: Callable[[str, tuple[NDArray[np.float32], ...]], NDArray[np.float32]], name: str) -> None:
+        self._infer = infer
+        self._name = name
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._infer(self._name, inputs)
+
+
+class MeteredRunner:
+    """A runner whose runs are counted and timed: calls ``record`` with the samples and the seconds of each."""
+
+    def __init__(self, runner: Runner, record: Callable[[int, float], None]) -> None:
+        self._runner = runner
+        self._record = record
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        began = time.perf_counter()
+        output = self._runner(*inputs)
+        self._record(len(inputs[0]), time.perf_counter() - began)
+        return output
 
 
 @dataclass(eq=False)

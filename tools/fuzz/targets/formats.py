@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from app.errors import RequestError
-from app.pipeline.engines.zbar import guess_content_type, guess_text
+from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.files.decoding import read_header
 from app.pipeline.qrcode.codewords import blocks
 from app.pipeline.qrcode.messages import message_bits

@@ -12,7 +12,8 @@ import pytest
 from app.cli import terminal
 from app.cli.inspect import inspect
 from app.cli.inspection import Inspection
-from app.cli.inspection_report import Report, Step
+from app.cli.inspection_records import StepRecord
+from app.cli.inspection_report import Report
 from app.cli.main import main
 from app.pipeline.files.png import encode_png
 from app.pipeline.locating.regions import PROMISING
@@ -165,7 +166,7 @@ def with_agreement(agreement: float, folder: Path) -> Report:
     return Inspection(climb, folder).report("doubtful.png")
 
 
-def step_of(report: Report, name: str, region: int = 0) -> Step:
+def step_of(report: Report, name: str, region: int = 0) -> StepRecord:
     return next(step for step in report.regions[region].steps if step.name == name)
 
 
