@@ -13,11 +13,12 @@ import torch
 from app.errors import InvalidCheckpoint
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX
-from training.recipes.gopro import first_stage, starting_weights
+from training.recipes.gopro import first_stage
 from training.recipes.registry import RECIPES, find_recipe
 from training.run.listing import describe
 from training.run.loop import Run
 from training.run.parallel import join_team
+from training.run.state import starting_weights
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -23,7 +23,7 @@ from app.pipeline.inference.loading import load_networks
 from training.compare import tables
 from training.compare.claims import judge_all
 from training.compare.cost import THREADS, measure_costs
-from training.compare.rows import measured_rows, rank, record, untrained_rows
+from training.compare.rows import measured_rows, rank, record_rates, untrained_rows
 from training.compare.scatter import draw_rates
 from training.compare.systems import READER
 from training.compare.tables import figures
@@ -35,11 +35,11 @@ from training.compare.trials import (
     photo_task,
     run,
     sample_task,
-    time_systems,
+    time_trials,
 )
 from training.measure.charts import save
 from training.measure.photos import select_photos
-from training.measure.served import add_options
+from training.measure.served_tools import add_options
 from training.measure.sets import SETS, VALIDATION
 
 COUNT = 60
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tasks += [photo_task(photo, index) for index, photo in enumerate(photos)]
     trials = group_trials(_with_progress(run(tasks, options, jobs=options.jobs), len(tasks)))
     bench = build_bench(options)
-    timings = time_systems(bench, options.sets, count=min(options.timed, count), threads=THREADS)
+    timings = time_trials(bench, options.sets, count=min(options.timed, count), threads=THREADS)
     elsewhere = {"cuda": load_networks(options.weights, "cuda")} if torch.cuda.is_available() else {}
     rows = [
         *measured_rows(bench, trials, timings, measure_costs(bench, elsewhere)),
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.picture:
         save(draw_rates(rows, options.sets, photographs), options.picture)
     if options.record:
-        record(rows, options.weights, {READER: (options.reader, options.locator)})
+        record_rates(rows, options.weights, {READER: (options.reader, options.locator)})
 
 
 if __name__ == "__main__":

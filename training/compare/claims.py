@@ -19,7 +19,7 @@ from math import exp, log, sqrt
 from training.compare.rows import Row
 from training.compare.systems import ROUTED
 from training.compare.trials import GAN_TRAINED, HALFWAY, PHOTOGRAPHS, PSNR_TRAINED, Trial
-from training.measure.quality import Z95
+from training.measure.rates import Z95
 
 _MUCH_MORE = 1.2  # times the training of the other system
 
@@ -255,7 +255,7 @@ def judge_all(rows: Sequence[Row]) -> list[Judgement]:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFigure:
     """A figure as a source's authors give it; ``size``: parameters and multiply-accumulates."""
 
     source: str
@@ -268,19 +268,19 @@ class Published:
 _ADNET = "Li et al., arXiv 2510.12098 (ADNet), 150 pictures, ZBar"
 _JPEG = "Four-times super-resolution of JPEG-10 codes of 128 px, OpenCV decoding"
 PUBLISHED_FIGURES = (
-    Published(_ADNET, "LENet", "0.28 M, 3.87 G", "0.23 s", "49.33 % decoded"),
-    Published(_ADNET, "NAFNet-32", "17.11 M, 64.44 G", "0.794 s", "81.33 % decoded"),
-    Published(_ADNET, "Restormer", "26.13 M, 564.96 G", "0.838 s", "88.67 % decoded"),
-    Published(_ADNET, "EG-Restormer", "26.13 M, 565.14 G", "0.910 s", "90.00 % decoded"),
-    Published(_ADNET, "ADNet (routed)", "", "0.737 s", "90 % decoded"),
-    Published(_ADNET, "random routing", "", "0.457 s", "72 % decoded"),
-    Published(_JPEG, "bicubic", "", "", "22.78 % decoded"),
-    Published(_JPEG, "WeChat", "", "", "68.71 % decoded"),
-    Published(_JPEG, "RRDB-GAN", "", "", "53.66 % decoded"),
-    Published(_JPEG, "the originals", "", "", "85.99 % decoded"),
-    Published("SRResNet, natural images", "trained with L1", "", "", "29.96 dB, SSIM 0.8307"),
-    Published("SRResNet, natural images", "trained with MSE", "", "", "30.51 dB, SSIM 0.8282"),
-    Published(
+    PublishedFigure(_ADNET, "LENet", "0.28 M, 3.87 G", "0.23 s", "49.33 % decoded"),
+    PublishedFigure(_ADNET, "NAFNet-32", "17.11 M, 64.44 G", "0.794 s", "81.33 % decoded"),
+    PublishedFigure(_ADNET, "Restormer", "26.13 M, 564.96 G", "0.838 s", "88.67 % decoded"),
+    PublishedFigure(_ADNET, "EG-Restormer", "26.13 M, 565.14 G", "0.910 s", "90.00 % decoded"),
+    PublishedFigure(_ADNET, "ADNet (routed)", "", "0.737 s", "90 % decoded"),
+    PublishedFigure(_ADNET, "random routing", "", "0.457 s", "72 % decoded"),
+    PublishedFigure(_JPEG, "bicubic", "", "", "22.78 % decoded"),
+    PublishedFigure(_JPEG, "WeChat", "", "", "68.71 % decoded"),
+    PublishedFigure(_JPEG, "RRDB-GAN", "", "", "53.66 % decoded"),
+    PublishedFigure(_JPEG, "the originals", "", "", "85.99 % decoded"),
+    PublishedFigure("SRResNet, natural images", "trained with L1", "", "", "29.96 dB, SSIM 0.8307"),
+    PublishedFigure("SRResNet, natural images", "trained with MSE", "", "", "30.51 dB, SSIM 0.8282"),
+    PublishedFigure(
         "PeerJ Computer Science e2841 (2025), 4,593 scans that OpenCV could not read", "EDSR", "", "", "92.8 % decoded"
     ),
 )

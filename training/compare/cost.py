@@ -19,7 +19,7 @@ from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from training.compare.trials import Bench
-from training.measure.served import set_threads
+from training.measure.served_tools import set_threads
 
 VERSION = 3
 MODULES = dimension(VERSION) + 2 * QUIET_ZONE

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.pipeline.inference.loading import pick_device
-from training.compare.rows import Row, record
+from training.compare.rows import Row, record_rates
 from training.compare.systems import READER, ladder_systems
 from training.compare.trials import Bench, build_bench, group_trials, seed_of, try_sample
-from training.measure.served import add_options
+from training.measure.served_tools import add_options
 from training.measure.sets import SETS, VALIDATION, samples
 
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             replace(rows[0], trials={name: trials for row in rows for name, trials in row.trials.items()})
             for rows in zip(*results.values(), strict=True)
         ]
-        record(all_sets, options.weights, {READER: (options.reader, options.locator)})
+        record_rates(all_sets, options.weights, {READER: (options.reader, options.locator)})
 
 
 if __name__ == "__main__":

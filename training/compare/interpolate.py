@@ -25,16 +25,16 @@ from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import dimension, render
 from training.compare.fidelity import Fidelity
-from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind, SystemResult
 from training.compare.tables import table
 from training.compare.trials import Trial, sample_trial
+from training.compare.weight_interpolation import interpolate_weights
 from training.data.degrade import to_uint8
 from training.data.pairs import code_picture
 from training.measure.charts import COLOURS, new_figure, plot_rates, save
-from training.measure.quality import Rate
-from training.measure.served import set_threads
+from training.measure.rates import Rate
+from training.measure.served_tools import set_threads
 from training.measure.sets import SETS, VALIDATION, Sample, samples
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -71,11 +71,12 @@ def sweep(
     """Measures every share on the first ``count`` samples of a set.
 
     Upscalers see whole pictures, other networks the canonical crops at the true corners; ZBar and zxing-cpp read the
-    output. Nothing is located, so the rates are those of the networks alone. Raises ValueError as `interpolate` does.
+    output. Nothing is located, so the rates are those of the networks alone. Raises ValueError as `interpolate_weights`
+    does.
     """
     set_samples = list(samples(name, count=count))
     for share in shares:
-        mixed = interpolate(psnr, gan, share, name=f"share {share:g}")
+        mixed = interpolate_weights(psnr, gan, share, name=f"share {share:g}")
         restorer = NetworkRestorer(mixed.card, TorchRunner.of(mixed))
         kind = Kind.UPSCALER if restorer.scale > 1 else Kind.RESTORER
         trials = [_trial(restorer, sample) for sample in set_samples]
@@ -170,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     set_threads(arguments.threads)
     psnr, gan = checkpoint.load(arguments.psnr), checkpoint.load(arguments.gan)
     try:
-        mixed = interpolate(psnr, gan, arguments.share or 0.0, name="mixed")
+        mixed = interpolate_weights(psnr, gan, arguments.share or 0.0, name="mixed")
     except ValueError as error:
         parser.error(str(error))
     if arguments.out:

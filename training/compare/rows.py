@@ -19,7 +19,7 @@ from training.compare.trials import (
     Trial,
     Trials,
 )
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 from training.recipes.registry import RECIPES
 from training.run.provenance import run_lengths
 
@@ -138,7 +138,7 @@ def rank(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def record(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
+def record_rates(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
     """Writes each network's rates into the header of its checkpoint in ``weights``.
 
     Earlier figures remain for sets that were measured on more pictures then, or not at all now. ``files`` lists the
@@ -211,7 +211,7 @@ def _row(
     )
 
 
-def origin(card: Card) -> str:
+def describe_origin(card: Card) -> str:
     """Describes where weights come from, in one line."""
     if (share := card.provenance.get("share")) is not None:
         return f"between two networks, {100 * float(str(share)):.0f} % of the way"
@@ -240,7 +240,7 @@ def measured_rows(
         row = _row(
             system.name,
             system.kind,
-            origin=origin(card) if card else "",
+            origin=describe_origin(card) if card else "",
             lengths=run_lengths(card.provenance) if card else (None, None),
             cost=costs.get(card.name) if card else None,
             trials={name: each[system.name] for name, each in trials.items()},

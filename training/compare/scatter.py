@@ -15,7 +15,7 @@ from training.compare.rows import Row
 from training.compare.systems import Kind
 from training.compare.trials import PHOTOGRAPHS
 from training.measure.charts import add_legend, new_figure, plot_rates
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 COLOURS: dict[Kind, str] = {
     Kind.DECODER: "#828282",
@@ -106,10 +106,10 @@ def _free_place(size: Bbox, point: tuple[float, float], occupied: Sequence[Bbox]
     inside = [
         box for box in boxes if within.containsx(box.x0) and within.containsx(box.x1) and within.containsy(box.y0)
     ]
-    return min(inside or boxes, key=lambda box: sum(overlap(box, other) for other in occupied))
+    return min(inside or boxes, key=lambda box: sum(overlapping_area(box, other) for other in occupied))
 
 
-def overlap(one: Bbox, other: Bbox) -> float:
+def overlapping_area(one: Bbox, other: Bbox) -> float:
     """The area that two boxes share."""
     shared = Bbox.intersection(one, other)
     return float(shared.width * shared.height) if shared is not None else 0.0

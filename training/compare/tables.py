@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from training.compare.claims import PUBLISHED_FIGURES, Judgement
 from training.compare.cost import CROP_SIDE, MODULES, PATCH_SIDE, VERSION
 from training.compare.rows import Row
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 NOTHING = "-"
 

@@ -18,10 +18,10 @@ from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.tools import Tools
 from training.compare.fidelity import Fidelity, measure_fidelity
-from training.compare.mixing import interpolate
 from training.compare.systems import SharedPicture, System, SystemResult, all_systems, network_system, run_system
+from training.compare.weight_interpolation import interpolate_weights
 from training.measure.photos import Photo
-from training.measure.served import build_tools, set_threads
+from training.measure.served_tools import build_tools, set_threads
 from training.measure.sets import Sample, samples
 
 PHOTOGRAPHS = "photographs"
@@ -64,7 +64,7 @@ class Bench:
 
 
 def build_bench(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
-    """Builds the tools that the options of `training.measure.served` choose, with every network on ``device``.
+    """Builds the tools that the options of `training.measure.served_tools` choose, with every network on ``device``.
 
     Raises InvalidCheckpoint.
     """
@@ -81,7 +81,7 @@ def build_bench(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
 def _halfway(checkpoints: Mapping[str, Checkpoint], device: str) -> NetworkRestorer | None:
     if HALFWAY in checkpoints or not {PSNR_TRAINED, GAN_TRAINED} <= checkpoints.keys():
         return None
-    mixed = interpolate(checkpoints[PSNR_TRAINED], checkpoints[GAN_TRAINED], 0.5, name=HALFWAY)
+    mixed = interpolate_weights(checkpoints[PSNR_TRAINED], checkpoints[GAN_TRAINED], 0.5, name=HALFWAY)
     return NetworkRestorer(mixed.card, TorchRunner.of(mixed, device=device))
 
 
@@ -195,7 +195,7 @@ def group_trials(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
     return trials
 
 
-def time_systems(
+def time_trials(
     bench: Bench, names: Sequence[str], *, count: int, threads: Sequence[int], repeats: int = 3
 ) -> dict[int, Trials]:
     """Times every system on the first ``count`` samples of each set, for each number of threads.

@@ -1,7 +1,7 @@
 """Training samples without end: degraded crops, rectified as the service rectifies them, with their clean symbols."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Self
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from app.pipeline.crops import rectifying
 from app.pipeline.inference.module_reader import planes
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, render
 from training.data import degrade
-from training.data.symbols import PIXELS_DRAWN, SURROUND, draw_dots, draw_label, draw_symbol, random_symbol
+from training.data.symbols import PIXELS_DRAWN, SURROUND, draw_dots, draw_symbol, draw_symbol_on_label, random_symbol
 
 _READING_ODDS = (0.33, 0.06, 0.42, 0.05, 0.07, 0.07)  # of the outcomes of `degrade.blur`, for the module reader
 ALIGNED_DATA = {
@@ -27,15 +27,6 @@ ALIGNED_DATA = {
     "light": "contrast, gradients, shadows, glare 20 %, occlusion 20 %, bends of up to 1.2 modules 40 %",
 }
 """Describes the aligned crops in checkpoints' provenance."""
-
-
-class Batch(Protocol):
-    """A network's ``inputs`` with everything that its loss needs, on one device."""
-
-    @property
-    def inputs(self) -> tuple[Tensor, ...]: ...
-
-    def to(self, device: torch.device) -> Self: ...
 
 
 @dataclass(frozen=True)
@@ -99,7 +90,7 @@ def aligned_sample(
     alignment is as imperfect as in service.
     """
     modules = random_symbol(rng, version)
-    label = _wear(draw_label(rng, draw_symbol(modules)), rng)
+    label = _wear(draw_symbol_on_label(rng, draw_symbol(modules)), rng)
     coarse = rng.random() < 0.35
     module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
     # A picture that is coarse, blurred and noisy at once holds nothing to learn from.
@@ -150,7 +141,7 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
     """
     modules = random_symbol(rng, version)
     drawn = draw_dots(rng, modules) if rng.random() < 0.07 else draw_symbol(modules)
-    label = draw_label(rng, drawn)
+    label = draw_symbol_on_label(rng, drawn)
     whole = dimension(version) + 2 * QUIET_ZONE
     side = min(window, whole)
     row, column = rng.integers(0, whole - side + 1, 2)
@@ -223,7 +214,7 @@ def upscaling_batch(rng: Generator, *, size: int, patch: int) -> CropBatch:
 def _upscaling_pair(rng: Generator, patch: int) -> tuple[degrade.Image, degrade.Image]:
     module = float(rng.uniform(1.0, 3.2))
     version = int(rng.integers(1, 9))
-    label = draw_label(rng, draw_symbol(random_symbol(rng, version)))
+    label = draw_symbol_on_label(rng, draw_symbol(random_symbol(rng, version)))
     fine = 4 * module / PIXELS_DRAWN
     side = 4 * patch
     angle = rng.uniform(-180, 180) if rng.random() < 0.4 else float(rng.integers(0, 4) * 90)

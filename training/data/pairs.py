@@ -4,6 +4,7 @@ One generator serves every published system, so their data differ only in the pu
 the versions that remain legible at these.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -15,9 +16,8 @@ from app.pipeline import imaging
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
 from training.data.degrade import Image, to_uint8
-from training.data.published_degradations import BlurOrNoise, Degradation
+from training.data.published_degradations import BlurOrNoise, PublishedDegradation
 from training.data.symbols import random_symbol
-from training.run.config import MakeBatch
 
 _HALO = 8  # low-resolution pixels around a crop that are degraded and cut off, so that blurs see beyond its edges
 _MAX_VERSION = 4  # version 4 has 1.6 px per module at 64 px, quiet zone included
@@ -59,7 +59,7 @@ def _draw_code(rng: Generator, version: int, side: int) -> Image:
 
 
 def pair(
-    rng: Generator, *, version: int, low: int, scale: int, degradation: Degradation, crop: int | None = None
+    rng: Generator, *, version: int, low: int, scale: int, degradation: PublishedDegradation, crop: int | None = None
 ) -> tuple[Image, Image]:
     """A degraded picture (low, low) as the service hands it to a network, and its target (scale low, scale low).
 
@@ -93,7 +93,7 @@ def pair_batch(
     size: int,
     low: int,
     scale: int,
-    degradation: Degradation,
+    degradation: PublishedDegradation,
     max_version: int = 2,
     crop: int | None = None,
 ) -> CropBatch:
@@ -127,5 +127,6 @@ def pair_provenance(*, low: int, max_version: int, degradation: str, crop: int |
 WHOLE_CODES = pair_provenance(low=64, max_version=_MAX_VERSION, degradation=_BLUR_OR_NOISE)
 
 
-def whole_codes(size: int) -> MakeBatch:
+def whole_codes(size: int) -> Callable[[Generator], CropBatch]:
+    """Makes batches of ``size`` training pairs of whole codes, 64 -> 256 px, with PaperGen's blur or noise."""
     return partial(pair_batch, size=size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_MAX_VERSION)

@@ -19,7 +19,7 @@ NOISE_UNIT = 64 / 255
 of 0.7-1.2, one grey level would not disturb a decoder."""
 
 
-class Degradation(Protocol):
+class PublishedDegradation(Protocol):
     """Turns ``clean`` (S, S) in [0, 1] into a degraded picture (``low``, ``low``), not clipped to [0, 1], and a target
     (S, S).
 

@@ -144,7 +144,7 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
     return np.asarray(field, dtype=np.float32)
 
 
-def draw_label(rng: Generator, clean: degrade.Image, *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
+def draw_symbol_on_label(rng: Generator, clean: degrade.Image, *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
     """A symbol, drawn without quiet zone at ``pixels`` per module, on a label with clutter around, (S, S).
 
     The margin is 4 + ``SURROUND`` modules, of which 1 to 4 are quiet zone.

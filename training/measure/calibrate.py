@@ -25,8 +25,8 @@ from app.pipeline.inference.severity import THRESHOLD_KEY, laplacian_variance
 from app.pipeline.locating.regions import Region
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
-from training.measure.quality import Rate
-from training.measure.served import add_options, load_tools
+from training.measure.rates import Rate
+from training.measure.served_tools import add_options, load_tools
 from training.measure.sets import VALIDATION, samples
 
 _SETS = ("qrdata", "scene", "noise64", "lr32")

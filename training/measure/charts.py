@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:purple", "tab:orange", "tab:olive")
 """Colours of the lines in one panel, in their order."""

@@ -18,14 +18,14 @@ from app.pipeline.results import Effort, Found
 from app.pipeline.tools import Tools
 from training.data.degrade import to_uint8
 from training.data.scenes import scene
-from training.measure.quality import Rate
-from training.measure.served import add_options, load_tools
+from training.measure.rates import Rate
+from training.measure.served_tools import add_options, load_tools
 
 _SEED = 9_000_000  # far from the seed of every recipe
 _SIDES = (320, 480, 720)
 
 
-def read_scenes(
+def read_codeless_scenes(
     tools: Tools, *, start: int, count: int, effort: Effort = Effort.BALANCED
 ) -> Iterator[tuple[float, tuple[Found, ...]]]:
     """Seconds and reads of ``count`` pictures, beginning with number ``start``."""
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     seconds, misread = [], 0
-    results = read_scenes(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))
+    results = read_codeless_scenes(tools, start=arguments.start, count=arguments.count, effort=Effort(arguments.effort))
     for index, (took, codes) in zip(itertools.count(arguments.start), results, strict=False):
         seconds.append(took)
         misread += bool(codes)

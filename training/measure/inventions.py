@@ -30,7 +30,7 @@ from app.pipeline.qrcode.patterns import (
 from app.pipeline.qrcode.patterns import version_positions as positions_of_version
 from app.pipeline.qrcode.soft import decode_soft
 from training.data.symbols import random_message_symbol, random_symbol
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 _VERSIONS = np.arange(1, 11)
 _PROBABILITIES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 0.01])

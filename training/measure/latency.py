@@ -17,7 +17,7 @@ from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools
-from training.measure.served import add_options, load_tools
+from training.measure.served_tools import add_options, load_tools
 from training.measure.sets import VALIDATION, samples
 
 _PLAIN = ("direct", "variants")

@@ -23,8 +23,8 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools
-from training.measure.quality import Rate
-from training.measure.served import add_options, load_tools
+from training.measure.rates import Rate
+from training.measure.served_tools import add_options, load_tools
 
 _MAX_PIXELS = 100_000_000
 

@@ -58,10 +58,10 @@ class Curve:
 
     def half(self, stage: int) -> float:
         """The percentage of wrong modules at which half decode; NaN if the curve stays above one half."""
-        return crossing(SHARES, self.rates[stage])
+        return half_rate_crossing(SHARES, self.rates[stage])
 
 
-def crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
+def half_rate_crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
     """The share at which falling rates first drop below one half, interpolated, with a rate of 1 at share 0."""
     below = np.flatnonzero(rates < 0.5)
     if not len(below):

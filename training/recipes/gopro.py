@@ -16,12 +16,10 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.models import checkpoint
-from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 from training.data.crops import CropBatch
 from training.data.degrade import to_float
-from training.data.patches import ProgressivePatches
+from training.data.progressive_patches import ProgressivePatches
 from training.objectives.losses import pixel_loss
 from training.run.config import TrainConfig
 
@@ -29,7 +27,7 @@ _ROOT = "GOPRO_Large"
 
 
 @dataclass(frozen=True)
-class Frame:
+class GoProFrame:
     """The files of one frame."""
 
     blurred: Path
@@ -37,7 +35,7 @@ class Frame:
 
 
 @cache
-def frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tuple[Frame, ...]:
+def gopro_frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tuple[GoProFrame, ...]:
     """All frames of a split, sorted by name; ``directory`` is GOPRO_Large or the folder that holds it.
 
     ``gamma`` selects the frames that were averaged after the camera's response, ``blur_gamma``, instead of ``blur``.
@@ -46,7 +44,7 @@ def frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tup
     root = directory / _ROOT if (directory / _ROOT).is_dir() else directory
     kind = "blur_gamma" if gamma else "blur"
     found = tuple(
-        Frame(blurred, blurred.parents[1] / "sharp" / blurred.name)
+        GoProFrame(blurred, blurred.parents[1] / "sharp" / blurred.name)
         for blurred in sorted((root / split).glob(f"GOPR*/{kind}/*.png"))
     )
     if not found:
@@ -85,13 +83,13 @@ class GoProPatches:
     gamma: bool = False
 
     def __call__(self, rng: Generator, *, size: int, side: int) -> CropBatch:
-        files = frames(self.directory, split=self.split, gamma=self.gamma)
+        files = gopro_frames(self.directory, split=self.split, gamma=self.gamma)
         indices = rng.choice(len(files), size, replace=size > len(files))
         pairs = [self._patch(files[index], rng, side) for index in indices]
         degraded, clean = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
         return CropBatch(degraded=degraded, clean=clean, dark=None)
 
-    def _patch(self, frame: Frame, rng: Generator, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _patch(self, frame: GoProFrame, rng: Generator, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         blurred, sharp = _load_grey(frame.blurred), _load_grey(frame.sharp)
         if blurred.shape != sharp.shape or min(sharp.shape) < side:
             sizes = f"{frame.blurred} {blurred.shape} and its sharp frame {sharp.shape}"
@@ -102,7 +100,7 @@ class GoProPatches:
         return _turn(blurred[part], turns=turns, flip=flip), _turn(sharp[part], turns=turns, flip=flip)
 
 
-def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
+def gopro_pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
     """The first of ADNet's two stages for a recipe: a run of its network on GoPro's frames, named NAME-pretrain.
 
     The second stage is the recipe itself, starting from these weights. Follows ADNet's published options: L1; AdamW
@@ -114,13 +112,14 @@ def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
         raise ValueError(f"{config.name} does not keep the picture's size, so it cannot train on GoPro's pairs")
     patches = ProgressivePatches(make=GoProPatches(directory=directory))
     ends = tuple(round(end, 3) for end in patches.until)
+    pairs = len(gopro_frames(directory))
     return replace(
         config,
         name=f"{config.name}-pretrain",
         make_batch=patches,
         loss=pixel_loss,
         data={
-            "sample": f"GoPro's training frames, grey, random places, turns and flips: {len(frames(directory))} pairs",
+            "sample": f"GoPro's training frames, grey, random places, turns and flips: {pairs} pairs",
             "patches": f"{patches.sides} px, {patches.sizes} of them, until {ends} of the schedule",
         },
         batch_size=patches.sizes[0],
@@ -131,27 +130,16 @@ def pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
     )
 
 
-def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
-    """Loads a checkpoint to start from. Raises InvalidCheckpoint, and ValueError for weights of another network."""
-    start = checkpoint.load(path)
-    with torch.device("meta"):  # shapes only
-        network = NETWORKS[config.architecture](**config.network)
-    wanted, given = ({key: value.shape for key, value in n.state_dict().items()} for n in (network, start.network))
-    if start.architecture != config.architecture or wanted != given:
-        raise ValueError(f"{path} holds weights of another network than that of {config.name}")
-    return start
-
-
 def first_stage(
     config: TrainConfig, *, gopro: Path | None, has_weights: bool, minutes: float | None, steps: int | None
 ) -> TrainConfig | None:
     """The run that precedes ``config``, if any: pretraining on GoPro if its folder is given, else ``config.previous``.
 
     ``has_weights``: the run starts from given weights, which replace ``config.previous``; ``minutes`` and ``steps``
-    limit that run too. Raises ValueError as `pretraining` does.
+    limit that run too. Raises ValueError as `gopro_pretraining` does.
     """
     if gopro:
-        return pretraining(config, gopro)
+        return gopro_pretraining(config, gopro)
     if config.previous and not has_weights:
         return config.previous().with_length(minutes=minutes, steps=steps)
     return None

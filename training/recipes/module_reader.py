@@ -3,9 +3,9 @@
 from functools import partial
 
 from training.data.crops import ALIGNED_DATA, reading_batch
-from training.data.pictures import reading_picture
 from training.objectives.losses import reading_error, reading_loss
 from training.run.loop import TrainConfig
+from training.run.sample_sheets import reading_sheet
 
 
 def module_reader() -> TrainConfig:
@@ -30,7 +30,7 @@ def module_reader() -> TrainConfig:
         make_batch=partial(reading_batch, size=batch_size, window=41),
         loss=reading_loss,
         error=reading_error,
-        picture=reading_picture,
+        picture=reading_sheet,
         data={
             **ALIGNED_DATA,
             "sample": "windows of 41 modules of canonical crops at 4 px a module, corners off by up to 0.5 module",

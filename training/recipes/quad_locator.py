@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from training.data.pictures import quad_picture
 from training.data.scenes import scene_batch
 from training.objectives.losses import quad_error, quad_loss
 from training.run.loop import TrainConfig
+from training.run.sample_sheets import quad_sheet
 
 
 def quad_locator() -> TrainConfig:
@@ -23,7 +23,7 @@ def quad_locator() -> TrainConfig:
         make_batch=partial(scene_batch, size=batch_size, side=256),
         loss=quad_loss,
         error=quad_error,
-        picture=quad_picture,
+        picture=quad_sheet,
         data={
             "sample": "windows of 256 px, 12 % without a code, 35 % with one code of 0.55-0.95 of the side",
             "symbols": "versions 1-40 (weight 1 / (version + 2)) of 28-205 px, fair random bits; 8 % dots",

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from training.recipes.advanced_simple_qr import advanced_simple_qr
 from training.recipes.lenet import lenet, lenet_paper
@@ -12,11 +13,19 @@ from training.recipes.papergen import papergen, papergen_transposed
 from training.recipes.qr_esrgan import qr_esrgan, qr_esrgan_full, qr_esrgan_psnr, qr_esrgan_psnr_full
 from training.recipes.quad_locator import quad_locator
 from training.recipes.restormer import eg_restormer, eg_restormer_small, restormer, restormer_small
-from training.recipes.srgan import VGG19Recipe, srgan
+from training.recipes.srgan import srgan
 from training.recipes.srresnet import srresnet, srresnet_l1, srresnet_mse
 from training.run.config import TrainConfig
 
 Recipe = Callable[[], TrainConfig]
+
+
+class VGG19Recipe(Protocol):
+    """A recipe of the registry whose perceptual loss can use VGG19's weights from torchvision's file."""
+
+    def __call__(self, *, vgg19: Path | None = None) -> TrainConfig: ...
+
+
 RECIPES: dict[str, Recipe] = {
     "lenet": lenet,
     "lenet-paper": lenet_paper,

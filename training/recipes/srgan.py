@@ -6,7 +6,6 @@ feature network, `training.objectives.features`.
 
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from training.data.pairs import pair_batch, pair_provenance
 from training.data.published_degradations import Augmentation
@@ -71,9 +70,3 @@ def srgan(*, vgg19: Path | None = None) -> TrainConfig:
         ),
         seed=34,
     )
-
-
-class VGG19Recipe(Protocol):
-    """A recipe whose perceptual loss can use VGG19."""
-
-    def __call__(self, *, vgg19: Path | None = None) -> TrainConfig: ...

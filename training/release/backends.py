@@ -43,8 +43,8 @@ from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.locating.candidates import candidate_of
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.patterns import dimension
-from training.measure.quality import Rate
-from training.measure.served import set_threads
+from training.measure.rates import Rate
+from training.measure.served_tools import set_threads
 from training.measure.sets import VALIDATION, Sample, samples
 from training.release.export import random_inputs
 

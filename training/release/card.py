@@ -14,8 +14,8 @@ from app.models import checkpoint
 from app.models.checkpoint import SUFFIX, Checkpoint
 from app.models.registry import NETWORKS
 from app.pipeline.inference.severity import THRESHOLD_KEY
-from training.measure.served import add_options
-from training.run.provenance import decode_figures, run_lengths
+from training.measure.served_tools import add_options
+from training.run.provenance import recorded_decode_rates, run_lengths
 
 _INTRODUCTION = """# Model cards
 
@@ -123,7 +123,7 @@ def _weak_sets(measured: Mapping[str, Any]) -> Iterator[str]:
     """The sets of which less than half are read."""
     weak = [
         f"{name} {100 * figures['all']:.0f} %"
-        for name, figures in sorted(decode_figures(measured).items())
+        for name, figures in sorted(recorded_decode_rates(measured).items())
         if figures["all"] < 0.5
     ]
     if weak:
@@ -132,7 +132,7 @@ def _weak_sets(measured: Mapping[str, Any]) -> Iterator[str]:
 
 def _measurements(measured: Mapping[str, Any]) -> str:
     """The measurements, with decode rates as a table."""
-    decode = decode_figures(measured)
+    decode = recorded_decode_rates(measured)
     rest = {key: value for key, value in measured.items() if key != "decode"}
     lines = ["**Measurements.**" if decode or rest else "**Measurements.** None yet."]
     lines += [f"- {line}" for line in _describe({_NAMES.get(key, key): value for key, value in rest.items()})]

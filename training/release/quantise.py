@@ -23,7 +23,7 @@ BATCHES = 12
 _SEED = 8_209  # of no recipe, so no training used these samples
 
 
-def recipe_inputs(recipe: str) -> Iterator[tuple[NDArray[np.float32], ...]]:
+def calibration_inputs(recipe: str) -> Iterator[tuple[NDArray[np.float32], ...]]:
     """The inputs of a recipe's batches, without end and the same each time. Raises KeyError for an unknown recipe."""
     make_batch, rng = RECIPES[recipe]().make_batch, np.random.default_rng(_SEED)
     while True:
@@ -77,7 +77,7 @@ def export_int8(model: Checkpoint, folder: Path) -> float:
     """
     path = folder / f"{model.name}{INT8_SUFFIX}"
     partial = path.with_suffix(".partial")
-    samples = recipe_inputs(model.name)
+    samples = calibration_inputs(model.name)
     graph = quantise(onnx.load(folder / f"{model.name}{SUFFIX}"), islice(samples, BATCHES), last=LIGHT[model.name])
     method = f"int8, static, minimum and maximum over {BATCHES} batches of the recipe {model.name}"
     set_metadata(graph, model, {"exporter": f"torch {torch.__version__}, opset {OPSET}", "quantisation": method})

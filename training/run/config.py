@@ -5,14 +5,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.crops import Batch
-from training.data.pictures import restoration_picture
 from training.objectives.adversarial import Adversary
 from training.objectives.losses import Loss, module_error
+from training.run.sample_sheets import restoration_sheet
+
+
+class Batch(Protocol):
+    """What a run needs of a batch: the network's ``inputs`` with everything that its loss needs, on one device."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]: ...
+
+    def to(self, device: torch.device) -> Self: ...
+
 
 MakeBatch = Callable[[Generator], Batch]
 """Makes one batch; the same generator state makes the same batch."""
@@ -20,7 +30,7 @@ MakeBatch = Callable[[Generator], Batch]
 
 @runtime_checkable
 class BatchSchedule(Protocol):
-    """Makes batches that change over the run, as `training.data.patches` does; calling it makes the first batch."""
+    """Makes batches that change over a run, as progressive patches do; calling it makes the first batch."""
 
     def __call__(self, rng: Generator) -> Batch: ...
 
@@ -58,7 +68,7 @@ class TrainConfig:
     make_batch: MakeBatch | BatchSchedule
     loss: Loss
     error: Callable[[Tensor, Any], float] = module_error
-    picture: Callable[[Tensor, Any], NDArray[np.uint8]] = restoration_picture
+    picture: Callable[[Tensor, Any], NDArray[np.uint8]] = restoration_sheet
     data: dict[str, object]
     minutes: float
     steps: int | None = None

@@ -8,7 +8,7 @@ import torch
 from app.models.checkpoint import SUFFIX, Checkpoint, load
 from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
-from training.run.provenance import decode_figures, total_over_runs
+from training.run.provenance import recorded_decode_rates, total_over_runs
 
 
 def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str:
@@ -35,7 +35,7 @@ def _result(model: Checkpoint) -> str:
     steps, minutes = (total_over_runs(model.provenance, key) or 0 for key in ("steps", "training_minutes"))
     rates = [
         f"{name} {100 * figures['all']:.1f} ({'-'.join(f'{100 * end:.0f}' for end in figures['all_interval'])})"
-        for name, figures in sorted(decode_figures(model.measured).items())
+        for name, figures in sorted(recorded_decode_rates(model.measured).items())
     ]
     measured = f"decode rates in % (95 % interval): {', '.join(rates)}" if rates else "no decode rates measured"
     return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {model.provenance['device']}; {measured}"

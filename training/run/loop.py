@@ -25,9 +25,8 @@ from torch import Tensor, nn
 
 from app.models.checkpoint import SUFFIX, Checkpoint, load, save
 from app.models.registry import NETWORKS
-from training.data.crops import Batch
 from training.objectives.losses import Loss, WeightedSum
-from training.run.config import BatchSchedule, MakeBatch, TrainConfig
+from training.run.config import Batch, BatchSchedule, MakeBatch, TrainConfig
 from training.run.discriminator import DiscriminatorTrainer
 from training.run.parallel import Team
 from training.run.progress import Clock, Progress, Window, read_log

@@ -81,7 +81,7 @@ def total_over_runs(provenance: Mapping[str, Any], key: str) -> float | None:
     return total
 
 
-def decode_figures(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def recorded_decode_rates(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Figures by set, as `training.compare.evaluate` and `training.compare` record them.
 
     Leaves out sets without a picture that the network is for.

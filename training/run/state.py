@@ -13,6 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from app.models import checkpoint
+from app.models.checkpoint import Checkpoint
+from app.models.registry import NETWORKS
+from training.run.config import TrainConfig
+
 Parts = dict[str, dict[str, Tensor]]
 """Tensors by part and key."""
 
@@ -56,3 +61,17 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
+    """Loads the checkpoint whose weights a new run starts from.
+
+    Raises InvalidCheckpoint, and ValueError for weights of another network.
+    """
+    start = checkpoint.load(path)
+    with torch.device("meta"):  # shapes only
+        network = NETWORKS[config.architecture](**config.network)
+    wanted, given = ({key: value.shape for key, value in n.state_dict().items()} for n in (network, start.network))
+    if start.architecture != config.architecture or wanted != given:
+        raise ValueError(f"{path} holds weights of another network than that of {config.name}")
+    return start

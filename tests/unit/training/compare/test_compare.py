@@ -14,8 +14,8 @@ from app.settings import Settings
 from tests.support.networks import TINY
 from training.compare import __main__, cost
 from training.compare import rows as rows_of
-from training.compare.__main__ import main, record
-from training.compare.rows import Row, origin, untrained_rows
+from training.compare.__main__ import main, record_rates
+from training.compare.rows import Row, describe_origin, untrained_rows
 from training.compare.scatter import draw_rates
 from training.compare.systems import LADDER, RANDOM_ROUTING, READER, ROUTED, Kind
 from training.compare.trials import Trial
@@ -106,10 +106,10 @@ def test_origin_adds_up_runs_that_continue_others() -> None:
     made = Checkpoint(
         "a", "LENet", torch.nn.Identity(), {}, {**provenance, "adversary": {"discriminator": "ConvDiscriminator"}}
     )
-    assert origin(made) == "132 min, 1,200 samples, pixel_loss, against ConvDiscriminator"
+    assert describe_origin(made) == "132 min, 1,200 samples, pixel_loss, against ConvDiscriminator"
     middle = Checkpoint("a", "LENet", torch.nn.Identity(), {}, {"recipe": "network interpolation", "share": 0.5})
-    assert origin(middle) == "between two networks, 50 % of the way"
-    assert origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
+    assert describe_origin(middle) == "between two networks, 50 % of the way"
+    assert describe_origin(Checkpoint("a", "LENet", torch.nn.Identity(), {})) == "training time unknown"
 
 
 def test_the_chart_has_the_times_of_one_thread_and_for_photographs_those_of_the_trials() -> None:
@@ -153,7 +153,9 @@ def test_recording_keeps_sets_and_precision(tmp_path: Path, half: bool) -> None:
     before, size = load(path).network.state_dict(), path.stat().st_size
     trials = {"qrdata": [Trial(True, True, True, False, 0.1)]}
     trials["lr32"] = trials["qrdata"]
-    record([Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)], tmp_path, {})
+    record_rates(
+        [Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)], tmp_path, {}
+    )
     made = load(path)
     assert made.measured["decode"]["lr32"] == BEFORE["lr32"]  # of more pictures
     assert made.measured["decode"]["scene"] == BEFORE["scene"]

@@ -14,13 +14,13 @@ from app.models.registry import NETWORKS
 from app.pipeline.imaging import normalise
 from app.pipeline.qrcode.patterns import render
 from tests.support.networks import TINY
-from training.compare.fidelity import Fidelity
+from training.compare.fidelity import Fidelity, psnr, ssim
 from training.compare.interpolate import Point, draw_sweep, main, sweep, sweep_table
-from training.compare.mixing import interpolate
 from training.compare.rows import Row
 from training.compare.systems import Kind
 from training.compare.trials import Trial
-from training.measure.quality import Rate, psnr, ssim
+from training.compare.weight_interpolation import interpolate_weights
+from training.measure.rates import Rate
 from training.measure.sets import samples
 
 
@@ -45,7 +45,7 @@ def bicubic(name: str = "plain") -> Checkpoint:
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 1.0])
 def test_every_value_is_mixed(share: float) -> None:
     first, second = trained("a", 1), trained("b", 2)
-    mixed = interpolate(first, second, share, name="mixed").network.state_dict()
+    mixed = interpolate_weights(first, second, share, name="mixed").network.state_dict()
     ends = first.network.state_dict(), second.network.state_dict()
     assert mixed.keys() == ends[0].keys()
     for key, tensor in mixed.items():
@@ -58,7 +58,7 @@ def test_every_value_is_mixed(share: float) -> None:
 def test_the_trainings_themselves_stay_as_they_are() -> None:
     first, second = trained("a", 1), trained("b", 2)
     before = first.network.get_parameter("tail.weight").clone()
-    mixed = interpolate(first, second, 0.5, name="mixed").network
+    mixed = interpolate_weights(first, second, 0.5, name="mixed").network
     torch.nn.init.zeros_(mixed.get_parameter("tail.weight"))
     assert torch.equal(first.network.get_parameter("tail.weight"), before)
     assert not mixed.training
@@ -70,11 +70,11 @@ def test_counts_are_not_mixed() -> None:
     key = "body.0.body.1.num_batches_tracked"
     first.network.get_buffer(key).fill_(10)
     second.network.get_buffer(key).fill_(30)
-    assert int(interpolate(first, second, 0.5, name="mixed").network.get_buffer(key)) == 10
+    assert int(interpolate_weights(first, second, 0.5, name="mixed").network.get_buffer(key)) == 10
 
 
 def test_the_header_says_where_both_come_from(tmp_path: Path) -> None:
-    mixed = interpolate(trained("a", 1), trained("b", 2), 0.2, name="mixed")
+    mixed = interpolate_weights(trained("a", 1), trained("b", 2), 0.2, name="mixed")
     save(mixed, tmp_path / "mixed.safetensors")
     kept = load(tmp_path / "mixed.safetensors")
     assert (kept.architecture, kept.config) == (mixed.architecture, mixed.config)
@@ -90,7 +90,7 @@ def test_the_header_says_where_both_come_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_shares_outside_are_refused(share: float) -> None:
     with pytest.raises(ValueError, match=r"the share must be in \[0, 1\]"):
-        interpolate(trained("a", 1), trained("b", 2), share, name="mixed")
+        interpolate_weights(trained("a", 1), trained("b", 2), share, name="mixed")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_shares_outside_are_refused(share: float) -> None:
 )
 def test_two_networks_are_not_mixed(other: Checkpoint) -> None:
     with pytest.raises(ValueError, match=r"a is SRResNet .* b is .* only two trainings of one network"):
-        interpolate(trained("a", 1), other, 0.5, name="mixed")
+        interpolate_weights(trained("a", 1), other, 0.5, name="mixed")
 
 
 # --- sweeping -------------------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation, Text
 
-from training.compare.scatter import COLOURS, Point, draw_scatter, overlap
+from training.compare.scatter import COLOURS, Point, draw_scatter, overlapping_area
 from training.compare.systems import Kind
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 
 def points(count: int) -> list[Point]:
@@ -65,7 +65,7 @@ def test_labels_name_their_points_and_keep_apart_from_points_and_from_each_other
     }
     texts = [Text.get_window_extent(label) for label in labels]  # without the line to the point
     for one, other in itertools.combinations(texts, 2):
-        assert overlap(one, other) == 0
+        assert overlapping_area(one, other) == 0
     for point in crowded:
         place = panel.transData.transform((point.milliseconds, 100 * point.rate.value))
         assert not any(box.contains(*place) for box in texts)

@@ -10,7 +10,7 @@ from training.compare.fidelity import Fidelity
 from training.compare.rows import Row, rank
 from training.compare.systems import Kind
 from training.compare.trials import Trial
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 
 def trials(

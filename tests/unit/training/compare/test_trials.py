@@ -23,7 +23,6 @@ from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
 from tests.support.networks import TINY, restorer_of
 from training.compare import trials
 from training.compare.fidelity import measure_fidelity
-from training.compare.interpolate import interpolate
 from training.compare.systems import Interpolation, Kind, SharedPicture, System
 from training.compare.trials import (
     HALFWAY,
@@ -33,12 +32,13 @@ from training.compare.trials import (
     group_trials,
     run,
     sample_task,
-    time_systems,
+    time_trials,
     try_photo,
     try_sample,
 )
+from training.compare.weight_interpolation import interpolate_weights
 from training.measure.photos import Photo, select_photos
-from training.measure.served import add_options
+from training.measure.served_tools import add_options
 from training.measure.sets import Sample, samples
 
 SMALL = FakeRestorer("small")
@@ -191,7 +191,7 @@ def test_half_way_between_two_networks_is_tried_where_no_checkpoint_is() -> None
     assert halfway_restorer is not None
     assert halfway_restorer.name == HALFWAY
     picture = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
-    halfway = interpolate(pair[trials.PSNR_TRAINED], pair[trials.GAN_TRAINED], 0.5, name=HALFWAY)
+    halfway = interpolate_weights(pair[trials.PSNR_TRAINED], pair[trials.GAN_TRAINED], 0.5, name=HALFWAY)
     (restored,), (expected,) = halfway_restorer.restore([picture]), restorer_of(halfway).restore([picture])
     assert np.array_equal(restored, expected)
     assert trials._halfway({**pair, HALFWAY: halfway}, "cpu") is None
@@ -208,7 +208,7 @@ def test_times_are_medians_for_each_number_of_threads(monkeypatch: pytest.Monkey
         return {"fixed": Trial(True, True, None, False, next(spent))}
 
     monkeypatch.setattr(trials, "try_sample", fake)
-    times = time_systems(bench(), ["blur64", "lr32"], count=1, threads=(1,))
+    times = time_trials(bench(), ["blur64", "lr32"], count=1, threads=(1,))
     assert [times[1][name]["fixed"][0].seconds for name in ("blur64", "lr32")] == [0.2, 0.4]
 
 

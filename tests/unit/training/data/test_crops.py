@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.pipeline.crops.grid import module_means
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.inference.module_reader import planes
 from app.pipeline.qrcode.patterns import VERSIONS, function_patterns, render
 from training.data.crops import (
@@ -15,7 +15,7 @@ from training.data.crops import (
     reading_sample,
     upscaling_batch,
 )
-from training.data.symbols import draw_dots, draw_label, draw_symbol, random_symbol
+from training.data.symbols import draw_dots, draw_symbol, draw_symbol_on_label, random_symbol
 
 
 def aligned(seed: int, *, size: int = 3, max_version: int = 4, size_multiple: int = 8) -> CropBatch:
@@ -106,7 +106,7 @@ def test_corner_error_moves_the_crop() -> None:
 def test_labels_hold_the_symbol_amid_a_quiet_zone() -> None:
     for seed in range(6):
         modules = random_symbol(np.random.default_rng(seed), 2)
-        label = draw_label(np.random.default_rng(seed), draw_symbol(modules, pixels=6), pixels=6)
+        label = draw_symbol_on_label(np.random.default_rng(seed), draw_symbol(modules, pixels=6), pixels=6)
         assert label.shape == ((25 + 16) * 6,) * 2
         middle = label[48:-48, 48:-48]
         assert np.array_equal(middle * 255, render(modules, pixels=6, quiet_zone=0))

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 import torch
 
-from app.pipeline.crops.grid import module_means
+from app.pipeline.crops.redrawing import module_means
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
 from training.data.crops import CropBatch
 from training.data.pairs import code_picture, pair, pair_batch
 from training.data.published_degradations import (
     Augmentation,
     BlurOrNoise,
-    Degradation,
+    PublishedDegradation,
     SecondOrderDegradation,
     blur,
     reduce_only,
@@ -19,7 +19,7 @@ from training.data.symbols import random_symbol
 from training.measure.sets import samples
 
 
-def batch(seed: int, *, degradation: Degradation = reduce_only, **changes: int) -> CropBatch:
+def batch(seed: int, *, degradation: PublishedDegradation = reduce_only, **changes: int) -> CropBatch:
     plain = {"size": 3, "low": 32, "scale": 4, "max_version": 2}
     return pair_batch(np.random.default_rng(seed), degradation=degradation, **{**plain, **changes})
 

@@ -14,8 +14,8 @@ from training.data.published_degradations import (
     NOISE_UNIT,
     Augmentation,
     BlurOrNoise,
-    Degradation,
     DegradationRound,
+    PublishedDegradation,
     SecondOrderDegradation,
     add_noise,
     bell_kernel,
@@ -28,7 +28,7 @@ from training.data.published_degradations import (
 CODE = cv2.resize((render(encode("published", version=1), pixels=9) / 255).astype(np.float32), (256, 256))
 FLAT = np.full((256, 256), 0.5, np.float32)
 SEEDS = range(8)
-KINDS: dict[str, Degradation] = {
+KINDS: dict[str, PublishedDegradation] = {
     "reduced": reduce_only,
     "blurred": blur,
     "noised": add_noise,

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from training.measure.charts import add_legend, new_figure, plot_rates, save
-from training.measure.quality import Rate
+from training.measure.rates import Rate
 
 
 @pytest.mark.parametrize(

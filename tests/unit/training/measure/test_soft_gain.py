@@ -11,9 +11,9 @@ from training.data.symbols import random_message_symbol
 from training.measure import soft_gain
 from training.measure.soft_gain import (
     Curve,
-    crossing,
     draw_curves,
     gaussian_channel,
+    half_rate_crossing,
     main,
     table,
 )
@@ -32,9 +32,9 @@ def test_the_channel_turns_over_the_share_it_is_told_to(wrong: float) -> None:
 
 
 def test_crossing_is_interpolated() -> None:
-    assert crossing((1, 2, 4), np.array([0.9, 0.6, 0.2])) == pytest.approx(2.5)
-    assert crossing((2, 4), np.array([0.0, 0.0])) == pytest.approx(1.0)
-    assert np.isnan(crossing((1, 2), np.array([0.9, 0.5])))
+    assert half_rate_crossing((1, 2, 4), np.array([0.9, 0.6, 0.2])) == pytest.approx(2.5)
+    assert half_rate_crossing((2, 4), np.array([0.0, 0.0])) == pytest.approx(1.0)
+    assert np.isnan(half_rate_crossing((1, 2), np.array([0.9, 0.5])))
 
 
 def test_the_table_has_a_row_per_symbol() -> None:

@@ -13,9 +13,9 @@ from app.pipeline.imaging import standardise
 from tests.support.codes import square_at
 from training.data import scenes
 from training.data.degrade import Image
-from training.data.pictures import quad_picture
 from training.data.scenes import SceneBatch, SceneCode, scene, scene_batch
 from training.objectives.losses import quad_error, quad_loss
+from training.run.sample_sheets import quad_sheet
 
 SIDE = 128
 CELLS = SIDE // STRIDE
@@ -193,7 +193,7 @@ def test_scenes_without_codes_teach_where_there_is_none(monkeypatch: pytest.Monk
 
 def test_pictures_show_windows_chances_and_the_surest_quad(batch: SceneBatch) -> None:
     known, unknown = perfect(batch), torch.full((2, MAPS, CELLS, CELLS), -20.0)
-    picture, without = quad_picture(known, batch), quad_picture(unknown, batch)
+    picture, without = quad_sheet(known, batch), quad_sheet(unknown, batch)
     assert picture.shape == without.shape == (2 * SIDE, 2 * SIDE)
     assert picture.dtype == np.uint8
     chances = batch.code.numpy().repeat(STRIDE, axis=2).repeat(STRIDE, axis=3) * 255

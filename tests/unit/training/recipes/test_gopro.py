@@ -14,8 +14,8 @@ from app.models.checkpoint import load
 from tests.support.networks import TINY
 from training.__main__ import main
 from training.data.crops import CropBatch
-from training.data.patches import ProgressivePatches
-from training.recipes.gopro import GoProPatches, frames, pretraining
+from training.data.progressive_patches import ProgressivePatches
+from training.recipes.gopro import GoProPatches, gopro_frames, gopro_pretraining
 from training.recipes.registry import RECIPES
 from training.run.loop import Run
 
@@ -52,7 +52,7 @@ def patches(directory: Path, seed: int = 0, *, size: int = 2, side: int = 16, **
 
 
 def test_frames_are_listed_by_name_with_their_sharp_ones(gopro: Path) -> None:
-    found = frames(gopro)
+    found = gopro_frames(gopro)
     assert [frame.blurred.relative_to(gopro).as_posix() for frame in found] == [
         f"train/{name.replace('/', '/blur/')}" for name in NAMES
     ]
@@ -62,13 +62,13 @@ def test_frames_are_listed_by_name_with_their_sharp_ones(gopro: Path) -> None:
 
 
 def test_the_folder_may_be_the_one_that_holds_it(gopro: Path) -> None:
-    assert frames(gopro.parent) == frames(gopro)
+    assert gopro_frames(gopro.parent) == gopro_frames(gopro)
 
 
 def test_split_and_gamma_choose_other_frames(gopro: Path) -> None:
-    assert [frame.blurred.parts[-4] for frame in frames(gopro, split="test")] == ["test"]
-    assert {frame.blurred.parent.name for frame in frames(gopro, gamma=True)} == {"blur_gamma"}
-    assert {frame.sharp.parent.name for frame in frames(gopro, gamma=True)} == {"sharp"}
+    assert [frame.blurred.parts[-4] for frame in gopro_frames(gopro, split="test")] == ["test"]
+    assert {frame.blurred.parent.name for frame in gopro_frames(gopro, gamma=True)} == {"blur_gamma"}
+    assert {frame.sharp.parent.name for frame in gopro_frames(gopro, gamma=True)} == {"sharp"}
 
 
 def test_patches_are_grey_and_shaped_as_documented(gopro: Path) -> None:
@@ -88,7 +88,9 @@ def test_both_patches_show_the_same_place_the_same_way_up(gopro: Path, gamma: bo
 
 
 def test_places_turns_and_flips_are_all_drawn(gopro: Path) -> None:
-    greys = [cv2.imread(str(frame.sharp), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255 for frame in frames(gopro)]
+    greys = [
+        cv2.imread(str(frame.sharp), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255 for frame in gopro_frames(gopro)
+    ]
     seen = set()
     for seed in range(60):
         patch = patches(gopro, seed, size=1).clean[0, 0].numpy()
@@ -113,7 +115,7 @@ def test_places_turns_and_flips_are_all_drawn(gopro: Path) -> None:
 
 
 def test_no_frame_comes_twice_in_a_batch_while_there_are_others(gopro: Path) -> None:
-    for index, frame in enumerate(frames(gopro)):
+    for index, frame in enumerate(gopro_frames(gopro)):
         cv2.imwrite(str(frame.sharp), np.full((*SHAPE, 3), 50 * index, dtype=np.uint8))
     for seed in range(12):
         assert {round(255 * patch.mean().item()) for patch in patches(gopro, seed, size=3).clean} == {0, 50, 100}
@@ -160,7 +162,7 @@ def test_pairs_of_two_sizes_and_frames_below_a_patch_are_refused(gopro: Path) ->
 @pytest.mark.parametrize("recipe", ["lenet", "eg-restormer"])
 def test_pretraining_is_the_recipes_network_on_other_data(gopro: Path, recipe: str) -> None:
     recipe_itself = RECIPES[recipe]()
-    first = pretraining(recipe_itself, gopro)
+    first = gopro_pretraining(recipe_itself, gopro)
     assert first.name == f"{recipe}-pretrain"
     assert (first.architecture, first.network) == (recipe_itself.architecture, recipe_itself.network)
     assert (first.learning_rate, first.final_learning_rate) == (3e-4, 1e-6)
@@ -172,12 +174,12 @@ def test_pretraining_is_the_recipes_network_on_other_data(gopro: Path, recipe: s
 
 def test_networks_that_enlarge_are_not_pretrained(gopro: Path) -> None:
     with pytest.raises(ValueError, match="srresnet-x4"):
-        pretraining(RECIPES["srresnet-x4"](), gopro)
+        gopro_pretraining(RECIPES["srresnet-x4"](), gopro)
 
 
 def test_a_missing_folder_is_told_before_the_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no frames"):
-        pretraining(RECIPES["lenet"](), tmp_path)
+        gopro_pretraining(RECIPES["lenet"](), tmp_path)
 
 
 def test_pretraining_runs_and_its_weights_begin_the_second_stage(gopro: Path, tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_pretraining_runs_and_its_weights_begin_the_second_stage(gopro: Path, tm
     small = replace(
         whole, network=TINY["LENet"], make_batch=partial(whole.make_batch, size=2, max_version=1), minutes=1e9
     )
-    first = pretraining(small, gopro)
+    first = gopro_pretraining(small, gopro)
     assert isinstance(first.make_batch, ProgressivePatches)
     tiny = replace(first, make_batch=replace(first.make_batch, sides=(16,), sizes=(2,), until=(1.0,)))
     before = Run(tiny, tmp_path / "first")

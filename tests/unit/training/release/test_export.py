@@ -23,7 +23,7 @@ from training.data.symbols import random_symbol
 from training.release import export
 from training.release import quantise as quantising
 from training.release.export import ExportMismatchError, largest_difference, main, random_inputs
-from training.release.quantise import quantise, recipe_inputs
+from training.release.quantise import calibration_inputs, quantise
 
 NAME = "module-reader"
 ENLARGERS = [name for name in sorted(RESTORERS) if NETWORKS[name].scale > 1]
@@ -94,7 +94,7 @@ def test_eight_bits_are_within_the_network_and_change_little(folder: Path, card:
     stored = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 4]
     assert {onnx.TensorProto.FLOAT, onnx.TensorProto.INT8} == {tensor.data_type for tensor in stored}
     assert sum(tensor.data_type == onnx.TensorProto.FLOAT for tensor in stored) == 2  # first and last
-    inputs = next(islice(recipe_inputs(NAME), 1, None))  # the first calibrated it
+    inputs = next(islice(calibration_inputs(NAME), 1, None))  # the first calibrated it
     expected, answer = (
         TorchRunner(card.network)(*inputs),
         OnnxRunner(folder / f"{NAME}.int8.onnx", NAME, fingerprint=fingerprint(card))(*inputs),
@@ -117,8 +117,8 @@ def test_exports_are_served(folder: Path) -> None:
 
 
 def test_calibration_sees_the_same_samples_each_time() -> None:
-    first, second = islice(recipe_inputs("srresnet-x4"), 2)
-    (again,) = islice(recipe_inputs("srresnet-x4"), 1)
+    first, second = islice(calibration_inputs("srresnet-x4"), 2)
+    (again,) = islice(calibration_inputs("srresnet-x4"), 1)
     assert np.array_equal(first[0], again[0])
     assert not np.array_equal(first[0], second[0])
 

@@ -13,7 +13,7 @@ from torch import nn
 from app.models.checkpoint import load
 from tests.support.tiny_recipes import blocks, plain
 from training.data.crops import CropBatch, upscaling_batch
-from training.data.patches import ProgressivePatches
+from training.data.progressive_patches import ProgressivePatches
 from training.run.config import BatchSchedule, MakeBatch
 from training.run.loop import Run, TrainConfig, read_log
 

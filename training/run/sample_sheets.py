@@ -28,17 +28,17 @@ def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
     return to_uint8(np.vstack(drawn))
 
 
-def restoration_picture(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
+def restoration_sheet(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
     """Rows from the top: degraded, restored and clean."""
     return _grid([batch.degraded, restored, batch.clean])
 
 
-def reading_picture(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
+def reading_sheet(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
     """Rows from the top: degraded, the probability that each module is light, and clean."""
     return _grid([batch.degraded, (-log_odds).sigmoid(), batch.clean])
 
 
-def quad_picture(answer: Tensor, batch: SceneBatch) -> NDArray[np.uint8]:
+def quad_sheet(answer: Tensor, batch: SceneBatch) -> NDArray[np.uint8]:
     """Draws each window, with the quad that its most probable position votes for, above the map of probabilities."""
     columns = []
     for window, maps in zip(batch.window[:8, 0].cpu().numpy(), answer[:8].float().cpu().numpy(), strict=False):

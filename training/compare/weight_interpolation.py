@@ -10,7 +10,7 @@ from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 
 
-def interpolate(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
+def interpolate_weights(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
     """(1 - ``share``) times the values of ``psnr`` plus ``share`` times those of ``gan``; integers, such as batch
     normalisation's counts, are those of ``psnr``.
 

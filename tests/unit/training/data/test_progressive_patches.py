@@ -4,7 +4,7 @@ import torch
 from numpy.random import Generator
 
 from training.data.crops import CropBatch
-from training.data.patches import ProgressivePatches
+from training.data.progressive_patches import ProgressivePatches
 
 
 def grey(rng: Generator, *, size: int, side: int) -> CropBatch:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.data.crops import CropBatch
-from training.data.pictures import reading_picture, restoration_picture
+from training.run.sample_sheets import reading_sheet, restoration_sheet
 
 SIDE = 192
 """Pixels a side of each picture shown."""
@@ -32,7 +32,7 @@ def shown(picture: Tensor) -> NDArray[np.uint8]:
 def test_restorations_stand_between_what_was_given_and_what_is_true() -> None:
     made = batch(3)
     restored = 1.5 * made.clean - 0.2  # beyond black and white
-    picture = restoration_picture(restored, made)
+    picture = restoration_sheet(restored, made)
     assert picture.shape == (3 * SIDE, 3 * SIDE)
     assert picture.dtype == np.uint8
     for column in range(3):
@@ -45,7 +45,7 @@ def test_readings_are_shown_light_where_they_are_light() -> None:
     assert made.dark is not None
     light = CropBatch(made.degraded, 1 - made.dark, made.dark, made.planes)
     log_odds = torch.where(made.dark == 1, 2.0, -2.0)
-    picture = reading_picture(log_odds, light)
+    picture = reading_sheet(log_odds, light)
     assert picture.shape == (3 * SIDE, 2 * SIDE)
     for column in range(2):
         assert np.array_equal(cell(picture, 0, column), shown(made.degraded[column]))
@@ -57,5 +57,5 @@ def test_readings_are_shown_light_where_they_are_light() -> None:
 def test_no_more_than_eight_columns_are_drawn_of_pictures_of_any_size() -> None:
     made = batch(11)
     enlarged = CropBatch(made.degraded[..., :9, :7], made.clean, None)
-    picture = restoration_picture(made.clean.bfloat16(), enlarged)
+    picture = restoration_sheet(made.clean.bfloat16(), enlarged)
     assert picture.shape == (3 * SIDE, 8 * SIDE)
