@@ -34,7 +34,7 @@ from typing import ClassVar, Final
 
 
 class QrestoreError(Exception):
-    """The root of the tree. `detail` is public: it must not name paths, libraries or internal state.
+    """The root of the project's errors. `detail` is public: it must not name paths, libraries or internal state.
 
     `status` is the HTTP status, `title` the constant summary of the type, `category` its label in metrics.
     """

@@ -45,7 +45,7 @@ def create_app(
 
 
 def serve(settings: Settings, *, factory: Factory | None = None) -> None:
-    """Serves until a signal to stop, and answers 503 while it loads.
+    """Makes the application and serves it until a signal to stop; it answers 503 while it loads.
 
     Raises InvalidCheckpoint, UnknownNetwork, InvalidConfiguration or InternalError if it cannot start.
     """

@@ -1,4 +1,4 @@
-"""Wire types: the queries and answers of HTTP and of the command line, made from the pipeline's results."""
+"""Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
 
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self

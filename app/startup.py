@@ -26,7 +26,7 @@ _GPU_BATCH = 8
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
-    """The pipeline of this process. Raises as `load_service` does."""
+    """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
     return Pipeline(ladder=load_ladder(settings), max_pixels=settings.max_pixels)
 
 
@@ -38,7 +38,8 @@ def load_ladder(settings: Settings) -> Ladder:
 
 
 def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:
-    """Every checkpoint of the weights folder on the device, each having run once, and child processes that do the rest.
+    """What start-up makes for the service: every checkpoint of the weights folder on the device, each having run once,
+    and child processes that do the rest.
 
     ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
     that is not installed, UnknownNetwork where the settings name one that is not there, InternalError where children

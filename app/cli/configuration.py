@@ -7,7 +7,7 @@ from app.settings import Settings
 
 
 def read_settings(**options: object) -> Settings:
-    """The settings; options that are None are left to the environment.
+    """The settings of a command; options that are None are left to the environment.
 
     Raises InvalidConfiguration, whose detail has one line for each setting that is not valid.
     """

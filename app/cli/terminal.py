@@ -13,12 +13,12 @@ CANNOT_START: Final = 3
 
 
 def say(line: str) -> None:
-    """Prints a line on standard output; characters outside its encoding are written as escapes."""
+    """Prints a line on the terminal, on standard output; characters outside its encoding are written as escapes."""
     encoding = sys.stdout.encoding or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def complain(line: str) -> None:
-    """Prints a line on standard error, after the name of the program."""
+    """Prints a line on the terminal, on standard error, after the name of the program."""
     encoding = sys.stderr.encoding or "utf-8"
     print(f"qrestore: {line}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

@@ -19,7 +19,7 @@ _MIN_LENGTH: Final = 16
 
 
 def load_keys(file: Path) -> list[str]:
-    """The keys in a file, one a line; empty lines and lines that begin with # are skipped.
+    """The API keys in a file, one a line; empty lines and lines that begin with # are skipped.
 
     Raises InvalidConfiguration if the file cannot be read, holds no key, or holds one that is too short to be a secret.
     """

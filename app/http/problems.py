@@ -19,6 +19,7 @@ _UNKNOWN_REQUEST: Final = "unknown"
 
 
 def problem_response(scope: Scope, error: QrestoreError) -> Response:
+    """Makes a problem document of an error."""
     return _respond(
         scope,
         status=error.status,
@@ -30,6 +31,7 @@ def problem_response(scope: Scope, error: QrestoreError) -> Response:
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
+    """Answers an error of the project with its problem document."""
     if not isinstance(error, QrestoreError):
         raise TypeError from error
     return problem_response(request.scope, error)
@@ -51,6 +53,7 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def answer_validation_error(request: Request, error: Exception) -> Response:
+    """Answers a request that does not fit its schema with a problem document that lists the invalid fields."""
     if not isinstance(error, RequestValidationError):
         raise TypeError from error
     # Two dependencies that read the same query report its errors twice.

@@ -45,7 +45,8 @@ PATHS: Final[Mapping[str, Treatment]] = {
 
 
 def install(app: FastAPI, service: Service) -> None:
-    """Surrounds the application that clients use. Raises InvalidConfiguration if the API keys cannot be read."""
+    """Surrounds the application that clients use with its stack of middleware. Raises InvalidConfiguration if the API
+    keys cannot be read."""
     settings = service.settings
     layers = [Middleware(PlainStartupFailure), _context(service)]
     if settings.api_keys_file is not None:
@@ -58,7 +59,7 @@ def install(app: FastAPI, service: Service) -> None:
 
 
 def install_for_operators(app: FastAPI, service: Service) -> None:
-    """Surrounds the application on the admin port, which takes no uploads and asks for no key."""
+    """Surrounds the application on the admin port with its stack of middleware: no uploads, no key."""
     _surround(app, [_context(service)])
 
 

@@ -19,7 +19,8 @@ _MAX_QUERY_BYTES: Final = 2048
 
 
 class Body:
-    """One request's body as it arrives: how much has arrived, whether it is complete, and whether it was too late."""
+    """The body of an upload as it arrives: how much has arrived, whether it is complete, and whether it was too
+    late."""
 
     def __init__(self, receive: Receive, deadline: float) -> None:
         self._receive = receive
@@ -140,8 +141,8 @@ class UploadLimit:
 
 
 def closing_send(body: Body, send: Send, *, discard: int) -> Send:
-    """A ``send`` that closes the connection after the answer, once ``discard`` more bytes of the body, or what there is
-    of them, have been read and dropped."""
+    """A ``send`` for refused uploads that closes the connection after the answer, once ``discard`` more bytes of the
+    body, or what there is of them, have been read and dropped."""
 
     async def send_and_close(message: Message) -> None:
         if message["type"] == "http.response.start":

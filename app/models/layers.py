@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class LayerNorm2d(nn.Module):
-    """Layer normalisation over the channels of each position (Ba et al., 2016), (N, C, H, W) -> same."""
+    """Layer that networks share: normalises each position over its channels (Ba et al., 2016), (N, C, H, W) -> same."""
 
     def __init__(self, *, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -20,7 +20,8 @@ class LayerNorm2d(nn.Module):
 
 
 class SimpleGate(nn.Module):
-    """Multiplies the two halves of the channels (Chen et al., NAFNet, ECCV 2022), (N, 2C, H, W) -> (N, C, H, W)."""
+    """Layer that networks share: multiplies the two halves of the channels (Chen et al., NAFNet, ECCV 2022),
+    (N, 2C, H, W) -> (N, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         a, b = x.chunk(2, dim=1)
@@ -28,7 +29,7 @@ class SimpleGate(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Block of enlarging networks: ``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same.
+    """Layers that enlarging networks share: ``x + conv3x3(prelu(conv3x3(x)))``, (N, C, H, W) -> same.
 
     ``batch_norm`` normalises after each convolution. Without it, the branch is scaled by 0.1 (Lim et al., EDSR,
     CVPR workshops 2017).
@@ -55,12 +56,12 @@ class ResidualBlock(nn.Module):
 
 
 def bicubic(image: Tensor, *, scale: int) -> Tensor:
-    """Layer of enlarging networks: bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots [0, 1]
-    at edges."""
+    """Layer that enlarging networks share: bicubic interpolation, (N, C, H, W) -> (N, C, scale H, scale W); overshoots
+    [0, 1] at edges."""
     return functional.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
 
 
 def pixel_shuffle_step(*, channels: int) -> nn.Sequential:
-    """Layers of enlarging networks: double height and width by a sub-pixel convolution (Shi et al., CVPR 2016), then
-    PReLU: (N, C, H, W) -> (N, C, 2H, 2W)."""
+    """Layers that enlarging networks share: double height and width by a sub-pixel convolution (Shi et al., CVPR 2016),
+    then PReLU: (N, C, H, W) -> (N, C, 2H, 2W)."""
     return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())

@@ -34,7 +34,7 @@ class ReadingBlock(nn.Module):
 
 
 class ModuleReader(nn.Module):
-    """The network: log-odds that each module of a canonical crop is dark, quiet zone included.
+    """The module reader's torch network: log-odds that each module of a canonical crop is dark, quiet zone included.
 
     ``forward``: crop (N, 1, P M, P M) in [0, 1] and planes (N, ``PLANES``, M, M) -> (N, 1, M, M) natural log-odds, with
     P = ``pixels`` a module. A crop may be any window of the module grid.

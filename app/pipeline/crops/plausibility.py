@@ -18,8 +18,8 @@ from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
 
 
 def explained_correlation(crop: GreyImage, dark: NDArray[np.float32], version: int) -> float:
-    """Correlation, -1 to 1, of the function patterns in a canonical crop with what the modules that were read predict
-    there.
+    """How plausible a reading is: correlation, -1 to 1, of the function patterns in a canonical crop with what the
+    modules that were read predict there.
 
     ``dark`` (M, M): probability that each module is dark; function patterns are set to what the standard fixes.
     """

@@ -35,14 +35,14 @@ def planes(version: int) -> NDArray[np.float32]:
 
 
 class ModuleReader(Protocol):
-    """What a module reader does: reads canonical crops of one version, each (S, S) uint8, dark on light; log-odds are
-    (M, M), without the quiet zone."""
+    """What a module reader does in the pipeline: reads canonical crops of one version, each (S, S) uint8, dark on
+    light; log-odds are (M, M), without the quiet zone."""
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 
 
 class NetworkModuleReader:
-    """A module reader that is a network."""
+    """A module reader that runs a network."""
 
     def __init__(self, card: Card, runner: Runner) -> None:
         self.card = card

@@ -18,7 +18,8 @@ _DENSE: Final = (Kind.MODULE_READER, Kind.QUAD_LOCATOR)
 
 
 def dense_autocast(device: torch.device) -> torch.autocast:
-    """The number format in which dense convolutions run fastest: bfloat16 on CUDA, and on processors that gain by it.
+    """The number format in which torch runs dense convolutions fastest: bfloat16 on CUDA, and on processors that gain
+    by it.
 
     On CPUs bfloat16 makes depthwise convolutions slower, so networks that consist of these stay in float32.
     """

@@ -30,7 +30,7 @@ class Candidate:
 
 
 class Locator(Protocol):
-    """Proposes candidates, best first, perhaps none."""
+    """What a locator does: proposes candidates, best first, perhaps none."""
 
     def locate(self, image: GreyImage) -> list[Candidate]: ...
 
@@ -41,7 +41,7 @@ def candidate_of(quad: Points, modules: int | None, score: float) -> Candidate:
 
 
 def suppress_overlapping(candidates: Iterable[Candidate], *, limit: int, least: float) -> list[Candidate]:
-    """Non-maximum suppression: at most `limit` candidates with a score of `least` or more, best first.
+    """Non-maximum suppression of candidates: at most `limit` with a score of `least` or more, best first.
 
     Drops candidates whose intersection over union with a better one is 0.5 or more.
     """

@@ -52,7 +52,7 @@ _RESERVED = {(1, "L"): 3, (1, "M"): 2, (1, "Q"): 1, (1, "H"): 1, (2, "L"): 2, (3
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The blocks of a version and level, laid out as a (count, length) array of codewords; the longest block has
+    """The blocks of a symbol's codewords, laid out as a (count, length) array; the longest block has
     ``length``.
 
     Shorter blocks are aligned right: their first codeword is ``absent``, a zero that is never drawn. ``stream`` and
@@ -76,7 +76,7 @@ class Blocks:
 
 @cache
 def blocks(version: int, level: str) -> Blocks:
-    """The block structure of a version and level. Raises KeyError for an unknown level."""
+    """How a version and level divide the codewords into blocks. Raises KeyError for an unknown level."""
     total = int(function_patterns(version).data.sum()) // 8
     ec, count = (int(table[level].split()[version - 1]) for table in (_EC, _BLOCKS))
     short, long_blocks = divmod(total, count)
@@ -95,7 +95,7 @@ def blocks(version: int, level: str) -> Blocks:
 
 
 def assemble(data: NDArray[np.uint8], version: int, level: str, mask: int) -> Bits:
-    """Modules (M, M), True is dark, of the symbol that holds these data codewords, which are in reading order.
+    """Assembles the symbol, modules (M, M), True is dark, that holds these data codewords, which are in reading order.
 
     Raises ValueError unless their number is that of the version and level.
     """

@@ -32,7 +32,8 @@ def confidence(log_odds: LogOdds) -> float:
 
 
 def rebuild_modules(log_odds: LogOdds, version: int) -> NDArray[np.bool_]:
-    """Modules (M, M), True is dark, by the signs of the log-odds; function patterns as the standard fixes them."""
+    """Rebuilds modules (M, M), True is dark, by the signs of the log-odds; function patterns as the standard fixes
+    them."""
     patterns = function_patterns(version)
     return np.where(patterns.known, patterns.dark, log_odds > 0)
 
