@@ -25,7 +25,7 @@ _MUCH_MORE = 1.2  # times the training of the other system
 
 
 class Verdict(StrEnum):
-    """The result of testing a claim."""
+    """The verdict on a claim."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
@@ -35,7 +35,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference, first minus second, over ``n`` pictures, with its 95 % interval."""
+    """Mean difference between two systems that tests a claim: first minus second, over ``n`` pictures, with its 95 %
+    interval."""
 
     mean: float
     low: float
@@ -59,7 +60,7 @@ def student_quantile(degrees: int) -> float:
 
 
 def mean_difference(first: Sequence[float], second: Sequence[float]) -> Difference | None:
-    """The difference of paired values; None for fewer than three pairs."""
+    """The difference of the means of paired values, to test a claim; None for fewer than three pairs."""
     n = len(first)
     if n < 3:
         return None
@@ -69,7 +70,7 @@ def mean_difference(first: Sequence[float], second: Sequence[float]) -> Differen
 
 
 def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference | None:
-    """The difference of the rates of paired outcomes; None for fewer than three pairs."""
+    """The difference of the rates of paired outcomes, to test a claim; None for fewer than three pairs."""
     n = len(first)
     if n < 3:
         return None
@@ -82,7 +83,7 @@ def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure that is compared between two systems.
+    """A figure in which a claim compares two systems.
 
     ``show`` formats a difference. ``depends_on_training``: whether unequal training makes the comparison unfair.
     """
@@ -163,7 +164,7 @@ def _unequally_trained(first: Row, second: Row) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """The statement that ``measure`` of ``first`` exceeds that of ``second`` by more than ``margin``."""
+    """A part of a claim: ``measure`` of ``first`` exceeds that of ``second`` by more than ``margin``."""
 
     measure: Measure
     first: str
@@ -249,14 +250,14 @@ CLAIMS = (
 
 
 def judge_all(rows: Sequence[Row]) -> list[Judgement]:
-    """Tests every claim on the rows."""
+    """Tests every claim on the comparison's rows."""
     by_name = {row.name: row for row in rows}
     return [claim.judge(by_name) for claim in CLAIMS]
 
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """A figure as a source's authors give it; ``size``: parameters and multiply-accumulates."""
+    """A figure that a source claims for its own data; ``size``: parameters and multiply-accumulates."""
 
     source: str
     system: str

@@ -49,7 +49,8 @@ class Cost:
 
 
 def input_side(architecture: str, config: Mapping[str, object]) -> int:
-    """Pixels per side of the measured input: a code of ``VERSION``, padded to the network's size multiple."""
+    """Pixels per side of the input for which a network's cost is measured: a code of ``VERSION``, padded to the
+    network's size multiple."""
     if architecture == "ModuleReader":
         return CROP_SIDE
     network = _on_meta(architecture, config)
@@ -59,8 +60,8 @@ def input_side(architecture: str, config: Mapping[str, object]) -> int:
 
 
 def macs(architecture: str, config: Mapping[str, object], side: int) -> int:
-    """Multiply-accumulates for an input of ``side`` x ``side``, half the operations that torch's counter finds in
-    convolutions and matrix products.
+    """A network's cost in multiply-accumulates for an input of ``side`` x ``side``, half the operations that torch's
+    counter finds in convolutions and matrix products.
 
     Runs on the meta device, which needs no memory.
     """
@@ -80,7 +81,7 @@ def _on_meta(architecture: str, config: Mapping[str, object]) -> nn.Module:
 
 
 def median_ms(run: Inference, *, threads: int) -> float:
-    """Median milliseconds with this number of threads, after a warm-up run.
+    """Median milliseconds that an inference costs with this number of threads, after a warm-up run.
 
     Times up to ``_REPEATS`` runs, fewer if they are slow. Leaves the process with this number of threads.
     """
@@ -95,14 +96,14 @@ def median_ms(run: Inference, *, threads: int) -> float:
 
 
 def restorer_inference(restorer: Restorer) -> Inference:
-    """One inference of a restorer, with the service's preparation of the picture."""
+    """An inference of a restorer whose cost is measured, with the service's preparation of the picture."""
     side = PATCH_SIDE if restorer.scale > 1 else CROP_SIDE
     picture = _noise(side)
     return lambda: restorer.restore([picture])
 
 
 def reader_inference(reader: ModuleReader) -> Inference:
-    """One inference of a module reader."""
+    """An inference of a module reader whose cost is measured."""
     picture = _noise(CROP_SIDE)
     return lambda: reader.read([picture], VERSION)
 
@@ -112,7 +113,7 @@ def _noise(side: int) -> GreyImage:
 
 
 def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
-    """Measures a network; ``devices`` maps "cpu", and other devices, to an inference there."""
+    """Measures a network's cost; ``devices`` maps "cpu", and other devices, to an inference there."""
     side = input_side(card.architecture, card.config)
     milliseconds = {str(number): median_ms(devices["cpu"], threads=number) for number in threads}
     for device, run in devices.items():
@@ -127,7 +128,7 @@ def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[i
 
 
 def measure_costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, Cost]:
-    """Measures every restorer and module reader; returns the costs by checkpoint's name.
+    """Measures what every restorer and module reader costs; returns the costs by checkpoint's name.
 
     ``elsewhere``: the same networks on other devices, by device.
     """

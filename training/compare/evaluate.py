@@ -21,7 +21,7 @@ from training.measure.sets import SETS, VALIDATION, samples
 
 
 def evaluate(bench: Bench, name: str, count: int) -> Iterator[Row]:
-    """Runs every system of the bench on the first ``count`` samples of a set; yields a row per system."""
+    """Evaluates every system of the bench on the first ``count`` samples of a set; yields a row per system."""
     indexed = enumerate(samples(name, count=count))
     trials = group_trials((name, try_sample(bench, sample, seed_of(name, index))) for index, sample in indexed)
     for system in bench.systems:
@@ -29,7 +29,7 @@ def evaluate(bench: Bench, name: str, count: int) -> Iterator[Row]:
 
 
 def line(row: Row, name: str) -> str:
-    """A row's results on a set as a line of the table."""
+    """A row's results on a set as a line of the table that this command prints."""
     names = (name,)
     mean, spent = row.fidelity(names), row.mean_ms(names) or 0.0
     fidelity = f"{mean.psnr:6.2f} {mean.ssim:7.4f}" if mean else f"{'':6s} {'':7s}"

@@ -43,7 +43,7 @@ def ssim(restored: GreyImage, clean: GreyImage) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """A restored canonical crop compared with the clean symbol.
+    """How close a restored canonical crop comes to the clean symbol.
 
     ``psnr`` in dB; ``ssim`` in [-1, 1]; ``sharpness``: the variance of its Laplacian (the routing unit's measure) over
     that of the clean symbol, 1 for equal sharpness, above 1 for noise.

@@ -44,7 +44,8 @@ SWEEP_SETS = tuple(name for name in SETS if name != "scene")
 
 @dataclass(frozen=True)
 class Point:
-    """The result of one share on the set ``name``; ``row`` holds the trials of that set alone."""
+    """One point of an interpolation sweep: a share's result on the set ``name``; ``row`` holds that set's trials
+    alone."""
 
     share: float
     name: str
@@ -68,7 +69,7 @@ class Point:
 def sweep(
     psnr: Checkpoint, gan: Checkpoint, *, name: str, count: int, shares: Sequence[float] = SHARES
 ) -> Iterator[Point]:
-    """Measures every share on the first ``count`` samples of a set.
+    """Sweeps over interpolations: measures every share on the first ``count`` samples of a set.
 
     Upscalers see whole pictures, other networks the canonical crops at the true corners; ZBar and zxing-cpp read the
     output. Nothing is located, so the rates are those of the networks alone. Raises ValueError as `interpolate_weights`
@@ -104,7 +105,7 @@ def _pair(sample: Sample, scale: int) -> tuple[GreyImage, GreyImage]:
 
 
 def sweep_table(points: Sequence[Point]) -> str:
-    """Markdown, with a row for every share."""
+    """Markdown table of an interpolation sweep, with a row for every share."""
     head = ["share", "PSNR", "SSIM", "sharpness", "ZBar %", "all engines %", "wrong", "ms"]
     return table(head, map(_cells, points))
 
@@ -117,7 +118,7 @@ def _cells(point: Point) -> list[str]:
 
 
 def draw_sweep(points: Sequence[Point], title: str) -> Figure:
-    """Plots PSNR, SSIM, sharpness and decode rates, with 95 % intervals, against the share."""
+    """Plots an interpolation sweep: PSNR, SSIM, sharpness and decode rates, with 95 % intervals, against the share."""
     shares = [point.share for point in points]
     means = [point.fidelity for point in points]
     figure, (psnr, ssim, sharpness, rates) = new_figure(4, columns=2)

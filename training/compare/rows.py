@@ -28,7 +28,7 @@ _NO_RESTORERS = ("ModuleReader", "QuadLocator")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A system with its cost and its results.
+    """A row of the comparison: a system with its cost and its results.
 
     ``trials``: by set, picture by picture; empty for an untrained system. ``timings``: trials that were run for their
     time, by number of threads. ``macs``: minimum and maximum for one input of ``side`` x ``side`` pixels.
@@ -129,7 +129,7 @@ class Row:
 
 
 def rank(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
-    """Sorts by decode rate on these sets, then by time; untrained systems come last."""
+    """Sorts the comparison's rows by decode rate on these sets, then by time; untrained systems come last."""
 
     def key(row: Row) -> tuple[float, float]:
         rate, milliseconds = row.rate(names), row.picture_ms(1)
@@ -139,7 +139,7 @@ def rank(rows: Iterable[Row], names: Sequence[str]) -> list[Row]:
 
 
 def record_rates(rows: Sequence[Row], weights: Path, files: Mapping[str, Sequence[str]]) -> None:
-    """Writes each network's rates into the header of its checkpoint in ``weights``.
+    """Writes the decode rates of each network's row into the header of its checkpoint in ``weights``.
 
     Earlier figures remain for sets that were measured on more pictures then, or not at all now. ``files`` lists the
     checkpoints of rows that do not have a checkpoint's name. A file keeps its precision.
@@ -212,7 +212,7 @@ def _row(
 
 
 def describe_origin(card: Card) -> str:
-    """Describes where weights come from, in one line."""
+    """Describes where the weights of a row's network come from, in one line."""
     if (share := card.provenance.get("share")) is not None:
         return f"between two networks, {100 * float(str(share)):.0f} % of the way"
     minutes, samples = run_lengths(card.provenance)
@@ -229,7 +229,7 @@ def describe_origin(card: Card) -> str:
 def measured_rows(
     bench: Bench, trials: Trials, timings: Mapping[int, Trials], costs: Mapping[str, Cost]
 ) -> Iterator[Row]:
-    """Rows of every system of the bench."""
+    """Makes a row of every system of the bench."""
     cards = {card.name: card for card in bench.networks.cards}
     if bench.halfway is not None:
         cards[bench.halfway.name] = bench.halfway.card

@@ -32,7 +32,7 @@ _RADIUS = 5.0  # pixels around a point that labels avoid
 
 @dataclass(frozen=True)
 class Point:
-    """A system's decode rate and its milliseconds per picture."""
+    """A system's point in the scatter plot: its decode rate and its milliseconds per picture."""
 
     name: str
     kind: Kind
@@ -41,7 +41,8 @@ class Point:
 
 
 def draw_scatter(panels: Mapping[str, Sequence[Point]]) -> Figure:
-    """A panel per title: rates in % upwards, milliseconds on a logarithmic axis, so the best systems are top left.
+    """Scatter plot with a panel per title: rates in % upwards, milliseconds on a logarithmic axis, so the best systems
+    are top left.
 
     Raises ValueError if there is no panel or if one has no point.
     """
@@ -110,13 +111,13 @@ def _free_place(size: Bbox, point: tuple[float, float], occupied: Sequence[Bbox]
 
 
 def overlapping_area(one: Bbox, other: Bbox) -> float:
-    """The area that two boxes share."""
+    """The area that the boxes of two labels of a scatter plot share."""
     shared = Bbox.intersection(one, other)
     return float(shared.width * shared.height) if shared is not None else 0.0
 
 
 def draw_rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str]) -> Figure:
-    """A panel for all synthetic sets together, and one for the photographs if there are any.
+    """Scatter plot with a panel for all synthetic sets together, and one for the photographs if there are any.
 
     The times of photographs are those of the trials, in which processes ran side by side.
     """

@@ -42,7 +42,7 @@ Value = TypeVar("Value")
 
 
 class Kind(StrEnum):
-    """What a system is made of; the first three involve no training."""
+    """What a compared system is made of; the first three involve no training."""
 
     DECODER = "stock decoder"
     RECTIFIED = "no restoration"
@@ -55,7 +55,7 @@ class Kind(StrEnum):
 
 
 class Interpolation:
-    """A `Restorer` without a network: stretches the contrast as for networks and enlarges by ``scale``.
+    """A system's `Restorer` without a network: stretches the contrast as for networks and enlarges by ``scale``.
 
     ``method``: one of OpenCV's interpolations.
     """
@@ -85,7 +85,8 @@ class Interpolation:
 
 
 class SharedPicture:
-    """One picture that every system reads. Shared intermediate results are computed once and charged to each system.
+    """One picture that every compared system reads. Shared intermediate results are computed once and charged to each
+    system.
 
     ``seed`` determines random routing. ``spent``: seconds charged since it was last set to 0.
     """
@@ -157,7 +158,7 @@ ReadRegion = Callable[[SharedPicture, Region, Sequence[Engine]], list[Symbol]]
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One way to read a picture.
+    """A compared system: one way to read a picture.
 
     ``restorer``: for measuring the fidelity of what it makes, if the system has one. ``takes_engines``: whether
     ``read`` uses the engines that it is given, so that ZBar can run alone; the stock decoders and the ladder do not.
@@ -172,7 +173,7 @@ class System:
 
 @dataclass(frozen=True)
 class SystemResult:
-    """A system's result on one picture.
+    """What a compared system reads in one picture, before it is known what is right.
 
     ``by_all``: symbols read by all engines. ``by_zbar``: symbols read by ZBar alone, None where it cannot run alone.
     ``applicable``: whether the system applies to anything in the picture. ``seconds``: of reading by all engines,
@@ -186,7 +187,8 @@ class SystemResult:
 
 
 def run_system(system: System, picture: SharedPicture, *, zbar_alone: bool = True) -> SystemResult:
-    """Reads a picture by all engines and, with ``zbar_alone``, by ZBar alone where that is possible."""
+    """Runs a compared system: reads a picture by all engines and, with ``zbar_alone``, by ZBar alone where that is
+    possible."""
     picture.spent = 0.0
     by_all = system.read(picture, picture.tools.engines)
     seconds = picture.spent
@@ -253,7 +255,7 @@ def _rectified() -> System:
 
 
 def network_system(restorer: Restorer) -> System:
-    """A system that is a single network, or plain interpolation."""
+    """Makes a compared system of a single network, or of plain interpolation."""
     if restorer.scale > 1:
         kind = Kind.INTERPOLATION if isinstance(restorer, Interpolation) else Kind.UPSCALER
         return System(name=restorer.name, kind=kind, read=_by_patches(restorer), restorer=restorer)

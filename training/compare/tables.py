@@ -19,22 +19,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def percent(rate: Rate | None) -> str:
-    """A rate with its 95 % interval."""
+    """A table's cell: a rate with its 95 % interval."""
     return NOTHING if rate is None or not rate.n else str(rate).strip()
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A number with ``digits`` decimals, or the sign for none."""
+    """A table's cell: a number with ``digits`` decimals, or the sign for none."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def milliseconds(value: float | None) -> str:
-    """Milliseconds, with one decimal below 10."""
+    """A table's cell: milliseconds, with one decimal below 10."""
     return number(value, 1 if value is not None and value < 10 else 0)
 
 
 def millions(parameters: int | None) -> str:
-    """A number of parameters in millions."""
+    """A table's cell: a number of parameters in millions."""
     return NOTHING if parameters is None else f"{parameters / 1e6:.2f} M"
 
 
@@ -58,7 +58,7 @@ def _gmac(row: Row) -> str:
 
 
 def costs(rows: Sequence[Row], threads: Sequence[int]) -> str:
-    """Size and time of every row."""
+    """Table of the size and time of every row."""
     devices = [*map(str, threads), *(["cuda"] if any("cuda" in row.inference_ms for row in rows) else [])]
     label = " / ".join(_threads(int(each)) if each.isdecimal() else each for each in devices)
     head = ["system", "parameters", "GMAC (input)", f"ms per inference, {label}", _picture_head(threads), "weights"]
@@ -85,7 +85,8 @@ def _cell(row: Row, names: Sequence[str], *, by_zbar: bool) -> str:
 
 
 def rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str], *, by_zbar: bool) -> str:
-    """Decode rates by set, over all synthetic sets and on ``photographs``, and the number of misread pictures."""
+    """Table of decode rates by set, over all synthetic sets and on ``photographs``, and the number of misread
+    pictures."""
     shown = [row for row in rows if row.trials and not (by_zbar and row.rate_by_zbar(names) is None)]
     head = ["system", *names, "all sets", *photographs, "wrong"]
     return table(
@@ -104,7 +105,7 @@ def rates(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str],
 
 
 def fidelities(rows: Sequence[Row], names: Sequence[str]) -> str:
-    """PSNR and SSIM by set; over all sets also sharpness."""
+    """Table of PSNR and SSIM by set; over all sets also sharpness."""
 
     def cell(row: Row, which: Sequence[str], *, sharpness: bool = False) -> str:
         mean = row.fidelity(which)
@@ -123,7 +124,7 @@ def fidelities(rows: Sequence[Row], names: Sequence[str]) -> str:
 
 
 def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str], threads: Sequence[int]) -> str:
-    """A line for every row: cost, fidelity and rates over all sets, and rates on ``photographs``."""
+    """Table with a line for every row: cost, fidelity and rates over all sets, and rates on ``photographs``."""
 
     def line(row: Row) -> list[str]:
         mean = row.fidelity(names)
@@ -143,7 +144,7 @@ def summary(rows: Sequence[Row], names: Sequence[str], photographs: Sequence[str
 
 
 def claims(judgements: Sequence[Judgement]) -> str:
-    """A line for every claim."""
+    """Table with a line for every claim."""
     return table(
         ["claim", "verdict", "figures"],
         ([each.statement, f"**{each.verdict}**", "; ".join(each.figures)] for each in judgements),
@@ -151,7 +152,7 @@ def claims(judgements: Sequence[Judgement]) -> str:
 
 
 def published() -> str:
-    """The figures that the sources publish."""
+    """Table of the figures that the sources publish."""
     return table(
         ["source and its data", "system", "size", "time", "quality"],
         ([one.source, one.system, one.size or NOTHING, one.time or NOTHING, one.quality] for one in PUBLISHED_FIGURES),
@@ -167,7 +168,7 @@ def report(
     threads: Sequence[int],
     measured: str,
 ) -> str:
-    """The whole comparison; ``measured`` states the number of pictures and the machine."""
+    """All tables of the comparison as one page; ``measured`` states the number of pictures and the machine."""
     return "\n\n".join(
         (
             "# Comparison of every system",
@@ -203,7 +204,7 @@ def report(
 
 
 def figures(rows: Sequence[Row], judgements: Sequence[Judgement], settings: Mapping[str, object]) -> dict[str, object]:
-    """The whole comparison, JSON-ready."""
+    """The figures of all tables of the comparison, JSON-ready."""
     return {
         "settings": dict(settings),
         "rows": [row.figures() for row in rows],

@@ -30,7 +30,7 @@ PSNR_TRAINED, GAN_TRAINED, HALFWAY = "qr-esrgan-psnr", "qr-esrgan", "qr-esrgan-h
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One system's result on one picture.
+    """A trial: one system on one picture, and whether it read the truth.
 
     ``applicable``: the picture has a region that the system applies to. ``by_all`` and ``by_zbar``: the true payload
     was read by all engines, by ZBar alone (None where it cannot run alone). ``wrong``: another payload was read.
@@ -51,7 +51,7 @@ Trials = dict[str, dict[str, list[Trial]]]
 
 @dataclass(frozen=True)
 class Bench:
-    """The systems of a comparison, with their tools and networks.
+    """What trials run on: the systems of a comparison, with their tools and networks.
 
     ``halfway``: the mean of the PSNR-trained and the GAN-trained network, if the folder holds both but no checkpoint of
     the mean.
@@ -64,7 +64,8 @@ class Bench:
 
 
 def build_bench(options: argparse.Namespace, *, device: str = "cpu") -> Bench:
-    """Builds the tools that the options of `training.measure.served_tools` choose, with every network on ``device``.
+    """Builds the bench on which trials run: the tools that the options of `training.measure.served_tools` choose, with
+    every network on ``device``.
 
     Raises InvalidCheckpoint.
     """
@@ -148,12 +149,12 @@ _bench: Bench | None = None  # of a worker process, for all its tasks
 
 
 def sample_task(name: str, index: int) -> Task:
-    """The task for sample ``index`` of a set."""
+    """The task that runs the trials on sample ``index`` of a set."""
     return partial(_run_sample, name=name, index=index)
 
 
 def photo_task(photo: Photo, index: int) -> Task:
-    """The task for a photograph; ``index`` seeds random routing."""
+    """The task that runs the trials on a photograph; ``index`` seeds random routing."""
     return partial(_run_photo, photo=photo, index=index)
 
 
@@ -166,7 +167,7 @@ def _run_photo(bench: Bench, *, photo: Photo, index: int) -> tuple[str, dict[str
 
 
 def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Iterator[tuple[str, dict[str, Trial]]]:
-    """Yields the tasks' results in order, from ``jobs`` processes; a single job runs in this process."""
+    """Runs trials: yields the tasks' results in order, from ``jobs`` processes; a single job runs in this process."""
     if jobs == 1:
         bench = build_bench(options)
         yield from (task(bench) for task in tasks)
@@ -187,7 +188,7 @@ def _work(task: Task) -> tuple[str, dict[str, Trial]]:
 
 
 def group_trials(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
-    """Groups the results of tasks by set and system, in their order."""
+    """Groups trials, the results of tasks, by set and system, in their order."""
     trials: Trials = {}
     for name, each in results:
         for system, trial in each.items():
@@ -198,7 +199,7 @@ def group_trials(results: Iterable[tuple[str, Mapping[str, Trial]]]) -> Trials:
 def time_trials(
     bench: Bench, names: Sequence[str], *, count: int, threads: Sequence[int], repeats: int = 3
 ) -> dict[int, Trials]:
-    """Times every system on the first ``count`` samples of each set, for each number of threads.
+    """Runs trials for their time: every system on the first ``count`` samples of each set, for each number of threads.
 
     ``seconds`` is the median of ``repeats`` runs; a first picture warms up and does not count.
     """
@@ -224,5 +225,5 @@ def _median(runs: Sequence[Mapping[str, Trial]]) -> dict[str, Trial]:
 
 
 def seed_of(name: str, index: int) -> tuple[int, int]:
-    """The seed of random routing on picture ``index`` of a set."""
+    """The seed of random routing in the trials on picture ``index`` of a set."""
     return zlib.crc32(name.encode()), index

@@ -11,8 +11,8 @@ from app.models.registry import NETWORKS
 
 
 def interpolate_weights(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
-    """(1 - ``share``) times the values of ``psnr`` plus ``share`` times those of ``gan``; integers, such as batch
-    normalisation's counts, are those of ``psnr``.
+    """Mixes the weights of two trainings: (1 - ``share``) times the values of ``psnr`` plus ``share`` times those of
+    ``gan``; integers, such as batch normalisation's counts, are those of ``psnr``.
 
     Running means and variances of batch normalisation, which ESRGAN's networks do not have, are interpolated too, which
     is not exact. Raises ValueError for a share outside [0, 1] and for networks of different architectures or

@@ -84,7 +84,8 @@ def _photograph(
 def aligned_sample(
     rng: Generator, version: int, *, corner_error: float = 0.35
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A canonical crop (H, W) in [0, 1] of a synthetic photograph, and the symbol's modules.
+    """A training crop for restorers: a canonical crop (H, W) in [0, 1] of a synthetic photograph, and the symbol's
+    modules.
 
     The service's own ``rectify`` makes the crop from corners with a normal error of up to ``corner_error`` modules, so
     alignment is as imperfect as in service.
@@ -126,8 +127,8 @@ def _rectify(picture: degrade.Image, corners: NDArray[np.float64], modules: int,
 
 @dataclass(frozen=True)
 class ReadingSample:
-    """A window of M x M modules of a canonical crop: ``crop`` (4 M, 4 M) in [0, 1], the modules ``dark`` (M, M), and
-    ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
+    """A training crop for the module reader, M x M modules: ``crop`` (4 M, 4 M) in [0, 1], the modules ``dark`` (M, M),
+    and ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
 
     crop: NDArray[np.float32]
     dark: NDArray[np.bool_]
@@ -135,7 +136,8 @@ class ReadingSample:
 
 
 def reading_sample(rng: Generator, version: int, *, window: int, corner_error: float = 0.5) -> ReadingSample:
-    """A sample for the module reader; of symbols with more than ``window`` modules a side, quiet zone included, a part.
+    """A training crop for the module reader; of symbols with more than ``window`` modules a side, quiet zone included,
+    a part.
 
     ``corner_error`` is in modules, as for `aligned_sample`.
     """
@@ -169,7 +171,7 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
 
 
 def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
-    """A batch of ``size`` samples for the module reader, all of one version, small versions more often."""
+    """A batch of ``size`` crops for the module reader, all of one version, small versions more often."""
     weights = (np.array(VERSIONS) + 2.0) ** -1.6
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
     drawn = [reading_sample(rng, version, window=window) for _ in range(size)]
@@ -183,7 +185,7 @@ def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
 
 
 def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple: int) -> CropBatch:
-    """A batch of ``size`` aligned samples of one version, small versions more often, padded as the service pads."""
+    """A batch of ``size`` aligned crops of one version, small versions more often, padded as the service pads."""
     versions = np.arange(1, max_version + 1)
     weights = 1 / (versions + 4.0)
     version = int(rng.choice(versions, p=weights / weights.sum()))
@@ -202,7 +204,7 @@ def aligned_batch(rng: Generator, *, size: int, max_version: int, size_multiple:
 
 
 def upscaling_batch(rng: Generator, *, size: int, patch: int) -> CropBatch:
-    """Low-resolution patches (``patch`` pixels a side, 1-3.2 pixels per module) with clean patches four times as large.
+    """A batch of crops for upscalers: ``patch`` pixels a side, 1-3.2 per module, with clean crops four times as large.
 
     ``dark`` is None.
     """

@@ -15,22 +15,22 @@ Image = NDArray[np.float32]
 
 
 def to_uint8(image: Image) -> NDArray[np.uint8]:
-    """Clips to [0, 1] and rounds to 8 bits."""
+    """Ends a chain of degradations: clips to [0, 1] and rounds to 8 bits."""
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def to_float(picture: NDArray[np.uint8]) -> Image:
-    """An 8-bit picture as an image in [0, 1]."""
+    """Begins a chain of degradations: an 8-bit picture as an image in [0, 1]."""
     return picture.astype(np.float32) / np.float32(255)
 
 
 def resize(image: Image, side: int, *, interpolation: int = cv2.INTER_AREA) -> Image:
-    """Resizes to (``side``, ``side``) with one of OpenCV's interpolations; not clipped."""
+    """Degrades the resolution: resizes to (``side``, ``side``) with one of OpenCV's interpolations; not clipped."""
     return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), dtype=np.float32)
 
 
 def rotation(angle: float) -> NDArray[np.float64]:
-    """The matrix, (2, 2), that rotates column vectors (x, y) by ``angle`` radians."""
+    """The matrix, (2, 2), that turns what is degraded: rotates column vectors (x, y) by ``angle`` radians."""
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
@@ -150,8 +150,8 @@ def _splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> Image:
 
 
 def pixel_centre_homography(matrix: MatLike) -> NDArray[np.float64]:
-    """Converts a homography between positions measured from outer edges to one between pixel centres, as OpenCV
-    expects."""
+    """Adapts a homography for warping what is degraded: from positions measured from outer edges to pixel centres, as
+    OpenCV expects."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.asarray(np.linalg.inv(half) @ matrix @ half, dtype=np.float64)
 

@@ -30,9 +30,10 @@ _BLUR_OR_NOISE = (
 def code_picture(
     modules: NDArray[np.bool_], side: int, *, quiet: float = QUIET_ZONE, shift: tuple[float, float] = (0.0, 0.0)
 ) -> Image:
-    """A symbol with a quiet zone of ``quiet`` modules that fills (side, side), black on white in [0, 1].
+    """The clean picture of a training pair: a symbol with a quiet zone of ``quiet`` modules that fills (side, side).
 
-    ``shift`` (down, right) is in modules. Each pixel is the mean over its area, so pixels on edges are grey.
+    Black on white in [0, 1]. ``shift`` (down, right) is in modules. Each pixel is the mean over its area, so pixels on
+    edges are grey.
     """
     count = modules.shape[0]
     pitch = side / (count + 2 * quiet)
@@ -61,7 +62,8 @@ def _draw_code(rng: Generator, version: int, side: int) -> Image:
 def pair(
     rng: Generator, *, version: int, low: int, scale: int, degradation: PublishedDegradation, crop: int | None = None
 ) -> tuple[Image, Image]:
-    """A degraded picture (low, low) as the service hands it to a network, and its target (scale low, scale low).
+    """A training pair: a degraded picture (low, low) as the service hands it to a network, and its target (scale low,
+    scale low).
 
     With ``crop``, both are a random part of the picture, ``crop`` low-resolution pixels a side.
     """
@@ -97,7 +99,8 @@ def pair_batch(
     max_version: int = 2,
     crop: int | None = None,
 ) -> CropBatch:
-    """``size`` pairs of ``degraded`` (N, 1, low, low) and ``clean`` (N, 1, scale low, scale low); ``dark`` is None.
+    """A batch of ``size`` pairs of ``degraded`` (N, 1, low, low) and ``clean`` (N, 1, scale low, scale low); ``dark``
+    is None.
 
     With ``crop``, parts of ``crop`` instead of ``low`` low-resolution pixels a side. Versions are 1 to ``max_version``,
     small ones more often. Raises ValueError for a crop larger than the picture.

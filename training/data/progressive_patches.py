@@ -11,7 +11,7 @@ from training.data.crops import CropBatch
 
 
 class MakePatches(Protocol):
-    """Makes a batch of ``size`` patches of ``side`` x ``side`` pixels."""
+    """Makes a batch for progressive learning: ``size`` patches of ``side`` x ``side`` pixels."""
 
     def __call__(self, rng: Generator, *, size: int, side: int) -> CropBatch: ...
 

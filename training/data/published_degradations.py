@@ -20,8 +20,8 @@ of 0.7-1.2, one grey level would not disturb a decoder."""
 
 
 class PublishedDegradation(Protocol):
-    """Turns ``clean`` (S, S) in [0, 1] into a degraded picture (``low``, ``low``), not clipped to [0, 1], and a target
-    (S, S).
+    """A published system's degradation: turns ``clean`` (S, S) in [0, 1] into a degraded picture (``low``, ``low``),
+    not clipped to [0, 1], and a target (S, S).
 
     The target is ``clean`` unless the system moves or sharpens its targets too.
     """
@@ -30,7 +30,7 @@ class PublishedDegradation(Protocol):
 
 
 def reduce_only(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-    """Reduction by area and nothing else; does not use ``rng``."""
+    """A system's degradation by reduction by area and nothing else; does not use ``rng``."""
     return resize(clean, low), clean
 
 

@@ -40,7 +40,8 @@ class SceneCode:
 
 
 def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tuple[Image, list[SceneCode]]:
-    """A scene of ``side`` x ``side`` pixels and the codes in it; ``empty`` forces none or at least an attempt at one.
+    """Draws a synthetic scene of ``side`` x ``side`` pixels; returns it and the codes in it; ``empty`` forces none or
+    at least an attempt at one.
 
     By default ``_SHARE_WITHOUT`` of the scenes are empty.
     """

@@ -145,7 +145,8 @@ def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
 
 
 def draw_symbol_on_label(rng: Generator, clean: degrade.Image, *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
-    """A symbol, drawn without quiet zone at ``pixels`` per module, on a label with clutter around, (S, S).
+    """Draws a symbol's label, (S, S): the symbol ``clean``, drawn at ``pixels`` per module, in a quiet zone on a
+    cluttered background.
 
     The margin is 4 + ``SURROUND`` modules, of which 1 to 4 are quiet zone.
     """

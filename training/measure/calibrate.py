@@ -34,7 +34,8 @@ _SETS = ("qrdata", "scene", "noise64", "lr32")
 
 @dataclass(frozen=True)
 class RoutingTrial:
-    """Both networks on one region: whether the output of each decodes, and the seconds it took.
+    """Both networks on one region, for the routing threshold: whether the output of each decodes, and the seconds it
+    took.
 
     ``score``: the region's Laplacian variance.
     """
@@ -47,7 +48,7 @@ class RoutingTrial:
 
 
 def expected_seconds(trials: Sequence[RoutingTrial], threshold: float) -> float:
-    """Mean seconds per region when ``threshold`` routes."""
+    """Mean seconds per region when the routing ``threshold`` routes."""
     light = float(np.mean([trial.light_seconds for trial in trials]))
     heavy = float(np.mean([trial.heavy_seconds for trial in trials]))
     costs = [heavy if trial.score <= threshold else light + (0.0 if trial.light_reads else heavy) for trial in trials]
@@ -55,7 +56,8 @@ def expected_seconds(trials: Sequence[RoutingTrial], threshold: float) -> float:
 
 
 def best_threshold(trials: Sequence[RoutingTrial]) -> float:
-    """The threshold with the least expected time; between two neighbouring scores it is their geometric mean."""
+    """The routing threshold with the least expected time; between two neighbouring scores it is their geometric
+    mean."""
     scores = sorted(trial.score for trial in trials)
     middles = [float(np.sqrt(low * high)) for low, high in itertools.pairwise(scores)]
     return min([scores[0] * 0.5, *middles, scores[-1] * 2], key=lambda threshold: expected_seconds(trials, threshold))
@@ -73,7 +75,8 @@ def _try_both(region: Region, truth: bytes, tools: Tools) -> RoutingTrial:
 
 
 def run_trials(tools: Tools, *, count: int) -> list[RoutingTrial]:
-    """Trials of the best region of each of ``count`` samples of the sets with codes that the engines miss."""
+    """Trials for the routing threshold, of the best region of each of ``count`` samples of the sets with codes that the
+    engines miss."""
     trials = []
     for name in _SETS:
         for sample in samples(name, start=VALIDATION, count=count):

@@ -16,7 +16,8 @@ _DPI = 100
 
 
 def new_figure(panels: int, *, columns: int = 3, width: float = 4.0, height: float = 2.8) -> tuple[Figure, list[Axes]]:
-    """An empty figure of ``panels`` axes with grids, at most ``columns`` per row, each ``width`` x ``height`` inches.
+    """A chart's empty figure: ``panels`` axes with grids, at most ``columns`` per row, each ``width`` x ``height``
+    inches.
 
     Raises ValueError for no panel.
     """
@@ -33,19 +34,20 @@ def new_figure(panels: int, *, columns: int = 3, width: float = 4.0, height: flo
 
 
 def add_legend(figure: Figure, panel: Axes) -> None:
-    """Puts one legend of the lines of ``panel``, which stand for those of every panel, above the whole figure."""
+    """Puts one legend on a chart, of the lines of ``panel``, which stand for those of every panel, above the whole
+    figure."""
     handles, labels = panel.get_legend_handles_labels()
     columns = max(1, min(len(labels), 8))
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize="small")
 
 
 def plot_rates(panel: Axes, x: Sequence[float], rates: Sequence[Rate], **style: Any) -> None:
-    """Plots rates in %, with their 95 % intervals as bars; ``style`` goes to matplotlib's ``errorbar``."""
+    """Plots rates in % in a chart, with their 95 % intervals as bars; ``style`` goes to matplotlib's ``errorbar``."""
     below = [max(0.0, 100 * (rate.value - rate.interval[0])) for rate in rates]
     above = [max(0.0, 100 * (rate.interval[1] - rate.value)) for rate in rates]
     panel.errorbar(x, [100 * rate.value for rate in rates], yerr=[below, above], **style)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG file, the same bytes for the same figure and version of matplotlib. Raises OSError."""
+    """Writes a chart as PNG file, the same bytes for the same figure and version of matplotlib. Raises OSError."""
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -28,7 +28,7 @@ _SIDES = (320, 480, 720)
 def read_codeless_scenes(
     tools: Tools, *, start: int, count: int, effort: Effort = Effort.BALANCED
 ) -> Iterator[tuple[float, tuple[Found, ...]]]:
-    """Seconds and reads of ``count`` pictures, beginning with number ``start``."""
+    """Reads ``count`` scenes without a code, beginning with number ``start``; yields seconds and false reads."""
     ladder = Ladder(tools=tools, max_codes=16)
     for index in range(start, start + count):
         rng = np.random.default_rng((_SEED, index))

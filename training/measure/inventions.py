@@ -39,7 +39,8 @@ _PROBABILITIES = np.array([0.27, 0.27, 0.2, 0.08, 0.06, 0.04, 0.03, 0.02, 0.02, 
 
 @dataclass(frozen=True)
 class Input:
-    """Log-odds, (M, M), of an assumed version; ``truth``: the modules that they come from if these hold a message."""
+    """What soft decoding gets when it may invent: log-odds, (M, M), of an assumed version; ``truth``: the modules that
+    they come from if these hold a message."""
 
     version: int
     log_odds: LogOdds
@@ -48,7 +49,8 @@ class Input:
 
 @dataclass
 class Count:
-    """Attempts of one kind, with right and false reads and the seconds of processor time that they took."""
+    """Attempts at soft decoding of one kind, with right and false reads and the seconds of processor time that they
+    took."""
 
     n: int = 0
     right: int = 0
@@ -117,7 +119,7 @@ KINDS: dict[str, Callable[[Generator, int], Input]] = {
 
 
 def count_reads(count: int, *, seed: int = 0) -> dict[str, Count]:
-    """Makes ``count`` attempts, the kinds in turn, and counts by kind."""
+    """Makes ``count`` attempts at soft decoding, the kinds in turn, and counts by kind."""
     rng, counts = np.random.default_rng(seed), {name: Count() for name in KINDS}
     names = list(KINDS)
     for i in range(count):

@@ -24,7 +24,7 @@ _PLAIN = ("direct", "variants")
 
 
 def outcomes(tools: Tools, megapixels: float, *, count: int) -> Iterator[Outcome]:
-    """Runs ``count`` pictures; yields the outcomes of those that a later rung than the plain ones read."""
+    """Times ``count`` pictures; yields the outcomes of those that a later rung than the plain ones read."""
     ladder = Ladder(tools=tools, max_codes=16)
     for sample in samples("scene", start=VALIDATION, count=count):
         outcome = ladder.run(_resampled(sample.image, megapixels), effort=Effort.BALANCED)
@@ -37,7 +37,7 @@ def _resampled(image: GreyImage, megapixels: float) -> GreyImage:
 
 
 def report(results: Iterable[Outcome]) -> Iterator[str]:
-    """Lines with the median and the 95th percentile of the time after the plain stages, and each stage's median."""
+    """Lines on latency: median and 95th percentile of the time after the plain stages, and each stage's median."""
     totals: list[float] = []
     stages: dict[str, list[float]] = collections.defaultdict(list)
     for outcome in results:

@@ -87,7 +87,7 @@ def load_photos(directory: Path) -> list[Photo]:
 
 
 def measure(photo: Photo, tools: Tools, effort: Effort) -> Result:
-    """Reads one photograph both ways."""
+    """Reads one photograph by zxing-cpp alone and by the ladder."""
     image = photo.load()
     tools.zxing.read(image)  # so that neither of the two pays for first touching the pixels
     began = perf_counter()
@@ -98,7 +98,7 @@ def measure(photo: Photo, tools: Tools, effort: Effort) -> Result:
 
 
 def report(results: list[Result]) -> Iterable[str]:
-    """Lines of the table."""
+    """Lines of the table of photographs, by the manifest's sets."""
     groups: dict[str, list[Result]] = collections.defaultdict(list)
     for result in results:
         groups[result.photo.group].append(result)

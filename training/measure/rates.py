@@ -9,7 +9,7 @@ Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Rate:
-    """``hits`` out of ``n``; its text is a percentage with the 95 % interval."""
+    """A measured rate, ``hits`` out of ``n``; its text is a percentage with the 95 % interval."""
 
     hits: int
     n: int

@@ -12,7 +12,7 @@ from app.pipeline.tools import Tools
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options for folder, networks and threads, which all measuring commands share."""
+    """Adds the options that choose the served tools: folder, networks and threads."""
     parser.add_argument(
         "--weights", type=Path, default=Path("weights"), help="folder of checkpoints (default: weights)"
     )
@@ -25,19 +25,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_tools(options: argparse.Namespace) -> Tools:
-    """Sets the threads and builds the ladder's tools with the chosen networks, warmed up. Raises InvalidCheckpoint."""
+    """Sets the threads and builds the tools that the options choose, as served, warmed up. Raises InvalidCheckpoint."""
     set_threads(options.threads)
     return build_tools(load_networks(options.weights, pick_device("auto")), options)
 
 
 def set_threads(threads: int) -> None:
-    """Sets the threads of torch and OpenCV in this process."""
+    """Sets the threads with which the served tools run, of torch and OpenCV, in this process."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
 
 
 def build_tools(networks: Networks, options: argparse.Namespace) -> Tools:
-    """Tools with the networks in the roles that the options give them. Raises UnknownNetwork."""
+    """The served tools, with the networks in the roles that the options give them. Raises UnknownNetwork."""
     return Tools.standard(
         networks,
         light=options.light,

@@ -20,7 +20,7 @@ VALIDATION = 200
 
 @dataclass(frozen=True)
 class Sample:
-    """A degraded picture with its symbol and the symbol's outer corners in pixels, (4, 2)."""
+    """A sample of a synthetic set: a degraded picture, its symbol and the symbol's outer corners in pixels, (4, 2)."""
 
     image: GreyImage
     symbol: EncodedSymbol
@@ -121,7 +121,8 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """A pool of symbols (`training.data.symbols.corpus`), and the function that makes a picture of one.
+    """A synthetic set: a pool of symbols (`training.data.symbols.corpus`), and the function that makes a picture of
+    one.
 
     ``make`` returns a picture in [0, 1] and the symbol's outer corners in it, (4, 2).
     """
@@ -141,7 +142,7 @@ SETS: dict[str, SyntheticSet] = {
 
 
 def samples(name: str, *, start: int = 0, count: int = VALIDATION) -> Iterator[Sample]:
-    """Samples ``start`` to ``start + count - 1`` of a set. Raises KeyError for an unknown set."""
+    """Samples ``start`` to ``start + count - 1`` of a synthetic set. Raises KeyError for an unknown set."""
     synthetic = SETS[name]
     symbols = corpus(synthetic.pool)
     for index in range(start, start + count):

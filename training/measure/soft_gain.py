@@ -50,7 +50,7 @@ def gaussian_channel(rng: Generator, modules: Bits, wrong: float) -> LogOdds:
 
 @dataclass(frozen=True)
 class Curve:
-    """Decode rates of one symbol in [0, 1], (stages, shares), and its number of wrong reads."""
+    """Soft decoding's rates on one symbol in [0, 1], (stages, shares), and its number of wrong reads."""
 
     symbol: str
     rates: NDArray[np.float64]
@@ -62,7 +62,8 @@ class Curve:
 
 
 def half_rate_crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> float:
-    """The share at which falling rates first drop below one half, interpolated, with a rate of 1 at share 0."""
+    """The share of wrong modules at which a curve's rates first drop below one half, interpolated; at share 0 the rate
+    is 1."""
     below = np.flatnonzero(rates < 0.5)
     if not len(below):
         return float("nan")
@@ -72,7 +73,7 @@ def half_rate_crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> f
 
 
 def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
-    """Decodes ``count`` symbols of a version and level such as "4-M" at every share.
+    """Softly decodes ``count`` symbols of a version and level such as "4-M" at every share.
 
     A stage's rate includes what cheaper stages read.
     """
@@ -93,7 +94,7 @@ def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
 
 
 def table(curves: Sequence[Curve]) -> str:
-    """Markdown: percentages of wrong modules at which half decode, and those of bounded-distance decoders."""
+    """Markdown: percentages of wrong modules at which half decode softly, and those of bounded-distance decoders."""
     rows = [f"| symbol | {' | '.join(_TITLES)} | wrong reads | bounded distance |", "|---" * (len(_TITLES) + 3) + "|"]
     for curve in curves:
         halves = " | ".join(f"{curve.half(stage):.1f}" for stage in range(len(STAGES)))

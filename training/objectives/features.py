@@ -38,7 +38,8 @@ _HELD_OUT = 1 << 20  # seeds from here on are for measuring
 
 
 def layer_names(blocks: Blocks) -> list[str]:
-    """The names of a network's layers in order: convB_N, reluB_N, ..., and poolB after each block but the last."""
+    """The names of the feature network's layers in order: convB_N, reluB_N, ..., and poolB after each block but the
+    last."""
     names = []
     for block, (_, count) in enumerate(blocks, start=1):
         names += [f"{kind}{block}_{n}" for n in range(1, count + 1) for kind in ("conv", "relu")]
@@ -47,7 +48,7 @@ def layer_names(blocks: Blocks) -> list[str]:
 
 
 def layer_index(blocks: Blocks, layer: str) -> int:
-    """The index of a layer. Raises ValueError for an unknown name."""
+    """The index of a layer of the feature network. Raises ValueError for an unknown name."""
     names = layer_names(blocks)
     if layer not in names:
         raise ValueError(f"unknown layer {layer!r}; the layers are {', '.join(names)}")
@@ -55,8 +56,8 @@ def layer_index(blocks: Blocks, layer: str) -> int:
 
 
 class FeatureNetwork(nn.Module):
-    """VGG (Simonyan & Zisserman, ICLR 2015) up to a layer: blocks of 3x3 convolutions and ReLUs with 2x2 maximum
-    pooling between blocks.
+    """Features of VGG (Simonyan & Zisserman, ICLR 2015) up to a layer: blocks of 3x3 convolutions and ReLUs with 2x2
+    maximum pooling between blocks.
 
     ``forward``: (N, 1 or ``channels``, H, W) in [0, 1] -> that layer's features; a grey picture is repeated for several
     channels. Each side must have at least one pixel at the layer's resolution. ``mean`` is subtracted from each
@@ -123,7 +124,10 @@ class _TrainingNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """``degraded`` and ``clean``: (N, 1, S, S) in [0, 1]; ``levels``: (N, 5) in [0, 1], the strength of each kind."""
+    """A batch that trains the feature network.
+
+    ``degraded`` and ``clean``: (N, 1, S, S) in [0, 1]; ``levels``: (N, 5) in [0, 1], the strength of each kind.
+    """
 
     degraded: Tensor
     clean: Tensor
@@ -131,9 +135,10 @@ class FeatureBatch:
 
 
 def clean_patch(rng: Generator) -> tuple[Image, float]:
-    """A part of a symbol on white, (``SIDE``, ``SIDE``), and its pixels per module, 3-12.
+    """A clean patch for the feature network, (``SIDE``, ``SIDE``): part of a symbol on white; and its pixels per
+    module.
 
-    Half of the patches are rotated by a random angle, half by a multiple of 90 degrees.
+    Pixels per module are 3-12. Half of the patches are rotated by a random angle, half by a multiple of 90 degrees.
     """
     module = float(np.exp(rng.uniform(np.log(3), np.log(12))))
     modules = random_symbol(rng, int(rng.integers(1, 7)))
@@ -150,7 +155,7 @@ def clean_patch(rng: Generator) -> tuple[Image, float]:
 
 
 def degraded_patch(clean: Image, rng: Generator, *, module: float, levels: tuple[float, ...]) -> Image:
-    """Degrades a patch by each of ``KINDS`` at ``levels`` in [0, 1], where 0 leaves it out.
+    """Degrades a patch for the feature network by each of ``KINDS`` at ``levels`` in [0, 1], where 0 leaves it out.
 
     At 1: gaussian blur of 0.65 modules, motion of 3.5 or defocus of 1; 1 pixel per module; noise of 0.3; JPEG quality
     5; contrast of 0.2. ``module``: pixels per module.
@@ -181,7 +186,7 @@ def degraded_patch(clean: Image, rng: Generator, *, module: float, levels: tuple
 
 
 def feature_batch(rng: Generator, *, size: int) -> FeatureBatch:
-    """``size`` patches, each degraded by each kind with probability 0.4."""
+    """A batch of ``size`` patches for the feature network, each degraded by each kind with probability 0.4."""
     degraded, clean, levels = [], [], []
     for _ in range(size):
         patch, module = clean_patch(rng)
@@ -217,7 +222,7 @@ def _optimise(network: _TrainingNetwork, *, steps: int) -> None:
 
 
 def train(*, steps: int, blocks: Blocks = BLOCKS, held_out: int = 512) -> Checkpoint:
-    """Trains the trunk for ``steps`` steps, reproducibly on one kind of machine with one thread.
+    """Trains the feature network for ``steps`` steps, reproducibly on one kind of machine with one thread.
 
     Figures measured on ``held_out`` patches that are not trained on go into the checkpoint.
     """
@@ -273,9 +278,10 @@ def _head_figures(network: _TrainingNetwork, *, count: int) -> dict[str, object]
 
 
 def equal_error_patches(rng: Generator, *, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Clean patches, the same blurred, and the same crisp with edges bent by 0.15-0.4 modules, (N, 1, S, S) each.
+    """Patches that test the features: clean, the same blurred, and the same crisp with bent edges, (N, 1, S, S) each.
 
-    A blurred patch and its crisp counterpart have the same mean squared error within 1 %.
+    Edges are bent by 0.15-0.4 modules. A blurred patch and its crisp counterpart have the same mean squared error
+    within 1 %.
     """
     clean: list[Image] = []
     soft: list[Image] = []

@@ -75,12 +75,12 @@ class WeightedSum:
 
 
 def loss_name(loss: Loss) -> str:
-    """The name of a loss in a checkpoint's provenance."""
+    """A loss's name, which a checkpoint's provenance states."""
     return str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def module_logits(restored: Tensor, modules: int) -> Tensor:
-    """Log-odds that each module of a canonical crop is dark: (N, 1, H, W) in [0, 1] -> (N, 1, modules, modules).
+    """Log-odds for losses on modules, that each is dark: (N, 1, H, W) crops in [0, 1] -> (N, 1, modules, modules).
 
     ``modules``: the crop's modules per side, quiet zone included.
     """
@@ -104,7 +104,10 @@ def decoding_loss(restored: Tensor, batch: CropBatch) -> Tensor:
 
 
 def module_error(restored: Tensor, batch: CropBatch) -> float:
-    """Share of the symbol's modules whose mean is on the wrong side of mid-grey; NaN for crops off the module grid."""
+    """The error that logs state beside a restorer's loss: the share of the symbol's modules that are wrong.
+
+    Their mean is on the wrong side of mid-grey. NaN for crops off the module grid.
+    """
     if batch.dark is None:
         return float("nan")
     inner = slice(QUIET_ZONE, -QUIET_ZONE)
@@ -124,7 +127,11 @@ def reading_loss(log_odds: Tensor, batch: CropBatch) -> Tensor:
 
 
 def reading_error(log_odds: Tensor, batch: CropBatch) -> float:
-    """Share of wrong modules among those that the standard does not fix. Raises ValueError as `reading_loss` does."""
+    """The error that logs state beside `reading_loss`: the share of wrong modules among those that the standard leaves
+    open.
+
+    Raises ValueError as `reading_loss` does.
+    """
     dark, unknown = _to_read(batch)
     return float((((log_odds > 0).float() != dark) * unknown).sum() / unknown.sum())
 
@@ -164,6 +171,7 @@ def quad_loss(answer: Tensor, batch: SceneBatch) -> Tensor:
 
 
 def quad_error(answer: Tensor, batch: SceneBatch) -> float:
-    """Mean corner loss in units of a code's side; 0 if no scene has a code."""
+    """The error that logs state beside `quad_loss`: the mean corner loss in units of a code's side; 0 without a
+    code."""
     losses = _corner_losses(answer, batch)
     return float(losses.mean()) if len(losses) else 0.0

@@ -6,7 +6,7 @@ from training.run.config import TrainConfig
 
 
 def advanced_simple_qr() -> TrainConfig:
-    """AdvancedSimpleQR, a student project's residual CNN, x4 on whole codes by MSE alone.
+    """Trains AdvancedSimpleQR, a student project's residual CNN, x4 on whole codes by MSE alone.
 
     ``python -m training advanced-simple-qr``: 30 minutes on two cores are about 23,000 samples (0.16 s of CPU time
     each). Eight blocks of width 32, as in papergen. The project's degradation is unknown; this is PaperGen's.

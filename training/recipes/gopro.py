@@ -28,7 +28,7 @@ _ROOT = "GOPRO_Large"
 
 @dataclass(frozen=True)
 class GoProFrame:
-    """The files of one frame."""
+    """One frame of the GoPro data: its blurred and its sharp file."""
 
     blurred: Path
     sharp: Path
@@ -36,7 +36,8 @@ class GoProFrame:
 
 @cache
 def gopro_frames(directory: Path, *, split: str = "train", gamma: bool = False) -> tuple[GoProFrame, ...]:
-    """All frames of a split, sorted by name; ``directory`` is GOPRO_Large or the folder that holds it.
+    """All frames of a split of the GoPro data, sorted by name; ``directory`` is GOPRO_Large or the folder that holds
+    it.
 
     ``gamma`` selects the frames that were averaged after the camera's response, ``blur_gamma``, instead of ``blur``.
     Raises ValueError if there are none or if a blurred frame has no sharp one.
@@ -70,7 +71,8 @@ def _turn(picture: NDArray[np.uint8], *, turns: int, flip: bool) -> NDArray[np.f
 
 @dataclass(frozen=True, kw_only=True)
 class GoProPatches:
-    """Makes batches of grey patches from random positions of random frames, in all eight rotations and reflections.
+    """Makes batches of grey patches from random positions of random GoPro frames, in all eight rotations and
+    reflections.
 
     ``degraded`` and ``clean`` are (N, 1, side, side) in [0, 1]; ``dark`` is None. A batch repeats a frame only if the
     split has fewer frames than the batch. The folder is first read for the first batch.
@@ -101,7 +103,7 @@ class GoProPatches:
 
 
 def gopro_pretraining(config: TrainConfig, directory: Path) -> TrainConfig:
-    """The first of ADNet's two stages for a recipe: a run of its network on GoPro's frames, named NAME-pretrain.
+    """A run that pretrains a recipe's network on GoPro's frames, the first of ADNet's two stages, named NAME-pretrain.
 
     The second stage is the recipe itself, starting from these weights. Follows ADNet's published options: L1; AdamW
     from 3e-4 to 1e-6 on a cosine, betas 0.9 and 0.999, weight decay 1e-4; patches of 128 to 384 pixels. Raises

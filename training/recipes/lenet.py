@@ -11,7 +11,7 @@ _STEM = 4  # one position of the networks' first level is one module of the cano
 
 
 def lenet() -> TrainConfig:
-    """LENet, the light network, on aligned crops.
+    """Trains LENet, the light network, on aligned crops.
 
     ``python -m training lenet --threads 1``: 97 minutes on one of two virtual cores (AVX2) shared with two other runs,
     3,288 steps. Decodes 79.0 % of qrdata (n = 200, 73-84). The data changed during the shipped run: its first 840 steps
@@ -34,7 +34,7 @@ def lenet() -> TrainConfig:
 
 
 def lenet_paper() -> TrainConfig:
-    """LENet at the paper's size (0.28 M parameters, no stem), on aligned crops.
+    """Trains LENet at the paper's size (0.28 M parameters, no stem), on aligned crops.
 
     ``python -m training lenet-paper``. Not trained yet. Its depthwise convolutions run at full resolution, so a step
     takes about five times as long on a CPU as a step of lenet, which has seven times the parameters.

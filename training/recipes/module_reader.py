@@ -9,7 +9,7 @@ from training.run.sample_sheets import reading_sheet
 
 
 def module_reader() -> TrainConfig:
-    """The module reader, on windows of aligned crops of all versions.
+    """Trains the module reader, on windows of aligned crops of all versions.
 
     ``python -m training module-reader --threads 1``: three runs on one of two virtual cores (AVX-512), the second and
     third starting from the weights of the previous one (``--start``): 105 minutes (4,414 steps), 27 (1,332) and 88

@@ -9,7 +9,7 @@ from training.run.config import TrainConfig
 
 
 def nafnet_small() -> TrainConfig:
-    """NAFNet in a size that a CPU can train, on aligned crops.
+    """Trains NAFNet in a size that a CPU can train, on aligned crops.
 
     ``python -m training nafnet-small``: 30 minutes on two cores are about 50,000 samples (0.06 s of CPU time each).
     Most blocks are in the last encoder level, as in the paper.
@@ -32,7 +32,7 @@ def nafnet_small() -> TrainConfig:
 
 
 def nafnet_32() -> TrainConfig:
-    """NAFNet-32 at the paper's size (17 M parameters, no stem): needs a GPU.
+    """Trains NAFNet-32 at the paper's size (17 M parameters, no stem): needs a GPU.
 
     ``python -m training nafnet-32 --device cuda``. Not trained yet. Learning rate, betas and weight decay are the
     paper's for GoPro.

@@ -11,7 +11,7 @@ from training.run.config import TrainConfig
 
 
 def papergen() -> TrainConfig:
-    """PaperGen, a student project's GAN, x4 on whole codes.
+    """Trains PaperGen, a student project's GAN, x4 on whole codes.
 
     ``python -m training papergen``: 30 minutes on two cores are about 13,500 samples (0.27 s of CPU time each). MSE
     plus 1e-3 times the adversarial loss; the project's weight is unknown, this is SRGAN's.
@@ -38,7 +38,7 @@ def papergen() -> TrainConfig:
 
 
 def papergen_transposed() -> TrainConfig:
-    """PaperGen with transposed convolutions instead of PixelShuffle, otherwise unchanged.
+    """Trains PaperGen with transposed convolutions instead of PixelShuffle, otherwise unchanged.
 
     ``python -m training papergen-transposed``: as papergen, 0.25 s of CPU time per sample.
     """

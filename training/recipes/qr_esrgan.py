@@ -24,7 +24,7 @@ _SECOND_ORDER = (
 
 
 def qr_esrgan_psnr() -> TrainConfig:
-    """QR-ESRGAN's first stage, L1 alone, x4 on parts of codes with Real-ESRGAN's degradation.
+    """Trains QR-ESRGAN's first stage, L1 alone, x4 on parts of codes with Real-ESRGAN's degradation.
 
     ``python -m training qr-esrgan-psnr``: 30 minutes on two cores are about 33,000 samples (0.11 s of CPU time each).
     Four blocks of width 32 and growth 16 instead of 23 of 64 and 32, and parts of 32 -> 128 px of codes of 128 -> 512
@@ -49,7 +49,7 @@ def qr_esrgan_psnr() -> TrainConfig:
 
 
 def qr_esrgan(*, vgg19: Path | None = None) -> TrainConfig:
-    """QR-ESRGAN's second stage, a relativistic GAN that starts from the weights of the first.
+    """Trains QR-ESRGAN's second stage, a relativistic GAN that starts from the weights of the first.
 
     ``python -m training qr-esrgan``, which first finishes qr-esrgan-psnr: 30 minutes on two cores are about 14,000
     samples (0.25 s of CPU time each) against a U-Net discriminator of a quarter of the published width. The loss is
@@ -69,7 +69,7 @@ def qr_esrgan(*, vgg19: Path | None = None) -> TrainConfig:
 
 
 def qr_esrgan_psnr_full() -> TrainConfig:
-    """QR-ESRGAN's first stage at the published size (16.7 M parameters): needs a GPU.
+    """Trains QR-ESRGAN's first stage at the published size (16.7 M parameters): needs a GPU.
 
     ``python -m training qr-esrgan-psnr-full --device cuda``. Not trained yet.
     """
@@ -87,7 +87,7 @@ def qr_esrgan_psnr_full() -> TrainConfig:
 
 
 def qr_esrgan_full(*, vgg19: Path | None = None) -> TrainConfig:
-    """QR-ESRGAN's second stage at the published size: needs a GPU.
+    """Trains QR-ESRGAN's second stage at the published size: needs a GPU.
 
     ``python -m training qr-esrgan-full --device cuda``, which first finishes qr-esrgan-psnr-full. Not trained yet.
     """

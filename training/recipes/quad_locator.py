@@ -9,7 +9,7 @@ from training.run.sample_sheets import quad_sheet
 
 
 def quad_locator() -> TrainConfig:
-    """The quad locator, on windows of synthetic scenes.
+    """Trains the quad locator, on windows of synthetic scenes.
 
     ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) shared
     with the module reader's run, 8,437 steps. Corner loss in units of a code's side: 0.44 after 40 steps, 0.19 after

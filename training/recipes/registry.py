@@ -58,7 +58,8 @@ VGG19_RECIPES: dict[str, VGG19Recipe] = {
 
 
 def find_recipe(name: str, *, vgg19: Path | None = None) -> TrainConfig:
-    """The configuration of a recipe by its name, or by MODULE:FUNCTION for recipes outside this package.
+    """Finds a recipe's configuration by its name in the registry, or by MODULE:FUNCTION for recipes outside this
+    package.
 
     ``vgg19``: torchvision's weights, for recipes with a perceptual loss. Raises ValueError for an unknown recipe or one
     without perceptual loss, InvalidCheckpoint for another file, ImportError and AttributeError for a missing module or

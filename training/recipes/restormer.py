@@ -10,7 +10,7 @@ from training.run.config import TrainConfig
 
 
 def restormer_small() -> TrainConfig:
-    """Restormer in a size that a CPU can train, on aligned crops: eg-restormer-small without edge guidance.
+    """Trains Restormer in a size that a CPU can train, on aligned crops: eg-restormer-small without edge guidance.
 
     ``python -m training restormer-small``: 30 minutes on two cores are about 34,000 samples (0.1 s of CPU time each),
     in the same batches as for eg-restormer-small.
@@ -19,7 +19,7 @@ def restormer_small() -> TrainConfig:
 
 
 def restormer() -> TrainConfig:
-    """Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
+    """Trains Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
 
     ``python -m training restormer --device cuda``. Not trained yet. The same as eg-restormer but for the edge guidance.
     """
@@ -27,7 +27,7 @@ def restormer() -> TrainConfig:
 
 
 def eg_restormer_small() -> TrainConfig:
-    """EG-Restormer in a size that a CPU can train, on aligned crops.
+    """Trains EG-Restormer in a size that a CPU can train, on aligned crops.
 
     ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) shared with two
     other runs, 1,674 steps, still improving. Decodes 72.5 % of qrdata (n = 200, 66-78). The data changed during the
@@ -57,7 +57,7 @@ def eg_restormer_small() -> TrainConfig:
 
 
 def eg_restormer() -> TrainConfig:
-    """EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
+    """Trains EG-Restormer at the paper's size (26 M parameters, no stem): needs a GPU.
 
     ``python -m training eg-restormer --device cuda``, with ``--gopro DIR`` for the paper's first stage. Not trained
     yet. AdamW from 3e-4 to 1e-6 on a cosine, betas 0.9 and 0.999, as published. The paper's growing patches belong to

@@ -21,14 +21,15 @@ _SMALL_SQUARED, _SMALL_ABSOLUTE = 0.02, 0.1  # of the small network's term; its 
 def perceptual_term(
     vgg19: Path | None, *, layer: str, distance: Distance, weight: float, small_weight: float
 ) -> tuple[str, float, Loss]:
-    """A perceptual term: on VGG19's ``layer`` with ``weight``, or on the small network with ``small_weight``."""
+    """The perceptual term of SRGAN's loss: on VGG19's ``layer`` with ``weight``, or on the small network with
+    ``small_weight``."""
     if vgg19 is None:
         return "perceptual", small_weight, PerceptualLoss(feature_loss(None, distance=distance))
     return "perceptual", weight, PerceptualLoss(feature_loss(vgg19, layer=layer, distance=distance))
 
 
 def srgan(*, vgg19: Path | None = None) -> TrainConfig:
-    """SRGAN with its published networks, x4 on whole codes, rotated and sheared.
+    """Trains SRGAN with its published networks, x4 on whole codes, rotated and sheared.
 
     ``python -m training srgan``: 30 minutes on two cores are about 10,700 samples (0.2 s of CPU time each, 0.8 s after
     the discriminator has joined halfway). The bicubic skip and the rate of 5e-4 instead of 1e-4 suit so short a run.

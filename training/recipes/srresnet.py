@@ -10,7 +10,7 @@ from training.run.config import TrainConfig
 
 
 def srresnet_l1() -> TrainConfig:
-    """SRResNet of 8 blocks with an L1 loss, x4 on whole codes; for comparison with srresnet-mse.
+    """Trains SRResNet of 8 blocks with an L1 loss, x4 on whole codes; for comparison with srresnet-mse.
 
     ``python -m training srresnet-l1``: 30 minutes on two cores are about 19,000 samples (0.19 s of CPU time each). Adam
     on a cosine; ends early after 8 consecutive validations, one every 100 steps, without improvement.
@@ -35,7 +35,7 @@ def srresnet_l1() -> TrainConfig:
 
 
 def srresnet_mse() -> TrainConfig:
-    """SRResNet with an MSE loss, otherwise the same as srresnet-l1, on the same batches.
+    """Trains SRResNet with an MSE loss, otherwise the same as srresnet-l1, on the same batches.
 
     ``python -m training srresnet-mse``.
     """
@@ -43,7 +43,7 @@ def srresnet_mse() -> TrainConfig:
 
 
 def srresnet() -> TrainConfig:
-    """SRResNet x4 on low-resolution patches of any rotation.
+    """Trains SRResNet x4 on low-resolution patches of any rotation.
 
     ``python -m training srresnet-x4 --threads 1``: 30 minutes on one of two virtual cores (AVX2) shared with two other
     runs, 471 steps. The engines read 96 % of noise64 from its output (n = 100, 90-98); zxing-cpp alone reads 32 %.

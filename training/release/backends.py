@@ -64,7 +64,7 @@ ReadSample = Callable[[Sample], list[Symbol]]
 
 
 class Bfloat16Runner:
-    """Runs a network with torch on the CPU, in bfloat16 where autocast supports it."""
+    """The backend that runs a network with torch on the CPU, in bfloat16 where autocast supports it."""
 
     def __init__(self, model: Checkpoint) -> None:
         self._runner = TorchRunner(model.network)
@@ -156,7 +156,8 @@ def hits(backends: Mapping[str, ReadSample], name: str, *, count: int) -> dict[s
 
 
 def row(backend: str, found: Sequence[bool], reference: Sequence[bool]) -> str:
-    """A line of the table: a backend's rate, and the samples that it lost and gained relative to ``reference``."""
+    """A line of the table of backends: one's rate, and the samples that it lost and gained relative to
+    ``reference``."""
     lost = sum(was and not now for was, now in zip(reference, found, strict=True))
     gained = sum(now and not was for was, now in zip(reference, found, strict=True))
     return f"{backend:12s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"

@@ -32,7 +32,7 @@ _ROLES = ("light", "heavy", "upscaler", "reader", "locator")
 
 @dataclass(frozen=True)
 class Purpose:
-    """The intended use of a kind of network, and its limits."""
+    """The intended use of a kind of network, and its limits, for model cards."""
 
     use: str
     limits: tuple[str, ...]
@@ -71,7 +71,8 @@ _PURPOSES: dict[str, Purpose] = {
 
 
 def model_card(model: Checkpoint, size: int, role: str | None) -> str:
-    """One checkpoint's card as Markdown; ``size`` in bytes, ``role``: the network's role in the ladder, if any."""
+    """One checkpoint's model card as Markdown; ``size`` in bytes, ``role``: the network's role in the ladder, if
+    any."""
     purpose = _purpose(model)
     scale = getattr(model.network, "scale", 1)
     use = purpose.use.format(scale=scale) + (f" The ladder's default {role} network." if role else "")
@@ -165,7 +166,7 @@ def _rate(figures: Mapping[str, Any], key: str) -> str:
 
 
 def model_cards(weights: Path, roles: Mapping[str, str]) -> str:
-    """The cards of all checkpoints of a folder, sorted by name; ``roles``: by checkpoint. Raises InvalidCheckpoint."""
+    """All model cards of a folder as one Markdown page, by name; ``roles``: by checkpoint. Raises InvalidCheckpoint."""
     paths = sorted(weights.glob(f"*{SUFFIX}"))
     total = sum(path.stat().st_size for path in paths)
     models = [checkpoint.load(path) for path in paths]

@@ -47,7 +47,8 @@ class ExportMismatchError(Exception):
 def random_inputs(
     network: nn.Module, rng: Generator, *, count: int, height: int, width: int
 ) -> tuple[NDArray[np.float32], ...]:
-    """Random inputs of a network in [0, 1]: ``count`` samples of at least ``height`` x ``width`` pixels."""
+    """Random inputs that check an exported network, in [0, 1]: ``count`` samples of at least ``height`` x ``width``
+    pixels."""
     unit, channels = int(str(network.size_multiple)), int(getattr(network, "channels", 1))
     rows, columns = -(-height // unit), -(-width // unit)
     picture = rng.random((count, channels, rows * unit, columns * unit), dtype=np.float32)
@@ -88,7 +89,7 @@ def export_graph(model: Checkpoint) -> ir.Model:
 
 
 def largest_difference(model: Checkpoint, run: Runner, *, seed: int = 1) -> float:
-    """The largest difference of a runner's output from torch's over several sizes, as a share of the largest value."""
+    """The largest difference of an export's output from torch's over several sizes, as a share of the largest value."""
     torch_runner, rng = TorchRunner(model.network), np.random.default_rng(seed)
     worst = 0.0
     for count, height, width in _CHECKED:
@@ -100,7 +101,8 @@ def largest_difference(model: Checkpoint, run: Runner, *, seed: int = 1) -> floa
 
 
 def export(model: Checkpoint, folder: Path) -> float:
-    """Writes NAME.onnx atomically; returns the largest difference from torch. Raises ExportMismatchError."""
+    """Exports a checkpoint to NAME.onnx atomically; returns the largest difference from torch. Raises
+    ExportMismatchError."""
     path = folder / f"{model.name}{SUFFIX}"
     partial = path.with_suffix(".partial")
     graph = ir.to_proto(export_graph(model))

@@ -13,7 +13,7 @@ OPSET = 20
 
 
 def set_metadata(graph: onnx.ModelProto, model: Checkpoint, more: Mapping[str, str]) -> None:
-    """Replaces a graph's metadata by the checkpoint's header and ``more``."""
+    """Replaces an exported graph's metadata by the checkpoint's header and ``more``."""
     metadata = {
         "name": model.name,
         "architecture": model.architecture,

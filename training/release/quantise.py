@@ -24,7 +24,8 @@ _SEED = 8_209  # of no recipe, so no training used these samples
 
 
 def calibration_inputs(recipe: str) -> Iterator[tuple[NDArray[np.float32], ...]]:
-    """The inputs of a recipe's batches, without end and the same each time. Raises KeyError for an unknown recipe."""
+    """Inputs that calibrate quantisation: those of a recipe's batches, without end and the same each time. Raises
+    KeyError for an unknown recipe."""
     make_batch, rng = RECIPES[recipe]().make_batch, np.random.default_rng(_SEED)
     while True:
         yield tuple(part.numpy() for part in make_batch(rng).inputs)

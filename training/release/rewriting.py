@@ -7,7 +7,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 
 def split_convolutions(model: ir.Model) -> int:
-    """Replaces a convolution whose output is only split along its channels by one convolution per part.
+    """Rewrites an exported network: replaces a convolution whose output is only split along its channels by one
+    convolution per part.
 
     Depthwise convolutions are split together with the convolution before them. Returns the number of removed splits.
     ONNX Runtime keeps pictures in blocks of channels between convolutions but converts them at a split, so every simple
@@ -27,7 +28,8 @@ def split_convolutions(model: ir.Model) -> int:
 
 
 def replace_shared_slopes(model: ir.Model) -> int:
-    """Replaces PReLUs that have one slope for all channels by leaky ReLUs; returns their number.
+    """Rewrites an exported network: replaces PReLUs that have one slope for all channels by leaky ReLUs; returns their
+    number.
 
     ONNX Runtime fuses leaky ReLUs with the convolution before them: SRResNet takes 20 % less time.
     """

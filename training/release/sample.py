@@ -24,7 +24,7 @@ _TEXT = (
 
 
 def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
-    """Draws the picture, (680, 900) in [0, 1]; ``motion`` is the length of the blur in modules."""
+    """Draws the README's sample, (680, 900) in [0, 1]; ``motion`` is the length of the blur in modules."""
     rng = np.random.default_rng(seed)
     code = importlib.import_module("segno").make(PAYLOAD, error="m", micro=False)
     symbol = render(np.array([list(row) for row in code.matrix], dtype=np.bool_), pixels=10)

@@ -30,7 +30,7 @@ MakeBatch = Callable[[Generator], Batch]
 
 @runtime_checkable
 class BatchSchedule(Protocol):
-    """Makes batches that change over a run, as progressive patches do; calling it makes the first batch."""
+    """Makes batches that change over a run, for its configuration; calling it makes the first batch."""
 
     def __call__(self, rng: Generator) -> Batch: ...
 
@@ -41,7 +41,7 @@ class BatchSchedule(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that determines a run.
+    """The configuration of a run: everything that determines it.
 
     ``name``: of the run's folder and its checkpoint. ``architecture`` and ``network``: a key of ``NETWORKS`` and its
     constructor's arguments. ``data``: description of the data, copied into the checkpoint's provenance.

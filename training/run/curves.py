@@ -26,7 +26,7 @@ _LARGEST_LINEAR_RANGE = 20.0  # figures that span a larger factor have a logarit
 
 
 def draw_curves(logs: Mapping[str, Rows]) -> Figure:
-    """A panel for each figure that a run has logged, with one line per run.
+    """Plots runs' logged figures: a panel for each, with one curve per run.
 
     Raises ValueError if no run has a row.
     """

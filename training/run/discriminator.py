@@ -12,7 +12,8 @@ _FORMER_OPTIMIZER = "opponent"  # the same part in states that earlier versions 
 
 
 class DiscriminatorTrainer:
-    """A discriminator with its own optimizer, which takes one step for each step of the generator.
+    """The discriminator of an adversarial run with its own optimizer, which takes one step for each step of the
+    generator.
 
     Adam without weight decay; Goodfellow et al., "Generative Adversarial Nets", NIPS 2014, algorithm 1 with k = 1. The
     generator's output is not clamped.

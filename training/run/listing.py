@@ -12,7 +12,8 @@ from training.run.provenance import recorded_decode_rates, total_over_runs
 
 
 def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str:
-    """The first line of the recipe's docstring, its cost, and the result of ``weights``/NAME if that file exists.
+    """Lists a recipe: the first line of its docstring, its cost, and the result of ``weights``/NAME if that file
+    exists.
 
     Results come from the checkpoint's header, where the measuring commands record them. Raises InvalidCheckpoint.
     """

@@ -39,7 +39,7 @@ _TRAINING, _VALIDATION = 0, 1  # keep the seeds of their batches apart
 
 
 class Run:
-    """A run in ``directory``, which holds everything that the run writes.
+    """The training loop of one run in ``directory``, which holds everything that the run writes.
 
     ``state.safetensors`` to resume from; ``NAME.safetensors``, the checkpoint of the averaged weights, written with
     each state; ``log.csv`` and ``clock.csv``; ``samples/*.png``; at the end ``curves.png``; TensorBoard's events.

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """The processes of one run, seen from one of them; by default a single process.
+    """The parallel processes of one run, seen from one of them; by default a single process.
 
     ``device`` is this process's own. All ranks must call the methods that communicate in the same order; in a single
     process these return their argument.
@@ -80,7 +80,8 @@ class Team:
 
 @contextmanager
 def join_team(device: str) -> Iterator[Team]:
-    """The team that torchrun started this process in, or a single process, on ``device`` ("cuda": one GPU per rank)."""
+    """The team of parallel processes that torchrun started this one in, or this one alone, on ``device`` ("cuda": one
+    GPU per rank)."""
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield Team(device=device)
         return

@@ -17,7 +17,8 @@ _COLUMNS = ("step", "seconds", "loss", "module_error", "gradient_norm", "rate")
 
 
 class Journal:
-    """``clock.csv``: a line ``step,seconds`` with the clock after each step, written as soon as the step is done.
+    """The journal of a run's progress, ``clock.csv``: a line ``step,seconds`` with the clock after each step, written
+    as soon as the step is done.
 
     Learning rates follow measured time, which differs at each measurement. Steps that a killed run took after its last
     save are taken again with the times of the first attempt, so they have the same rates and losses, and the run
@@ -45,7 +46,8 @@ class Journal:
 
 
 class Progress:
-    """Writes means over 20 steps to ``log.csv``, and shows them with tqdm and TensorBoard where these are installed.
+    """Shows a run's progress: writes means over 20 steps to ``log.csv``, and shows them with tqdm and TensorBoard where
+    these are installed.
 
     ``step``, ``seconds``, ``samples`` and ``window`` describe the state that the run resumes from. Rows after ``step``,
     left by a killed run, are deleted, since they will be written again; ``window`` is updated in place. ``columns`` add
@@ -156,7 +158,7 @@ def read_log(directory: Path) -> list[dict[str, float]]:
 
 @dataclass
 class Clock:
-    """How far a run has come.
+    """The progress of a run: how far it has come.
 
     ``seconds``: of training. ``bfloat16``, ``threads`` and ``device``: how it computes. ``best``: the lowest loss on
     the validation batches, after step ``best_step``; ``stale``: validations since then.

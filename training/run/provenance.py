@@ -65,13 +65,15 @@ def _adversary(adversary: Adversary) -> dict[str, object]:
 
 
 def run_lengths(provenance: Mapping[str, Any]) -> tuple[float | None, int | None]:
-    """Minutes and samples of a run and of all runs that it continued; None for what one of them did not record."""
+    """Minutes and samples, from the provenance, of a run and of all runs that it continued; None for what one of them
+    did not record."""
     minutes, samples = total_over_runs(provenance, "training_minutes"), total_over_runs(provenance, "samples")
     return minutes, None if samples is None else int(samples)
 
 
 def total_over_runs(provenance: Mapping[str, Any], key: str) -> float | None:
-    """The sum of a figure over a run and all runs that it continued; None if one of them did not record it."""
+    """The sum of a figure of the provenance over a run and all runs that it continued; None if one of them did not
+    record it."""
     total = 0.0
     run: Any = provenance
     while isinstance(run, Mapping):
@@ -82,7 +84,7 @@ def total_over_runs(provenance: Mapping[str, Any], key: str) -> float | None:
 
 
 def recorded_decode_rates(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Figures by set, as `training.compare.evaluate` and `training.compare` record them.
+    """Decode rates by set that a checkpoint's header records beside its provenance.
 
     Leaves out sets without a picture that the network is for.
     """

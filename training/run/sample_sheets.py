@@ -29,17 +29,19 @@ def _grid(rows: list[Tensor]) -> NDArray[np.uint8]:
 
 
 def restoration_sheet(restored: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
-    """Rows from the top: degraded, restored and clean."""
+    """Sample sheet of a restorer's run; rows from the top: degraded, restored and clean."""
     return _grid([batch.degraded, restored, batch.clean])
 
 
 def reading_sheet(log_odds: Tensor, batch: CropBatch) -> NDArray[np.uint8]:
-    """Rows from the top: degraded, the probability that each module is light, and clean."""
+    """Sample sheet of a module reader's run; rows from the top: degraded, the probability that each module is light,
+    and clean."""
     return _grid([batch.degraded, (-log_odds).sigmoid(), batch.clean])
 
 
 def quad_sheet(answer: Tensor, batch: SceneBatch) -> NDArray[np.uint8]:
-    """Draws each window, with the quad that its most probable position votes for, above the map of probabilities."""
+    """Sample sheet of a locator's run: each window with the quad that its likeliest position votes for, above the
+    map."""
     columns = []
     for window, maps in zip(batch.window[:8, 0].cpu().numpy(), answer[:8].float().cpu().numpy(), strict=False):
         grey = np.clip(window * 48 + 128, 0, 255).astype(np.uint8)

@@ -23,7 +23,7 @@ Parts = dict[str, dict[str, Tensor]]
 
 
 def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: Mapping[str, str]) -> None:
-    """Replaces the file atomically: a process killed meanwhile leaves the previous file."""
+    """Replaces the file of a run's state atomically: a process killed meanwhile leaves the previous file."""
     tensors = {
         f"{part}.{key}": value.detach().cpu().contiguous().clone()
         for part, values in parts.items()
@@ -35,7 +35,7 @@ def write_state(path: Path, parts: Mapping[str, Mapping[str, Tensor]], header: M
 
 
 def read_state(path: Path) -> tuple[Parts, dict[str, str]]:
-    """The parts in the file, on the CPU, and its header."""
+    """The parts of a run's state in the file, on the CPU, and its header."""
     parts: Parts = {}
     with safe_open(path, framework="pt") as file:
         header = dict(file.metadata())
@@ -46,7 +46,7 @@ def read_state(path: Path) -> tuple[Parts, dict[str, str]]:
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors for each parameter, by ``INDEX.KEY``."""
+    """The optimizer's part of a run's state: its tensors for each parameter, by ``INDEX.KEY``."""
     return {
         f"{index}.{key}": torch.as_tensor(value)
         for index, state in optimizer.state_dict()["state"].items()
@@ -55,7 +55,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Loads tensors as `optimizer_state` returns them."""
+    """Restores an optimizer from a run's state: loads tensors as `optimizer_state` returns them."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, key = name.split(".", 1)
