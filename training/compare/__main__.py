@@ -33,7 +33,7 @@ from training.compare.trials import (
     build_bench,
     group_trials,
     photo_task,
-    run,
+    run_tasks,
     sample_task,
     time_trials,
 )
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     photos = select_photos(options.photos, options.photo_count) if options.photos else []
     tasks = [sample_task(name, index) for name in options.sets for index in range(count)]
     tasks += [photo_task(photo, index) for index, photo in enumerate(photos)]
-    trials = group_trials(_with_progress(run(tasks, options, jobs=options.jobs), len(tasks)))
+    trials = group_trials(_with_progress(run_tasks(tasks, options, jobs=options.jobs), len(tasks)))
     bench = build_bench(options)
     timings = time_trials(bench, options.sets, count=min(options.timed, count), threads=THREADS)
     elsewhere = {"cuda": load_networks(options.weights, "cuda")} if torch.cuda.is_available() else {}

@@ -112,7 +112,7 @@ def _noise(side: int) -> GreyImage:
     return np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
 
 
-def measure(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
+def measure_cost(card: Card, devices: Mapping[str, Inference], *, threads: Sequence[int]) -> Cost:
     """Measures a network's cost; ``devices`` maps "cpu", and other devices, to an inference there."""
     side = input_side(card.architecture, card.config)
     milliseconds = {str(number): median_ms(devices["cpu"], threads=number) for number in threads}
@@ -135,10 +135,10 @@ def measure_costs(bench: Bench, elsewhere: Mapping[str, Networks]) -> dict[str, 
     costs = {}
     for name, restorer in bench.networks.restorers.items():
         others = {device: restorer_inference(networks.restorers[name]) for device, networks in elsewhere.items()}
-        costs[name] = measure(restorer.card, {"cpu": restorer_inference(restorer), **others}, threads=THREADS)
+        costs[name] = measure_cost(restorer.card, {"cpu": restorer_inference(restorer), **others}, threads=THREADS)
     for name, reader in bench.networks.readers.items():
         others = {device: reader_inference(networks.readers[name]) for device, networks in elsewhere.items()}
-        costs[name] = measure(reader.card, {"cpu": reader_inference(reader), **others}, threads=THREADS)
+        costs[name] = measure_cost(reader.card, {"cpu": reader_inference(reader), **others}, threads=THREADS)
     if (halfway := bench.halfway) is not None:
-        costs[halfway.name] = measure(halfway.card, {"cpu": restorer_inference(halfway)}, threads=THREADS)
+        costs[halfway.name] = measure_cost(halfway.card, {"cpu": restorer_inference(halfway)}, threads=THREADS)
     return costs

@@ -28,7 +28,7 @@ def evaluate(bench: Bench, name: str, count: int) -> Iterator[Row]:
         yield Row(name=system.name, kind=system.kind, trials={name: trials[name][system.name]})
 
 
-def line(row: Row, name: str) -> str:
+def result_line(row: Row, name: str) -> str:
     """A row's results on a set as a line of the table that this command prints."""
     names = (name,)
     mean, spent = row.fidelity(names), row.mean_ms(names) or 0.0
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results: dict[str, list[Row]] = {}
     for name in options.sets:
         results[name] = list(evaluate(bench, name, count))
-        print(*(line(row, name) for row in results[name]), sep="\n", flush=True)
+        print(*(result_line(row, name) for row in results[name]), sep="\n", flush=True)
     if options.json:
         figures = {name: {row.name: row.decode_figures(name) for row in rows} for name, rows in results.items()}
         options.json.write_text(json.dumps(figures, indent=1))

@@ -11,7 +11,7 @@ from app.models.contract import Card
 from app.models.registry import NETWORKS
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
-from training.compare.cost import THREADS, Cost, measure, restorer_inference
+from training.compare.cost import THREADS, Cost, measure_cost, restorer_inference
 from training.compare.fidelity import Fidelity
 from training.compare.systems import READER, ROUTED, Kind
 from training.compare.trials import (
@@ -176,7 +176,7 @@ def untrained_rows(names: Iterable[str]) -> Iterator[Row]:
         restorer = NetworkRestorer(model.card, TorchRunner.of(model))
         key = f"{config.architecture} {config.network}"
         if key not in measured:
-            measured[key] = measure(model.card, {"cpu": restorer_inference(restorer)}, threads=THREADS)
+            measured[key] = measure_cost(model.card, {"cpu": restorer_inference(restorer)}, threads=THREADS)
         needs = "needs a GPU, " if "needs a GPU" in (make.__doc__ or "") else ""
         yield _row(
             name,

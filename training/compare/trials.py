@@ -166,7 +166,9 @@ def _run_photo(bench: Bench, *, photo: Photo, index: int) -> tuple[str, dict[str
     return PHOTOGRAPHS, try_photo(bench, photo, seed_of(PHOTOGRAPHS, index))
 
 
-def run(tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int) -> Iterator[tuple[str, dict[str, Trial]]]:
+def run_tasks(
+    tasks: Sequence[Task], options: argparse.Namespace, *, jobs: int
+) -> Iterator[tuple[str, dict[str, Trial]]]:
     """Runs trials: yields the tasks' results in order, from ``jobs`` processes; a single job runs in this process."""
     if jobs == 1:
         bench = build_bench(options)

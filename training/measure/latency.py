@@ -23,7 +23,7 @@ from training.measure.sets import VALIDATION, samples
 _PLAIN = ("direct", "variants")
 
 
-def outcomes(tools: Tools, megapixels: float, *, count: int) -> Iterator[Outcome]:
+def time_reads(tools: Tools, megapixels: float, *, count: int) -> Iterator[Outcome]:
     """Times ``count`` pictures; yields the outcomes of those that a later rung than the plain ones read."""
     ladder = Ladder(tools=tools, max_codes=16)
     for sample in samples("scene", start=VALIDATION, count=count):
@@ -36,7 +36,7 @@ def _resampled(image: GreyImage, megapixels: float) -> GreyImage:
     return np.ascontiguousarray(resize(image, (megapixels * 1e6 / image.size) ** 0.5))
 
 
-def report(results: Iterable[Outcome]) -> Iterator[str]:
+def report_latency(results: Iterable[Outcome]) -> Iterator[str]:
     """Lines on latency: median and 95th percentile of the time after the plain stages, and each stage's median."""
     totals: list[float] = []
     stages: dict[str, list[float]] = collections.defaultdict(list)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tools = load_tools(arguments)
     for megapixels in arguments.megapixels:
         print(f"{megapixels:g} megapixels, {arguments.threads} thread(s)")
-        for line in report(outcomes(tools, megapixels, count=arguments.count)):
+        for line in report_latency(time_reads(tools, megapixels, count=arguments.count)):
             print(line)
         print(f"  peak memory so far {peak_mebibytes():.0f} MiB", flush=True)
 

@@ -86,7 +86,7 @@ def load_photos(directory: Path) -> list[Photo]:
     ]
 
 
-def measure(photo: Photo, tools: Tools, effort: Effort) -> Result:
+def measure_photo(photo: Photo, tools: Tools, effort: Effort) -> Result:
     """Reads one photograph by zxing-cpp alone and by the ladder."""
     image = photo.load()
     tools.zxing.read(image)  # so that neither of the two pays for first touching the pixels
@@ -97,7 +97,7 @@ def measure(photo: Photo, tools: Tools, effort: Effort) -> Result:
     return Result(photo, by_zxing, middle - began, outcome, perf_counter() - middle)
 
 
-def report(results: list[Result]) -> Iterable[str]:
+def report_photos(results: list[Result]) -> Iterable[str]:
     """Lines of the table of photographs, by the manifest's sets."""
     groups: dict[str, list[Result]] = collections.defaultdict(list)
     for result in results:
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     tools = load_tools(arguments)
     effort = Effort(arguments.effort)
-    for line in report([measure(photo, tools, effort) for photo in load_photos(arguments.directory)]):
+    for line in report_photos([measure_photo(photo, tools, effort) for photo in load_photos(arguments.directory)]):
         print(line)
 
 

@@ -72,7 +72,7 @@ def half_rate_crossing(shares: Sequence[float], rates: NDArray[np.float64]) -> f
     return left + (shares[i] - left) * (above - 0.5) / (above - float(rates[i]))
 
 
-def measure(symbol: str, count: int, *, seed: int = 1) -> Curve:
+def measure_curve(symbol: str, count: int, *, seed: int = 1) -> Curve:
     """Softly decodes ``count`` symbols of a version and level such as "4-M" at every share.
 
     A stage's rate includes what cheaper stages read.
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", type=Path, help="plot the curves to this PNG file")
     arguments = parser.parse_args(argv)
     wanted = [f"{version}-{level}" for version in arguments.versions or () for level in arguments.levels]
-    curves = [measure(symbol, arguments.count) for symbol in wanted or SYMBOLS]
+    curves = [measure_curve(symbol, arguments.count) for symbol in wanted or SYMBOLS]
     print(f"n = {arguments.count} per point; % of modules wrong at which half of the symbols decode\n")
     print(table(curves))
     if arguments.json:

@@ -23,7 +23,7 @@ _TEXT = (
 )
 
 
-def draw(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
+def draw_sample(*, seed: int = 7, motion: float = 4.0) -> degrade.Image:
     """Draws the README's sample, (680, 900) in [0, 1]; ``motion`` is the length of the blur in modules."""
     rng = np.random.default_rng(seed)
     code = importlib.import_module("segno").make(PAYLOAD, error="m", micro=False)
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="JPEG file to write")
     parser.add_argument("--motion", type=float, default=4.0, help="length of the motion blur in modules (default: 4)")
     arguments = parser.parse_args(argv)
-    pixels = degrade.to_uint8(draw(motion=arguments.motion))
+    pixels = degrade.to_uint8(draw_sample(motion=arguments.motion))
     if not cv2.imwrite(str(arguments.file), pixels, [cv2.IMWRITE_JPEG_QUALITY, 85]):
         raise SystemExit(f"cannot write {arguments.file}")
 

@@ -15,7 +15,7 @@ from training.compare.cost import (
     PATCH_SIDE,
     input_side,
     macs,
-    measure,
+    measure_cost,
     median_ms,
     reader_inference,
     restorer_inference,
@@ -94,7 +94,7 @@ def test_threads_are_set_for_every_measurement() -> None:
 def test_a_restorer_is_measured_on_every_device() -> None:
     made = card("LENet", stem=4)
     run = restorer_inference(restorer_of(made))
-    found = measure(made, {"cpu": run, "cuda": run}, threads=(1,))
+    found = measure_cost(made, {"cpu": run, "cuda": run}, threads=(1,))
     assert set(found.milliseconds) == {"1", "cuda"}
     assert all(spent > 0 for spent in found.milliseconds.values())
     assert (found.side, found.parameters) == (160, made.parameters)
@@ -102,6 +102,6 @@ def test_a_restorer_is_measured_on_every_device() -> None:
 
 def test_a_module_reader_is_measured() -> None:
     made = card("ModuleReader")
-    found = measure(made, {"cpu": reader_inference(reader_of(made))}, threads=(1,))
+    found = measure_cost(made, {"cpu": reader_inference(reader_of(made))}, threads=(1,))
     assert found.side == CROP_SIDE
     assert np.isfinite(list(found.milliseconds.values())).all()

@@ -16,7 +16,7 @@ from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
 from app.settings import Settings
 from tests.support.fakes import FakeReader, FakeRestorer
-from training.compare.evaluate import evaluate, line, main
+from training.compare.evaluate import evaluate, main, result_line
 from training.compare.fidelity import Fidelity
 from training.compare.rows import Row
 from training.compare.systems import LADDER, READER, ROUTED, WITH_FLATTENING, WITH_SOFT, Kind, ladder_systems
@@ -93,18 +93,18 @@ def test_zbar_alone_is_told_only_where_it_was_asked_alone() -> None:
     assert apart == {"zbar", "quick", "slow", "large", ROUTED, "random routing"}
     trials = [Trial(True, True, None, False, 0.1)]
     row = Row(name="rung", kind=Kind.READER, trials={"jpeg10": trials})
-    assert line(row, "jpeg10").split() == ["jpeg10", "rung", "-", "100.0", "[21-100]", "0", "100.0"]
+    assert result_line(row, "jpeg10").split() == ["jpeg10", "rung", "-", "100.0", "[21-100]", "0", "100.0"]
 
 
 def test_a_line_shows_rates_fidelity_and_time() -> None:
     hits = [(True, True, 10.0), (False, True, 20.0), (False, False, 15.0), (False, False, 15.0)]
     trials = [Trial(True, by_all, by_zbar, False, 0.025, Fidelity(psnr, 0.6, 1.0)) for by_zbar, by_all, psnr in hits]
     row = Row(name="method", kind=Kind.RESTORER, trials={"scene": trials})
-    assert line(row, "scene").split() == [
+    assert result_line(row, "scene").split() == [
         *("scene", "method", "25.0", "[5-70]", "50.0", "[15-85]", "0", "15.00", "0.6000", "25.0"),
     ]
     wrong = replace(row, trials={"scene": [replace(trial, wrong=True) for trial in trials]})
-    assert line(wrong, "scene").split()[6] == "4"
+    assert result_line(wrong, "scene").split()[6] == "4"
 
 
 # --- command --------------------------------------------------------------------------------------------------------

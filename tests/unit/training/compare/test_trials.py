@@ -30,7 +30,7 @@ from training.compare.trials import (
     Bench,
     Trial,
     group_trials,
-    run,
+    run_tasks,
     sample_task,
     time_trials,
     try_photo,
@@ -233,7 +233,7 @@ def test_processes_agree(weights: Path) -> None:
     alone, shared = (
         [
             (name, {system: replace(trial, seconds=0.0) for system, trial in each.items()})
-            for name, each in run(tasks, options, jobs=jobs)
+            for name, each in run_tasks(tasks, options, jobs=jobs)
         ]
         for jobs in (1, 2)
     )

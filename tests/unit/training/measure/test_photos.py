@@ -10,7 +10,7 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.ladder import Outcome
 from app.pipeline.qrcode.patterns import render
 from training.data.symbols import corpus
-from training.measure.photos import Photo, Result, load_photos, report
+from training.measure.photos import Photo, Result, load_photos, report_photos
 
 
 def photo(*payloads: bytes, codes: int = 1) -> Photo:
@@ -42,6 +42,6 @@ def test_manifest(tmp_path: Path) -> None:
 def test_report_counts() -> None:
     empty = Outcome(codes=(), width=1, height=1, route=None, trace=(), truncated=False)
     results = [Result(photo(), by_zxing=True, zxing_seconds=0.1, outcome=empty, seconds=0.2) for _ in range(3)]
-    lines = list(report(results))
+    lines = list(report_photos(results))
     assert lines[1].split()[:3] == ["g", "3", "100.0"]
     assert "none 3" in lines[3]
