@@ -13,7 +13,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.qrcode.patterns import QUIET_ZONE
+from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage, View
 
@@ -98,6 +98,11 @@ def mean_reading(crop: GreyImage, version: int) -> LogOdds:
     """A simple module reader: the mean of each module against mid-grey, from -10 to 10."""
     means = module_means(crop, version)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE]
     return np.asarray(10 - means / np.float32(12.75), dtype=np.float32)
+
+
+def blank_reading(crop: GreyImage, version: int) -> LogOdds:
+    """A module reader without any confidence: soft decoding gives such a reading up at once."""
+    return np.zeros((dimension(version),) * 2, np.float32)
 
 
 @dataclass

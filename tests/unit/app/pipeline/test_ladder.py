@@ -34,7 +34,7 @@ from tests.support.bench import (
     truth,
 )
 from tests.support.codes import photograph, square_at
-from tests.support.fakes import FakeLocator, mean_reading
+from tests.support.fakes import FakeLocator, blank_reading, mean_reading
 
 EVERY_STAGE = [rung.name for rung in LADDER]
 
@@ -122,6 +122,7 @@ def test_effort_bounds_the_regions(effort: Effort, most: int) -> None:
     ]
     picture = np.tile(tile, (3, 5))
     made = bench(NEVER, *places)
+    made.reader.answer = blank_reading
     made.heavy.answer = truth
     outcome = made.run(picture, effort)
     assert len(made.heavy.calls) == most
