@@ -7,7 +7,7 @@ from training.data.crops import ALIGNED_DATA, aligned_batch
 from training.objectives.losses import decoding_loss
 from training.run.config import TrainConfig
 
-_STEM = 4  # one position of the networks' first level is one module of the canonical crop
+STEM = 4  # one position of the networks' first level is one module of the canonical crop
 
 
 def lenet() -> TrainConfig:
@@ -22,8 +22,8 @@ def lenet() -> TrainConfig:
     return TrainConfig(
         name="lenet",
         architecture="LENet",
-        network={"channels": 1, "base": 40, "blocks": (2, 2, 2, 2), "stem": _STEM, "residual_init": 0.1},
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
+        network={"channels": 1, "base": 40, "blocks": (2, 2, 2, 2), "stem": STEM, "residual_init": 0.1},
+        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * STEM),
         loss=decoding_loss,
         data=dict(ALIGNED_DATA),
         minutes=100,

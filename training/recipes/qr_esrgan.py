@@ -13,7 +13,7 @@ from training.data.published_degradations import SecondOrderDegradation
 from training.objectives.adversarial import Adversary, relativistic_average
 from training.objectives.discriminators import UNetDiscriminator
 from training.objectives.losses import Loss, WeightedSum, binary_pattern_loss, pixel_loss
-from training.recipes.srgan import _SMALL_ABSOLUTE, perceptual_term
+from training.recipes.srgan import SMALL_ABSOLUTE, perceptual_term
 from training.run.config import MakeBatch, TrainConfig
 
 _VERSIONS = 10  # version 10 has 2 px per module at 128 px, quiet zone included
@@ -112,7 +112,7 @@ def _esrgan_loss(vgg19: Path | None) -> Loss:
     return WeightedSum(
         (
             ("pixels", 1.0, pixel_loss),
-            perceptual_term(vgg19, layer="conv5_4", distance="l1", weight=1.0, small_weight=_SMALL_ABSOLUTE),
+            perceptual_term(vgg19, layer="conv5_4", distance="l1", weight=1.0, small_weight=SMALL_ABSOLUTE),
             ("binary", 0.5, binary_pattern_loss),
         )
     )

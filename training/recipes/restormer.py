@@ -5,7 +5,7 @@ from functools import partial
 
 from training.data.crops import ALIGNED_DATA, aligned_batch
 from training.objectives.losses import decoding_loss
-from training.recipes.lenet import _STEM
+from training.recipes.lenet import STEM
 from training.run.config import TrainConfig
 
 
@@ -44,9 +44,9 @@ def eg_restormer_small() -> TrainConfig:
             "blocks": (1, 2, 2, 3),
             "heads": (1, 2, 4, 8),
             "refinement": 1,
-            "stem": _STEM,
+            "stem": STEM,
         },
-        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * _STEM),
+        make_batch=partial(aligned_batch, size=batch_size, max_version=10, size_multiple=8 * STEM),
         loss=decoding_loss,
         data=dict(ALIGNED_DATA),
         minutes=100,

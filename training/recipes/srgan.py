@@ -15,7 +15,7 @@ from training.objectives.losses import Loss, WeightedSum, mean_squared_loss
 from training.objectives.perceptual import Distance, PerceptualLoss, feature_loss
 from training.run.config import TrainConfig
 
-_SMALL_SQUARED, _SMALL_ABSOLUTE = 0.02, 0.1  # of the small network's term; its gradient is 3 and 2 times the pixels'
+SMALL_SQUARED, SMALL_ABSOLUTE = 0.02, 0.1  # of the small network's term; its gradient is 3 and 2 times the pixels'
 
 
 def perceptual_term(
@@ -48,7 +48,7 @@ def srgan(*, vgg19: Path | None = None) -> TrainConfig:
         loss=WeightedSum(
             (
                 ("pixels", 1.0, mean_squared_loss),
-                perceptual_term(vgg19, layer="relu5_4", distance="l2", weight=0.006, small_weight=_SMALL_SQUARED),
+                perceptual_term(vgg19, layer="relu5_4", distance="l2", weight=0.006, small_weight=SMALL_SQUARED),
             )
         ),
         data=pair_provenance(
