@@ -123,7 +123,7 @@ install: $(VENV)/.installed ## the virtual environment and its packages, without
 
 clean: ## remove the virtual environment, caches and build products (not runs/ or weights/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
-	find app training tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app training tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: $(VENV)/.created
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library("zbar") is None)' \

@@ -60,9 +60,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             team.wait()  # the leader writes the checkpoint that all ranks start from
             start = checkpoint.load(arguments.out / before.name / f"{before.name}{SUFFIX}")
         Run(config, directory, start=start, team=team).train()
-    if arguments.weights and team.is_leader:
-        name = f"{config.name}{SUFFIX}"
-        checkpoint.save(checkpoint.load(directory / name), arguments.weights / name, half=True)
+    if team.is_leader:
+        written = directory / f"{config.name}{SUFFIX}"
+        print(f"wrote {written}")
+        if arguments.weights:
+            checkpoint.save(checkpoint.load(written), arguments.weights / written.name, half=True)
+            print(f"wrote {arguments.weights / written.name}")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class Inspection:
         np.save(self._folder / array, reading.log_odds)
         notes: dict[str, float | str] = {
             "mean confidence": confidence(reading.log_odds),
-            "times agreement": reading.confidence,
+            "confidence times agreement": reading.confidence,
         }
         files = (*self._save_all(pictures), array)
         yield _step(f"{name}modules", self._judge(region, exhibit), notes=notes, files=files)

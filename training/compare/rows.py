@@ -157,6 +157,8 @@ def _record(row: Row, path: Path) -> None:
     known = before if isinstance(before, dict) else {}
     rates = {name: row.decode_figures(name) for name in row.trials}
     rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
+    if {**known, **rates} == known:
+        return
     half = path.stat().st_size < 3 * card.parameters
     checkpoint.save(checkpoint.add_measured(card, {"decode": {**known, **rates}}), path, half=half)
 

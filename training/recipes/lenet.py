@@ -14,7 +14,7 @@ def lenet() -> TrainConfig:
     """Trains LENet, the light network, on aligned crops.
 
     ``python -m training lenet --threads 1``: 97 minutes on one of two virtual cores (AVX2) shared with two other runs,
-    3,288 steps. Decodes 79.0 % of qrdata (n = 200, 73-84). The data changed during the shipped run: its first 840 steps
+    3,288 steps. The data changed during the shipped run: its first 840 steps
     had motion kernels that were not centred, its first 1,660 a third less motion, fewer bends and more noise. A new run
     has the same mixture throughout.
     """

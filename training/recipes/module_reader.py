@@ -4,7 +4,7 @@ from functools import partial
 
 from training.data.crops import ALIGNED_DATA, reading_batch
 from training.objectives.losses import reading_error, reading_loss
-from training.run.loop import TrainConfig
+from training.run.config import TrainConfig
 from training.run.sample_sheets import reading_sheet
 
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from training.data.scenes import scene_batch
 from training.objectives.losses import quad_error, quad_loss
-from training.run.loop import TrainConfig
+from training.run.config import TrainConfig
 from training.run.sample_sheets import quad_sheet
 
 

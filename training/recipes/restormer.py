@@ -30,7 +30,7 @@ def eg_restormer_small() -> TrainConfig:
     """Trains EG-Restormer in a size that a CPU can train, on aligned crops.
 
     ``python -m training eg-restormer-small --threads 1``: 98 minutes on one of two virtual cores (AVX2) shared with two
-    other runs, 1,674 steps, still improving. Decodes 72.5 % of qrdata (n = 200, 66-78). The data changed during the
+    other runs, 1,674 steps, still improving. The data changed during the
     shipped run: its first 480 steps had motion kernels that were not centred, its first 940 an easier mixture of motion
     and bends. A new run has the same mixture throughout.
     """

@@ -130,6 +130,8 @@ class Progress:
             )
 
     def close(self) -> None:
+        if self._bar:
+            self._bar.refresh()
         for part in (self._journal, self._file, self._bar, self._board):
             if part is not None:
                 part.close()

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from training.run.loop import Run
 
 OWN = {"lenet", "lenet-paper", "eg-restormer-small", "eg-restormer", "srresnet-x4", "module-reader", "quad-locator"}
 PUBLISHED = {name: recipe for name, recipe in RECIPES.items() if name not in OWN}
-ENLARGING = [name for name, make in PUBLISHED.items() if "restormer" not in name and "nafnet" not in name]
+ENLARGING = [name for name, make in PUBLISHED.items() if getattr(NETWORKS[make().architecture], "scale", 1) == 4]
 SIDES = {"papergen": (64, 256), "advanced-simple-qr": (64, 256), "srresnet-l1": (64, 256), "srgan": (32, 128)}
 
 
@@ -32,7 +33,8 @@ def tiny(config: TrainConfig) -> TrainConfig:
     given = config.make_batch.keywords
     small = {"size": 2, "max_version": 1}
     small |= {"low": 16, "crop": 8 if "crop" in given else None} if "low" in given else {"size_multiple": 32}
-    stem = {} if "low" in given else {"stem": 4}
+    takes_stem = "stem" in signature(NETWORKS[config.architecture]).parameters
+    stem = {"stem": 4} if takes_stem and "low" not in given else {}
     chosen = replace(
         config,
         network={**TINY[config.architecture], **stem},
