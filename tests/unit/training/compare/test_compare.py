@@ -153,12 +153,14 @@ def test_recording_keeps_sets_and_precision(tmp_path: Path, half: bool) -> None:
     before, size = load(path).network.state_dict(), path.stat().st_size
     trials = {"qrdata": [Trial(True, True, True, False, 0.1)]}
     trials["lr32"] = trials["qrdata"]
-    record_rates(
-        [Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)], tmp_path, {}
-    )
+    rows = [Row(name="tiny", kind=Kind.RESTORER, trials=trials), Row(name="tiny", kind=Kind.RESTORER)]
+    record_rates(rows, tmp_path, {})
     made = load(path)
     assert made.measured["decode"]["lr32"] == BEFORE["lr32"]  # of more pictures
     assert made.measured["decode"]["scene"] == BEFORE["scene"]
     assert made.measured["decode"]["qrdata"]["all"] == 1
     assert all(torch.equal(value, before[key]) for key, value in made.network.state_dict().items())
     assert abs(path.stat().st_size - size) < 2000
+    written = path.stat().st_mtime_ns
+    record_rates(rows, tmp_path, {})
+    assert path.stat().st_mtime_ns == written  # nothing new, so the file is left alone
