@@ -85,6 +85,7 @@ def test_symbols_of_messages_decode() -> None:
     assert not np.array_equal(symbols[0], symbols[1])
 
 
+@pytest.mark.slow
 def test_the_command_encodes_the_corpus_again(tmp_path: Path) -> None:
     main(["--out", str(tmp_path / "corpus.npz")])
     with np.load(tmp_path / "corpus.npz") as made, np.load(CORPUS) as shipped:

@@ -201,6 +201,7 @@ def test_pretraining_runs_and_its_weights_begin_the_second_stage(gopro: Path, tm
     assert np.isfinite(after.train(stop_after=1))
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_the_frames_before_and_begins_with_what_that_gave(
     tmp_path: Path,
 ) -> None:

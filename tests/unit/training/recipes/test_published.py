@@ -69,6 +69,7 @@ def name_is_adversary(value: object) -> bool:
     return type(value).__name__ == "Adversary"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_recipe_takes_real_steps_and_leaves_a_checkpoint(name: str, tmp_path: Path) -> None:
     chosen = tiny(PUBLISHED[name]())

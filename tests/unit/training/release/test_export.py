@@ -25,6 +25,8 @@ from training.release import quantise as quantising
 from training.release.export import ExportMismatchError, largest_difference, main, random_inputs
 from training.release.quantise import calibration_inputs, quantise
 
+pytestmark = pytest.mark.slow
+
 NAME = "module-reader"
 ENLARGERS = [name for name in sorted(RESTORERS) if NETWORKS[name].scale > 1]
 
@@ -164,7 +166,6 @@ def test_what_answers_otherwise_is_not_written(tmp_path: Path, monkeypatch: pyte
     assert sorted(path.name for path in tmp_path.iterdir()) == ["light.safetensors", "light.wrong"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "more"), [*((name, {}) for name in ENLARGERS), ("PaperGen", {"upsampling": "transposed"})]
 )
