@@ -35,8 +35,8 @@ _CONFIGURATION: Final = """\
 
 {generated}
 
-The service, `qrestore decode` and `qrestore doctor` read environment variables under the prefix `QRESTORE_`; options of
-the command line, such as `--host` and `--port`, override them. A value that is not valid stops the start with one line
+The service and every `qrestore` command read environment variables under the prefix `QRESTORE_`; options of the command
+line, such as `--host` and `--port`, override them. A value that is not valid stops the start with one line
 that names the variable. `.env` is read by `docker compose` only.
 
 {table}

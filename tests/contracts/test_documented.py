@@ -100,12 +100,12 @@ class TestEveryPage:
         assert set(TARGET.findall(code(page))) <= targets()
 
 
-def test_floors_are_those_of_the_import_contracts() -> None:
+def test_layers_are_those_of_the_import_contracts() -> None:
     contracts = tomllib.loads(text(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
-    floors = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    layered = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
     stated = re.findall(r"(?s)```text\n(.*?)```", text(ROOT / "docs" / "architecture.md"))
     assert [re.split(r"\s+>\s+", block.strip()) for block in stated] == [
-        [floor.replace("app.", "").replace(" | ", ", ") for floor in layers] for layers in floors
+        [layer.replace("app.", "").replace(" | ", ", ") for layer in layers] for layers in layered
     ]
 
 
