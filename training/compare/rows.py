@@ -1,5 +1,6 @@
 """The rows of the comparison: a system, its cost, and its results on every picture."""
 
+import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -157,7 +158,7 @@ def _record(row: Row, path: Path) -> None:
     known = before if isinstance(before, dict) else {}
     rates = {name: row.decode_figures(name) for name in row.trials}
     rates = {name: each for name, each in rates.items() if each["n"] >= known.get(name, each)["n"]}
-    if {**known, **rates} == known:
+    if json.dumps({**known, **rates}, sort_keys=True) == json.dumps(known, sort_keys=True):
         return
     half = path.stat().st_size < 3 * card.parameters
     checkpoint.save(checkpoint.add_measured(card, {"decode": {**known, **rates}}), path, half=half)
