@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import inf
 from time import perf_counter
 
 from app.errors import UnknownNetwork
@@ -28,11 +29,13 @@ class Ladder:
         self._tools = tools
         self._max_codes = max_codes
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
+    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
         """Reads a picture: the codes of the first rung that reads any or, when thorough, of all rungs."""
         return self.climb(image, effort=effort).outcome(max_codes=self._max_codes)
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
+    def fuse(
+        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+    ) -> Outcome:
         """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
         Every frame climbs alone. Then, if no frame read anything or the effort is thorough, their readings are added

@@ -6,6 +6,7 @@ from enum import StrEnum
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.quad import Quad
 
 SOFT = "soft"
 """``Symbol.engine`` of symbols that soft decoding read."""
@@ -60,12 +61,40 @@ class Found:
     frame: int = 0
 
 
+class Reason(StrEnum):
+    """Why a code that was seen was not read: its modules are too small; a part of it lies outside the picture; nothing
+    that was tried made it readable; the budget ended first."""
+
+    TOO_SMALL = "too_small"
+    CUT_OFF = "cut_off"
+    UNREADABLE = "unreadable"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A code that was seen but not read.
+
+    ``corners`` are in pixels of the input picture, of several pictures number ``frame``. ``confidence``, 0 to 1, is the
+    agreement of the picture with the function patterns of a symbol there. ``module_pixels``, the side of a module, and
+    ``version`` are None if unknown.
+    """
+
+    corners: Quad
+    reason: Reason
+    confidence: float
+    module_pixels: float | None = None
+    version: int | None = None
+    frame: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of reading a picture.
 
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
-    if no network ran. ``truncated``: there are more codes than the limit.
+    if no network ran. ``truncated``: there are more codes than the limit. ``unread``: codes that were seen but not
+    read, the most credible first. ``complete``: the search ended by itself, before its budget did.
     """
 
     codes: tuple[Found, ...]
@@ -74,6 +103,8 @@ class Outcome:
     route: Route | None
     trace: tuple[Stage, ...]
     truncated: bool
+    unread: tuple[Unread, ...] = ()
+    complete: bool = True
 
 
 AUTO, MODULES = "auto", "modules"

@@ -7,6 +7,7 @@ that a result is made of.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
@@ -17,7 +18,7 @@ from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
 from app.pipeline.quad import Quad
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Restored, Stage, View
+from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
 
 T = TypeVar("T")
 
@@ -27,19 +28,24 @@ IMAGING_STAGE: Final = "imaging"
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """Read every code in one encoded image."""
+    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`."""
 
     data: bytes
     effort: Effort
+    budget: float = inf
+    expect: int | None = None
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
-    """Read every payload that several encoded images of one label show, each alone or all combined."""
+    """Read every payload that several encoded images of one label show, each alone or all combined; see
+    `Ladder.fuse`."""
 
     frames: tuple[bytes, ...]
     effort: Effort
+    budget: float = inf
+    expect: int | None = None
 
     @property
     def images(self) -> int:
@@ -60,16 +66,18 @@ class RestoreJob:
 
 Job = DecodeJob | FuseJob | RestoreJob
 
-RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored)
+RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason)
 """Every class that a result is made of."""
 
 
 class LadderLike(Protocol):
     """The part of a ladder that jobs need. Synchronous, and safe to call from several threads at once."""
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome: ...
+    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome: ...
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome: ...
+    def fuse(
+        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+    ) -> Outcome: ...
 
     def restore(
         self,
@@ -104,11 +112,12 @@ class Pipeline:
         match job:
             case DecodeJob():
                 image, stage = self._decode_image(job.data)
-                return _traced(self.ladder.run(image, effort=job.effort), stage)
+                return _traced(self.ladder.run(image, effort=job.effort, budget=job.budget, expect=job.expect), stage)
             case FuseJob():
                 self._check_total(job.frames)
                 frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
-                outcome = self.ladder.fuse([image for image, _ in frames], effort=job.effort)
+                images = [image for image, _ in frames]
+                outcome = self.ladder.fuse(images, effort=job.effort, budget=job.budget, expect=job.expect)
                 return _traced(outcome, *(stage for _, stage in frames))
             case RestoreJob():
                 return self._restore(job)
