@@ -1,17 +1,18 @@
-"""Reads pictures by climbing the ladder, up to the first rung that reads or, when thorough, to the top."""
+"""Reads pictures: looks for the places where codes may be, and has each climb the ladder until it is read."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.restoration import restore
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, View
-from app.pipeline.rungs import LADDER, RUNGS
+from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
+from app.pipeline.rungs import DIRECT, NETWORK_RUNGS, PLACE_RUNGS, RUNGS, read_direct, read_plainly
+from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
 
@@ -30,30 +31,37 @@ class Ladder:
         self._max_codes = max_codes
 
     def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
-        """Reads a picture: the codes of the first rung that reads any or, when thorough, of all rungs."""
-        return self.climb(image, effort=effort).outcome(max_codes=self._max_codes)
+        """Reads the codes of a picture: with fast effort those of one plain look, else every code that can be read
+        within ``budget`` seconds. Stops at ``expect`` codes."""
+        return self.climb(image, effort=effort, budget=budget, expect=expect).outcome()
 
     def fuse(
         self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
     ) -> Outcome:
         """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
-        Every frame climbs alone. Then, if no frame read anything or the effort is thorough, their readings are added
-        up; with fast effort never. The outcome has the size of the first frame, and the route of a frame that read if
-        one of these has a route, else that of any frame.
+        Every frame climbs alone, within the ``budget`` that the frames before it left. Then, if no frame read anything
+        or the effort is thorough, their readings are added up; with fast effort never. The outcome has the size of the
+        first frame, and the route of a frame that read if one of these has a route, else that of any frame.
         """
-        climbs = [self.climb(frame, effort=effort) for frame in frames]
+        began = monotonic()
+        climbs = [
+            self.climb(frame, effort=effort, budget=budget - (monotonic() - began), expect=expect) for frame in frames
+        ]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
-        trace = [stage for climb in climbs for stage in climb.trace]
+        together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
+        together.is_complete = all(climb.is_complete for climb in climbs)
+        together.stages = _add_up(stage for climb in climbs for stage in climb.stages.values())
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
-            began = perf_counter()
-            fused = read_fused(climbs)
-            trace.append(Stage(FUSED, perf_counter() - began, len(fused)))
-            found += fused
+            fused = perf_counter()
+            more = read_fused(climbs)
+            together.stages[FUSED] = Stage(FUSED, perf_counter() - fused, len(more))
+            found += more
         routes = [climb.route for climb in sorted(climbs, key=lambda climb: not climb.found) if climb.route]
-        together = Climb(climbs[0].image, effort, self._tools, route=next(iter(routes), None), trace=trace)
+        together.route = next(iter(routes), None)
         together.found = _deduplicate(found)
-        return together.outcome(max_codes=self._max_codes)
+        unread = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.unread]
+        return replace(together.outcome(), unread=tuple(one for one in unread if not _is_read(one, found)))
 
     def restore(
         self,
@@ -65,18 +73,40 @@ class Ladder:
         view: View = View.STRAIGHTENED,
     ) -> Restoration:
         """Restores a code of a picture; see `app.pipeline.restoration.restore`, also for the errors raised."""
-        climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools)
+        climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools, max_codes=self._max_codes)
         restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
-        return Restoration(image=restored, network=made_by, outcome=climb.outcome(max_codes=self._max_codes))
+        return Restoration(image=restored, network=made_by, outcome=climb.outcome())
 
-    def climb(self, image: GreyImage, *, effort: Effort) -> Climb:
-        """As `run`, but returns the climb itself, which the caller may continue."""
-        climb = Climb(image=image, effort=effort, tools=self._tools)
-        for rung in LADDER[:1] if effort is Effort.FAST else LADDER:
-            climb.run(rung)
-            if climb.found and not climb.is_thorough:
-                break
+    def climb(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Climb:
+        """As `run`, but returns the climb itself."""
+        climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
+        if effort is Effort.FAST:
+            climb.take(read_plainly(climb), DIRECT)
+            return climb
+        with climb.timed(DIRECT):
+            reads, sighted = read_direct(climb)
+        climb.take(reads, DIRECT)
+        if climb.is_over:
+            return climb
+        for _ in climb.survey(surveys(climb, sighted), PLACE_RUNGS):
+            pass
+        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], NETWORK_RUNGS):
+            pass
         return climb
+
+
+def _add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
+    """One line a stage."""
+    total: dict[str, Stage] = {}
+    for one in stages:
+        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
+        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
+    return total
+
+
+def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
+    """Whether a code was read there in the same frame."""
+    return any(one.frame == unread.frame and one.symbol.corners.overlap(unread.corners) > 0 for one in found)
 
 
 def _deduplicate(found: Iterable[Found]) -> list[Found]:

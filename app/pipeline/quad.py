@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -53,12 +54,34 @@ class Quad:
         """Whether a point lies inside or on the outline."""
         return cv2.pointPolygonTest(self.array.astype(np.float32), point, False) >= 0
 
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """The upright box around the quad: left, top, right, bottom."""
+        (left, top), (right, bottom) = self.array.min(axis=0).tolist(), self.array.max(axis=0).tolist()
+        return left, top, right, bottom
+
+    @cached_property
+    def area(self) -> float:
+        """In square pixels."""
+        return float(cv2.contourArea(self.array.astype(np.float32)))
+
     def overlap(self, other: Quad) -> float:
         """Intersection over union of two convex quads, 0 to 1."""
+        shared = self._shared_area(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def share_inside(self, other: Quad) -> float:
+        """The part of this quad's area that lies in another one, 0 to 1; both are convex."""
+        return self._shared_area(other) / self.area if self.area > 0 else 0.0
+
+    def _shared_area(self, other: Quad) -> float:
+        left, top, right, bottom = self.bounds
+        other_left, other_top, other_right, other_bottom = other.bounds
+        if left >= other_right or other_left >= right or top >= other_bottom or other_top >= bottom:
+            return 0.0
         first, second = self.array.astype(np.float32), other.array.astype(np.float32)
-        shared, _ = cv2.intersectConvexConvex(first, second)
-        union = cv2.contourArea(first) + cv2.contourArea(second) - shared
-        return float(shared / union) if union > 0 else 0.0
+        return float(cv2.intersectConvexConvex(first, second)[0])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.array, dtype=dtype) if copy else np.asarray(self.array, dtype=dtype)

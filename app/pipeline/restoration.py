@@ -1,5 +1,6 @@
 """Restores the picture of a code: redraws it from its modules, or runs a network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Final
@@ -9,24 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import Climb, Read, Reading, Rung
+from app.pipeline.climb import LOCATE, Climb, Read, Reading, Rung
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol, merge_symbols
 from app.pipeline.imaging import GreyImage, resize, resize_to
 from app.pipeline.inference.severity import choose, laplacian_variance
+from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.locating.regions import Region
 from app.pipeline.painting import paint
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
-from app.pipeline.rungs import LADDER, read_modules
+from app.pipeline.rungs import FLATTENED, MODULE_RUNGS
+from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
 _WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
 _ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
-_MODULE_RUNGS: Final = [rung for rung in LADDER if rung.name in ("modules", "soft", "flattened")]
+_STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 """Rungs whose reads state every module."""
-_EVERY_REGION: Final = Rung("modules", read_modules)
 
 
 def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> tuple[GreyImage, str | None]:
@@ -53,7 +55,7 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
         raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
     drawing = _redraw(climb) if network in (AUTO, MODULES) else None
     if network not in (AUTO, MODULES):
-        climb.run(_EVERY_REGION)  # finds the region of the code
+        _look(climb, MODULE_RUNGS[:1])  # finds the region of the code
         climb.found.clear()
     best = next(iter(climb.best_readings(1)), None)
     if drawing is None and best and network == MODULES:
@@ -93,11 +95,18 @@ class _Drawing:
 
 def _redraw(climb: Climb) -> _Drawing | None:
     """Draws the first symbol that reads module by module, without its errors; ``climb`` then holds this one alone."""
-    for rung in _MODULE_RUNGS:
-        if reads := climb.run(rung):
-            del climb.found[1:]
-            return _draw(climb, reads[0])
-    return None
+    read = _look(climb, _STATING_MODULES)
+    if read is None:
+        return None
+    climb.found[:] = [found for found in climb.found if found.symbol is read.symbol]
+    return _draw(climb, read)
+
+
+def _look(climb: Climb, rungs: Sequence[Rung]) -> Read | None:
+    """The first read of a place of the picture by these rungs."""
+    with climb.timed(LOCATE):
+        sighted = SightingLocator().locate(climb.image)
+    return next((read for read in climb.survey(surveys(climb, sighted), rungs) if read.region), None)
 
 
 def _draw(climb: Climb, read: Read) -> _Drawing | None:
@@ -120,7 +129,7 @@ def _run_network(climb: Climb, region: Region | None, network: str, scale: int) 
         began = perf_counter()
         restored = _restore_at(tools, crop, name, scale)
         symbols = _read_back(climb, region, restored)
-        climb.trace.append(Stage(name, perf_counter() - began, len(symbols)))
+        climb.stages[name] = Stage(name, perf_counter() - began, len(symbols))
         if symbols:
             climb.found += (Found(symbol, _role(tools, name)) for symbol in symbols)
             break

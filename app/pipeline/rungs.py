@@ -1,110 +1,137 @@
-"""The ladder: every way to read a picture, cheapest first."""
+"""The rungs: every way to read a picture, or a place in it."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from app.pipeline.climb import Climb, Read, Reading, Rung
+import numpy as np
+
+from app.pipeline.climb import CREDIBLE, Climb, Place, Read, Reading, Rung
+from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import read_variants
 from app.pipeline.flattening import flatten
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.severity import Route
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.log_odds import rebuild_modules
+from app.pipeline.quad import Quad, side_length
 
-SIGHTINGS: Final = slice(0, 1)
-"""The cheapest locator: places that zxing-cpp saw but could not read."""
-QUICK: Final = slice(0, 3)
-"""That one, the quad locator and the whole picture: restoring networks run on the regions of these only."""
-_QUICK_REST: Final = slice(1, 3)
-_SLOW: Final = slice(3, None)
+DIRECT: Final = "direct"
+_WORTH_READING: Final = 0.42  # agreement
+_WORTH_VARIANTS: Final = 0.85  # score of the candidate
+_WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
+_WORTH_FLATTENING: Final = 0.6  # agreement
+_WORTH_RESTORING: Final = 0.55  # agreement
+_AROUND: Final = 0.2  # of a place's side that a patch has to spare
+_PATCH_SIDE: Final = 800  # pixels, at most
+_CROWD: Final = 5  # results of zxing-cpp from which those with errors push out those without
+_TILE: Final = 6.0  # sides of a code
+_TILE_OVERLAP: Final = 1.6
 
 
-def read_direct(climb: Climb) -> Iterator[Read]:
-    """Reads the untouched picture with zxing-cpp, and with ZBar if that reads nothing or sees a code that it cannot
+def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
+    """Reads the untouched picture with zxing-cpp; returns what it reads, and where it sees codes that it cannot
     read."""
     symbols, sightings = climb.tools.zxing.look(climb.image)
-    if not symbols or any(not is_covered(sighting.corners, symbols) for sighting in sightings):
-        symbols = merge_symbols(symbols, climb.tools.zbar.read(climb.image))
-    yield from map(Read, symbols)
+    if len(symbols) + len(sightings) >= _CROWD:
+        symbols = merge_symbols(climb.tools.zxing.read(climb.image), symbols)
+    unread = [one for one in sightings if not is_covered(one.corners, symbols)]
+    return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
 
 
-def read_scaled_and_filtered(climb: Climb) -> Iterator[Read]:
-    """Reads the picture at other sizes and contrasts, up to the first that reads or, when thorough, at all of them."""
-    before: list[Symbol] = []
-    for _, symbols in read_variants(climb.image):
-        new = merge_symbols(before, symbols)[len(before) :]
-        yield from map(Read, new)
-        before += new
-        if symbols and not climb.is_thorough:
-            return
+def read_plainly(climb: Climb) -> Iterator[Read]:
+    """Reads the untouched picture once: with zxing-cpp, and with ZBar if that reads nothing."""
+    yield from map(Read, climb.tools.zxing.read(climb.image) or climb.tools.zbar.read(climb.image))
 
 
-def read_rectified(climb: Climb, *, locators: slice) -> Iterator[Read]:
-    """Reads regions of these locators straightened but not restored."""
-    for region in climb.regions(locators):
+def read_tiles(climb: Climb, places: Iterable[Quad]) -> Iterator[Read]:
+    """Reads the parts of the picture that hold these places tile by tile: the more codes a picture holds, the fewer of
+    them zxing-cpp reads."""
+    quads = list(places)
+    centres = np.array([quad.centre for quad in quads])
+    side = float(np.median([side_length(quad) for quad in quads]))
+    size, overlap = _TILE * side, _TILE_OVERLAP * side
+    height, width = climb.image.shape
+    for top in np.arange(0, max(height - overlap, 1), size - overlap):
+        for left in np.arange(0, max(width - overlap, 1), size - overlap):
+            inside = (centres >= (left, top)).all(axis=1) & (centres < (left + size, top + size)).all(axis=1)
+            if not inside.any():
+                continue
+            x, y = int(left), int(top)
+            tile = climb.image[y : int(top + size), x : int(left + size)]
+            for symbol in climb.tools.zxing.read(tile):
+                yield Read(symbol.at(symbol.corners.moved(x, y)))
+
+
+def read_rectified(climb: Climb, place: Place) -> Iterator[Read]:
+    """Reads the place straightened but not restored."""
+    for region in climb.regions([place]):
         for symbol in region.read(region.crop, climb.tools.engines, restored=False):
             yield Read(symbol, region)
 
 
-def read_modules(climb: Climb, *, locators: slice = slice(None)) -> Iterator[Read]:
-    """Reads regions of these locators module by module."""
-    for region in climb.regions(locators):
-        yield from _decode(climb, climb.read_modules_of(region))
+def read_modules(climb: Climb, place: Place) -> Iterator[Read]:
+    """Reads the place module by module."""
+    for region in climb.regions([place]):
+        yield from _decode(climb, climb.read_modules_of(place, region))
 
 
-def read_softly(climb: Climb) -> Iterator[Read]:
-    """Soft-decodes the most confident readings so far: the error correction knows how certain each module is."""
-    for reading in climb.best_readings(climb.effort.max_soft_decoded):
-        if climb.covers(reading.region.corners):
-            continue
-        yield from _decode_softly(climb, reading)
-        if climb.found and not climb.is_thorough:
+def read_softly(climb: Climb, place: Place) -> Iterator[Read]:
+    """Soft-decodes the readings of the place: the error correction knows how certain each module is."""
+    for reading in sorted(place.readings, key=lambda one: -one.confidence):
+        if not climb.covers(reading.region.corners):
+            yield from _decode_softly(climb, reading)
+
+
+def read_patch(climb: Climb, place: Place) -> Iterator[Read]:
+    """Reads the place with its surroundings at other sizes and contrasts, up to the first that reads."""
+    corners = place.candidate.corners
+    patch, (left, top) = surroundings(climb.image, corners, _AROUND * side_length(corners))
+    factor = min(1.0, _PATCH_SIDE / max(patch.shape))
+    patch = np.ascontiguousarray(resize(patch, factor))
+    for _, symbols in read_variants(patch):
+        if symbols:
+            yield from (Read(one.at(one.corners.scaled(1 / factor).moved(left, top))) for one in symbols)
             return
 
 
-def read_flattened(climb: Climb) -> Iterator[Read]:
-    """Flattens the codes of the most confident readings so far; each round is decoded hard, then softly."""
-    for reading in climb.best_readings(climb.effort.max_flattened):
-        region = reading.region
-        if climb.covers(region.corners) or climb.is_flattened(region) or not region.is_promising:
-            continue
-        rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
-        for crop, log_odds in rounds:
-            straighter = climb.keep(Reading(region, crop, log_odds))
-            if reads := [*_decode(climb, straighter)] or [*_decode_softly(climb, straighter)]:
-                yield from reads
-                break
-        if climb.found and not climb.is_thorough:
+def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
+    """Flattens the code of the place's best reading; each round is decoded hard, then softly."""
+    reading = place.best_reading
+    if reading is None or climb.covers(reading.region.corners):
+        return
+    region = reading.region
+    rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
+    for crop, log_odds in rounds:
+        straighter = Reading(region, crop, log_odds)
+        place.readings.append(straighter)
+        if reads := [*_decode(climb, straighter)] or [*_decode_softly(climb, straighter)]:
+            yield from reads
+            return
+        if climb.is_over:
             return
 
 
-def read_light(climb: Climb) -> Iterator[Read]:
-    """Restores regions above the routing threshold with the light network and reads them."""
-    for region in climb.regions(QUICK):
-        if region.is_promising and (route := climb.route_of(region)).network == climb.tools.light:
+def read_light(climb: Climb, place: Place) -> Iterator[Read]:
+    """Restores the place with the light network and reads it, if it is above the routing threshold."""
+    for region in climb.regions([place]):
+        if (route := climb.route_of(region)).network == climb.tools.light:
             yield from _restore(climb, region, route, climb.tools.light)
 
 
-def read_heavy(climb: Climb) -> Iterator[Read]:
-    """Restores regions with the heavy network and reads them: those at or below the routing threshold, and those that
-    the light network left unreadable."""
-    for region in climb.regions(QUICK):
-        if region.is_promising:
-            yield from _restore(climb, region, climb.route_of(region), climb.tools.heavy)
+def read_heavy(climb: Climb, place: Place) -> Iterator[Read]:
+    """Restores the place with the heavy network and reads it: below the routing threshold, or where the light network
+    left it unreadable."""
+    for region in climb.regions([place]):
+        yield from _restore(climb, region, climb.route_of(region), climb.tools.heavy)
 
 
-def read_upscaled(climb: Climb) -> Iterator[Read]:
-    """Super-resolves regions of small modules, as they lie in the picture, and reads them."""
-    before: list[Symbol] = []
-    for region in climb.regions(QUICK):
-        if not (region.is_small and region.is_promising):
-            continue
-        _, symbols = upscale(climb, region)
-        new = merge_symbols(before, symbols)[len(before) :]
-        yield from (Read(symbol, region) for symbol in new)
-        before += new
+def read_upscaled(climb: Climb, place: Place) -> Iterator[Read]:
+    """Super-resolves the place, as it lies in the picture, and reads it, if its modules are small."""
+    for region in climb.regions([place]):
+        if region.is_small:
+            yield from (Read(symbol, region) for symbol in upscale(climb, region)[1])
 
 
 def upscale(climb: Climb, region: Region) -> tuple[GreyImage, list[Symbol]]:
@@ -138,25 +165,33 @@ def _restore(climb: Climb, region: Region, route: Route, network: str) -> Iterat
         yield Read(symbol, region)
 
 
-def _region_rungs(locators: slice, *, rectified: bool = True, flattened: bool = True) -> Iterator[Rung]:
-    """The rungs that try the regions of some locators before slower locators run."""
-    if rectified:
-        yield Rung("rectified", partial(read_rectified, locators=locators))
-    yield Rung("modules", partial(read_modules, locators=locators))
-    yield Rung("soft", read_softly)
-    if flattened:
-        yield Rung("flattened", read_flattened)
+def _agrees(least: float) -> Callable[[Climb, Place], bool]:
+    return lambda _, place: place.agreement >= least
 
 
-LADDER: Final[tuple[Rung, ...]] = (
-    Rung("direct", read_direct),
-    Rung("variants", read_scaled_and_filtered),
-    *_region_rungs(SIGHTINGS, flattened=False),
-    *_region_rungs(_QUICK_REST),
-    *_region_rungs(_SLOW, rectified=False),
-    Rung("light", read_light),
-    Rung("heavy", read_heavy),
-    Rung("upscale", read_upscaled),
+def _is_worth_variants(climb: Climb, place: Place) -> bool:
+    side = side_length(place.candidate.corners)
+    is_large = side >= _WORTH_VARIANTS_SIDE * max(climb.image.shape)
+    return place.agreement >= CREDIBLE or (is_large and place.candidate.score >= _WORTH_VARIANTS)
+
+
+MODULE_RUNGS: Final = (
+    Rung("modules", read_modules, _agrees(_WORTH_READING)),
+    Rung("soft", read_softly),
 )
-RUNGS: Final = tuple(dict.fromkeys(rung.name for rung in LADDER))
+FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
+PLACE_RUNGS: Final = (
+    Rung("rectified", read_rectified, _agrees(_WORTH_READING)),
+    *MODULE_RUNGS,
+    Rung("variants", read_patch, _is_worth_variants),
+    FLATTENED,
+)
+"""What every place climbs, cheapest first."""
+NETWORK_RUNGS: Final = (
+    Rung("light", read_light, _agrees(_WORTH_RESTORING)),
+    Rung("heavy", read_heavy, _agrees(_WORTH_RESTORING)),
+    Rung("upscale", read_upscaled, _agrees(_WORTH_RESTORING)),
+)
+"""What is tried at last on places that nothing else read."""
+RUNGS: Final = (DIRECT, *(rung.name for rung in (*PLACE_RUNGS, *NETWORK_RUNGS)))
 """Names of the rungs, cheapest first."""

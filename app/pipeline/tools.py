@@ -10,7 +10,7 @@ from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
-from app.pipeline.inference.window_locator import StretchedLocator
+from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
 from app.pipeline.locating.candidates import Locator
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
@@ -20,14 +20,16 @@ from app.pipeline.locating.locators import SightingLocator, WholePicture
 class Tools:
     """The engines, locators and networks that the rungs use.
 
-    ``locators`` run in turn, each only if nothing that the previous ones found was read; ``slow_locators`` follow when
-    the effort is thorough. ``restorers`` holds every restoring network by name; ``light``, ``heavy`` and ``upscaler``
-    name those of the ladder. ``threshold`` is the Laplacian variance above which the light one runs first.
+    ``windows`` is asked first. ``locators`` follow where nothing was read, ``slow_locators`` where moreover something
+    was seen; both whatever was read if the effort is thorough. ``restorers`` holds every restoring network by name;
+    ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is the Laplacian variance above which
+    the light one runs first.
     """
 
     zxing: ZXing
     zbar: Engine
-    locators: Sequence[Locator]
+    windows: WindowLocator
+    locators: Sequence[Locator] = ()
     slow_locators: Sequence[Locator] = ()
     reader: ModuleReader
     restorers: Mapping[str, Restorer]
@@ -56,15 +58,9 @@ class Tools:
         return cls(
             zxing=ZXing(),
             zbar=ZBar(),
-            locators=(
-                SightingLocator(),
-                windows,
-                WholePicture(),
-                windows.finer(),
-                StretchedLocator(windows),
-                FinderLocator(),
-            ),
-            slow_locators=(windows.finest(),),
+            windows=windows,
+            locators=(WholePicture(),),
+            slow_locators=(SightingLocator(), StretchedLocator(windows), FinderLocator()),
             reader=networks.reader(reader),
             restorers=networks.restorers,
             light=light,

@@ -1,6 +1,6 @@
 """Locates codes with a network: a coarse pass over the picture in windows, then closer looks at the codes found.
 
-At every position inside a code the network votes for its corners. The coarse pass covers the picture at a few sizes. A
+At every position inside a code the network votes for its corners. The coarse pass covers the picture at one size. A
 closer look sees a code straightened by its current quad, so that it is large and upright whatever the perspective.
 """
 
@@ -19,13 +19,13 @@ from app.pipeline.inference.runners import Runner
 from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, suppress_overlapping
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
-from app.pipeline.quad import homography, is_sound, side_length, square
+from app.pipeline.quad import Quad, homography, is_sound, side_length, square
 
 _WINDOW = 256  # pixels a side, as in training
 _STEP = 224  # most pixels between windows: a code of 32 px lies whole in one of them, a larger one nearly
-_SIZES = (256, 640)  # longest sides of a picture in the first pass: shows codes from 1/23 of it
-_FINER_SIZES = (1500,)  # shows codes from 1/53 of the picture
-_FINEST_SIZES = (3600,)
+LEAST_SIDE = 28
+"""Pixels a side from which the network sees a code."""
+_SIZES = (256, 640)  # longest sides at which a picture is searched unless told otherwise: shows codes from 1/23 of it
 _STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is stretched
 _STRETCHES = ((2, 1), (1, 2))
 _LEAST_PROBABILITY = 0.4  # that a code is at a position
@@ -34,47 +34,62 @@ _CLOSE_SIDE = 205  # pixels a side of the code in a closer look
 _MOST_LOOKS = 2  # closer looks at a code
 _SETTLED = 0.06  # of the code's side; after a look that moves no corner farther, the next moves none by a module
 _BATCH = 16  # windows
+_GRAIN = (9, 9)  # pixels over which texture is measured
+_LEAST_DEVIATION = 4.0  # grey levels
+_BLOB = (21, 21)  # pixels of texture at least: less than a code
+_LEAST_FILLED = 0.9  # of these pixels
+_COVERED_MARGIN = 0.1  # of a read code's side: blur and quiet zone around it are no texture of another code
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class Level:
     """A picture scaled by ``factor``."""
 
     factor: float
     picture: GreyImage
 
 
-class WindowLocator:
-    """Proposes at most ``limit`` codes found by a quad locator network, best first; scores are the network's, 0 to 1.
+class Levels:
+    """A picture at the sizes at which it is searched; each is made when it is first used."""
 
-    ``sizes`` are the longest sides, in pixels, at which it searches a picture; only the smallest may enlarge one. It
-    skips pictures whose longest side is at most ``skip_up_to`` pixels: a coarser locator has seen these in full size.
+    def __init__(self, image: GreyImage) -> None:
+        self._levels = [Level(1.0, image)]
+
+    @property
+    def image(self) -> GreyImage:
+        """The picture itself."""
+        return self._levels[0].picture
+
+    def at(self, size: int) -> Level:
+        """The picture with a longest side of ``size`` pixels, which only the network's window may enlarge."""
+        longest = max(self.image.shape)
+        factor = max(_WINDOW, min(size, longest)) / longest
+        found = next((one for one in self._levels if one.factor == factor), None)
+        if found is None:
+            larger = min((one for one in self._levels if one.factor > factor), key=_factor, default=self._levels[0])
+            found = Level(factor, shrink(larger.picture, factor / larger.factor))
+            self._levels.append(found)
+        return found
+
+    def showing(self, side: float) -> Level:
+        """The smallest size made so far that shows ``side`` pixels of the picture as at least a closer look's code, or
+        else the picture itself."""
+        fine = (one for one in self._levels if one.factor * side >= _CLOSE_SIDE)
+        return min(fine, key=_factor, default=self._levels[0])
+
+
+class WindowLocator:
+    """Proposes codes found by a quad locator network, best first; scores are the network's, 0 to 1.
+
+    `locate` searches a picture at ``sizes``, the longest sides in pixels, and proposes at most ``limit`` codes. Its two
+    steps are `glance` and `look_closer`.
     """
 
-    def __init__(
-        self,
-        card: Card,
-        runner: Runner,
-        *,
-        sizes: Sequence[int] = _SIZES,
-        limit: int = 8,
-        skip_up_to: int = 0,
-    ) -> None:
+    def __init__(self, card: Card, runner: Runner, *, sizes: Sequence[int] = _SIZES, limit: int = 8) -> None:
         self.card = card
         self.runner = runner
         self._sizes = tuple(sizes)
         self._limit = limit
-        self._skip_up_to = skip_up_to
-
-    def finer(self) -> "WindowLocator":
-        """The same network at a size that shows smaller codes."""
-        return WindowLocator(self.card, self.runner, sizes=_FINER_SIZES, limit=self._limit, skip_up_to=_SIZES[-1])
-
-    def finest(self) -> "WindowLocator":
-        """The same network at a size that shows codes of 40 px in pictures of 8,000, which takes seconds."""
-        return WindowLocator(
-            self.card, self.runner, sizes=_FINEST_SIZES, limit=2 * self._limit, skip_up_to=_FINER_SIZES[-1]
-        )
 
     def warm_up(self) -> None:
         """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError if the network's
@@ -86,43 +101,41 @@ class WindowLocator:
     def locate(self, image: GreyImage) -> list[Candidate]:
         """Candidates with the network's estimate of the modules a side. Pictures narrower than the smallest symbol have
         none."""
-        if min(image.shape) < dimension(1) or max(image.shape) <= self._skip_up_to:
+        levels = Levels(image)
+        rough = [candidate for size in sorted(self._sizes, reverse=True) for candidate in self.glance(levels, size)]
+        rough = suppress_overlapping(rough, limit=self._limit, least=_LEAST_PROBABILITY)
+        return self.look_closer(levels, rough)[: self._limit]
+
+    def glance(self, levels: Levels, size: int, *, covered: Sequence[Quad] = ()) -> list[Candidate]:
+        """The coarse pass over a picture at a longest side of ``size`` pixels; leaves out windows without texture, and
+        whose texture is all on ``covered`` places."""
+        if min(levels.image.shape) < dimension(1):
             return []
-        levels = self._levels(image)
+        level = levels.at(size)
+        textured = texture(level.picture, [quad.scaled(level.factor) for quad in covered])
+        places = [
+            (top, left)
+            for top, left in product(*(_starts(side) for side in level.picture.shape))
+            if textured[top : top + _WINDOW, left : left + _WINDOW].any()
+        ]
+        windows = [_pad(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW])) for top, left in places]
         found: list[Candidate] = []
-        moving = suppress_overlapping(self._coarse(levels), limit=self._limit, least=_LEAST_PROBABILITY)
+        for (top, left), maps in zip(places, self._run(windows), strict=True):
+            for candidate in _votes(maps):
+                corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
+                found.append(candidate_of(corners, candidate.dimension, candidate.score))
+        return suppress_overlapping(found, limit=len(found), least=_LEAST_PROBABILITY)
+
+    def look_closer(self, levels: Levels, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those candidates that still look like codes at a closer look, with better corners."""
+        found: list[Candidate] = []
+        moving = list(candidates)
         for _ in range(_MOST_LOOKS):
             settled, moving = self._look_closer(levels, moving)
             found += settled
-        return suppress_overlapping([*found, *moving], limit=self._limit, least=_LEAST_PROBABILITY)
+        return suppress_overlapping([*found, *moving], limit=len(candidates), least=_LEAST_PROBABILITY)
 
-    def _levels(self, image: GreyImage) -> list[_Level]:
-        """The picture itself, then the picture at the sizes to search, largest first."""
-        longest = max(image.shape)
-        levels = [_Level(1.0, image)]
-        for size in sorted({max(_WINDOW, min(size, longest)) for size in self._sizes}, reverse=True):
-            factor = size / longest
-            levels.append(_Level(factor, shrink(levels[-1].picture, factor / levels[-1].factor)))
-        return levels
-
-    def _coarse(self, levels: list[_Level]) -> Iterable[Candidate]:
-        """Yields the candidates of the coarse pass, in pixels of the picture."""
-        places = [
-            (level, top, left)
-            for level in levels[1:]
-            for top, left in product(*(_starts(side) for side in level.picture.shape))
-        ]
-        windows = [
-            _pad(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW])) for level, top, left in places
-        ]
-        for (level, top, left), maps in zip(places, self._run(windows), strict=True):
-            for candidate in _votes(maps):
-                corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
-                yield candidate_of(corners, candidate.dimension, candidate.score)
-
-    def _look_closer(
-        self, levels: list[_Level], candidates: list[Candidate]
-    ) -> tuple[list[Candidate], list[Candidate]]:
+    def _look_closer(self, levels: Levels, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
         """Looks at each candidate again in a window straightened by its quad.
 
         Returns the candidates whose corners hardly moved, and those whose corners moved; drops those that no longer
@@ -132,7 +145,7 @@ class WindowLocator:
         quads = [np.array(candidate.corners) for candidate in candidates]
         windows = []
         for quad in quads:
-            level = next((one for one in reversed(levels) if one.factor * side_length(quad) >= _CLOSE_SIDE), levels[0])
+            level = levels.showing(side_length(quad))
             window = rectify(level.picture, quad * level.factor, 1, pixels=_CLOSE_SIDE, margin=margin)
             windows.append(standardise(window))
         settled: list[Candidate] = []
@@ -181,6 +194,26 @@ class StretchedLocator:
                 if is_sound(corners):
                     found.append(candidate_of(corners, candidate.dimension, candidate.score))
         return suppress_overlapping(found, limit=self._limit, least=_LEAST_PROBABILITY)
+
+
+def texture(picture: GreyImage, covered: Iterable[Quad] = ()) -> NDArray[np.bool_]:
+    """(H, W): where a picture has enough texture for a code of ``LEAST_SIDE`` pixels around, outside ``covered``
+    places.
+
+    All 254 codes of photographs at 28 to 90 pixels a side have a place with at least 6 grey levels of deviation.
+    """
+    values = picture.astype(np.float32)
+    mean = cv2.blur(values, _GRAIN)
+    varied = (cv2.blur(values * values, _GRAIN) - mean * mean > _LEAST_DEVIATION**2).astype(np.uint8)
+    for quad in covered:
+        corners, centre = np.asarray(quad), np.array(quad.centre)
+        around = centre + (corners - centre) * (1 + 2 * _COVERED_MARGIN)
+        cv2.fillConvexPoly(varied, np.rint(around).astype(np.int32), 0)
+    return np.asarray(cv2.blur(varied.astype(np.float32), _BLOB) >= _LEAST_FILLED, dtype=np.bool_)
+
+
+def _factor(level: Level) -> float:
+    return level.factor
 
 
 def _starts(length: int) -> list[int]:

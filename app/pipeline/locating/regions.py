@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
-from app.pipeline.quad import Quad, side_length
+from app.pipeline.quad import Quad, homography, side_length, square
 
 _CREDIBLE = 0.5  # agreement from which a read is believed without further test
 PROMISING = 0.4
@@ -28,6 +29,7 @@ _HOPELESS = 0.3  # agreement below which nothing is tried
 SMALL_MODULE = 3.0
 """Pixels a module below which super-resolution is worth its time."""
 _LONGEST_SIDE = 32_766  # pixels a side that OpenCV can resample
+_OWN_PLACE = 0.3  # overlap with the region from which a symbol in its crop is its own
 _HYPOTHESES = 2  # registrations kept of each candidate
 _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
@@ -117,19 +119,39 @@ class Region:
         """The first symbol that an engine reads in an exhibit, if it is believed, with the corners of the registration.
 
         A symbol is believed if it has the registered version, and if either the known patterns agree with the picture
-        or the modules that were read, blurred as the picture is, explain these patterns.
+        or the modules that were read, blurred as the picture is, explain these patterns. Symbols of neighbours, read in
+        the margin of the crop, join it with corners of their own.
         """
         strangers: list[Symbol] = []
+        neighbours: list[Symbol] = []
         for picture in exhibit.pictures:
             for engine in engines:
                 for symbol in engine.read(picture):
-                    if symbol.symbology == "QRCode" and symbol.version in (None, self.version):
+                    outside = self._outside(symbol, picture)
+                    if outside:
+                        neighbours.append(symbol.at(outside))
+                    elif symbol.symbology == "QRCode" and symbol.version in (None, self.version):
                         doubt = self._doubt(exhibit)
-                        return Verdict([], doubt, (symbol,)) if doubt else Verdict([symbol.at(self.corners)])
-                    strangers.append(symbol)
+                        if doubt:
+                            return Verdict(neighbours, doubt, (symbol,))
+                        return Verdict([symbol.at(self.corners), *neighbours])
+                    else:
+                        strangers.append(symbol)
         if strangers:
-            return Verdict([], f"read a symbol of another version or kind than {self.version}", tuple(strangers))
-        return Verdict([], "the engines read nothing")
+            return Verdict(
+                neighbours, f"read a symbol of another version or kind than {self.version}", tuple(strangers)
+            )
+        return Verdict(neighbours, "" if neighbours else "the engines read nothing")
+
+    def _outside(self, symbol: Symbol, picture: GreyImage) -> Quad | None:
+        """Where in the picture a symbol lies that an engine read in a crop of this region beside the region's own
+        place; None if it lies in that place."""
+        size = dimension(self.version)
+        corners = symbol.corners.scaled((size + 2 * QUIET_ZONE) / picture.shape[0]).moved(-QUIET_ZONE, -QUIET_ZONE)
+        if corners.overlap(Quad.of(square(size))) >= _OWN_PLACE:
+            return None
+        place = cv2.perspectiveTransform(np.asarray(corners)[None], homography(self.registration.corners, size))
+        return Quad.of(place)
 
     def _doubt(self, exhibit: Exhibit) -> str:
         """Why a read of an exhibit is not believed; empty if it is."""
@@ -179,11 +201,16 @@ def find_regions(image: GreyImage, candidates: Iterable[Candidate], *, limit: in
 
 
 def weigh_candidates(
-    image: GreyImage, candidates: Iterable[Candidate], *, limit: int, known: Sequence[Region] = ()
+    image: GreyImage,
+    candidates: Iterable[Candidate],
+    *,
+    limit: int,
+    known: Sequence[Region] = (),
+    least_start: float = 0.0,
 ) -> list[Hypothesis]:
     """As `find_regions`, for every candidate: first the hypotheses with a region, in that order, then the refused ones.
 
-    Refuses regions that resemble one of ``known``.
+    Refuses regions that resemble one of ``known``. ``least_start``: see `register`.
     """
     refused: list[Hypothesis] = []
     registered: list[tuple[Registration, Hypothesis]] = []
@@ -193,10 +220,12 @@ def weigh_candidates(
             refused.append(replace(here, refusal="the picture is too long or too narrow to be searched"))
         elif rank >= limit:
             refused.append(replace(here, refusal=f"over the limit of {limit} candidates a locator"))
-        elif found := register(image, candidate.corners, candidate.dimension, keep=_HYPOTHESES):
+        elif found := register(
+            image, candidate.corners, candidate.dimension, keep=_HYPOTHESES, least_start=least_start
+        ):
             registered += ((one, replace(here, registration=one)) for one in found)
         else:
-            refused.append(replace(here, refusal="no registration: no version fits an outline of this shape and size"))
+            refused.append(replace(here, refusal="no registration: no version fits this outline"))
     registered.sort(key=lambda one: -one[0].agreement)
     regions: list[Hypothesis] = []
     for place, (registration, one) in enumerate(registered):

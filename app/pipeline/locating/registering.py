@@ -20,11 +20,18 @@ _WORKING_STEP = 4  # pixels a module at which patterns are compared
 _AROUND = 5  # modules around a quad within which its corners may move
 _BLURS = (1.4, 0.8, 0.35)  # sigmas in modules; a coarser picture attracts corners from farther away
 _ITERATIONS = 6  # at most, at each blur
-_REFINED = 5  # hypotheses refined because they agree best where they start
-_PROBED = 10  # rank up to which the others are refined a little, to see how promising they are
+# Measured on 680 candidates of the quad locator in photographs. The 187 that are codes and register with 0.55 or more
+# agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of 10
+# hypotheses is among the first 4 by its probe 182 times.
+_PROBED = 8  # hypotheses, by their agreement where they start, that are refined a little to see how promising they are
 _PROBE_ITERATIONS = 3
-_PROMISING = 2  # probed hypotheses refined as well
+_REFINED = 3  # of them, by their probes, that are refined further, beside the one that agreed best at the start
+_LEAST_PROBE = 0.3
+_RIVAL_PROBE = 0.6  # share of the best probe below which a hypothesis is not refined
 _RIVAL = 0.9  # share of the best agreement below which a hypothesis is dropped
+_MOST_CENTRES = 700  # known modules that hypotheses are compared at; high versions have several times as many
+LEAST_START = 0.12
+"""Agreement where a quad starts below which it is hardly ever a code."""
 _SMALLEST = 16  # pixels a side below which a quad has no registration
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not tried
 _TURNS = tuple(tuple((start + i) % 4 for i in range(4)) for start in range(4))
@@ -74,7 +81,18 @@ def _template(version: int) -> _Template:
     return _Template(*(a.astype(np.float32) for a in (centres, values / np.linalg.norm(values), weights)))
 
 
+def _thinned(template: _Template) -> _Template:
+    """The template with ``_MOST_CENTRES`` of its modules, drawn at random, if it has more."""
+    count = len(template.values)
+    if count <= _MOST_CENTRES:
+        return template
+    kept = np.sort(np.random.default_rng(0).choice(count, _MOST_CENTRES, replace=False))
+    values = template.values[kept] - template.values[kept].mean()
+    return _Template(template.centres[kept], values / np.linalg.norm(values), template.weights[kept])
+
+
 _TEMPLATES = {version: _template(version) for version in VERSIONS}
+_THINNED = {version: _thinned(template) for version, template in _TEMPLATES.items()}
 
 
 class _Field:
@@ -174,11 +192,14 @@ def _ecc_step(sampled: NDArray[np.float32], template: _Template, damping: float)
     return np.asarray(np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP), dtype=np.float64)
 
 
-def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep: int = 2) -> list[Registration]:
+def register(
+    image: GreyImage, corners: ArrayLike, modules: int | None, *, keep: int = 2, least_start: float = 0.0
+) -> list[Registration]:
     """Registers a quad: the ``keep`` hypotheses that agree best with the picture, best first, perhaps none.
 
     ``corners`` (4, 2) are in any order. ``modules`` is the locator's estimate of the modules a side: versions up to two
-    away from it are tried, or all of them if it is None.
+    away from it are tried, or all of them if it is None. A quad where no hypothesis agrees by ``least_start`` before it
+    is refined has no registration.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:
@@ -196,16 +217,24 @@ def register(image: GreyImage, corners: ArrayLike, modules: int | None, *, keep:
     field = _Field(image, quad, modules or dimension(versions[len(versions) // 3]))
     trials = [_Trial.start(field, version, quad[list(turn)]) for version in versions for turn in _TURNS]
     trials.sort(key=lambda trial: -abs(trial.agreement))
-    promising = sorted(trials[_REFINED:_PROBED], key=lambda trial: -trial.probe(field))
-    trials = [*trials[:_REFINED], *promising[:_PROMISING]]
-    trials = [trial.refine(field) for trial in trials]
+    if abs(trials[0].agreement) < least_start:
+        return []
     found = [
         Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)
-        for t in trials
+        for t in (trial.refine(field) for trial in _most_promising(trials, field))
     ]
     found = _drop_duplicates(sorted(found, key=lambda registration: -registration.agreement))
     found = [one for one in found if one.agreement >= _RIVAL * found[0].agreement][:keep]
     return sorted((_polish(image, one) for one in found), key=lambda registration: -registration.agreement)
+
+
+def _most_promising(trials: "list[_Trial]", field: _Field) -> "list[_Trial]":
+    """Of hypotheses, sorted by their agreement, those worth refining; none if even a little refining helps none."""
+    probed = sorted((trial.probe(field) for trial in trials[:_PROBED]), key=lambda trial: -abs(trial.agreement))
+    best = abs(probed[0].agreement)
+    if best < _LEAST_PROBE:
+        return []
+    return [trial for trial in probed[:_REFINED] if abs(trial.agreement) >= _RIVAL_PROBE * best]
 
 
 def _polish(image: GreyImage, rough: Registration) -> Registration:
@@ -228,7 +257,7 @@ class _Trial:
 
     @classmethod
     def start(cls, field: _Field, version: int, corners: NDArray[np.float64]) -> "_Trial":
-        template = _TEMPLATES[version]
+        template = _THINNED[version]
         agreements = [field.agreement(corners, template, layer) for layer in range(len(_BLURS))]
         layer = int(np.argmax(np.abs(agreements)))
         return cls(version, corners, agreements[layer], layer)
@@ -237,15 +266,15 @@ class _Trial:
     def sign(self) -> float:
         return 1.0 if self.agreement >= 0 else -1.0
 
-    def probe(self, field: _Field) -> float:
-        """The agreement, at most 1, after a few steps at the coarsest blur."""
-        template = _TEMPLATES[self.version]
-        corners = field.refine(self.corners, template, 0, self.sign, iterations=_PROBE_ITERATIONS)
-        return max(self.sign * field.agreement(corners, template, layer) for layer in range(len(_BLURS)))
+    def probe(self, field: _Field) -> "_Trial":
+        """The hypothesis after a few steps at the coarsest blur."""
+        corners = field.refine(self.corners, _THINNED[self.version], 0, self.sign, iterations=_PROBE_ITERATIONS)
+        probed = _Trial.start(field, self.version, corners)
+        return probed if probed.sign == self.sign else self
 
     def refine(self, field: _Field) -> "_Trial":
         """Refines the corners from the blur at which they agree best down to the finest."""
-        template, corners = _TEMPLATES[self.version], self.corners
+        template, corners = _THINNED[self.version], self.corners
         for layer in range(self.layer, len(_BLURS)):
             corners = field.refine(corners, template, layer, self.sign)
         finest = len(_BLURS) - 1

@@ -1,0 +1,75 @@
+"""Surveys: where to look for codes that are not read yet, cheapest first."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from app.pipeline.climb import LOCATE, Climb, Survey
+from app.pipeline.inference.window_locator import LEAST_SIDE
+from app.pipeline.locating.candidates import Candidate
+from app.pipeline.quad import side_length
+from app.pipeline.rungs import DIRECT, read_tiles
+
+_SIZES: Final = (256, 640, 1500, 3000)
+"""Longest sides at which the quad locator sees a picture, one after the other."""
+_LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
+_SMALLER: Final = 1.6  # times smaller than the smallest code found, that others may be
+_LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
+_ROUGH_SCORE: Final = 0.5  # from which a rough candidate is looked at closely
+_SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
+_CROWD: Final = 12  # candidates from which the picture is read in tiles first
+_HOPE: Final = 0.42  # agreement of a place, or
+_HOPEFUL_SCORE: Final = 0.6  # score of a candidate, from which slow locators are asked where nothing was read
+
+
+def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
+    """Yields one survey after another; the caller reads its places before it asks for the next.
+
+    First the places that zxing-cpp saw but could not read, ``sighted``. Then the quad locator sees the picture at
+    larger and larger sizes, until it has seen codes somewhat smaller than the smallest one found. Slower locators
+    follow where nothing was read though something was seen, or if the effort is thorough.
+    """
+    if sighted:
+        yield Survey("zxing-cpp", sighted)
+    best_score = 1.0 if sighted else 0.0
+    for size in _sizes(climb):
+        with climb.timed(LOCATE):
+            rough = climb.tools.windows.glance(climb.levels, size, covered=[one.symbol.corners for one in climb.found])
+            rough = [one for one in rough if one.score >= _ROUGH_SCORE and not climb.holds(one.corners)]
+        if len(rough) >= _CROWD:
+            climb.take(read_tiles(climb, [one.corners for one in rough]), DIRECT)
+            rough = [one for one in rough if not climb.holds(one.corners)]
+        best_score = max([best_score, *(one.score for one in rough)])
+        with climb.timed(LOCATE):
+            close = climb.tools.windows.look_closer(climb.levels, rough)
+        yield Survey(f"quad locator at {size} px", [one for one in close if one.score >= _SCORE])
+    hope = max((place.agreement for place in climb.places), default=0.0)
+    is_hopeful = hope >= _HOPE or best_score >= _HOPEFUL_SCORE
+    locators = [*climb.tools.locators]
+    if climb.is_thorough or (is_hopeful and not climb.found):
+        locators += climb.tools.slow_locators
+    for locator in locators:
+        with climb.timed(LOCATE):
+            candidates = locator.locate(climb.image)
+        yield Survey(type(locator).__name__, candidates)
+        if climb.found and not climb.is_thorough:
+            return
+
+
+def _sizes(climb: Climb) -> Iterator[int]:
+    """The sizes at which the quad locator is worth asking; what was found by then decides on the next."""
+    longest, previous = max(climb.image.shape), 0
+    for size in _SIZES:
+        if previous and longest < _LARGER * previous:
+            return
+        if not climb.is_thorough:
+            if size > _LARGEST_UNPROMPTED and not climb.found:
+                return
+            if previous and climb.found and LEAST_SIDE * longest / previous <= _smallest(climb) / _SMALLER:
+                return
+        previous = size
+        yield size
+
+
+def _smallest(climb: Climb) -> float:
+    """Side of the smallest code found, in pixels."""
+    return min(side_length(found.symbol.corners) for found in climb.found)
