@@ -147,10 +147,15 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One look for places: ``name`` says how, ``candidates`` are those of its locator, best first."""
+    """One look for places: ``name`` says how, ``candidates`` are those of its locator, best first.
+
+    ``is_second``: they are better places for candidates of the survey before, to be registered patiently; then slow
+    rungs are due for what was seen so far.
+    """
 
     name: str
     candidates: Sequence[Candidate]
+    is_second: bool = False
 
 
 @dataclass
@@ -254,7 +259,14 @@ class Climb:
                 hypotheses.append(Hypothesis(rank, candidate, refusal="lies on a code that was read"))
                 continue
             least_start = 0.0 if self.is_thorough else LEAST_START
-            weighed = weigh_candidates(self.image, [candidate], limit=_HYPOTHESES, known=known, least_start=least_start)
+            weighed = weigh_candidates(
+                self.image,
+                [candidate],
+                limit=_HYPOTHESES,
+                known=known,
+                least_start=least_start,
+                is_patient=survey.is_second,
+            )
             hypotheses += (replace(one, rank=rank) for one in weighed)
             regions = [one.region for one in weighed if one.region]
             if regions or (candidate.score >= _TRUSTED_SCORE and not any(one.twin for one in weighed)):
@@ -293,12 +305,17 @@ class Climb:
 
     # --- climbing ---------------------------------------------------------------------------------------------------
 
-    def survey(self, surveys: Iterable[Survey], rungs: Sequence[Rung]) -> Iterator[Read]:
-        """Has the places of each survey climb these rungs before the next survey is made; yields what is read."""
+    def survey(self, surveys: Iterable[Survey], quick: Sequence[Rung], slow: Sequence[Rung] = ()) -> Iterator[Read]:
+        """Has the places of each survey climb the quick rungs before the next survey is made, and those left unread the
+        slow ones before the picture is searched for others; yields what is read."""
         for survey in surveys:
             with self.timed(LOCATE):
                 places = self.register(survey)
-            yield from self.ascend(places, rungs)
+            yield from self.ascend(places, quick)
+            if survey.is_second:
+                yield from self.ascend([place for place in self.places if place.pending], slow)
+                for place in self.places:
+                    place.pending = place.pending and self.is_over
             if self.is_over:
                 return
 
@@ -311,8 +328,6 @@ class Climb:
                     return
                 if rung.is_worth(self, place) and not self.covers(place.corners):
                     yield from self.take(rung.read(self, place), rung.name)
-        for place in places:
-            place.pending = False
 
     # --- the result -------------------------------------------------------------------------------------------------
 

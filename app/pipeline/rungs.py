@@ -180,18 +180,15 @@ MODULE_RUNGS: Final = (
     Rung("soft", read_softly),
 )
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
-PLACE_RUNGS: Final = (
-    Rung("rectified", read_rectified, _agrees(_WORTH_READING)),
-    *MODULE_RUNGS,
-    Rung("variants", read_patch, _is_worth_variants),
-    FLATTENED,
-)
-"""What every place climbs, cheapest first."""
+QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _agrees(_WORTH_READING)), *MODULE_RUNGS)
+"""What every place climbs as soon as it is seen, cheapest first."""
+SLOW_RUNGS: Final = (Rung("variants", read_patch, _is_worth_variants), FLATTENED)
+"""What places climb then that are still unread."""
 NETWORK_RUNGS: Final = (
     Rung("light", read_light, _agrees(_WORTH_RESTORING)),
     Rung("heavy", read_heavy, _agrees(_WORTH_RESTORING)),
     Rung("upscale", read_upscaled, _agrees(_WORTH_RESTORING)),
 )
 """What is tried at last on places that nothing else read."""
-RUNGS: Final = (DIRECT, *(rung.name for rung in (*PLACE_RUNGS, *NETWORK_RUNGS)))
+RUNGS: Final = (DIRECT, *(rung.name for rung in (*QUICK_RUNGS, *SLOW_RUNGS, *NETWORK_RUNGS)))
 """Names of the rungs, cheapest first."""

@@ -6,6 +6,7 @@ from typing import Final
 from app.pipeline.climb import LOCATE, Climb, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
+from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.quad import side_length
 from app.pipeline.rungs import DIRECT, read_tiles
 
@@ -14,8 +15,13 @@ _SIZES: Final = (256, 640, 1500, 3000)
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
 _SMALLER: Final = 1.6  # times smaller than the smallest code found, that others may be
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
-_ROUGH_SCORE: Final = 0.5  # from which a rough candidate is looked at closely
+_ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
+_SURE: Final = 0.62  # agreement from which registration is trusted
+_DOUBTFUL: Final = 0.35  # agreement, or
+_CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
+_REALIGNED: Final = 2  # candidates that may come of one
+_LEAST_REALIGNED: Final = 0.4  # agreement
 _CROWD: Final = 12  # candidates from which the picture is read in tiles first
 _HOPE: Final = 0.42  # agreement of a place, or
 _HOPEFUL_SCORE: Final = 0.6  # score of a candidate, from which slow locators are asked where nothing was read
@@ -29,7 +35,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     follow where nothing was read though something was seen, or if the effort is thorough.
     """
     if sighted:
-        yield Survey("zxing-cpp", sighted)
+        yield from _survey(climb, "zxing-cpp", sighted)
     best_score = 1.0 if sighted else 0.0
     for size in _sizes(climb):
         with climb.timed(LOCATE):
@@ -41,7 +47,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         best_score = max([best_score, *(one.score for one in rough)])
         with climb.timed(LOCATE):
             close = climb.tools.windows.look_closer(climb.levels, rough)
-        yield Survey(f"quad locator at {size} px", [one for one in close if one.score >= _SCORE])
+        yield from _survey(climb, f"quad locator at {size} px", [one for one in close if one.score >= _SCORE])
     hope = max((place.agreement for place in climb.places), default=0.0)
     is_hopeful = hope >= _HOPE or best_score >= _HOPEFUL_SCORE
     locators = [*climb.tools.locators]
@@ -50,9 +56,28 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     for locator in locators:
         with climb.timed(LOCATE):
             candidates = locator.locate(climb.image)
-        yield Survey(type(locator).__name__, candidates)
+        yield from _survey(climb, type(locator).__name__, candidates)
         if climb.found and not climb.is_thorough:
             return
+
+
+def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterator[Survey]:
+    """A survey of these candidates and, if it leaves some unread that registration may have misplaced, a second one of
+    what their finder patterns say."""
+    before = len(climb.places)
+    yield Survey(name, candidates)
+    better: list[Candidate] = []
+    with climb.timed(LOCATE):
+        for place in climb.places[before:]:
+            if climb.is_over:
+                break
+            is_unsure = place.agreement < _SURE and (
+                place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
+            )
+            if is_unsure and not climb.holds(place.corners):
+                better += realign_by_finders(climb.image, place.candidate, limit=_REALIGNED, least=_LEAST_REALIGNED)
+                better.append(place.candidate)
+    yield Survey(f"{name}, realigned", better, is_second=True)
 
 
 def _sizes(climb: Climb) -> Iterator[int]:

@@ -7,27 +7,42 @@ the fourth corner of each, and refines the corners to where the function pattern
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate, Points, candidate_of, suppress_overlapping
 from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyramid, agreement
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
-from app.pipeline.quad import is_sound, side_length
+from app.pipeline.quad import homography, is_sound, side_length
 
 _RINGS = 9  # modules a side of the template: a finder pattern with its separator
 _TURNS = 4  # angles of the template within a quarter turn
 _CONTRAST_FLOOR = 6.0  # grey levels added to the deviation in quadrature, so that flat places do not respond
 _LEAST_RESPONSE = 0.4  # correlation from which a peak counts as a finder pattern
-_MOST_FINDERS = 48
 _MOST_TRIPLES = 24  # for each polarity
-_MOST_REFINED = 8  # candidates
+_CROP_MODULE = 3.0  # pixels a module of a straightened candidate
+_CROP_SIDE = (96, 540)  # pixels a side of the candidate in it, at least and at most
+_CROP_MARGIN = 0.35  # of its side, around it
+_MODULE_RANGE = 1.7  # times larger or smaller than expected that a module may be
 _LEAST_ROUGH_AGREEMENT = 0.05  # below it a candidate is not refined
 _SHIFTS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How far to search: ``turns`` of the template, the strongest ``finders`` to combine, ``refined`` candidates, and
+    the expected pixels a ``module``, None if unknown."""
+
+    turns: int = _TURNS
+    finders: int = 48
+    refined: int = 8
+    module: float | None = None
 
 
 class FinderLocator:
@@ -37,8 +52,31 @@ class FinderLocator:
         self._limit = limit
 
     def locate(self, image: GreyImage) -> list[Candidate]:
-        found = _from_finders(Pyramid(image)) if image.size else ()
+        found = _from_finders(Pyramid(image), _Search()) if image.size else ()
         return suppress_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
+
+
+def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, least: float) -> list[Candidate]:
+    """Searches a candidate's surroundings, straightened by its corners, for finder patterns; returns at most ``limit``
+    better candidates that agree with the picture by ``least`` or more, best first.
+
+    Registration only moves corners uphill. This finds a code whose corners are up to a third of its side away.
+    """
+    quad = np.array(candidate.corners)
+    if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:
+        quad = quad[::-1]
+    if not is_sound(quad):
+        return []
+    modules = candidate.dimension or _CROP_SIDE[0] / _CROP_MODULE
+    side = round(float(np.clip(_CROP_MODULE * modules, *_CROP_SIDE)))
+    crop = rectify(image, quad, 1, pixels=side, margin=_CROP_MARGIN)
+    search = _Search(turns=1, finders=14, refined=3, module=side / modules)
+    matrix = homography(quad, 1.0)
+    found = []
+    for one in suppress_overlapping(_from_finders(Pyramid(crop), search), limit=limit, least=least):
+        corners = cv2.perspectiveTransform((np.asarray(one.corners) / side - _CROP_MARGIN)[None], matrix)[0]
+        found.append(candidate_of(np.asarray(corners, dtype=np.float64), one.dimension, one.score))
+    return found
 
 
 @cache
@@ -58,9 +96,10 @@ def _finder_templates() -> tuple[NDArray[np.float32], ...]:
     return tuple(templates)
 
 
-def _responses(picture: GreyImage) -> NDArray[np.float32]:
-    """Normalised correlation, -1 to 1, with the template at its best angle, its corner at [i, j]; 0 in flat places."""
-    templates = _finder_templates()
+def _responses(picture: GreyImage, turns: int) -> NDArray[np.float32]:
+    """Normalised correlation, -1 to 1, with the template at the best of its first ``turns`` angles, its corner at
+    [i, j]; 0 in flat places."""
+    templates = _finder_templates()[:turns]
     side = templates[0].shape[0]
     pixels = picture.astype(np.float32)
     products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
@@ -74,7 +113,7 @@ def _responses(picture: GreyImage) -> NDArray[np.float32]:
     return np.asarray(best / (spread * side), dtype=np.float32)
 
 
-def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
+def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     """Finder patterns (N, 4), strongest first: x, y, module size (original pixels), response (negative if inverted)."""
     side = _finder_templates()[0].shape[0]
     rows: list[NDArray[np.float64]] = []
@@ -82,7 +121,9 @@ def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
         picture = pyramid.picture(level)
         if min(picture.shape) <= side:
             break
-        response = _responses(picture)
+        if search.module and not 1 / _MODULE_RANGE <= TEMPLATE_PIXELS / factor / search.module <= _MODULE_RANGE:
+            continue
+        response = _responses(picture, search.turns)
         strength = np.abs(response)
         peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
         y, x = np.nonzero(peaks)
@@ -93,7 +134,7 @@ def _finders(pyramid: Pyramid) -> NDArray[np.float64]:
     found = np.concatenate(rows)
     found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")]
     kept: list[NDArray[np.float64]] = []
-    while len(found) and len(kept) < _MOST_FINDERS:
+    while len(found) and len(kept) < search.finders:
         kept.append(found[0])
         found = found[~_same_finder(found[0], found)]
     return np.array(kept).reshape(-1, 4)
@@ -105,15 +146,15 @@ def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArr
     return np.asarray((apart < 3 * smaller) & (larger < 1.6 * smaller))
 
 
-def _from_finders(pyramid: Pyramid) -> Iterator[Candidate]:
-    finders = _finders(pyramid)
+def _from_finders(pyramid: Pyramid, search: _Search) -> Iterator[Candidate]:
+    finders = _finders(pyramid, search)
     rough: list[Candidate] = []
     for polarity in (1, -1):
         for triple in _triples(finders[np.sign(finders[:, 3]) == polarity]):
             quads = [(_quad(triple[:, :2], version), version) for version in _likely_versions(triple)]
             fits = [candidate_of(quad, dimension(v), polarity * agreement(pyramid, quad, v)) for quad, v in quads]
             rough.append(max(fits, key=lambda fit: fit.score))
-    for candidate in suppress_overlapping(rough, limit=_MOST_REFINED, least=_LEAST_ROUGH_AGREEMENT):
+    for candidate in suppress_overlapping(rough, limit=search.refined, least=_LEAST_ROUGH_AGREEMENT):
         yield _refine(pyramid, candidate)
 
 

@@ -207,10 +207,11 @@ def weigh_candidates(
     limit: int,
     known: Sequence[Region] = (),
     least_start: float = 0.0,
+    is_patient: bool = False,
 ) -> list[Hypothesis]:
     """As `find_regions`, for every candidate: first the hypotheses with a region, in that order, then the refused ones.
 
-    Refuses regions that resemble one of ``known``. ``least_start``: see `register`.
+    Refuses regions that resemble one of ``known``. ``least_start``, ``is_patient``: see `register`.
     """
     refused: list[Hypothesis] = []
     registered: list[tuple[Registration, Hypothesis]] = []
@@ -221,7 +222,12 @@ def weigh_candidates(
         elif rank >= limit:
             refused.append(replace(here, refusal=f"over the limit of {limit} candidates a locator"))
         elif found := register(
-            image, candidate.corners, candidate.dimension, keep=_HYPOTHESES, least_start=least_start
+            image,
+            candidate.corners,
+            candidate.dimension,
+            keep=_HYPOTHESES,
+            least_start=least_start,
+            is_patient=is_patient,
         ):
             registered += ((one, replace(here, registration=one)) for one in found)
         else:

@@ -21,11 +21,12 @@ _AROUND = 5  # modules around a quad within which its corners may move
 _BLURS = (1.4, 0.8, 0.35)  # sigmas in modules; a coarser picture attracts corners from farther away
 _ITERATIONS = 6  # at most, at each blur
 # Measured on 680 candidates of the quad locator in photographs. The 187 that are codes and register with 0.55 or more
-# agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of 10
-# hypotheses is among the first 4 by its probe 182 times.
+# agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of
+# 10 hypotheses is among the first 4 by its probe 182 times.
 _PROBED = 8  # hypotheses, by their agreement where they start, that are refined a little to see how promising they are
 _PROBE_ITERATIONS = 3
 _REFINED = 3  # of them, by their probes, that are refined further, beside the one that agreed best at the start
+_PATIENTLY_REFINED = 6  # hypotheses that agree best where they start, where registration must not fail
 _LEAST_PROBE = 0.3
 _RIVAL_PROBE = 0.6  # share of the best probe below which a hypothesis is not refined
 _RIVAL = 0.9  # share of the best agreement below which a hypothesis is dropped
@@ -193,13 +194,19 @@ def _ecc_step(sampled: NDArray[np.float32], template: _Template, damping: float)
 
 
 def register(
-    image: GreyImage, corners: ArrayLike, modules: int | None, *, keep: int = 2, least_start: float = 0.0
+    image: GreyImage,
+    corners: ArrayLike,
+    modules: int | None,
+    *,
+    keep: int = 2,
+    least_start: float = 0.0,
+    is_patient: bool = False,
 ) -> list[Registration]:
     """Registers a quad: the ``keep`` hypotheses that agree best with the picture, best first, perhaps none.
 
     ``corners`` (4, 2) are in any order. ``modules`` is the locator's estimate of the modules a side: versions up to two
     away from it are tried, or all of them if it is None. A quad where no hypothesis agrees by ``least_start`` before it
-    is refined has no registration.
+    is refined has no registration. A patient registration refines more hypotheses, which takes twice as long.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
     if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:
@@ -221,20 +228,21 @@ def register(
         return []
     found = [
         Registration(corners=t.corners, version=t.version, agreement=abs(t.agreement), inverted=t.agreement < 0)
-        for t in (trial.refine(field) for trial in _most_promising(trials, field))
+        for t in (trial.refine(field) for trial in _most_promising(trials, field, is_patient=is_patient))
     ]
     found = _drop_duplicates(sorted(found, key=lambda registration: -registration.agreement))
     found = [one for one in found if one.agreement >= _RIVAL * found[0].agreement][:keep]
     return sorted((_polish(image, one) for one in found), key=lambda registration: -registration.agreement)
 
 
-def _most_promising(trials: "list[_Trial]", field: _Field) -> "list[_Trial]":
+def _most_promising(trials: "list[_Trial]", field: _Field, *, is_patient: bool) -> "list[_Trial]":
     """Of hypotheses, sorted by their agreement, those worth refining; none if even a little refining helps none."""
     probed = sorted((trial.probe(field) for trial in trials[:_PROBED]), key=lambda trial: -abs(trial.agreement))
     best = abs(probed[0].agreement)
     if best < _LEAST_PROBE:
         return []
-    return [trial for trial in probed[:_REFINED] if abs(trial.agreement) >= _RIVAL_PROBE * best]
+    promising = [trial for trial in probed[:_REFINED] if abs(trial.agreement) >= _RIVAL_PROBE * best]
+    return [*promising, *trials[:_PATIENTLY_REFINED]] if is_patient else promising
 
 
 def _polish(image: GreyImage, rough: Registration) -> Registration:
