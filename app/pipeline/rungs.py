@@ -8,7 +8,7 @@ import numpy as np
 from app.pipeline.climb import CREDIBLE, Climb, Place, Read, Reading, Rung
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
-from app.pipeline.engines.variants import read_variants
+from app.pipeline.engines.variants import PATCH_VARIANTS, VARIANTS, read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.severity import Route
@@ -19,6 +19,7 @@ from app.pipeline.quad import Quad, side_length
 
 DIRECT: Final = "direct"
 _WORTH_READING: Final = 0.42  # agreement
+_WORTH_MODULES: Final = 0.5  # agreement
 _WORTH_VARIANTS: Final = 0.85  # score of the candidate
 _WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
 _WORTH_FLATTENING: Final = 0.6  # agreement
@@ -90,7 +91,7 @@ def read_patch(climb: Climb, place: Place) -> Iterator[Read]:
     patch, (left, top) = surroundings(climb.image, corners, _AROUND * side_length(corners))
     factor = min(1.0, _PATCH_SIDE / max(patch.shape))
     patch = np.ascontiguousarray(resize(patch, factor))
-    for _, symbols in read_variants(patch):
+    for _, symbols in read_variants(patch, VARIANTS if climb.is_thorough else PATCH_VARIANTS):
         if symbols:
             yield from (Read(one.at(one.corners.scaled(1 / factor).moved(left, top))) for one in symbols)
             return
@@ -176,7 +177,7 @@ def _is_worth_variants(climb: Climb, place: Place) -> bool:
 
 
 MODULE_RUNGS: Final = (
-    Rung("modules", read_modules, _agrees(_WORTH_READING)),
+    Rung("modules", read_modules, _agrees(_WORTH_MODULES)),
     Rung("soft", read_softly),
 )
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))

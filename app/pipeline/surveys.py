@@ -13,13 +13,14 @@ from app.pipeline.rungs import DIRECT, read_tiles
 _SIZES: Final = (256, 640, 1500, 3000)
 """Longest sides at which the quad locator sees a picture, one after the other."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
-_SMALLER: Final = 1.6  # times smaller than the smallest code found, that others may be
+_SMALLER: Final = 2.0  # times the side of the smallest code found, in what the locator sees, to the least that it can
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
 _SURE: Final = 0.62  # agreement from which registration is trusted
 _DOUBTFUL: Final = 0.35  # agreement, or
 _CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
+_NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
 _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 _CROWD: Final = 12  # candidates from which the picture is read in tiles first
@@ -76,7 +77,8 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
             )
             if is_unsure and not climb.holds(place.corners):
                 better += realign_by_finders(climb.image, place.candidate, limit=_REALIGNED, least=_LEAST_REALIGNED)
-                better.append(place.candidate)
+                if place.agreement >= _NEARLY:
+                    better.append(place.candidate)
     yield Survey(f"{name}, realigned", better, is_second=True)
 
 
@@ -89,8 +91,11 @@ def _sizes(climb: Climb) -> Iterator[int]:
         if not climb.is_thorough:
             if size > _LARGEST_UNPROMPTED and not climb.found:
                 return
-            if previous and climb.found and LEAST_SIDE * longest / previous <= _smallest(climb) / _SMALLER:
-                return
+            if previous and climb.found:
+                needed = round(_SMALLER * LEAST_SIDE * longest / _smallest(climb))
+                if needed <= previous:
+                    return
+                size = min(size, max(needed, round(_LARGER * previous)))
         previous = size
         yield size
 

@@ -80,6 +80,20 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("equalised", 1, _LOCAL, _equalise, max_pixels=1_500_000),
 )
 """Variants for what a direct read misses, most codes gained per millisecond first."""
+PATCH_VARIANTS: tuple[Variant, ...] = tuple(
+    variant
+    for variant in VARIANTS
+    if variant.name
+    in {
+        "double, global threshold",
+        "half, shadows lifted, global threshold",
+        "double",
+        "half, highlights opened, global threshold",
+        "half, highlights opened",
+        "half, equalised",
+    }
+)
+"""Those that read codes in a picture of one code and its surroundings."""
 
 
 def read_variants(image: GreyImage, variants: Iterable[Variant] = VARIANTS) -> Iterator[tuple[Variant, list[Symbol]]]:
