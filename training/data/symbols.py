@@ -108,6 +108,13 @@ def corpus(pool: str) -> list[EncodedSymbol]:
     return symbols
 
 
+def draw_from_corpus(rng: Generator, pool: str, count: int) -> list[EncodedSymbol]:
+    """At most ``count`` symbols of a pool in random order, no two with the same payload. Raises KeyError as
+    `corpus`."""
+    symbols = list({symbol.payload: symbol for symbol in corpus(pool)}.values())
+    return [symbols[number] for number in rng.permutation(len(symbols))[:count]]
+
+
 def _payload(rng: random.Random, longest: int) -> str:
     length = rng.randint(8, longest)
     alphabet = rng.choice((string.digits, _TEXT, string.ascii_uppercase))

@@ -202,11 +202,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_ratchet_options(parser)
     add_options(parser)
     arguments = parser.parse_args(argv)
-    tools = load_tools(arguments)
-    effort = Effort(arguments.effort)
+    if arguments.raised and not arguments.ratchet:
+        parser.error("--raise needs --ratchet")
     photos = load_photos(arguments.directory)
     if not photos:
         parser.error(f"{arguments.directory} lists no photographs")
+    tools = load_tools(arguments)
+    effort = Effort(arguments.effort)
     results = [measure_photo(photo, tools, effort) for photo in photos]
     for line in report_photos(results):
         print(line)

@@ -46,10 +46,10 @@ def header() -> str:
     )
 
 
-def report(name: str, effort: Effort, results: Sequence[PictureResult]) -> Iterator[str]:
-    """Lines on a set: a row of the table, hits by rung, hits by trait."""
+def report(name: str, effort: Effort, results: Sequence[PictureResult], *, start: int = 0) -> Iterator[str]:
+    """Lines on a set: a row of the table, hits by rung, hits by trait, wrong answers. ``start``: the first picture."""
     hit = Rate(sum(result.hits for result in results), sum(result.codes for result in results))
-    wrong, extra = sum(result.wrong for result in results), sum(result.extras for result in results)
+    wrong, extra = sum(len(result.wrong) for result in results), sum(result.extras for result in results)
     wall = np.percentile([result.wall for result in results], (50, 95))
     processor = np.percentile([result.processor for result in results], (50, 95))
     seconds = " ".join(f"{each:7.3f}" for each in (*wall, *processor))
@@ -59,6 +59,10 @@ def report(name: str, effort: Effort, results: Sequence[PictureResult]) -> Itera
     yield "  by rung: " + (", ".join(f"{rung} {count}" for rung, count in rungs.most_common()) or "none")
     if traits := [f"{trait} {hits}/{codes}" for trait, hits, codes in trait_totals(results)]:
         yield "  by what was done: " + ", ".join(traits)
+    for index, result in enumerate(results, start):
+        for misread in result.wrong:
+            of = "another code's " if misread.misplaced else ""
+            yield f"  wrong in picture {index}: {misread.rung} read {of}{misread.read!r}, not {misread.truth!r}"
     if truncated := sum(result.truncated for result in results):
         yield f"  {truncated} pictures have more answers than {_MAX_CODES}"
 
@@ -87,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = load_table(options.ratchet) if options.ratchet and not options.sets else []
     if not options.sets and not rows:
         parser.error("name a set, or --ratchet and a table that has rows")
+    if options.raised and not options.ratchet:
+        parser.error("--raise needs --ratchet")
     if options.ratchet and options.start:
         parser.error("a ratchet holds the first pictures of a set: leave --start out")
     tools = load_tools(options)
@@ -101,7 +107,7 @@ def _measure_sets(tools: Tools, options: argparse.Namespace) -> Iterator[Row]:
     print(header())
     for name in options.sets:
         results = list(read_set(tools, name, effort=options.effort, start=options.start, count=options.count))
-        print(*report(name, options.effort, results), sep="\n", flush=True)
+        print(*report(name, options.effort, results, start=options.start), sep="\n", flush=True)
         yield ratchet_row(name, options.effort, results)
 
 

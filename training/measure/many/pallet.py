@@ -28,7 +28,7 @@ from training.data.labels import (
     transform,
 )
 from training.data.scenes import draw_distractor
-from training.data.symbols import EncodedSymbol, corpus, draw_dots, draw_symbol
+from training.data.symbols import EncodedSymbol, draw_dots, draw_from_corpus, draw_symbol
 from training.measure.many.picture import Picture, PlacedCode
 
 WIDTH, HEIGHT = 3000, 2250
@@ -47,13 +47,11 @@ def pallet(rng: Generator, index: int) -> Picture:
     """3000 x 2250 pixels; modules of 2.2-7 px; light or dark paper, separate dots, glare; defocus, motion or a soft
     blur of sigma 0.45-1.0 module; noise of 1-5 grey levels, JPEG 70-95."""
     picture = _cardboard(rng)
-    symbols = corpus("short")
-    order = rng.permutation(len(symbols))[: rng.integers(10, 26)]
+    symbols = draw_from_corpus(rng, "short", count=300)[: rng.integers(10, 26)]
     sides = rng.uniform(90, 260, 3)  # printed sizes, in pixels
     codes: list[PlacedCode] = []
     taken: list[NDArray[np.float64]] = []
-    for number in order.tolist():
-        symbol = symbols[number]
+    for symbol in symbols:
         module = float(np.clip(rng.choice(sides) * rng.uniform(0.85, 1.15) / dimension(symbol.version), *MODULE))
         sticker = _stick(rng, symbol, module)
         matrix = _find_room(rng, sticker, taken)

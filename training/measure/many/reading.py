@@ -17,16 +17,27 @@ Read = Callable[[GreyImage], Outcome]
 
 
 @dataclass(frozen=True)
+class Misread:
+    """An answer with another payload than the code in its place; ``misplaced`` if it is another code's payload."""
+
+    read: bytes
+    truth: bytes
+    rung: str
+    misplaced: bool
+
+
+@dataclass(frozen=True)
 class PictureResult:
     """What was read in one picture: labelled codes, answers and seconds.
 
-    ``hits``: codes that hold the centre of an answer of their own with their payload; ``wrong``: with another payload.
-    ``extras``: answers left over. ``by_rung`` counts hits. ``by_trait`` has (hits, codes) of each trait of the codes.
+    ``hits``: codes that hold the centre of an answer of their own with their payload; ``wrong``: answers with another
+    payload. ``extras``: answers left over. ``by_rung`` counts hits. ``by_trait`` has (hits, codes) of each trait of the
+    codes.
     """
 
     codes: int
     hits: int
-    wrong: int
+    wrong: tuple[Misread, ...]
     extras: int
     truncated: bool
     wall: float
@@ -49,22 +60,25 @@ def count(picture: Picture, outcome: Outcome, *, wall: float, processor: float) 
     owners = assign(quads, [found.symbol.corners for found in outcome.codes])
     by_rung: collections.Counter[str] = collections.Counter()
     by_trait: dict[str, tuple[int, int]] = {}
-    wrong = 0
+    wrong: list[Misread] = []
+    payloads = {code.symbol.payload for code in picture.codes}
     for code, owner in zip(picture.codes, owners, strict=True):
-        found = None if owner is None else outcome.codes[owner]
-        is_hit = found is not None and found.symbol.payload == code.symbol.payload
-        wrong += found is not None and not is_hit
-        if found is not None and is_hit:
-            by_rung[found.rung] += 1
+        found, truth = None if owner is None else outcome.codes[owner], code.symbol.payload
+        is_hit = found is not None and found.symbol.payload == truth
+        if found is not None:
+            read = found.symbol.payload
+            if is_hit:
+                by_rung[found.rung] += 1
+            else:
+                wrong.append(Misread(read, truth, found.rung, misplaced=read in payloads))
         for trait in code.traits:
             hits, codes = by_trait.get(trait, (0, 0))
             by_trait[trait] = hits + is_hit, codes + 1
-    answered = sum(owner is not None for owner in owners)
     return PictureResult(
         codes=len(quads),
         hits=by_rung.total(),
-        wrong=wrong,
-        extras=len(outcome.codes) - answered,
+        wrong=tuple(wrong),
+        extras=len(outcome.codes) - by_rung.total() - len(wrong),
         truncated=outcome.truncated,
         wall=wall,
         processor=processor,
@@ -82,7 +96,7 @@ def ratchet_row(name: str, effort: str, results: Sequence[PictureResult]) -> Row
         labelled=sum(result.codes for result in results),
         reads=sum(bool(result.hits) for result in results),
         codes=sum(result.hits for result in results),
-        extras=sum(result.extras + result.wrong for result in results),
+        extras=sum(result.extras + len(result.wrong) for result in results),
     )
 
 

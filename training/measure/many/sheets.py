@@ -12,7 +12,7 @@ from app.pipeline.quad import square
 from training.data import degrade
 from training.data.degrade import Image
 from training.data.labels import PIXELS, Label, facing, move, print_text, put, symbol_label, transform
-from training.data.symbols import EncodedSymbol, corpus, draw_symbol, random_text_symbol
+from training.data.symbols import EncodedSymbol, draw_from_corpus, draw_symbol, random_text_symbol
 from training.measure.many.picture import Picture, PlacedCode
 
 _MM_PER_INCH = 25.4
@@ -61,7 +61,7 @@ def page(rng: Generator, index: int) -> Picture:
     image = print_text(rng, (fine * height, fine * width), height=rng.uniform(4, 6) * unit)
     codes = []
     slots = [(column, row) for row in range(9) for column in range(5)]
-    symbols = _draw_from(rng, "tiny", 7)
+    symbols = draw_from_corpus(rng, "tiny", 7)
     for symbol, slot in zip(symbols, rng.permutation(len(slots)).tolist(), strict=False):
         column, row = slots[slot]
         label = symbol_label(draw_symbol(symbol.modules, pixels=PIXELS))
@@ -81,7 +81,7 @@ def distant_labels(rng: Generator, index: int) -> Picture:
         rng.normal(0, 0.08, (40, 54)).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
     )
     codes = []
-    symbols = _draw_from(rng, "short", columns * rows)
+    symbols = draw_from_corpus(rng, "short", columns * rows)
     for symbol, (row, column) in zip(symbols, np.ndindex(rows, columns), strict=True):
         label = _inked(rng, symbol)
         matrix = facing(rng, label, module=3.0, jitter=0.02)
@@ -107,12 +107,6 @@ def curved_strips(rng: Generator, index: int) -> Picture:
         middle = gap + radius + bottle * (2 * radius + gap)
         codes += map(PlacedCode, symbols, _wrap(picture, paper, corners, middle, radius, gap, module / fine))
     return Picture(_photograph(rng, picture, blur=0.8, noise=3, quality=88), tuple(codes))
-
-
-def _draw_from(rng: Generator, pool: str, count: int) -> list[EncodedSymbol]:
-    """Distinct symbols of a pool of the corpus."""
-    symbols = {symbol.payload: symbol for symbol in corpus(pool)}
-    return [list(symbols.values())[number] for number in rng.permutation(len(symbols))[:count]]
 
 
 def _inked(rng: Generator, symbol: EncodedSymbol) -> Label:
