@@ -32,6 +32,12 @@ class Row:
         """What tells rows of a table apart: name and effort."""
         return self.name, self.effort
 
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, {self.effort}: {self.reads} of {self.pictures} pictures, "
+            f"{self.codes} of {self.labelled} codes, {self.extras} extra"
+        )
+
     def losses(self, measured: "Row") -> Iterator[str]:
         """Why ``measured`` falls below this row; nothing if it does not."""
         if (measured.pictures, measured.labelled) != (self.pictures, self.labelled):
@@ -75,7 +81,7 @@ def compare(table: Sequence[Row], measured: Iterable[Row]) -> Verdict:
         label = f"{row.name}, {row.effort}"
         before = known.get(row.key)
         if before is None:
-            gained.append(f"{label}: not in the table yet, {row.codes} of {row.labelled} codes")
+            gained.append(f"{row}; not in the table yet")
         elif losses := [*before.losses(row)]:
             lost.append(f"{label}: {'; '.join(losses)}")
         elif row != before:

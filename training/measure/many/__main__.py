@@ -3,6 +3,7 @@
 A code is hit if it holds the centre of an answer of its own with its payload; with another payload the answer is wrong,
 and answers left over are extra. Prints, per set, pictures, codes, hits with their 95 % interval, wrong and extra
 answers, seconds per picture (wall clock and processor), hits by rung, and hits by what was done to the codes.
+``--ceiling`` adds how many codes the module reader and soft decoding read when told the true corners.
 
 ``--ratchet`` without sets measures each row of the table of the project; ``--ratchet --raise`` also writes higher
 numbers into it. With sets, or with a file of your own after ``--ratchet=``, it holds these.
@@ -18,6 +19,7 @@ import numpy as np
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
+from training.measure.many.ceiling import count_readable
 from training.measure.many.reading import PictureResult, measure, ratchet_row, trait_totals
 from training.measure.many.sets import NAMES, pictures
 from training.measure.ratchet import Row, hold, load_table
@@ -68,10 +70,12 @@ def report(name: str, effort: Effort, results: Sequence[PictureResult], *, start
 
 
 def measure_table(tools: Tools, rows: Iterable[Row]) -> Iterator[Row]:
-    """Measures each row of a ratchet anew: the first pictures of its set, with its effort."""
+    """Measures each row of a ratchet anew and prints it: the first pictures of its set, with its effort."""
     for row in rows:
         results = list(read_set(tools, row.name, effort=Effort(row.effort), count=row.pictures))
-        yield ratchet_row(row.name, row.effort, results)
+        measured = ratchet_row(row.name, row.effort, results)
+        print(measured, flush=True)
+        yield measured
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--ratchet", type=Path, nargs="?", const=TABLE, metavar="FILE", help="fail if less is read than in this table"
     )
+    parser.add_argument("--ceiling", action="store_true", help="also read the codes at their true corners")
     add_ratchet_options(parser)
     add_options(parser)
     options = parser.parse_args(argv)
@@ -108,6 +113,10 @@ def _measure_sets(tools: Tools, options: argparse.Namespace) -> Iterator[Row]:
     for name in options.sets:
         results = list(read_set(tools, name, effort=options.effort, start=options.start, count=options.count))
         print(*report(name, options.effort, results, start=options.start), sep="\n", flush=True)
+        if options.ceiling:
+            chosen = pictures(name, start=options.start, count=options.count)
+            readable = sum(count_readable(tools.reader, picture) for picture in chosen)
+            print(f"  readable at their true corners: {readable}", flush=True)
         yield ratchet_row(name, options.effort, results)
 
 

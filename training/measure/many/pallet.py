@@ -37,7 +37,9 @@ MODULE: Final = (2.2, 7.0)
 _GAP = 10  # pixels between labels, at least
 _CORRECTABLE = {"l": 0.07, "m": 0.15, "q": 0.25, "h": 0.30}  # share of codewords that each level mends
 _HARDEST_PLAIN = {"l": 0.8, "m": 0.9, "q": 1.0, "h": 1.0}  # strength of blur that the level still mends
-_DIFFICULTIES = ("", "dots", "dark paper", "inverse", "glare")
+INVERSE: Final = "inverse"
+"""The trait of light symbols on dark paper."""
+_DIFFICULTIES = ("", "dots", "dark paper", INVERSE, "glare")
 _DIFFICULTY_ODDS = (0.64, 0.09, 0.09, 0.06, 0.12)
 _BLURS = ("sharp", "defocus", "motion", "soft")
 _BLUR_ODDS = (0.3, 0.2, 0.2, 0.3)
@@ -93,7 +95,7 @@ def _stick(rng: Generator, symbol: EncodedSymbol, module: float) -> _Sticker:
         image = _spot(rng, image, symbol)
     elif difficulty == "dark paper":
         image = _tone(rng, image, dark=(0.03, 0.1), light=(0.3, 0.42))
-    elif difficulty == "inverse":
+    elif difficulty == INVERSE:
         image = _tone(rng, 1 - image, dark=(0.05, 0.2), light=(0.6, 0.9))
     else:
         image = _tone(rng, image, dark=(0.02, 0.2), light=(0.6, 0.9))

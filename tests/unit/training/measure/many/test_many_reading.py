@@ -1,5 +1,7 @@
 """Codes are counted by place and payload, and the command prints and holds what it counted."""
 
+import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +10,19 @@ import pytest
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.quad import Quad, square
 from app.pipeline.results import Effort
+from app.pipeline.tools import Tools
 from tests.support.fakes import FakeLadder
 from tests.support.fakes import symbol as read_symbol
 from tests.support.paths import ROOT
 from training.data.symbols import EncodedSymbol
+from training.measure.many import __main__ as command
 from training.measure.many.__main__ import main, report
+from training.measure.many.ceiling import count_readable
 from training.measure.many.picture import Picture, PlacedCode
 from training.measure.many.reading import Misread, PictureResult, measure, ratchet_row
+from training.measure.many.sets import pictures
 from training.measure.ratchet import Row, load_table, save_table
+from training.measure.served_tools import add_options, load_tools
 
 PAYLOADS = (b"one", b"two", b"three")
 PICTURE = Picture(
@@ -82,9 +89,19 @@ def test_wrong_payloads_are_extra_in_the_ratchet() -> None:
     )
 
 
-def test_the_command_prints_sets_and_holds_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table, weights = tmp_path / "table.json", ["--weights", str(ROOT / "weights")]
-    main(["clean", "jpeg10", "--count", "1", "--effort", "fast", f"--ratchet={table}", "--raise", *weights])
+@pytest.fixture(scope="module")
+def tools() -> Tools:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return load_tools(parser.parse_args(["--weights", str(ROOT / "weights")]))
+
+
+def test_the_command_prints_sets_and_holds_them(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "load_tools", lambda options: tools)
+    table = tmp_path / "table.json"
+    main(["clean", "jpeg10", "--count", "1", "--effort", "fast", f"--ratchet={table}", "--raise"])
     head, clean, *rest = capsys.readouterr().out.splitlines()
     assert head.split()[:5] == ["set", "effort", "n", "codes", "hit"]
     assert clean.split()[:4] == ["clean", "fast", "1", "100"]
@@ -96,11 +113,27 @@ def test_the_command_prints_sets_and_holds_them(tmp_path: Path, capsys: pytest.C
     ]
     assert rows[0].codes > 50
 
-    main([f"--ratchet={table}", *weights])
-    assert capsys.readouterr().out == ""
+    main([f"--ratchet={table}"])
+    assert capsys.readouterr().out.splitlines() == [str(row) for row in rows]
     save_table(table, [Row("clean", "fast", pictures=1, labelled=100, reads=1, codes=101, extras=0)])
     with pytest.raises(SystemExit, match=r"lost: clean, fast: \d+ codes read, not 101"):
-        main([f"--ratchet={table}", *weights])
+        main([f"--ratchet={table}"])
+
+
+def test_pallets_can_be_read_by_whoever_finds_the_codes(tools: Tools) -> None:
+    codes = readable = 0
+    for picture in pictures("pallet", count=4):
+        codes += len(picture.codes)
+        readable += count_readable(tools.reader, picture)
+    assert 0.97 * codes <= readable <= codes
+
+
+def test_what_lies_elsewhere_is_not_readable(tools: Tools) -> None:
+    (picture,) = pictures("jpeg10", count=1)
+    (code,) = picture.codes
+    assert count_readable(tools.reader, picture) == 1
+    (other,) = next(pictures("jpeg10", start=1, count=1)).codes
+    assert count_readable(tools.reader, replace(picture, codes=(replace(code, symbol=other.symbol),))) == 0
 
 
 @pytest.mark.parametrize(
