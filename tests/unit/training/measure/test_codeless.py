@@ -38,7 +38,7 @@ def test_false_reads_are_counted_by_picture(
 ) -> None:
     def inventive(tools: Tools, kind: str, **options: object) -> object:
         found = codeless.Found(symbol=symbol("invented"), rung="soft")
-        yield from [(0.1, (found, found)), (0.2, ()), (0.3, ())]
+        yield from [(0.1, 0.4, (found, found)), (0.2, 0.5, ()), (0.6, 0.7, ())]
 
     monkeypatch.setattr(codeless, "load_tools", lambda options: None)
     monkeypatch.setattr(codeless, "read_codeless", inventive)
@@ -46,3 +46,4 @@ def test_false_reads_are_counted_by_picture(
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["text 7: soft read b'invented'"] * 2
     assert lines[2].startswith("text: 3 pictures without a code, 1 with a false read")
+    assert lines[3] == "  median 200 ms per picture, longest 600 ms, median 500 ms of the processor"
