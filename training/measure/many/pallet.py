@@ -77,8 +77,18 @@ class _Sticker:
 
 
 def _stick(rng: Generator, symbol: EncodedSymbol, module: float) -> _Sticker:
+    """Prints a symbol, and draws its difficulty, rotation and blur; labels with a difficulty are blurred less."""
     difficulty = str(rng.choice(_DIFFICULTIES, p=_DIFFICULTY_ODDS))
     kind = str(rng.choice(_BLURS, p=_BLUR_ODDS))
+    label = _print(rng, symbol, difficulty)
+    strength = rng.uniform(0, 0.6 if difficulty else _HARDEST_PLAIN[symbol.level])
+    matrix = facing(rng, label, module=module, jitter=0.05)
+    traits = (kind, difficulty) if difficulty else (kind,)
+    return _Sticker(label, matrix, _blur(rng, kind, module, strength), traits)
+
+
+def _print(rng: Generator, symbol: EncodedSymbol, difficulty: str) -> Label:
+    """The label in its greys, four in ten with text or a bar code below the symbol."""
     if difficulty == "dots":
         label = symbol_label(draw_dots(rng, symbol.modules, pixels=PIXELS))
     else:
@@ -89,22 +99,15 @@ def _stick(rng: Generator, symbol: EncodedSymbol, module: float) -> _Sticker:
         label = add_strip(label, print_text(rng, (width // 3, width), height=width / 9))
     elif extra < 0.4:
         label = add_strip(label, print_bars(rng, (width // 3, width)))
-    image = label.image
     if difficulty == "glare":
-        image = _tone(rng, image, dark=(0.02, 0.15), light=(0.6, 0.8))
-        image = _spot(rng, image, symbol)
+        image = _spot(rng, _tone(rng, label.image, dark=(0.02, 0.15), light=(0.6, 0.8)), symbol)
     elif difficulty == "dark paper":
-        image = _tone(rng, image, dark=(0.03, 0.1), light=(0.3, 0.42))
+        image = _tone(rng, label.image, dark=(0.03, 0.1), light=(0.3, 0.42))
     elif difficulty == INVERSE:
-        image = _tone(rng, 1 - image, dark=(0.05, 0.2), light=(0.6, 0.9))
+        image = _tone(rng, 1 - label.image, dark=(0.05, 0.2), light=(0.6, 0.9))
     else:
-        image = _tone(rng, image, dark=(0.02, 0.2), light=(0.6, 0.9))
-    label = Label(image, label.corners)
-    most = 0.6 if difficulty else _HARDEST_PLAIN[symbol.level]
-    strength = rng.uniform(0, most)
-    matrix = facing(rng, label, module=module, jitter=0.05)
-    traits = (kind, difficulty) if difficulty else (kind,)
-    return _Sticker(label, matrix, _blur(rng, kind, module, strength), traits)
+        image = _tone(rng, label.image, dark=(0.02, 0.2), light=(0.6, 0.9))
+    return Label(image, label.corners)
 
 
 def _tone(rng: Generator, image: Image, *, dark: tuple[float, float], light: tuple[float, float]) -> Image:
