@@ -47,7 +47,7 @@ def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tupl
     """
     image = _background(rng, side)
     for _ in range(rng.integers(0, 6)):
-        image = _paste(image, _DISTRACTORS[rng.integers(len(_DISTRACTORS))](rng), rng)
+        image = _paste(image, draw_distractor(rng), rng)
     codes: list[SceneCode] = []
     unit = float(rng.uniform(2, 8))
     if not (rng.random() < _SHARE_WITHOUT if empty is None else empty):
@@ -171,6 +171,11 @@ def _windows(rng: Generator) -> Image:
 
 
 _DISTRACTORS: tuple[Callable[[Generator], Image], ...] = (_stripes, _modules, _squares, _text, _windows)
+
+
+def draw_distractor(rng: Generator) -> Image:
+    """Draws one of the things that resemble a code, of any size, in [0, 1]."""
+    return _DISTRACTORS[rng.integers(len(_DISTRACTORS))](rng)
 
 
 def _paste(image: Image, patch: Image, rng: Generator) -> Image:

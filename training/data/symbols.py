@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import BYTE, PADDING, assemble, blocks
 from app.pipeline.qrcode.messages import count_bits
-from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension, function_patterns, render
+from app.pipeline.qrcode.patterns import LEVELS, MASKS, QUIET_ZONE, Bits, dimension, function_patterns, render
 from training.data import degrade
 
 CORPUS = Path(__file__).with_name("corpus.npz")
 PIXELS_DRAWN = 6  # pixels per module at which a symbol is drawn before it is degraded
 _PER_POOL = 300
 _LEVELS = "lmqh"
+_TEXT = string.ascii_letters + string.digits + "-._:/?=&"
 SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
@@ -42,12 +43,20 @@ def random_symbol(rng: Generator, version: int) -> NDArray[np.bool_]:
 
 def random_message(rng: Generator, version: int, level: str) -> NDArray[np.uint8]:
     """Data codewords of random bytes in byte mode that fill 40 to 95 % of the symbol, with terminator and padding."""
+    count = max(1, int(rng.uniform(0.4, 0.95) * _capacity(version, level)))
+    return _message(rng.integers(0, 256, count, dtype=np.uint8), version, level)
+
+
+def _capacity(version: int, level: str) -> int:
+    """The most bytes that a symbol holds in byte mode."""
+    return (8 * blocks(version, level).data_codewords - 4 - count_bits(version, BYTE)) // 8
+
+
+def _message(payload: NDArray[np.uint8], version: int, level: str) -> NDArray[np.uint8]:
+    """Data codewords of a payload in byte mode, with terminator and padding."""
     total, width = blocks(version, level).data_codewords, count_bits(version, BYTE)
-    capacity = (8 * total - 4 - width) // 8
-    count = max(1, int(rng.uniform(0.4, 0.95) * capacity))
-    header = np.array([(BYTE << width | count) >> i & 1 for i in range(3 + width, -1, -1)], dtype=np.uint8)
-    payload = np.unpackbits(rng.integers(0, 256, count, dtype=np.uint8))
-    message = np.packbits(np.concatenate([header, payload, np.zeros(4, dtype=np.uint8)]))
+    header = np.array([(BYTE << width | len(payload)) >> i & 1 for i in range(3 + width, -1, -1)], dtype=np.uint8)
+    message = np.packbits(np.concatenate([header, np.unpackbits(payload), np.zeros(4, dtype=np.uint8)]))
     return np.concatenate([message, np.resize(np.array(PADDING, dtype=np.uint8), total - len(message))])
 
 
@@ -64,6 +73,19 @@ class EncodedSymbol:
     version: int
     level: str
     modules: NDArray[np.bool_]
+
+
+def random_text_symbol(rng: Generator, version: int) -> EncodedSymbol:
+    """A symbol of a random level that holds random ASCII letters, digits and punctuation in byte mode.
+
+    They fill 60 to 95 % of it, and at least seven characters: enough that no two texts are the same.
+    """
+    level = str(rng.choice(LEVELS))
+    most = _capacity(version, level)
+    count = max(min(7, most), int(rng.uniform(0.6, 0.95) * most))
+    payload = rng.choice(np.frombuffer(_TEXT.encode(), dtype=np.uint8), count)
+    modules = assemble(_message(payload, version, level), version, level, int(rng.integers(len(MASKS))))
+    return EncodedSymbol(payload.tobytes(), version, level.lower(), modules)
 
 
 def corpus(pool: str) -> list[EncodedSymbol]:
@@ -86,9 +108,16 @@ def corpus(pool: str) -> list[EncodedSymbol]:
     return symbols
 
 
+def draw_from_corpus(rng: Generator, pool: str, count: int) -> list[EncodedSymbol]:
+    """At most ``count`` symbols of a pool in random order, no two with the same payload. Raises KeyError as
+    `corpus`."""
+    symbols = list({symbol.payload: symbol for symbol in corpus(pool)}.values())
+    return [symbols[number] for number in rng.permutation(len(symbols))[:count]]
+
+
 def _payload(rng: random.Random, longest: int) -> str:
     length = rng.randint(8, longest)
-    alphabet = rng.choice((string.digits, string.ascii_letters + string.digits + "-._:/?=&", string.ascii_uppercase))
+    alphabet = rng.choice((string.digits, _TEXT, string.ascii_uppercase))
     return "".join(rng.choices(alphabet, k=length))
 
 

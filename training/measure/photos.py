@@ -2,15 +2,19 @@
 
 DIR holds ``manifest.json``, a list of ``{"file", "set", "codes", "payloads_hex"}``: ``codes`` counts the codes in the
 picture, ``payloads_hex`` lists the known payloads, possibly not all. A picture counts as read if any code is read, and
-as wrong if all payloads are known and another is read. Prints rates with 95 % intervals, reads by rung, and the time of
-pictures that read directly, compared with zxing-cpp alone.
+as wrong if all payloads are known and another is read. ``quads``, where a row has it, lists the corners of every code
+of the picture, in pixels as stored; these codes are counted by place as `training.measure.places` says.
+
+Prints, per category (``set``), rates with 95 % intervals and seconds per picture; then reads by rung, and the time of
+pictures that read directly, compared with zxing-cpp alone. The last line is the field's own figure: the share of
+labelled codes that are hit, averaged over the categories, with extra answers as errors.
 """
 
 import argparse
 import collections
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,8 +25,12 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
+from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools
+from training.measure.places import PlaceCount, count_places
+from training.measure.ratchet import Row, hold
+from training.measure.ratchet import add_options as add_ratchet_options
 from training.measure.rates import Rate
 from training.measure.served_tools import add_options, load_tools
 
@@ -31,12 +39,14 @@ _MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph and its label: the number of codes and the known payloads without outer white space."""
+    """A photograph and its label: the number of codes, the known payloads without outer white space, and the outlines
+    of all codes, none if they are not known."""
 
     path: Path
     group: str
     codes: int
     payloads: frozenset[bytes]
+    quads: tuple[Quad, ...] = ()
 
     def load(self) -> GreyImage:
         """Decodes the file. Raises OSError, and InvalidImage if it is no picture or exceeds 100 megapixels."""
@@ -67,6 +77,13 @@ class Result:
         return self.photo.is_contradicted(found.symbol for found in self.outcome.codes)
 
     @property
+    def places(self) -> PlaceCount:
+        """Labelled codes, hits and extra answers; zeros if the outlines are not known."""
+        if not self.photo.quads:
+            return PlaceCount()
+        return count_places(self.photo.quads, [found.symbol.corners for found in self.outcome.codes])
+
+    @property
     def rung(self) -> str:
         """The rung of the first code, or "none"."""
         return self.outcome.codes[0].rung if self.outcome.codes else "none"
@@ -81,6 +98,7 @@ def load_photos(directory: Path) -> list[Photo]:
             group=row["set"],
             codes=row["codes"],
             payloads=frozenset(bytes.fromhex(payload).strip() for payload in row["payloads_hex"]),
+            quads=tuple(map(Quad.of, row.get("quads", ()))),
         )
         for row in rows
     ]
@@ -97,22 +115,61 @@ def measure_photo(photo: Photo, tools: Tools, effort: Effort) -> Result:
     return Result(photo, by_zxing, middle - began, outcome, perf_counter() - middle)
 
 
-def report_photos(results: list[Result]) -> Iterable[str]:
-    """Lines of the table of photographs, by the manifest's sets."""
+def group_results(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """The results of each category, by name."""
     groups: dict[str, list[Result]] = collections.defaultdict(list)
     for result in results:
         groups[result.photo.group].append(result)
-    yield f"{'set':22s} {'n':>4s} {'zxing-cpp %':>16s} {'qrestore %':>16s} wrong"
-    for name, members in [*sorted(groups.items()), ("all", results)]:
-        zxing = Rate(sum(result.by_zxing for result in members), len(members))
-        read = Rate(sum(bool(result.outcome.codes) for result in members), len(members))
-        wrong = sum(result.wrong for result in members)
-        yield f"{name:22s} {len(members):4d} {zxing!s:>16s} {read!s:>16s} {wrong:5d}"
+    return dict(sorted(groups.items()))
+
+
+def count_group(members: Iterable[Result]) -> PlaceCount:
+    """Labelled codes, hits and extra answers of several photographs."""
+    return sum((result.places for result in members), PlaceCount())
+
+
+def ratchet_rows(results: Iterable[Result], effort: Effort) -> Iterator[Row]:
+    """A row of a ratchet for each category."""
+    for name, members in group_results(results).items():
+        places = count_group(members)
+        reads = sum(bool(result.outcome.codes) for result in members)
+        yield Row(name, effort.value, len(members), places.codes, reads, places.hits, places.extras)
+
+
+def report_photos(results: list[Result]) -> Iterator[str]:
+    """Lines of the table of photographs, by category, and the field's figure."""
+    groups = group_results(results)
+    yield (
+        f"{'set':22s} {'n':>4s} {'zxing-cpp %':>16s} {'qrestore %':>16s} wrong "
+        f"{'codes':>5s} {'hit':>5s} {'hit %':>14s} extra {'p50 s':>7s} {'p95 s':>7s}"
+    )
+    for name, members in [*groups.items(), ("all", results)]:
+        yield _line(name, members)
     counted = collections.Counter(result.rung for result in results)
     yield "pictures by rung: " + ", ".join(f"{rung} {count}" for rung, count in counted.most_common())
     for result in results:
         if result.wrong:
             yield f"contradicts its label: {result.photo.path.name}"
+    yield from _compare_direct(results)
+    yield _field_figure(results, groups)
+
+
+def _line(name: str, members: Sequence[Result]) -> str:
+    zxing, read = (
+        Rate(hits, len(members))
+        for hits in (sum(one.by_zxing for one in members), sum(bool(one.outcome.codes) for one in members))
+    )
+    wrong, places = sum(result.wrong for result in members), count_group(members)
+    share = str(Rate(places.hits, places.codes)) if places.codes else "-"
+    middle, late = np.percentile([result.seconds for result in members], (50, 95))
+    return (
+        f"{name:22s} {len(members):4d} {zxing!s:>16s} {read!s:>16s} {wrong:5d} "
+        f"{places.codes:5d} {places.hits:5d} {share:>14s} {places.extras:5d} {middle:7.3f} {late:7.3f}"
+    )
+
+
+def _compare_direct(results: Sequence[Result]) -> Iterator[str]:
+    """How long pictures that read directly take, beside zxing-cpp alone."""
     direct = [result for result in results if result.rung == "direct"]
     if direct:
         own = 1000 * statistics.median(result.zxing_seconds for result in direct)
@@ -121,18 +178,43 @@ def report_photos(results: list[Result]) -> Iterable[str]:
         yield f"read directly: median {ours:.2f} ms, zxing-cpp alone {own:.2f} ms, median ratio {ratio:.2f}"
 
 
+def _field_figure(results: Sequence[Result], groups: Mapping[str, Sequence[Result]]) -> str:
+    """The mean of the categories beside the pictures with any code read."""
+    read = Rate(sum(bool(result.outcome.codes) for result in results), len(results))
+    any_read = f"any code read in {read.hits} of {read.n} pictures, {str(read).strip()} %"
+    counts = [places for members in groups.values() if (places := count_group(members)).codes]
+    if not counts:
+        return any_read
+    mean, total = statistics.fmean(places.hits / places.codes for places in counts), sum(counts, PlaceCount())
+    return (
+        f"labelled codes hit, mean of {len(counts)} categories: {100 * mean:.1f} %; "
+        f"{total.hits} of {total.codes}, {total.extras} extra; {any_read}"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.photos", description="Measure a folder of photographs."
     )
     parser.add_argument("directory", type=Path, help="folder with manifest.json")
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+    parser.add_argument("--ratchet", type=Path, metavar="FILE", help="fail if less is read than in this table")
+    add_ratchet_options(parser)
     add_options(parser)
     arguments = parser.parse_args(argv)
+    if arguments.raised and not arguments.ratchet:
+        parser.error("--raise needs --ratchet")
+    photos = load_photos(arguments.directory)
+    if not photos:
+        parser.error(f"{arguments.directory} lists no photographs")
     tools = load_tools(arguments)
     effort = Effort(arguments.effort)
-    for line in report_photos([measure_photo(photo, tools, effort) for photo in load_photos(arguments.directory)]):
+    results = [measure_photo(photo, tools, effort) for photo in photos]
+    for line in report_photos(results):
         print(line)
+    if arguments.ratchet:
+        for line in hold(arguments.ratchet, list(ratchet_rows(results, effort)), raised=arguments.raised):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,16 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.qrcode.codewords import blocks
 from app.pipeline.qrcode.messages import count_bits, message_bits
 from app.pipeline.qrcode.patterns import LEVELS, dimension, function_patterns, render
-from training.data.symbols import CORPUS, corpus, main, random_message, random_message_symbol, random_symbol
+from training.data.symbols import (
+    CORPUS,
+    corpus,
+    draw_from_corpus,
+    main,
+    random_message,
+    random_message_symbol,
+    random_symbol,
+    random_text_symbol,
+)
 
 POOLS = {"short": (8, 60, 40), "long": (8, 300, 40), "tiny": (8, 20, 2)}
 """Shortest and longest payload, highest version."""
@@ -91,3 +100,21 @@ def test_the_command_encodes_the_corpus_again(tmp_path: Path) -> None:
     with np.load(tmp_path / "corpus.npz") as made, np.load(CORPUS) as shipped:
         assert made.files == shipped.files
         assert all(np.array_equal(made[name], shipped[name]) for name in made.files)
+
+
+@pytest.mark.parametrize("version", [1, 2, 7, 40])
+def test_random_texts_decode(version: int) -> None:
+    rng = np.random.default_rng(version)
+    for _ in range(6):
+        symbol = random_text_symbol(rng, version)
+        (read,) = ZXing().read(render(symbol.modules, pixels=3))
+        assert read.payload == symbol.payload
+        assert (read.version, read.ec_level) == (version, symbol.level.upper())
+        assert len(symbol.payload) >= 7
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_symbols_drawn_from_a_pool_differ(pool: str) -> None:
+    drawn = draw_from_corpus(np.random.default_rng(0), pool, 250)
+    assert len({symbol.payload for symbol in drawn}) == 250
+    assert [symbol.payload for symbol in drawn] != [symbol.payload for symbol in corpus(pool)[:250]]
