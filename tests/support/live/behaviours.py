@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -92,8 +93,8 @@ class MisbehavingLadder:
     def __init__(self) -> None:
         self._engine = ZXing()
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
-        del effort
+    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+        del effort, budget, expect
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
@@ -107,8 +108,10 @@ class MisbehavingLadder:
         trace = (Stage("direct", time.perf_counter() - began, len(codes)),)
         return Outcome(codes=codes, width=width, height=height, route=None, trace=trace, truncated=False)
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
-        return self.run(frames[0], effort=effort)
+    def fuse(
+        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+    ) -> Outcome:
+        return self.run(frames[0], effort=effort, budget=budget, expect=expect)
 
     def restore(self, image: GreyImage, **_: Any) -> Restoration:
         raise UnknownNetwork
