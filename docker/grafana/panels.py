@@ -187,7 +187,11 @@ READING: Final = (
         "Pictures incomplete",
         "Share of the pictures worked on whose search ended with its budget. A share that grows says that the pictures "
         "get worse or the machine slower.",
-        (Query(share(total(rate("qrestore_incomplete_total")), total(rate(ANSWERS, WORK, 'status="200"')))),),
+        (
+            Query(
+                share(total(rate("qrestore_incomplete_total")), total(rate(ANSWERS, WORK, 'status="200"'))), "incomplete"
+            ),
+        ),
         "percentunit", 12, top=1,
     ),
 )  # fmt: skip
