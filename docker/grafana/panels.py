@@ -189,7 +189,8 @@ READING: Final = (
         "get worse or the machine slower.",
         (
             Query(
-                share(total(rate("qrestore_incomplete_total")), total(rate(ANSWERS, WORK, 'status="200"'))), "incomplete"
+                share(total(rate("qrestore_incomplete_total")), total(rate(ANSWERS, WORK, 'status="200"'))),
+                "incomplete",
             ),
         ),
         "percentunit", 12, top=1,
