@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.pipeline.inference import severity
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restored, Stage, View
+from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restored, Stage, Unread, View
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
+Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Field(ge=0, le=1)]
 Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
 
 
@@ -54,6 +55,41 @@ class Code(Wire):
             rung=found.rung,
             frame=found.frame,
             position=symbol.corners.as_tuple,
+        )
+
+
+class UnreadCode(Wire):
+    """Answer schema: one code that was seen but not read."""
+
+    position: Annotated[
+        tuple[Point, Point, Point, Point],
+        Field(
+            description="outer corners, clockwise as seen, in pixels of the image as stored; where the version is "
+            "unknown they may begin at any corner, and lie less exactly than those of a code that was read"
+        ),
+    ]
+    reason: Reason = Field(
+        description="`too_small`: its modules cover too few pixels; `cut_off`: a part of it lies outside the picture; "
+        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first"
+    )
+    module_pixels: Pixels | None = Field(
+        description="side of one module in pixels of the image as stored; null if unknown"
+    )
+    confidence: Confidence = Field(
+        description="0 to 1: how well the picture agrees with the patterns that every symbol of this kind has"
+    )
+    version: int | None = Field(description="null if unknown")
+    frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
+
+    @classmethod
+    def of(cls, unread: Unread) -> Self:
+        return cls(
+            position=unread.corners.as_tuple,
+            reason=unread.reason,
+            module_pixels=unread.module_pixels,
+            confidence=unread.confidence,
+            version=unread.version,
+            frame=unread.frame,
         )
 
 
@@ -101,8 +137,17 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "frame": 0,
     "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
 }
+_UNREAD_EXAMPLE: dict[str, Any] = {
+    "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
+    "reason": "too_small",
+    "module_pixels": 1.08,
+    "confidence": 0.714,
+    "version": 3,
+    "frame": 0,
+}
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
+    "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680},
     "route": None,
     "trace": [
@@ -114,6 +159,7 @@ _DECODE_EXAMPLE: dict[str, Any] = {
         {"stage": "modules", "seconds": 0.185396, "codes": 1},
     ],
     "truncated": False,
+    "complete": True,
     "request_id": _REQUEST_ID,
 }
 _RESTORE_EXAMPLE: dict[str, Any] = {
@@ -134,20 +180,26 @@ _RESTORE_EXAMPLE: dict[str, Any] = {
 
 
 class DecodeAnswer(Wire):
-    """Answer schema: every code in the picture. A picture without a readable code has an empty list."""
+    """Answer schema: the codes that were read in the picture, and those that were only seen. Both may be empty."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
+    unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
     image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
     route: Route | None = Field(description="null if no region was routed to a network")
     trace: list[TraceEntry]
     truncated: bool = Field(description="true if there are more codes than one answer may hold")
+    complete: bool = Field(
+        description="false if the budget ended before the search did: more time, as with `budget` or "
+        "`effort=thorough`, may find more"
+    )
     request_id: str
 
     @classmethod
     def of(cls, outcome: Outcome, *, request_id: str) -> Self:
-        return cls(**_findings(outcome, request_id))
+        unread = [UnreadCode.of(place) for place in outcome.unread]
+        return cls(unread=unread, complete=outcome.complete, **_findings(outcome, request_id))
 
 
 class RestoreAnswer(Wire):
@@ -195,7 +247,25 @@ class DecodeOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     effort: Effort | None = Field(
-        default=None, description="how far up the ladder to go; the service's own default if left out"
+        default=None,
+        description="`fast`: one plain look at the picture; `balanced`: every code that can be read within the budget; "
+        "`thorough`: every code that can be read, without a budget. The service's own default if left out",
+    )
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds of work after which the search ends, at any effort; what is unread then is named in "
+        "`unread`, and `complete` is false. A budget beyond the deadline of the request is cut to what the deadline "
+        "allows. If left out, `balanced` has the service's own budget, `fast` and `thorough` have none",
+        examples=[0.5],
+    )
+    expect: int | None = Field(
+        default=None,
+        ge=1,
+        le=254,
+        description="number of codes to read: the search ends when it has read so many",
+        examples=[1],
     )
     fuse: bool = Field(
         default=False,

@@ -1,6 +1,7 @@
 """Everything that an operator can set. Only this module reads the QRESTORE_ variables of the environment."""
 
 import os
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
         description="second port for metrics and docs, with health and models; 0 takes a free one",
     )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
+    budget_seconds: PositiveFloat = Field(
+        default=2.0,
+        description="seconds of work on each picture after which the search at balanced effort ends; what is unread "
+        "then is named in the answer",
+    )
 
     @field_validator("backend")
     @classmethod
@@ -137,3 +143,7 @@ class Settings(BaseSettings):
         if backend is not Backend.TORCH and device not in {"auto", "cpu"}:
             raise ValueError(f"{backend} runs on the CPU only, but the device is {device}")
         return backend
+
+    def budget(self, effort: Effort) -> float:
+        """Seconds of work on each picture after which a search at this effort ends, if the request names no budget."""
+        return self.budget_seconds if effort is Effort.BALANCED else inf

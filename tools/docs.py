@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 
 from app import errors
 from app.errors import QrestoreError
+from app.pipeline.results import Reason
 from app.settings import Settings
 from app.telemetry.metrics import TABLE
 from app.workers.admission import RefusalReason
@@ -155,6 +156,7 @@ def _labels() -> Iterator[tuple[str, str]]:
     yield "`category`", f"{categories}, `invalid_request`, or an HTTP status as in `not_found`, `method_not_allowed`"
     yield "`reason` of `qrestore_refused_total`", _ticked(RefusalReason)
     yield "`reason` of `qrestore_child_restarts_total`", _ticked(RestartReason)
+    yield "`reason` of `qrestore_unread_total`", _ticked(Reason)
     used = {label for spec in TABLE for label in spec.labels} - {"category", "reason"}
     yield from ((f"`{label}`", _LABELS[label]) for label in sorted(used))
 

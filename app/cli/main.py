@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from app import __version__
@@ -16,6 +17,7 @@ from app.cli.terminal import CANNOT_START, NOT_ALL_READ, complain
 from app.errors import QrestoreError
 
 _INTERRUPTED = 130  # as shells report it
+_MOST_CODES = 254  # the ceiling of QRESTORE_MAX_CODES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,10 +58,21 @@ def _parser() -> argparse.ArgumentParser:
         "decode",
         help="read image files",
         description="Reads image files and prints one JSON object a line. Exit status: 0 if every image gave a code, "
-        "1 if some gave none, 2 if a file could not be read, 3 if the command could not start.",
+        "and no code was seen but not read (with --expect N: if every image gave N codes); 1 if not; 2 if a file could "
+        "not be read; 3 if the command could not start.",
     )
     decode.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     _add_effort(decode)
+    decode.add_argument(
+        "--budget",
+        type=_budget,
+        metavar="SECONDS",
+        help="seconds of work after which the search of an image ends (QRESTORE_BUDGET_SECONDS at balanced effort, "
+        "otherwise none)",
+    )
+    decode.add_argument(
+        "--expect", type=_expected, metavar="N", help="codes that each image shows; the search ends when they are read"
+    )
     decode.add_argument("--text", action="store_true", help="print only the text of each code, one a line")
 
     inspect = commands.add_parser(
@@ -88,13 +101,28 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--effort",
         choices=("fast", "balanced", "thorough"),
-        help="how far to go for a code that does not read at once (QRESTORE_DEFAULT_EFFORT)",
+        help="fast: one plain look; balanced: every code that can be read within the budget; thorough: every code that "
+        "can be read (QRESTORE_DEFAULT_EFFORT)",
     )
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (QRESTORE_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port to listen on (QRESTORE_PORT, 8000)")
+
+
+def _budget(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < inf:
+        raise argparse.ArgumentTypeError("a budget is a number of seconds above 0")
+    return seconds
+
+
+def _expected(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= _MOST_CODES:
+        raise argparse.ArgumentTypeError(f"an expected number is between 1 and {_MOST_CODES}")
+    return count
 
 
 def _port(text: str) -> int:

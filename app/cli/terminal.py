@@ -5,7 +5,7 @@ from typing import Final
 
 SUCCESS: Final = 0
 NOT_ALL_READ: Final = 1
-"""Some images gave no code."""
+"""Some images gave no code, or fewer than they show."""
 BAD_FILE: Final = 2
 """Some files could not be read."""
 CANNOT_START: Final = 3

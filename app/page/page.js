@@ -1,9 +1,10 @@
 // Payloads are untrusted: they become text nodes only, never markup and never links.
 
-import { orientationOf, upright } from "./orientation.js";
+import { $, counted, draw, make } from "./elements.js";
+import { orientationOf } from "./orientation.js";
+import { lightWith, outline } from "./outlines.js";
 import { bytesOf, destination, hexadecimal, spelled } from "./payload.js";
-
-const $ = (id) => document.getElementById(id);
+import { explained, mark, unfinished } from "./unread.js";
 
 const STAGES = {
   imaging: "file decoded",
@@ -39,25 +40,10 @@ let running = new AbortController();
 
 /* ---- small helpers ---- */
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-function draw(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
 function duration(seconds) {
   if (seconds >= 1) return `${seconds.toFixed(2)} s`;
   return seconds >= 0.001 ? `${Math.round(seconds * 1000)} ms` : "< 1 ms";
 }
-
-const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 function say(text, { working = false } = {}) {
   $("status").textContent = text;
@@ -114,45 +100,34 @@ function codeCard(code, index, many) {
 
   const card = make("li", { class: "code" }, make("div", { class: "says" }, payload, button), facts);
   if (many) card.firstChild.prepend(make("span", { class: "badge" }, String(index + 1)));
-  const light = (on) => $("outlines").querySelectorAll(`[data-code="${index}"]`)
-    .forEach((outline) => outline.classList.toggle("lit", on));
-  for (const [on, names] of [[true, ["mouseenter", "focusin"]], [false, ["mouseleave", "focusout"]]]) {
-    for (const name of names) card.addEventListener(name, () => light(on));
-  }
+  lightWith(card, "code", index);
   return card;
 }
 
-/* ---- the picture and its outlines ---- */
-
-function outline(answer, turn) {
-  const turned = turn > 4;
-  const { width, height } = answer.image;
-  const [across, down] = turned ? [height, width] : [width, height];
-  $("stage").className = `stage stored turn-${turn}${turned ? " turned" : ""}`;
-  $("stage").style.setProperty("--ratio", across / down);
-  $("outlines").setAttribute("viewBox", `0 0 ${across} ${down}`);
-  $("original-note").textContent = `${width} × ${height} pixels`;
-  $("photo").alt = `The picture that you sent, ${counted(answer.codes.length, "code")} outlined`;
-  answer.codes.forEach((code, index) => {
-    const corners = code.position.map((corner) => upright(corner, turn, answer.image));
-    const points = corners.map((corner) => corner.join(",")).join(" ");
-    for (const layer of ["casing", "line"]) {
-      $("outlines").append(draw("polygon", { points, class: layer, "data-code": index }));
-    }
-    if (answer.codes.length === 1) return;
-    const badge = make("span", { class: "badge" }, String(index + 1));
-    badge.style.left = `${100 * corners[0][0] / across}%`;
-    badge.style.top = `${100 * corners[0][1] / down}%`;
-    $("badges").append(badge);
-  });
-}
-
 /* ---- answers ---- */
+
+// Lists the codes that were only seen, and offers a longer look where it may help.
+function showUnread(answer, effort) {
+  const { unread } = answer;
+  $("unread").hidden = !unread.length;
+  $("unread-title").textContent = `${counted(unread.length, "code")} seen but not read`;
+  $("places").replaceChildren(...unread.map((place, index) => {
+    const [reason, advice] = explained(place);
+    const line = make("li", {}, make("span", { class: "badge missed" }, mark(index, unread.length)),
+      make("p", {}, `${reason} `, make("span", { class: "hint" }, advice)));
+    lightWith(line, "unread", index);
+    return line;
+  }));
+  const note = unfinished(answer, effort);
+  $("unfinished").hidden = !note;
+  $("unfinished-note").textContent = note;
+}
 
 function showCodes(answer) {
   decoded = answer.codes;
   $("codes").replaceChildren(...decoded.map((code, index) => codeCard(code, index, decoded.length > 1)));
   $("no-codes").hidden = decoded.length > 0;
+  $("no-codes-hint").hidden = answer.unread.length > 0;
   $("how-title").textContent = decoded.length ? "How it was read" : "What was tried";
   const total = answer.trace.reduce((sum, stage) => sum + stage.seconds, 0);
   const longest = Math.max(...answer.trace.map((stage) => stage.seconds), 1e-9);
@@ -170,6 +145,8 @@ function showCodes(answer) {
   $("route").textContent = route
     ? `Sharpness ${route.laplacian_variance}, threshold ${route.threshold}: ${route.network} was tried first.` : "";
   let summary = decoded.length ? `${counted(decoded.length, "code")} read in ${duration(total)}.` : "No readable code.";
+  if (answer.unread.length) summary += ` ${counted(answer.unread.length, "code")} seen but not read.`;
+  if (!answer.complete) summary += " The budget ended first.";
   if (answer.truncated) summary += " There are more codes than one answer can hold.";
   say(summary);
 }
@@ -268,9 +245,9 @@ async function read() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  for (const id of ["codes", "outlines", "badges", "problem"]) $(id).replaceChildren();
+  for (const id of ["codes", "outlines", "badges", "places", "problem"]) $(id).replaceChildren();
   clearRestored("");
-  $("key-form").hidden = $("no-codes").hidden = true;
+  for (const id of ["key-form", "no-codes", "unread", "unfinished", "legend"]) $(id).hidden = true;
   $("result").hidden = false;
   $("result").className = "result working";
   say("Reading the picture…", { working: true });
@@ -279,6 +256,7 @@ async function read() {
     const [answer, turn] = await Promise.all([post(`decode?effort=${effort}`, signal), orientation]);
     if (signal.aborted) return;
     showCodes(answer);
+    showUnread(answer, effort);
     outline(answer, turn);
   } catch (error) {
     if (signal.aborted) return;
@@ -325,6 +303,11 @@ $("drop").addEventListener("click", (event) => {
   if (!event.target.closest("label, input")) $("file").click();
 });
 $("again").addEventListener("click", read);
+$("look-longer").addEventListener("click", () => {
+  document.querySelector("input[name=effort][value=thorough]").checked = true;
+  $("again").focus(); // this button is about to hide
+  read();
+});
 $("restore-again").addEventListener("click", () => restore(running.signal));
 $("cancel").addEventListener("click", () => {
   running.abort();

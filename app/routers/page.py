@@ -54,8 +54,11 @@ for _path, _name, _media_type in (
     ("/", "index.html", "text/html"),
     ("/page.css", "page.css", "text/css"),
     ("/page.js", "page.js", "text/javascript"),
+    ("/elements.js", "elements.js", "text/javascript"),
     ("/orientation.js", "orientation.js", "text/javascript"),
+    ("/outlines.js", "outlines.js", "text/javascript"),
     ("/payload.js", "payload.js", "text/javascript"),
+    ("/unread.js", "unread.js", "text/javascript"),
 ):
     _asset = _Asset(_name, _media_type)
     router.add_api_route(_path, _asset.answer, methods=["GET", "HEAD"], response_class=Response, response_model=None)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
-from app.pipeline.results import Outcome
+from app.pipeline.results import Outcome, Reason
 from app.workers.admission import RefusalReason
 from app.workers.pool import RestartReason
 
@@ -45,6 +45,8 @@ TABLE: Final = (
          ("stage",), _SECONDS),
     Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without a code count as none.",
          ("rung", "engine", "result")),
+    Spec(Counter, "qrestore_unread_total", "Codes that were seen but not read, by reason.", ("reason",)),
+    Spec(Counter, "qrestore_incomplete_total", "Pictures whose search ended with its budget."),
     Spec(Counter, "qrestore_route_total", "Pictures with a routed region, by the network chosen first.", ("network",)),
     Spec(Histogram, "qrestore_laplacian_variance", "Sharpness of routed regions: variance of the Laplacian.",
          (), _VARIANCE),
@@ -91,6 +93,8 @@ class Metrics:
             self._counter("qrestore_refused_total", reason=refusal)
         for restart in RestartReason:
             self._counter("qrestore_child_restarts_total", reason=restart)
+        for reason in Reason:
+            self._counter("qrestore_unread_total", reason=reason)
 
     def models_loaded(self, models: Iterable[Model], *, device: str) -> None:
         for model in models:
@@ -129,7 +133,7 @@ class Metrics:
         self._histogram("qrestore_upload_bytes").observe(size)
 
     def record(self, outcome: Outcome) -> None:
-        """Counts one finished run of the ladder: its trace, its route and its codes."""
+        """Counts one finished run of the ladder: its trace, its route, its codes and what it left unread."""
         for stage in outcome.trace:
             self._histogram("qrestore_stage_duration_seconds", stage=stage.stage).observe(stage.seconds)
         if outcome.route is not None:
@@ -140,6 +144,10 @@ class Metrics:
             self._counter("qrestore_decode_total", **labels).inc()
         if not outcome.codes:
             self._counter("qrestore_decode_total", rung=NO_CODE, engine=NO_CODE, result="not_read").inc()
+        for unread in outcome.unread:
+            self._counter("qrestore_unread_total", reason=unread.reason).inc()
+        if not outcome.complete:
+            self._counter("qrestore_incomplete_total").inc()
 
     def _make(self, spec: Spec) -> MetricWrapperBase:
         if spec.kind is Histogram:

@@ -176,6 +176,25 @@ READING: Final = (
         (Query(f"{total(READ, 'rung')} / on () group_left () {total(READ)}", "{{rung}}"),),
         "percentunit", 12, stacked=True, top=1,
     ),
+    Panel(
+        "Codes seen but not read, by reason",
+        "Codes a second that were seen but not read. budget: they may be read with a larger QRESTORE_BUDGET_SECONDS; "
+        "the other reasons are the picture's.",
+        (Query(total(rate("qrestore_unread_total"), "reason"), "{{reason}}"),),
+        "ops", 12, stacked=True,
+    ),
+    Panel(
+        "Pictures incomplete",
+        "Share of the pictures worked on whose search ended with its budget. A share that grows says that the pictures "
+        "get worse or the machine slower.",
+        (
+            Query(
+                share(total(rate("qrestore_incomplete_total")), total(rate(ANSWERS, WORK, 'status="200"'))),
+                "incomplete",
+            ),
+        ),
+        "percentunit", 12, top=1,
+    ),
 )  # fmt: skip
 
 ROUTE: Final = rate("qrestore_route_total")

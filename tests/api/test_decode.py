@@ -1,6 +1,7 @@
 """POST /decode over a fake ladder: its answers, its input and its refusals."""
 
 import json
+import math
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 
@@ -8,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.inference.severity import Route
-from app.pipeline.results import Effort
-from tests.support.fakes import FakeLadder, symbol
+from app.pipeline.results import Effort, Reason
+from tests.support.fakes import FakeLadder, symbol, unread
 
 PROBLEM = "application/problem+json"
 
@@ -45,9 +46,11 @@ class TestAnswer:
                     "position": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
                 }
             ],
+            "unread": [],
             "image": {"width": 64, "height": 48},
             "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
             "truncated": False,
+            "complete": True,
         }
 
     def test_picture_without_a_code_is_a_result(self, client: TestClient, blank_png: bytes) -> None:
@@ -59,6 +62,23 @@ class TestAnswer:
     def test_truncation_is_stated(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
         _, answer = upload(start(FakeLadder(truncated=True)), blank_png)
         assert answer["truncated"] is True
+
+    def test_codes_that_were_only_seen_are_listed(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+        seen = unread(Reason.TOO_SMALL, module_pixels=1.0778, version=3, frame=2)
+        _, answer = upload(start(FakeLadder(unread=(seen, unread(Reason.CUT_OFF)))), blank_png)
+        assert answer["codes"] == []
+        assert answer["complete"] is True
+        position = [[40.0, 10.0], [60.0, 12.0], [58.0, 32.0], [38.0, 30.0]]
+        first, second = answer["unread"]
+        expected = {"reason": "too_small", "module_pixels": 1.08, "confidence": 0.654, "version": 3, "frame": 2}
+        assert first == {"position": position} | expected
+        unknown = {"reason": "cut_off", "module_pixels": None, "version": None, "frame": 0}
+        assert second == {"position": position, "confidence": 0.654} | unknown
+
+    def test_a_search_that_its_budget_ended_says_so(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+        ladder = FakeLadder(symbols=(symbol(),), unread=(unread(Reason.BUDGET),), complete=False)
+        _, answer = upload(start(ladder), blank_png)
+        assert (len(answer["codes"]), answer["unread"][0]["reason"], answer["complete"]) == (1, "budget", False)
 
     @pytest.mark.parametrize(
         "payload",
@@ -99,13 +119,47 @@ class TestInput:
         self, client: TestClient, ladder: FakeLadder, blank_png: bytes, effort: Effort
     ) -> None:
         upload(client, blank_png, f"/decode?effort={effort}")
-        assert ladder.calls == [{"effort": effort, "shape": (48, 64)}]
+        budget = 2.0 if effort is Effort.BALANCED else math.inf
+        assert ladder.calls == [{"effort": effort, "budget": budget, "expect": None, "shape": (48, 64)}]
 
     def test_effort_defaults_to_the_setting(
         self, start: Callable[..., TestClient], ladder: FakeLadder, blank_png: bytes
     ) -> None:
         upload(start(ladder, default_effort="thorough"), blank_png)
         assert ladder.calls[0]["effort"] is Effort.THOROUGH
+
+    @pytest.mark.parametrize(
+        ("query", "settings", "budget"),
+        [
+            ("", {"budget_seconds": 7}, 7.0),
+            ("?budget=0.5", {}, 0.5),
+            ("?budget=0.5&effort=fast", {}, 0.5),
+            ("?budget=3&effort=thorough", {}, 3.0),
+            ("", {"budget_seconds": 7, "default_effort": "thorough"}, math.inf),
+            ("?budget=1e9", {"work_seconds": 10}, 9.0),
+            ("?budget=1e9", {"request_seconds": 5}, 4.5),
+            ("", {"budget_seconds": 60, "work_seconds": 10}, 9.0),
+            ("?effort=thorough", {"work_seconds": 10}, math.inf),
+        ],
+    )
+    def test_budget_is_the_requests_then_the_efforts_and_ends_before_the_deadline(
+        self,
+        start: Callable[..., TestClient],
+        ladder: FakeLadder,
+        blank_png: bytes,
+        query: str,
+        settings: dict[str, object],
+        budget: float,
+    ) -> None:
+        assert upload(start(ladder, **settings), blank_png, f"/decode{query}")[0] == 200
+        assert ladder.calls[0]["budget"] == budget
+
+    @pytest.mark.parametrize("count", [1, 254])
+    def test_expected_number_reaches_the_ladder(
+        self, client: TestClient, ladder: FakeLadder, blank_png: bytes, count: int
+    ) -> None:
+        assert upload(client, blank_png, f"/decode?expect={count}")[0] == 200
+        assert ladder.calls[0]["expect"] == count
 
     @pytest.mark.parametrize("name", ["../../x", "a" * 1_000, "x\u0000y", "\u202egnp"])
     def test_file_name_does_not_matter(self, client: TestClient, blank_png: bytes, name: str) -> None:
@@ -125,6 +179,14 @@ class TestRefusals:
             ("", b"\x89PNG\r\n\x1a\n", 422, "invalid_image"),
             ("?effort=lazy", None, 422, "invalid_request"),
             ("?unknown=1", None, 422, "invalid_request"),
+            *[
+                (f"?budget={value}", None, 422, "invalid_request")
+                for value in ("NaN", "inf", "-inf", "0", "-0.0", "-1", "1e999", "", "soon")
+            ],
+            *[
+                (f"?expect={value}", None, 422, "invalid_request")
+                for value in ("NaN", "0", "-1", "255", "1.5", "", "all", "9" * 400)
+            ],
             ("?" + "a=&" * 1000, None, 400, "malformed_body"),
         ],
     )

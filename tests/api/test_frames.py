@@ -22,10 +22,19 @@ def picture(height: int, width: int) -> bytes:
 
 def test_all_frames_reach_the_ladder_in_order(client: TestClient, ladder: FakeLadder) -> None:
     files = frames(picture(20, 30), picture(40, 50), picture(60, 70))
-    answer = client.post("/decode?fuse=true&effort=thorough", files=files).json()
-    assert ladder.calls == [{"effort": Effort.THOROUGH, "shapes": [(20, 30), (40, 50), (60, 70)]}]
+    answer = client.post("/decode?fuse=true&effort=thorough&budget=3&expect=2", files=files).json()
+    shapes = [(20, 30), (40, 50), (60, 70)]
+    assert ladder.calls == [{"effort": Effort.THOROUGH, "budget": 3.0, "expect": 2, "shapes": shapes}]
     assert answer["image"] == {"width": 30, "height": 20}
     assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "imaging", "imaging", "direct"]
+
+
+@pytest.mark.parametrize(("query", "budget"), [("", 6.0), ("&budget=2.5", 2.5), ("&budget=1e9", 27.0)])
+def test_the_default_budget_is_for_each_frame_a_named_one_for_all(
+    client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str, budget: float
+) -> None:
+    client.post(f"/decode?fuse=true{query}", files=frames(*[blank_png] * 3))
+    assert ladder.calls[0]["budget"] == budget
 
 
 def test_a_code_names_its_frame(start: Callable[..., TestClient], blank_png: bytes) -> None:

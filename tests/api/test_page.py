@@ -9,16 +9,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.fusing import FUSED
+from app.pipeline.results import Reason
 from app.pipeline.rungs import RUNGS
 from app.workers.jobs import IMAGING_STAGE
 from tests.support.fakes import FakeLadder
 from tests.support.paths import ROOT
 
-FILES = {
-    "/": "text/html",
-    "/page.css": "text/css",
-    **dict.fromkeys(("/page.js", "/orientation.js", "/payload.js"), "text/javascript"),
-}
+SCRIPTS = ("/page.js", "/elements.js", "/orientation.js", "/outlines.js", "/payload.js", "/unread.js")
+FILES = {"/": "text/html", "/page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
 FOLDER = ROOT / "app" / "page"
 
 
@@ -84,7 +82,7 @@ def test_everything_that_it_loads_is_served_by_the_service(client: TestClient, m
         for name in ("src", "href")
         if tag in {"script", "link", "img"} and name in attributes
     ]
-    loaded += re.findall(r'from "(.+?)"', client.get("/page.js").text)
+    loaded += re.findall(r'from "(.+?)"', "".join(client.get(path).text for path in SCRIPTS))
     own = {urljoin("/", name) for name in loaded if not name.startswith("data:")}
     assert own == set(FILES) - {"/"}
 
@@ -110,7 +108,7 @@ def test_every_control_has_a_name(markup: Markup) -> None:
 
 def test_the_script_finds_every_element_that_it_looks_up(client: TestClient, markup: Markup) -> None:
     known = {attributes["id"] for _, attributes in markup.tags if "id" in attributes}
-    script = client.get("/page.js").text
+    script = "".join(client.get(path).text for path in SCRIPTS)
     wanted = set(re.findall(r'\$\("([\w-]+)"\)', script))
     for names in re.findall(r"for \(const id of \[(.+?)\]\)", script):
         wanted |= set(re.findall(r'"([\w-]+)"', names))
@@ -123,8 +121,13 @@ def test_every_stage_is_explained(client: TestClient) -> None:
     assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, FUSED, IMAGING_STAGE, "locate"}
 
 
+def test_every_reason_is_explained(client: TestClient) -> None:
+    table = client.get("/unread.js").text.partition("const REASONS = {")[2].partition("};")[0]
+    assert set(re.findall(r"(\w+): \[\"", table)) == set(Reason)
+
+
 def test_payloads_never_become_markup(client: TestClient) -> None:
-    scripts = "".join(client.get(path).text for path, kind in FILES.items() if kind == "text/javascript")
+    scripts = "".join(client.get(path).text for path in SCRIPTS)
     makers = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b"
     openers = r"window\.open|(?<!field\.)\blocation\b"
     assert not re.search(f"{makers}|{openers}", scripts)

@@ -124,9 +124,9 @@ def test_by_keyboard_alone(page: Page) -> None:
     expect(page.locator(".payload")).to_have_text("pasted")
     expect(page.locator("#save")).to_be_visible()
 
-    assert tab() == ["Balanced until it reads", True]
+    assert tab() == ["Balanced within budget", True]
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate(FOCUS) == ["Fast quick look", True]
+    assert page.evaluate(FOCUS) == ["Fast one look", True]
     assert tab() == ["Read again", True]
     with page.expect_request("**/decode?effort=fast"):
         page.keyboard.press("Enter")

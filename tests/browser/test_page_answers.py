@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +16,13 @@ import uvicorn
 from app.main import create_app
 from app.pipeline.files.png import encode_png
 from app.pipeline.inference.severity import Route
+from app.pipeline.results import Reason
 from app.settings import Settings
 from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
+from tests.support.browser import CONTRASTS
 from tests.support.codes import qr_picture
-from tests.support.fakes import FakeLadder, symbol
+from tests.support.fakes import FakeLadder, symbol, unread
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect
@@ -33,31 +35,6 @@ if TYPE_CHECKING:
     Visit = Callable[..., Page]
 
 PICTURE: Final = {"name": "a", "mimeType": "image/png", "buffer": encode_png(qr_picture("whatever"))}
-
-CONTRASTS: Final = """() => {
-  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const channels = (colour) => {
-    paint.clearRect(0, 0, 1, 1);
-    paint.fillStyle = colour;
-    paint.fillRect(0, 0, 1, 1);
-    return [...paint.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = (colour) => {
-    const linear = (c) => c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
-    const [r, g, b] = channels(colour).map(linear);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    const colour = getComputedStyle(element).backgroundColor;
-    return channels(colour)[3] === 255 || !element.parentElement ? colour : behind(element.parentElement);
-  };
-  const texts = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility()
-    && [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
-  return texts.map((element) => {
-    const [low, high] = [luminance(getComputedStyle(element).color), luminance(behind(element))].sort((a, b) => a - b);
-    return [element.textContent.trim().slice(0, 40), (high + 0.05) / (low + 0.05)];
-  });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +70,9 @@ def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
 @pytest.fixture
 def page(visit: Visit, origin: str, ladder: FakeLadder) -> Iterator[Page]:
     yield visit(origin, permissions=["clipboard-read", "clipboard-write"])
-    ladder.symbols, ladder.failure, ladder.route, ladder.truncated = (), None, None, False
+    for field in fields(FakeLadder):
+        if field.name != "calls":
+            setattr(ladder, field.name, field.default)
 
 
 @pytest.fixture
@@ -198,6 +177,68 @@ def test_several_codes_are_numbered_alike(read: Callable[..., Page], ladder: Fak
     expect(page.locator("#route")).to_have_text("Sharpness 354.961, threshold 245.423: lenet was tried first.")
 
 
+STROKE: Final = """(line) => {
+  const style = getComputedStyle(line);
+  return [style.stroke, style.strokeDasharray !== "none"];
+}"""
+
+
+def test_codes_that_were_only_seen_are_outlined_and_explained(read: Callable[..., Page], ladder: FakeLadder) -> None:
+    corners = unread().corners
+    ladder.unread = (
+        unread(Reason.TOO_SMALL, module_pixels=1.08),
+        unread(Reason.TOO_SMALL, corners=corners.moved(40, 0)),
+        unread(Reason.CUT_OFF, corners=corners.moved(0, 40)),
+        unread(Reason.UNREADABLE, corners=corners.moved(40, 40)),
+    )
+    page = read(symbol("one of five"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^1 code read in .+ 4 codes seen but not read\.$"))
+    expect(page.get_by_role("heading", name="4 codes seen but not read")).to_be_visible()
+    lines = [" ".join(text.split()) for text in page.locator("#places li").all_inner_texts()]
+    assert [line.partition(". ")[0] for line in lines] == [
+        "?1 Its modules are too small (1.1 px)",
+        "?2 Its modules are too small",
+        "?3 A part of it lies outside the picture",
+        "?4 Nothing that was tried made it readable",
+    ]
+    assert page.locator("#badges .badge").all_inner_texts() == ["?1", "?2", "?3", "?4"]
+    expect(page.locator("#legend")).to_be_visible()
+    assert page.locator("#photo").get_attribute("alt") == (
+        "The picture that you sent, 1 code outlined, 4 more seen but not read"
+    )
+    missed = page.locator("#outlines .missed").evaluate_all(f"(all) => all.map({STROKE})")
+    (colour, is_dashed), plain = missed[0], page.locator("#outlines .line").evaluate(STROKE)
+    assert missed == [[colour, is_dashed]] * 4
+    assert (is_dashed, plain[1]) == (True, False)
+    assert colour != plain[0]
+    page.locator("#places li").nth(2).hover()
+    assert page.locator("#outlines .missed.lit").evaluate_all("(lit) => lit.map((one) => one.dataset.unread)") == ["2"]
+    expect(page.locator("#unfinished-note")).to_have_text("A longer look may read more.")
+
+
+def test_a_longer_look_is_offered_where_the_budget_ended(page: Page, ladder: FakeLadder) -> None:
+    ladder.unread, ladder.complete = (unread(Reason.BUDGET),), False
+    page.set_input_files("#file", PICTURE)
+    expect(page.get_by_role("status")).to_have_text(
+        "No readable code. 1 code seen but not read. The budget ended first."
+    )
+    expect(page.locator("#unread-title")).to_have_text("1 code seen but not read")
+    expect(page.locator("#places li")).to_contain_text("The budget ended before it was read.")
+    assert page.locator("#badges .badge").all_inner_texts() == ["?"]
+    expect(page.locator("#no-codes-hint")).to_be_hidden()
+    expect(page.locator("#unfinished-note")).to_contain_text("The budget ended before the search did.")
+
+    ladder.symbols, ladder.unread, ladder.complete = (symbol("at last"),), (), True
+    with page.expect_request("**/decode?effort=thorough"):
+        page.get_by_role("button", name="Look longer").click()
+    expect(page.locator(".payload")).to_have_text("at last")
+    expect(page.get_by_role("radio", name="Thorough")).to_be_checked()
+    expect(page.get_by_role("button", name="Read again")).to_be_focused()
+    for hidden in ("#unread", "#unfinished", "#legend"):
+        expect(page.locator(hidden)).to_be_hidden()
+    assert page.locator("#outlines .missed").count() == 0
+
+
 def problem(status: int, detail: str, **more: object) -> dict[str, Any]:
     headers = {"Retry-After": "7"} if status == 429 else {}
     body = {"title": "A title", "status": status, "detail": detail, "request_id": "an-id"} | more
@@ -297,17 +338,19 @@ def test_a_later_picture_wins(page: Page, ladder: FakeLadder) -> None:
 def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) -> None:
     page = visit(origin, color_scheme=scheme, reduced_motion="reduce")
     ladder.symbols = (symbol("http://a@example.org/\u202e"), symbol("second"))
+    ladder.unread, ladder.complete = (unread(Reason.BUDGET),), False
     low = dict(page.evaluate(CONTRASTS))
     page.set_input_files("#file", PICTURE)
     expect(page.locator("#restored")).to_be_visible()
     low |= dict(page.evaluate(CONTRASTS))
-    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose a file", "2"} <= set(low)
+    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose a file", "2", "?"} <= set(low)
+    assert {"1 code seen but not read", "seen but not read (?)", "Look longer"} <= set(low)
     page.route("**/decode*", lambda call: call.fulfill(**problem(401, "Send a key.")))
     page.get_by_role("button", name="Read again").click()
     expect(page.get_by_label("API key")).to_be_focused()
     low |= dict(page.evaluate(CONTRASTS))
     assert "Send a key." in low
-    ladder.symbols = ()
+    ladder.symbols, ladder.unread, ladder.complete = (), (), True
     assert {text: ratio for text, ratio in low.items() if ratio < 4.5} == {}
 
 

@@ -265,6 +265,18 @@ def test_row_43_bad_file_among_the_weights(weights: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_what_a_child_saw_but_did_not_read_is_answered_and_counted(server: Server) -> None:
+    before = server.metric("qrestore_unread_total", reason="budget"), server.metric("qrestore_incomplete_total")
+    answer = server.upload(picture("overlooked", Behaviour.OVERLOOK), query=b"?budget=0.5&expect=1")
+    assert answer.payloads() == []
+    (place,) = answer.json()["unread"]
+    assert len(place.pop("position")) == 4
+    assert place == {"reason": "budget", "confidence": 0.75, "module_pixels": None, "version": None, "frame": 0}
+    assert answer.json()["complete"] is False
+    after = server.metric("qrestore_unread_total", reason="budget"), server.metric("qrestore_incomplete_total")
+    assert after == (before[0] + 1, before[1] + 1)
+
+
 def test_row_44_client_that_leaves_while_its_picture_is_read(server: Server) -> None:
     """Its slot is free when the work is over, not before."""
     with ExitStack() as connections:

@@ -29,6 +29,32 @@ _CORNERS: Final = """(polygon) => {
   });
 }"""
 
+CONTRASTS: Final = """() => {
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const channels = (colour) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.fillStyle = colour;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = (colour) => {
+    const linear = (c) => c <= 10 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = channels(colour).map(linear);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    const colour = getComputedStyle(element).backgroundColor;
+    return channels(colour)[3] === 255 || !element.parentElement ? colour : behind(element.parentElement);
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility()
+    && [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+  return texts.map((element) => {
+    const [low, high] = [luminance(getComputedStyle(element).color), luminance(behind(element))].sort((a, b) => a - b);
+    return [element.textContent.trim().slice(0, 40), (high + 0.05) / (low + 0.05)];
+  });
+}"""
+"""A script that gives each visible text and its contrast with what is behind it."""
+
 
 def choose(page: Page, data: bytes | Path) -> None:
     """Chooses a file of this content, or this file."""

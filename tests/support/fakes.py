@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from app.pipeline.inference.severity import Route
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
-from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage, View
+from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
 
 
 def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
@@ -31,23 +33,34 @@ def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
     )
 
 
+def unread(reason: Reason = Reason.TOO_SMALL, **fields: Any) -> Unread:
+    """A code that was seen but not read for this reason; ``fields`` as in `Unread`."""
+    corners = Quad.of([(40.0, 10.0), (60.0, 12.0), (58.0, 32.0), (38.0, 30.0)])
+    return Unread(**{"corners": corners, "reason": reason, "confidence": 0.6543, **fields})
+
+
 @dataclass
 class FakeLadder:
-    """Finds `symbols` in every picture, or raises `failure`; remembers how it was called."""
+    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called."""
 
     symbols: tuple[Symbol, ...] = ()
     route: Route | None = None
     truncated: bool = False
+    unread: tuple[Unread, ...] = ()
+    complete: bool = True
     failure: Exception | None = None
     calls: list[dict[str, object]] = field(default_factory=list)
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
-        self.calls.append({"effort": effort, "shape": image.shape})
+    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+        self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shape": image.shape})
         return self._outcome(image)
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
+    def fuse(
+        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+    ) -> Outcome:
         """Finds the symbols in the last frame."""
-        self.calls.append({"effort": effort, "shapes": [frame.shape for frame in frames]})
+        shapes = [frame.shape for frame in frames]
+        self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shapes": shapes})
         outcome = self._outcome(frames[0])
         return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
 
@@ -77,6 +90,8 @@ class FakeLadder:
             route=self.route,
             trace=(Stage(stage="direct", seconds=0.002, codes=len(self.symbols)),),
             truncated=self.truncated,
+            unread=self.unread,
+            complete=self.complete,
         )
 
 

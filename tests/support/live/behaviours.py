@@ -5,8 +5,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +17,7 @@ from app.errors import UnknownNetwork
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.results import Effort, Found, Outcome, Restoration, Stage
+from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread
 from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
 
@@ -42,6 +44,8 @@ class Behaviour(IntEnum):
     RAISE = 8
     FLOOD = 9
     """Writes megabytes to standard error, as native libraries do."""
+    OVERLOOK = 10
+    """Sees what it reads as codes that the budget left unread."""
 
 
 def _hang() -> None:
@@ -92,8 +96,8 @@ class MisbehavingLadder:
     def __init__(self) -> None:
         self._engine = ZXing()
 
-    def run(self, image: GreyImage, *, effort: Effort) -> Outcome:
-        del effort
+    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+        del effort, budget, expect
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
@@ -102,13 +106,19 @@ class MisbehavingLadder:
             time.sleep(int(image[0, 1]) / 10)
         elif behaviour in _ACTIONS:
             _ACTIONS[Behaviour(behaviour)]()
-        codes = tuple(Found(symbol=symbol, rung="direct") for symbol in self._engine.read(image))
+        symbols = self._engine.read(image)
         height, width = image.shape
-        trace = (Stage("direct", time.perf_counter() - began, len(codes)),)
-        return Outcome(codes=codes, width=width, height=height, route=None, trace=trace, truncated=False)
+        trace = (Stage("direct", time.perf_counter() - began, len(symbols)),)
+        outcome = Outcome(codes=(), width=width, height=height, route=None, trace=trace, truncated=False)
+        if behaviour == Behaviour.OVERLOOK:
+            seen = tuple(Unread(symbol.corners, Reason.BUDGET, confidence=0.75) for symbol in symbols)
+            return replace(outcome, unread=seen, complete=False)
+        return replace(outcome, codes=tuple(Found(symbol=symbol, rung="direct") for symbol in symbols))
 
-    def fuse(self, frames: Sequence[GreyImage], *, effort: Effort) -> Outcome:
-        return self.run(frames[0], effort=effort)
+    def fuse(
+        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+    ) -> Outcome:
+        return self.run(frames[0], effort=effort, budget=budget, expect=expect)
 
     def restore(self, image: GreyImage, **_: Any) -> Restoration:
         raise UnknownNetwork

@@ -57,7 +57,7 @@ class Answer:
         """The payload bytes of every code. Asserts a 200 with every documented member."""
         assert self.status == 200, self
         answer = self.json()
-        assert {"codes", "image", "route", "trace", "truncated", "request_id"} <= set(answer)
+        assert {"codes", "unread", "image", "route", "trace", "truncated", "complete", "request_id"} <= set(answer)
         for code in answer["codes"]:
             assert isinstance(code["text"], str)
         return [base64.b64decode(code["bytes_base64"], validate=True) for code in answer["codes"]]

@@ -1,5 +1,7 @@
 """Settings: defaults, the environment, and refusals."""
 
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -41,6 +43,8 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("device", "abacus"),
         ("backend", "abacus"),
         ("default_effort", "lazy"),
+        ("budget_seconds", 0),
+        ("budget_seconds", "nan"),
         ("log_level", "loud"),
         ("unheard_of", 1),
     ],
@@ -48,6 +52,16 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({name: value})
+
+
+def test_only_balanced_effort_has_a_budget_of_its_own() -> None:
+    settings = Settings(budget_seconds=0.75)
+    assert {effort: settings.budget(effort) for effort in Effort} == {
+        Effort.FAST: math.inf,
+        Effort.BALANCED: 0.75,
+        Effort.THOROUGH: math.inf,
+    }
+    assert Settings().budget(Effort.BALANCED) == 2.0
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

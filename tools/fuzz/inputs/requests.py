@@ -20,6 +20,8 @@ _HOSTILE = (
 )  # fmt: skip
 _QUERIES = {
     b"effort": (b"fast", b"fast", b"balanced", b"thorough", b"FAST"),
+    b"budget": (b"0.05", b"0.2", b"1e300", b"0", b"-0.0", b"inf"),
+    b"expect": (b"1", b"254", b"0", b"255", b"1.0"),
     b"fuse": (b"true", b"false", b"1", b"yes", b"2"),
     b"network": (b"auto", b"modules", b"lenet", b"eg-restormer-small", b"../lenet", b"srresnet-x4"),
     b"scale": (b"1", b"4", b"0", b"01", b"4.0"),

@@ -1,6 +1,7 @@
 """The console script: arguments, exit statuses, and a doctor that runs where nothing else does."""
 
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import doctor, terminal
+from app.cli import decode, doctor, terminal
 from app.cli.decode import decode_file
 from app.cli.main import _parser, main
-from app.pipeline.results import Effort
+from app.pipeline.results import Effort, Reason
+from app.schemas import DecodeAnswer
+from app.settings import Settings
 from app.workers.jobs import Pipeline
-from tests.support.fakes import FakeLadder, symbol
+from tests.support.fakes import FakeLadder, symbol, unread
 from tests.support.paths import ROOT
 
 
@@ -40,7 +43,7 @@ class TestDecode:
         first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert first["file"] == str(code_png)
         assert [code["text"] for code in first["codes"]] == ["over the counter"]
-        assert set(first) == {"file", "codes", "image", "route", "trace", "truncated", "request_id"}
+        assert set(first) == {"file", *DecodeAnswer.model_fields}
         assert second["codes"] == []
 
     def test_bare_text(self, code_png: Path, capsys: pytest.CaptureFixture[str], configured: None) -> None:
@@ -68,6 +71,84 @@ class TestDecode:
         (decode,) = (a for a in _parser()._actions if a.choices and "decode" in a.choices)
         (effort,) = (a for a in decode.choices["decode"]._actions if a.dest == "effort")
         assert tuple(effort.choices) == tuple(Effort)
+
+
+class TestUnread:
+    """`qrestore decode` over a fake ladder that sees codes which it does not read."""
+
+    @pytest.fixture
+    def ladder(self, monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
+        ladder = FakeLadder(symbols=(symbol(),))
+        pipeline = Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)
+        monkeypatch.setattr(decode, "load_pipeline", lambda settings: pipeline)
+        return ladder
+
+    def test_lines_carry_unread_codes_and_completeness(
+        self, ladder: FakeLadder, code_png: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ladder.unread, ladder.complete = (unread(Reason.TOO_SMALL, module_pixels=1.5),), False
+        assert main(["decode", str(code_png)]) == terminal.NOT_ALL_READ
+        answer = json.loads(capsys.readouterr().out)
+        assert [(place["reason"], place["module_pixels"]) for place in answer["unread"]] == [("too_small", 1.5)]
+        assert answer["complete"] is False
+
+    def test_text_leaves_them_to_standard_error(
+        self, ladder: FakeLadder, code_png: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ladder.unread, ladder.complete = (unread(Reason.BUDGET), unread(Reason.BUDGET), unread(Reason.CUT_OFF)), False
+        assert main(["decode", "--text", str(code_png)]) == terminal.NOT_ALL_READ
+        output = capsys.readouterr()
+        assert output.out == "hello\n"
+        assert output.err.splitlines() == [
+            f"qrestore: {code_png}: seen but not read: 2 budget, 1 cut_off",
+            f"qrestore: {code_png}: the budget ended before the search did",
+        ]
+
+    @pytest.mark.parametrize(
+        ("codes", "seen", "options", "status"),
+        [
+            (1, 0, (), terminal.SUCCESS),
+            (1, 1, (), terminal.NOT_ALL_READ),
+            (0, 0, (), terminal.NOT_ALL_READ),
+            (1, 1, ("--expect", "1"), terminal.SUCCESS),
+            (1, 0, ("--expect", "2"), terminal.NOT_ALL_READ),
+            (0, 0, ("--expect", "1"), terminal.NOT_ALL_READ),
+        ],
+    )
+    def test_exit_status(
+        self, ladder: FakeLadder, code_png: Path, codes: int, seen: int, options: tuple[str, ...], status: int
+    ) -> None:
+        ladder.symbols, ladder.unread = (symbol(),) * codes, (unread(),) * seen
+        assert main(["decode", *options, str(code_png)]) == status
+
+    @pytest.mark.parametrize(
+        ("options", "budget", "expect"),
+        [
+            ((), 2.0, None),
+            (("--effort", "fast"), math.inf, None),
+            (("--effort", "thorough"), math.inf, None),
+            (("--budget", "0.25", "--effort", "thorough", "--expect", "254"), 0.25, 254),
+            (("--budget", "3600"), 3600.0, None),
+        ],
+    )
+    def test_options_reach_the_ladder(
+        self, ladder: FakeLadder, code_png: Path, options: tuple[str, ...], budget: float, expect: int | None
+    ) -> None:
+        main(["decode", *options, str(code_png)])
+        (call,) = ladder.calls
+        assert (call["budget"], call["expect"]) == (budget, expect)
+
+    @pytest.mark.parametrize(
+        "options",
+        [("--budget", text) for text in ("0", "-1", "nan", "inf", "soon")]
+        + [("--expect", text) for text in ("0", "-1", "255", "1.5", "all")],
+        ids=" ".join,
+    )
+    def test_options_that_are_not_valid(self, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as stop:
+            main(["decode", *options, "x.png"])
+        assert stop.value.code == 2
+        assert options[0] in capsys.readouterr().err
 
 
 class TestStart:

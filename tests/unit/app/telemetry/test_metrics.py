@@ -7,9 +7,9 @@ from prometheus_client import Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.pipeline.inference.severity import Route
-from app.pipeline.results import Found, Outcome, Stage
+from app.pipeline.results import Found, Outcome, Reason, Stage
 from app.telemetry.metrics import TABLE, Metrics, Spec
-from tests.support.fakes import symbol
+from tests.support.fakes import symbol, unread
 
 
 @pytest.mark.parametrize("spec", TABLE, ids=lambda spec: spec.name)
@@ -45,6 +45,23 @@ def test_record_of_nothing_read() -> None:
     metrics.record(Outcome((), 10, 10, None, (), False))
     assert value(metrics, "qrestore_decode_total", rung="none", engine="none", result="not_read") == 1
     assert value(metrics, "qrestore_laplacian_variance_count") == 0
+
+
+def test_every_reason_counts_from_the_start() -> None:
+    metrics = Metrics()
+    assert [value(metrics, "qrestore_unread_total", reason=reason) for reason in Reason] == [0] * len(Reason)
+    assert value(metrics, "qrestore_incomplete_total") == 0
+
+
+def test_record_of_codes_that_were_only_seen() -> None:
+    metrics = Metrics()
+    seen = (unread(Reason.CUT_OFF), unread(Reason.BUDGET), unread(Reason.BUDGET))
+    metrics.record(Outcome((), 10, 10, None, (), False, unread=seen, complete=False))
+    metrics.record(Outcome((), 10, 10, None, (), False))
+    counts = {reason: value(metrics, "qrestore_unread_total", reason=reason) for reason in Reason}
+    assert counts == {Reason.TOO_SMALL: 0, Reason.CUT_OFF: 1, Reason.UNREADABLE: 0, Reason.BUDGET: 2}
+    assert value(metrics, "qrestore_incomplete_total") == 1
+    assert value(metrics, "qrestore_decode_total", rung="none", engine="none", result="not_read") == 2
 
 
 def test_models() -> None:

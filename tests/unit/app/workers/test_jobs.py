@@ -1,0 +1,37 @@
+"""The results of jobs: the parent's reader builds every class that they are made of."""
+
+import pickle
+
+import pytest
+
+from app.pipeline.inference.severity import Route
+from app.pipeline.results import Found, Outcome, Reason, Restored, Stage
+from app.workers.jobs import RESULTS
+from app.workers.process import _RestrictedUnpickler, by_pickled_name
+from tests.support.fakes import symbol, unread
+
+OUTCOME = Outcome(
+    codes=(Found(symbol(), "direct", frame=1),),
+    width=30,
+    height=20,
+    route=Route(212.5, 100.0, "lenet"),
+    trace=(Stage("direct", 0.5, 1),),
+    truncated=True,
+    unread=tuple(unread(reason, module_pixels=1.5, version=3, frame=2) for reason in Reason),
+    complete=False,
+)
+
+
+@pytest.mark.parametrize(
+    "result", [OUTCOME, Restored(b"png", 3, 4, "lenet", OUTCOME)], ids=lambda each: type(each).__name__
+)
+def test_results_with_everything_in_them_come_back_whole(result: object) -> None:
+    assert _RestrictedUnpickler(pickle.dumps(result), by_pickled_name(RESULTS)).load() == result
+
+
+def test_no_class_is_trusted_that_no_result_is_made_of() -> None:
+    message = pickle.dumps(Restored(b"png", 3, 4, "lenet", OUTCOME))
+    for spared in RESULTS:
+        known = by_pickled_name(each for each in RESULTS if each is not spared)
+        with pytest.raises(pickle.UnpicklingError, match=spared.__name__):
+            _RestrictedUnpickler(message, known).load()
