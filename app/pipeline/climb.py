@@ -30,7 +30,10 @@ than 0.57; of 132 places in 100 photographs without a code none had more than 0.
 LOCATE = "locate"
 """The stage of a trace that looks for places."""
 _SAME_PLACE = 0.3  # overlap from which two quads are one place
-_INSIDE = 0.6  # part of a candidate that lies in a code that was read, from which it is taken for a part of that code
+_INSIDE = 0.5  # part of a candidate that lies in codes that were read, from which it is taken for parts of these
+_FINDER = 0.25  # of the way from a corner to the centre, where a finder pattern lies
+_BORROWED = 2  # corners
+_MOST_FAILURES = 16  # candidates of a survey, one after another, without a credible region: the rest are worse
 _HYPOTHESES = 2  # regions of a candidate, at most
 _TRUSTED_SCORE = 0.85  # of a candidate without a region that some rungs may still try
 _TOO_SMALL = 1.5  # pixels a module below which an unread place counts as too small
@@ -236,12 +239,19 @@ class Climb:
         return any(corners.overlap(found.symbol.corners) >= _SAME_PLACE for found in self.found)
 
     def holds(self, corners: Quad) -> bool:
-        """Whether a place is one where a code was found, or a part of that."""
-        return any(
-            corners.overlap(found.symbol.corners) >= _SAME_PLACE
-            or corners.share_inside(found.symbol.corners) >= _INSIDE
-            for found in self.found
-        )
+        """Whether a place is one where a code was found, or is made of parts of such codes: half of it lies in them, or
+        two of its corners, where finder patterns would be, do."""
+        corner_points = corners.towards_centre(_FINDER)
+        inside, borrowed = 0.0, 0
+        for found in self.found:
+            other = found.symbol.corners
+            shared = corners.share_inside(other)
+            if shared > 0:
+                inside += shared
+                borrowed += sum(other.contains(point) for point in corner_points)
+                if inside >= _INSIDE or borrowed >= _BORROWED or corners.overlap(other) >= _SAME_PLACE:
+                    return True
+        return False
 
     # --- places -----------------------------------------------------------------------------------------------------
 
@@ -252,8 +262,9 @@ class Climb:
         known = [region for place in self.places for region in place.regions]
         hypotheses: list[Hypothesis] = []
         self.surveys.append((survey, hypotheses))
+        failures = 0
         for rank, candidate in enumerate(survey.candidates):
-            if self.is_over:
+            if self.is_over or (failures >= _MOST_FAILURES and not self.is_thorough):
                 break
             if self.holds(candidate.corners):
                 hypotheses.append(Hypothesis(rank, candidate, refusal="lies on a code that was read"))
@@ -269,6 +280,8 @@ class Climb:
             )
             hypotheses += (replace(one, rank=rank) for one in weighed)
             regions = [one.region for one in weighed if one.region]
+            is_credible = any(region.registration.agreement >= CREDIBLE for region in regions)
+            failures = 0 if is_credible else failures + 1
             if regions or (candidate.score >= _TRUSTED_SCORE and not any(one.twin for one in weighed)):
                 known += regions
                 new.append(Place(candidate, regions))

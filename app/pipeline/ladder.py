@@ -11,7 +11,7 @@ from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
-from app.pipeline.rungs import DIRECT, NETWORK_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS, read_direct, read_plainly
+from app.pipeline.rungs import DIRECT, LAST_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS, read_direct, read_plainly
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
@@ -90,7 +90,7 @@ class Ladder:
             return climb
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], NETWORK_RUNGS):
+        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
         return climb
 

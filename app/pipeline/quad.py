@@ -50,6 +50,10 @@ class Quad:
         """The outline shifted by ``x`` and ``y`` pixels."""
         return Quad.of(self.array + np.array([x, y]))
 
+    def towards_centre(self, share: float) -> tuple[Point, Point, Point, Point]:
+        """The points at this share of the way from each corner to the centre."""
+        return Quad.of(self.array + share * (np.array(self.centre) - self.array)).as_tuple
+
     def contains(self, point: Point) -> bool:
         """Whether a point lies inside or on the outline."""
         return cv2.pointPolygonTest(self.array.astype(np.float32), point, False) >= 0

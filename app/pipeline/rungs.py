@@ -1,6 +1,6 @@
 """The rungs: every way to read a picture, or a place in it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -26,7 +26,8 @@ _WORTH_FLATTENING: Final = 0.6  # agreement
 _WORTH_RESTORING: Final = 0.55  # agreement
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
-_CROWD: Final = 5  # results of zxing-cpp from which those with errors push out those without
+_MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
+_CROWD: Final = 12  # candidates and codes
 _TILE: Final = 6.0  # sides of a code
 _TILE_OVERLAP: Final = 1.6
 
@@ -35,10 +36,18 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     """Reads the untouched picture with zxing-cpp; returns what it reads, and where it sees codes that it cannot
     read."""
     symbols, sightings = climb.tools.zxing.look(climb.image)
-    if len(symbols) + len(sightings) >= _CROWD:
+    if len(symbols) + len(sightings) >= _MANY:
         symbols = merge_symbols(climb.tools.zxing.read(climb.image), symbols)
     unread = [one for one in sightings if not is_covered(one.corners, symbols)]
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
+
+
+def read_crowd(climb: Climb, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Where candidates and codes are many, reads the picture in tiles around the candidates; returns those that are
+    still not read."""
+    if candidates and len(candidates) + len(climb.found) >= _CROWD:
+        climb.take(read_tiles(climb, [one.corners for one in candidates]), DIRECT)
+    return [one for one in candidates if not climb.holds(one.corners)]
 
 
 def read_plainly(climb: Climb) -> Iterator[Read]:
@@ -183,13 +192,14 @@ MODULE_RUNGS: Final = (
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
 QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _agrees(_WORTH_READING)), *MODULE_RUNGS)
 """What every place climbs as soon as it is seen, cheapest first."""
-SLOW_RUNGS: Final = (Rung("variants", read_patch, _is_worth_variants), FLATTENED)
+SLOW_RUNGS: Final = (Rung("variants", read_patch, _is_worth_variants),)
 """What places climb then that are still unread."""
-NETWORK_RUNGS: Final = (
+LAST_RUNGS: Final = (
+    FLATTENED,
     Rung("light", read_light, _agrees(_WORTH_RESTORING)),
     Rung("heavy", read_heavy, _agrees(_WORTH_RESTORING)),
     Rung("upscale", read_upscaled, _agrees(_WORTH_RESTORING)),
 )
-"""What is tried at last on places that nothing else read."""
-RUNGS: Final = (DIRECT, *(rung.name for rung in (*QUICK_RUNGS, *SLOW_RUNGS, *NETWORK_RUNGS)))
+"""What is tried on places that nothing else read, after the last survey."""
+RUNGS: Final = (DIRECT, *(rung.name for rung in (*QUICK_RUNGS, *SLOW_RUNGS, *LAST_RUNGS)))
 """Names of the rungs, cheapest first."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app.pipeline.climb import LOCATE, Climb, Survey
+from app.pipeline.climb import LOCATE, Climb, Place, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.quad import side_length
-from app.pipeline.rungs import DIRECT, read_tiles
+from app.pipeline.rungs import read_crowd
 
 _SIZES: Final = (256, 640, 1500, 3000)
 """Longest sides at which the quad locator sees a picture, one after the other."""
@@ -21,9 +21,10 @@ _SURE: Final = 0.62  # agreement from which registration is trusted
 _DOUBTFUL: Final = 0.35  # agreement, or
 _CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
+_MOST_REALIGNED: Final = 6  # places of a survey
+_LEAST_REALIGNED_SIDE: Final = 40  # pixels
 _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
-_CROWD: Final = 12  # candidates from which the picture is read in tiles first
 _HOPE: Final = 0.42  # agreement of a place, or
 _HOPEFUL_SCORE: Final = 0.6  # score of a candidate, from which slow locators are asked where nothing was read
 
@@ -35,6 +36,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     larger and larger sizes, until it has seen codes somewhat smaller than the smallest one found. Slower locators
     follow where nothing was read though something was seen, or if the effort is thorough.
     """
+    sighted = read_crowd(climb, sighted)
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
     best_score = 1.0 if sighted else 0.0
@@ -42,9 +44,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         with climb.timed(LOCATE):
             rough = climb.tools.windows.glance(climb.levels, size, covered=[one.symbol.corners for one in climb.found])
             rough = [one for one in rough if one.score >= _ROUGH_SCORE and not climb.holds(one.corners)]
-        if len(rough) >= _CROWD:
-            climb.take(read_tiles(climb, [one.corners for one in rough]), DIRECT)
-            rough = [one for one in rough if not climb.holds(one.corners)]
+        rough = read_crowd(climb, rough)
         best_score = max([best_score, *(one.score for one in rough)])
         with climb.timed(LOCATE):
             close = climb.tools.windows.look_closer(climb.levels, rough)
@@ -69,23 +69,28 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
     yield Survey(name, candidates)
     better: list[Candidate] = []
     with climb.timed(LOCATE):
-        for place in climb.places[before:]:
+        doubtful = [place for place in climb.places[before:] if _is_doubtful(place) and not climb.holds(place.corners)]
+        for place in doubtful if climb.is_thorough else doubtful[:_MOST_REALIGNED]:
             if climb.is_over:
                 break
-            is_unsure = place.agreement < _SURE and (
-                place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
-            )
-            if is_unsure and not climb.holds(place.corners):
-                better += realign_by_finders(climb.image, place.candidate, limit=_REALIGNED, least=_LEAST_REALIGNED)
-                if place.agreement >= _NEARLY:
-                    better.append(place.candidate)
+            better += realign_by_finders(climb.image, place.candidate, limit=_REALIGNED, least=_LEAST_REALIGNED)
+            if place.agreement >= _NEARLY:
+                better.append(place.candidate)
     yield Survey(f"{name}, realigned", better, is_second=True)
+
+
+def _is_doubtful(place: Place) -> bool:
+    """Whether a place may be a code whose corners are wrong."""
+    if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE or place.agreement >= _SURE:
+        return False
+    return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
 
 
 def _sizes(climb: Climb) -> Iterator[int]:
     """The sizes at which the quad locator is worth asking; what was found by then decides on the next."""
     longest, previous = max(climb.image.shape), 0
-    for size in _SIZES:
+    for largest in _SIZES:
+        size = largest
         if previous and longest < _LARGER * previous:
             return
         if not climb.is_thorough:
