@@ -33,6 +33,7 @@ _RIVAL = 0.9  # share of the best agreement below which a hypothesis is dropped
 _MOST_CENTRES = 700  # known modules that hypotheses are compared at; high versions have several times as many
 LEAST_START = 0.12
 """Agreement where a quad starts below which it is hardly ever a code."""
+_LEAST_NORM = 1e-3  # grey levels; less is flat
 _SMALLEST = 16  # pixels a side below which a quad has no registration
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not tried
 _TURNS = tuple(tuple((start + i) % 4 for i in range(4)) for start in range(4))
@@ -108,30 +109,37 @@ class _Field:
         values = straight.astype(np.float32)
         window = (16 * _WORKING_STEP | 1,) * 2
         values -= cv2.blur(values, window)
-        self._layers = [self._layer(values, blur * _WORKING_STEP) for blur in _BLURS]
+        smooth = [cv2.GaussianBlur(values, (0, 0), blur * _WORKING_STEP) for blur in _BLURS]
+        self._smooth = np.asarray(cv2.merge(smooth), dtype=np.float32)
+        self._layers: dict[int, NDArray[np.float32]] = {}
         origin = _AROUND * _WORKING_STEP
         from_modules = np.array([[_WORKING_STEP, 0, origin], [0, _WORKING_STEP, origin], [0, 0, 1]])
         self._to_field = from_modules @ np.linalg.inv(homography(quad, modules))
 
-    @staticmethod
-    def _layer(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    def _layer(self, layer: int) -> NDArray[np.float32]:
         """The blurred picture and its derivatives along x and y, (H, W, 3)."""
-        smooth = cv2.GaussianBlur(values, (0, 0), sigma)
-        along_x, along_y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-        return np.asarray(cv2.merge((smooth, along_x, along_y)), dtype=np.float32)
+        if layer not in self._layers:
+            smooth = self._smooth[..., layer]
+            slopes = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
+            self._layers[layer] = np.asarray(cv2.merge((smooth, *slopes)), dtype=np.float32)
+        return self._layers[layer]
 
-    def _sample(self, corners: NDArray[np.float64], template: _Template, layer: int) -> NDArray[np.float32]:
-        """Values and derivatives (N, 3) at the known modules of a quad in field coordinates."""
+    @staticmethod
+    def _sample(
+        channels: NDArray[np.float32], corners: NDArray[np.float64], template: _Template
+    ) -> NDArray[np.float32]:
+        """Values (N, 3) of three channels at the known modules of a quad in field coordinates."""
         points = cv2.perspectiveTransform(template.centres[None], homography(corners, 1.0)) - np.float32(0.5)
-        at = points[0].astype(np.float32)
-        sampled = cv2.remap(
-            self._layers[layer], at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        at = points[0].astype(np.float32, copy=False)
+        sampled = cv2.remap(channels, at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(sampled[:, 0], dtype=np.float32)
 
-    def agreement(self, corners: NDArray[np.float64], template: _Template, layer: int) -> float:
-        """Correlation, -1 to 1, for corners in picture pixels; negative if the symbol is inverted."""
-        return _correlation(self._sample(self.to_field(corners), template, layer)[:, 0], template)
+    def agreements(self, corners: NDArray[np.float64], template: _Template) -> NDArray[np.float64]:
+        """Correlation, -1 to 1, at each blur, for corners in picture pixels; negative if the symbol is inverted."""
+        values = self._sample(self._smooth, self.to_field(corners), template)
+        sums, squares = values.sum(axis=0, dtype=np.float64), np.einsum("nb,nb->b", values, values, dtype=np.float64)
+        norms = np.sqrt(np.maximum(squares - sums * sums / len(values), 0))
+        return np.where(norms > _LEAST_NORM, template.values @ values / np.maximum(norms, _LEAST_NORM), 0.0)
 
     def refine(
         self,
@@ -147,18 +155,18 @@ class _Field:
         Damped maximisation of the enhanced correlation coefficient over corner displacements (Evangelidis and Psarakis,
         TPAMI 2008, forward additive form).
         """
+        channels = self._layer(layer)
         quad = self.to_field(corners)
-        sampled = sign * self._sample(quad, template, layer)
-        best, damping = _correlation(sampled[:, 0], template), 1e-3
+        moments = _Moments.of(sign * self._sample(channels, quad, template), template)
+        best, damping = moments.correlation, 1e-3
         for _ in range(iterations):
-            trial = quad + _ecc_step(sampled, template, damping)
+            trial = quad + moments.step(damping)
             if not cv2.isContourConvex(trial.astype(np.float32)):
                 break
-            resampled = sign * self._sample(trial, template, layer)
-            value = _correlation(resampled[:, 0], template)
-            if value > best:
-                converged = value - best < 1e-4
-                quad, sampled, best, damping = trial, resampled, value, damping / 4
+            tried = _Moments.of(sign * self._sample(channels, trial, template), template)
+            if tried.correlation > best:
+                converged = tried.correlation - best < 1e-4
+                quad, moments, best, damping = trial, tried, tried.correlation, damping / 4
                 if converged:
                     break
             else:
@@ -170,27 +178,38 @@ class _Field:
         return np.asarray(cv2.perspectiveTransform(corners[None], self._to_field)[0], dtype=np.float64)
 
 
-def _correlation(values: NDArray[np.float32], template: _Template) -> float:
-    centred = values - values.mean()
-    norm = float(np.linalg.norm(centred))
-    return float(centred @ template.values) / norm if norm > 1e-6 and np.isfinite(norm) else 0.0
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Centred second moments (10, 10) of the derivatives by each corner coordinate, the values and the target."""
 
+    matrix: NDArray[np.float64]
 
-def _ecc_step(sampled: NDArray[np.float32], template: _Template, damping: float) -> NDArray[np.float64]:
-    """Displacement (4, 2) of the corners in field pixels, at most a module along each axis."""
-    values, along_x, along_y = (sampled[:, i].astype(np.float64) for i in range(3))
-    jacobian = np.concatenate([template.weights * along_x[:, None], template.weights * along_y[:, None]], axis=1)
-    jacobian -= jacobian.mean(axis=0)
-    values -= values.mean()
-    target = template.values.astype(np.float64)
-    normal = jacobian.T @ jacobian
-    normal[np.diag_indices(8)] += damping * (np.trace(normal) / 8 + 1e-9)
-    project = np.linalg.solve(normal, jacobian.T @ np.stack([values, target], axis=1))
-    projections = jacobian @ project
-    gain = target @ values - target @ projections[:, 0]
-    scale = (values @ values - values @ projections[:, 0]) / gain if gain > 1e-9 else np.linalg.norm(values)
-    step = project @ np.array([-1.0, scale])
-    return np.asarray(np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP), dtype=np.float64)
+    @classmethod
+    def of(cls, sampled: NDArray[np.float32], template: _Template) -> "_Moments":
+        """Of values and derivatives (N, 3) at the modules of a template."""
+        columns = np.empty((len(sampled), 10), dtype=np.float32)
+        np.multiply(template.weights, sampled[:, 1:2], out=columns[:, :4])
+        np.multiply(template.weights, sampled[:, 2:3], out=columns[:, 4:8])
+        columns[:, 8], columns[:, 9] = sampled[:, 0], template.values
+        columns -= columns.mean(axis=0)
+        return cls((columns.T @ columns).astype(np.float64))
+
+    @property
+    def correlation(self) -> float:
+        """Of values and target, -1 to 1."""
+        norm = float(self.matrix[8, 8]) ** 0.5
+        return float(self.matrix[8, 9]) / norm if norm > _LEAST_NORM and np.isfinite(norm) else 0.0
+
+    def step(self, damping: float) -> NDArray[np.float64]:
+        """Displacement (4, 2) of the corners in field pixels, at most a module along each axis."""
+        normal = self.matrix[:8, :8].copy()
+        normal[np.diag_indices(8)] += damping * (np.trace(normal) / 8 + 1e-9)
+        by_values, by_target = np.linalg.solve(normal, self.matrix[:8, 8:]).T
+        values, target = self.matrix[8], self.matrix[9]
+        gain = target[8] - target[:8] @ by_values
+        scale = (values[8] - values[:8] @ by_values) / gain if gain > 1e-9 else values[8] ** 0.5
+        step = scale * by_target - by_values
+        return np.asarray(np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP), dtype=np.float64)
 
 
 def register(
@@ -250,7 +269,7 @@ def _polish(image: GreyImage, rough: Registration) -> Registration:
     field = _Field(image, rough.corners, dimension(rough.version))
     sign, finest = -1.0 if rough.inverted else 1.0, len(_BLURS) - 1
     corners = field.refine(rough.corners, _TEMPLATES[rough.version], finest, sign)
-    agreement = sign * field.agreement(corners, _TEMPLATES[rough.version], finest)
+    agreement = sign * float(field.agreements(corners, _TEMPLATES[rough.version])[finest])
     return replace(rough, corners=corners, agreement=max(0.0, agreement))
 
 
@@ -266,9 +285,9 @@ class _Trial:
     @classmethod
     def start(cls, field: _Field, version: int, corners: NDArray[np.float64]) -> "_Trial":
         template = _THINNED[version]
-        agreements = [field.agreement(corners, template, layer) for layer in range(len(_BLURS))]
+        agreements = field.agreements(corners, template)
         layer = int(np.argmax(np.abs(agreements)))
-        return cls(version, corners, agreements[layer], layer)
+        return cls(version, corners, float(agreements[layer]), layer)
 
     @property
     def sign(self) -> float:
@@ -286,7 +305,7 @@ class _Trial:
         for layer in range(self.layer, len(_BLURS)):
             corners = field.refine(corners, template, layer, self.sign)
         finest = len(_BLURS) - 1
-        return _Trial(self.version, corners, field.agreement(corners, template, finest), finest)
+        return _Trial(self.version, corners, float(field.agreements(corners, template)[finest]), finest)
 
 
 def _drop_duplicates(registrations: list[Registration]) -> list[Registration]:
