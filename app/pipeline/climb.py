@@ -346,14 +346,14 @@ class Climb:
 
     @property
     def unread(self) -> list[Unread]:
-        """Every code that was seen but not read, the most credible first."""
+        """The codes that were seen but not read, the most credible first; at most ``max_codes``."""
         told: list[Unread] = []
         for place in sorted(self.places, key=lambda place: -place.agreement):
             if place.agreement < CREDIBLE or self.holds(place.corners):
                 continue
             if not any(place.corners.overlap(other.corners) > 0 for other in told):
                 told.append(self._tell(place))
-        return told
+        return told[: self.max_codes]
 
     def _tell(self, place: Place) -> Unread:
         region = place.regions[0]

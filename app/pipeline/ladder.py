@@ -75,7 +75,7 @@ class Ladder:
         """Restores a code of a picture; see `app.pipeline.restoration.restore`, also for the errors raised."""
         climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools, max_codes=self._max_codes)
         restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
-        return Restoration(image=restored, network=made_by, outcome=climb.outcome())
+        return Restoration(image=restored, network=made_by, outcome=replace(climb.outcome(), unread=()))
 
     def climb(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Climb:
         """As `run`, but returns the climb itself."""
