@@ -34,8 +34,9 @@ from app.models.checkpoint import Checkpoint, fingerprint
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
+from app.pipeline.inference.exported import INT8_SUFFIX, SUFFIX
 from app.pipeline.inference.module_reader import ModuleReader, NetworkModuleReader
-from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
+from app.pipeline.inference.onnx import OnnxRunner
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
