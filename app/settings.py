@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     )
     backend: Backend = Field(
         default=Backend.AUTO,
-        description="what runs the networks; auto takes torch on a GPU, else the fastest engine installed; openvino and "
-        "onnx run exported ones on the CPU, onnx-int8 their 8-bit versions",
+        description="what runs the networks; auto takes torch on a GPU, else the fastest engine installed; openvino "
+        "and onnx run exported ones on the CPU, onnx-int8 their 8-bit versions",
     )
     weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder; every .safetensors file in it is served")
 

@@ -23,6 +23,7 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
+_LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for the light network
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
@@ -37,15 +38,16 @@ def load_ladder(settings: Settings) -> Ladder:
 
 
 def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:
-    """What start-up makes for the service: the networks of the weights folder, those of the ladder having run once, and
-    child processes that do the rest.
+    """What start-up makes for the service: the networks of the weights folder, those that most pictures need having run
+    once, and child processes that do the rest.
 
     ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
-    that is not installed, InvalidConfiguration for a GPU that cannot be used, UnknownNetwork where the settings name one
-    that is not there, InternalError where children cannot be started.
+    that is not installed, InvalidConfiguration for a GPU that cannot be used, UnknownNetwork where the settings name
+    one that is not there, InternalError where children cannot be started.
     """
     start_fork_server(_PRELOADED)
-    networks = _networks(settings, eager=_roles(settings).values(), calls=settings.workers)
+    eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE}
+    networks = _networks(settings, eager=eager, calls=settings.workers)
     blueprint = _blueprint(settings, networks)
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
     runners: dict[str, Runner] = {

@@ -92,7 +92,7 @@ def fingerprint(
     for key, values in tensors:
         digest.update(key.encode())
         exact = values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
-        digest.update(np.ascontiguousarray(exact))
+        digest.update(exact.tobytes())
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ async def livez() -> Health:
 
 @router.get("/readyz", summary="Is the service ready for requests?", responses=problem_responses(errors.NotReady))
 async def readyz(_: Ready) -> Health:
-    """Ready once the networks of the ladder are loaded and have run once."""
+    """Ready once the networks that most pictures need are loaded and have run once."""
     return Health(status="ready")
 
 

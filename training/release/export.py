@@ -1,10 +1,11 @@
 """Exports networks to ONNX, which the service can run instead of torch: python -m training.release.export NAME | all.
 
 NAME.onnx computes what the checkpoint's network computes under torch, up to ``TOLERANCE``; this is checked at several
-sizes before the file is put in place. It holds no weights but refers to those in the checkpoint's file beside it, so that
-it serves in that folder alone; elsewhere it gets a copy of the checkpoint. With ``--int8`` the light networks are also written as 8-bit NAME.int8.onnx;
-``python -m training.release.backends`` measures what that costs in reads. The metadata of both files holds the
-checkpoint's provenance and its fingerprint; the service rejects files without a matching fingerprint.
+sizes before the file is put in place. It holds no weights but refers to those in the checkpoint's file beside it;
+``--out`` gets a copy of that if it is another folder. With ``--int8`` the light networks are also written as 8-bit
+NAME.int8.onnx; ``python -m training.release.backends`` measures what that costs in reads. The metadata of both files
+holds the checkpoint's provenance and its fingerprint; the service rejects files without a matching fingerprint.
+``--outdated`` exports only what has changed: the command for whoever has retrained a network or measured it anew.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from app.pipeline.inference.torch_runner import TorchRunner
 from training.release.external import follow_weights, refer_to_weights
 from training.release.metadata import OPSET, set_metadata
 from training.release.quantise import LIGHT, export_int8
-from training.release.rewriting import replace_shared_slopes, split_convolutions
+from training.release.rewriting import forget_origins, replace_shared_slopes, simplify, split_convolutions
 
 TOLERANCE = 1e-3
 """Largest allowed difference of an exported network's output from torch's, as a share of the largest value."""
@@ -75,6 +76,7 @@ def export_graph(model: Checkpoint) -> ir.Model:
     longest = _LONGEST_SIDE // unit
     n, h, w = Dim("n", min=1), Dim("h", min=2, max=longest), Dim("w", min=2, max=longest)
     shapes = ({0: n, 2: unit * h, 3: unit * w}, {0: n, 2: h, 3: w})
+    merges = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)  # torch's own call
         warnings.filterwarnings("ignore", "# The axis name: . will not be used", UserWarning)  # both inputs share it
@@ -85,12 +87,16 @@ def export_graph(model: Checkpoint) -> ir.Model:
             dynamic_shapes=shapes[: len(arrays)],
             opset_version=OPSET,
             output_names=["output"],
+            optimize=not merges,
             verbose=False,
         )
     if program is None:
         raise TypeError("torch exported no program")
+    if merges:
+        simplify(program.model)
     split_convolutions(program.model)
     replace_shared_slopes(program.model)
+    forget_origins(program.model)
     return program.model
 
 

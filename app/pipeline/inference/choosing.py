@@ -42,8 +42,8 @@ class Engine:
 
 
 def choose_backend(device: str) -> tuple[tuple[Backend, ...], str]:
-    """The backends that may be fastest for a setting of the device, best first where nothing is measured, and the device
-    that they run on.
+    """The backends that may be fastest for a setting of the device, and the device that they run on. Where nothing is
+    measured the first is best.
 
     Raises InvalidConfiguration where a GPU is asked for, but torch is not installed.
     """

@@ -35,8 +35,8 @@ def export_command(path: Path, name: str) -> str:
 
 
 def check_export(path: Path, name: str, *, fingerprint: str) -> None:
-    """Raises InvalidCheckpoint for an exported file that is missing or damaged, or not made from the checkpoint ``name``
-    with this fingerprint as its file is now."""
+    """Raises InvalidCheckpoint for an exported file that is missing or damaged, or does not fit the checkpoint ``name``
+    of this fingerprint and its file beside it."""
     stated = statements(path, name)
     if stated.get(FINGERPRINT_KEY) != fingerprint:
         raise InvalidCheckpoint(path, f"it was made from other weights than {name}'s; {export_command(path, name)}")

@@ -47,13 +47,15 @@ def load_networks(
     eager: Collection[str] | None = None,
     threads: Threads | None = None,
 ) -> Networks:
-    """Loads every checkpoint of a directory and runs each network once, so that no request pays for lazy initialisation.
+    """Loads every checkpoint of a directory and runs each network once: no request pays for lazy initialisation.
 
-    With torch they run on ``device``, "auto" as `pick_device` has it. With other backends they run on the CPU, from the exported files beside the
-    checkpoints, and networks that are not in ``eager`` are loaded at their first inference only; None: all are at once.
-    With ``Backend.AUTO`` the fastest engine runs them, and torch those without an exported file. ``threads`` None: as
-    many as torch has. Raises InvalidCheckpoint for a bad checkpoint or export, where one is missing, and where a package
-    is not installed; InvalidConfiguration for a GPU that cannot be used.
+    With torch they run on ``device``, for which "auto" is what `pick_device` says. With other backends they run on the
+    CPU, from the exported files beside the checkpoints, and networks that are not in ``eager`` are loaded only at their
+    first inference; None: all are loaded at once. With ``Backend.AUTO`` the fastest engine runs them, and torch those
+    without an exported file. ``threads`` None: as many as torch has.
+
+    Raises InvalidCheckpoint for a bad checkpoint or export, where one is missing, and where a package is not installed;
+    InvalidConfiguration for a GPU that cannot be used.
     """
     files = checkpoint_files(directory)
     automatic = backend is Backend.AUTO
@@ -128,8 +130,8 @@ def _choose(backends: tuple[Backend, ...], exports: Iterable[tuple[Card, Path]])
 def _runner(engine: Engine, card: Card, export: Path, threads: Threads) -> Runner:
     """What runs a network from its exported file. Raises InvalidCheckpoint.
 
-    With OpenVINO, each call that may run at once holds a copy of the graph, so that only the dense networks have several
-    calls; a restorer has one, with the threads of all.
+    OpenVINO keeps a copy of the graph for each call that may run at once. Only the dense networks have several; a
+    restorer has one, with the threads of all.
     """
     fingerprint = file_fingerprint(file_of(export.parent, card.name))
     if engine.backend is not Backend.OPENVINO:
