@@ -30,7 +30,7 @@ def version() -> str:
 def has_bfloat16() -> bool:
     """Whether this processor calculates in bfloat16. False also where the package does not work."""
     try:
-        return BFLOAT16.upper() in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return BFLOAT16.upper() in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except (ImportError, RuntimeError):
         return False
 
@@ -38,7 +38,7 @@ def has_bfloat16() -> bool:
 def load_package(path: Path) -> Any:
     """OpenVINO's core. Raises InvalidCheckpoint for the exported file ``path`` if the package is not installed."""
     try:
-        return _core()
+        return core()
     except ImportError as error:
         reason = "it needs the package openvino, which `pip install openvino` brings"
         raise InvalidCheckpoint(path, reason) from error
@@ -110,5 +110,6 @@ def _infer(request: Any, inputs: list[NDArray[np.float32]]) -> NDArray[np.float3
 
 
 @cache
-def _core() -> Any:
+def core() -> Any:
+    """What compiles networks, one for this process. Raises ImportError."""
     return importlib.import_module(PACKAGE).Core()
