@@ -179,11 +179,12 @@ def _torch_tools(threads: Threads | None) -> tuple[Any, Any]:
     Raises InvalidConfiguration where torch is not installed.
     """
     try:
-        if threads is not None:
-            choosing.torch().set_num_threads(threads.each)
+        torch = choosing.torch()
         checkpoint = importlib.import_module("app.models.checkpoint")
         runner = importlib.import_module("app.pipeline.inference.torch_runner")
     except ImportError as error:
         reason = "The backend torch is not installed: pip install 'qrestore[gpu]'."
         raise InvalidConfiguration(reason) from error
+    if threads is not None:
+        torch.set_num_threads(threads.each)
     return checkpoint.load, runner.TorchRunner.of

@@ -77,6 +77,8 @@ class OpenVinoRunner:
         except RuntimeError as error:
             raise damaged(path, name) from error
         self._inputs = len(self._model.inputs)
+        self._slots = slots
+        self._holds_much = False
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()  # a request serves one thread at a time
         for _ in range(slots):
             self._requests.put(self._model.create_infer_request())
@@ -88,13 +90,27 @@ class OpenVinoRunner:
         try:
             starts = range(0, len(inputs[0]), self._batch)
             parts = [_infer(request, [values[at : at + self._batch] for values in inputs]) for at in starts]
+            self._holds_much |= max(inputs[0][0].size, parts[0][0].size) > _KEPT_PIXELS
         finally:
-            self._requests.put(request)
-        output = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        if max(inputs[0][0].size, output[0].size) > _KEPT_PIXELS:
-            self._model.release_memory()
-            return_memory()
-        return output
+            self._put_back(request)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _put_back(self, request: Any) -> None:
+        """Makes a request free for others; before that, has the network give memory back if it holds much and no call
+        runs, without which it cannot."""
+        free = [request]
+        try:
+            while self._holds_much and len(free) < self._slots:
+                free.append(self._requests.get_nowait())
+            if self._holds_much:
+                self._model.release_memory()
+                return_memory()
+                self._holds_much = False
+        except queue.Empty:
+            pass  # another call runs; whichever ends last does it
+        finally:
+            for each in free:
+                self._requests.put(each)
 
 
 def return_memory() -> None:

@@ -1,4 +1,4 @@
-"""What runs the networks: torch on a GPU, else the fastest engine that is installed, and torch where nothing else can."""
+"""What runs the networks: torch on a GPU, else the fastest engine installed, and torch where nothing else can."""
 
 import subprocess
 import sys
@@ -149,7 +149,8 @@ if __name__ == "__main__":
     outcome = made.worker.run(job, deadline=time.monotonic() + 60, seconds=60)
     made.worker.close()
     made.close()
-    print(made.engine.split()[0], len(outcome.codes), sorted(name for name in sys.modules if "torch" in name))
+    modules = sorted(name for name in sys.modules if name.partition(".")[0] == "torch")
+    print(made.engine.split()[0], len(outcome.codes), modules)
 """
 
 
@@ -158,7 +159,7 @@ def test_the_service_reads_where_torch_is_not_installed(tmp_path: Path) -> None:
     script.write_text(_READS_WITHOUT_TORCH)
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", str(script)]
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     engine, codes, modules = ran.stdout.split(maxsplit=2)
     assert engine in {"openvino", "onnxruntime"}

@@ -1,4 +1,4 @@
-"""Networks on ONNX Runtime and OpenVINO, from exported files of a few operators whose answers no torch network gives."""
+"""Networks on ONNX Runtime and OpenVINO, from exported files of a few operators with answers of no torch network."""
 
 import re
 import sys
