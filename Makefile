@@ -7,7 +7,7 @@ JOBS ?= 2
 RECIPE ?=
 ARGS ?=
 # torch, several gigabytes with CUDA's libraries, serves only where there is a GPU that it can use.
-EXTRAS ?= $(if $(wildcard /dev/nvidiactl)$(shell command -v nvidia-smi),gpu)
+EXTRAS ?= $(if $(wildcard /dev/nvidiactl)$(shell command -v nvidia-smi 2>/dev/null),gpu)
 # The versions that the tests ran on. `make LOCK= ...` takes the newest that pyproject.toml admits.
 LOCK ?= requirements.lock
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
