@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     )
     torch_threads: PositiveInt = Field(
         default_factory=_threads,
-        description="CPU threads of one network inference, and of OpenCV in each child process; OpenVINO gives a restorer "
-        "the threads of all workers",
+        description="CPU threads of one network inference, and of OpenCV in each child process; OpenVINO gives a "
+        "restorer the threads of all workers",
     )
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
