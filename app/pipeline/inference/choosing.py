@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,15 +84,14 @@ def candidates(backends: tuple[Backend, ...]) -> list[Engine]:
     return found
 
 
-def probe(runners: Mapping[Engine, Callable[[], Runner]], picture: NDArray[np.float32]) -> dict[Engine, float]:
+def probe(runners: Mapping[Engine, Runner], picture: NDArray[np.float32]) -> dict[Engine, float]:
     """Least milliseconds in which each engine runs a network on a picture, after a first run.
 
     They take turns, so that a busy machine affects each equally.
     """
-    made = {engine: make() for engine, make in runners.items()}
-    taken: dict[Engine, list[float]] = {engine: [] for engine in made}
+    taken: dict[Engine, list[float]] = {engine: [] for engine in runners}
     for _ in range(1 + _TURNS):
-        for engine, run in made.items():
+        for engine, run in runners.items():
             began = perf_counter()
             run(picture)
             taken[engine].append(1000 * (perf_counter() - began))

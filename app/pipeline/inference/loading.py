@@ -5,7 +5,7 @@ torch is imported only where it runs networks.
 
 import importlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,15 @@ class Threads:
 
     each: int = 1
     calls: int = 1
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """An engine, the milliseconds of each that was probed, and the probe's runners of the chosen one, by network."""
+
+    engine: Engine
+    probed: Mapping[str, float] = field(default_factory=dict)
+    made: dict[str, Runner] = field(default_factory=dict)
 
 
 def load_networks(
@@ -101,30 +110,33 @@ def _exported(
             cards[name], others[name] = checkpoint.card, runner_of(checkpoint)
         else:
             cards[name], exports[name] = read_card(path, export), export
-    engine, probed = _choose(backends, [(cards[name], export) for name, export in exports.items()])
+    choice = _choose(backends, [(cards[name], export) for name, export in exports.items()], threads)
+    engine = choice.engine
     if exports:
         package = openvino if engine.backend is Backend.OPENVINO else onnx
         package.load_package(next(iter(exports.values())))
 
     def runner(card: Card) -> Runner:
-        if card.name in others:
-            return others[card.name]
+        if card.name in (made := others | choice.made):
+            return made[card.name]
         make = partial(_runner, engine, card, exports[card.name], threads)
         return make() if eager is None or card.name in eager else LazyRunner(make)
 
     networks = Networks.of(cards.values(), runner)
-    return replace(networks, engine=_words(engine, exports, others), probed=probed)
+    return replace(networks, engine=_words(engine, exports, others), probed=choice.probed)
 
 
-def _choose(backends: tuple[Backend, ...], exports: Iterable[tuple[Card, Path]]) -> tuple[Engine, Mapping[str, float]]:
-    """The fastest of these backends, judged by the first locator there is, and the milliseconds of each."""
+def _choose(backends: tuple[Backend, ...], exports: Iterable[tuple[Card, Path]], threads: Threads) -> _Choice:
+    """The fastest of these backends, judged by the first locator there is."""
     engines = choosing.candidates(backends)
     judge = next(((card, path) for card, path in exports if card.kind is Kind.QUAD_LOCATOR), None)
     if judge is None or len(engines) == 1:
-        return engines[0], {}
-    runners = {engine: partial(_runner, engine, *judge, Threads()) for engine in engines}
+        return _Choice(engines[0])
+    runners = {engine: _runner(engine, *judge, threads) for engine in engines}
     taken = choosing.probe(runners, np.zeros(_PROBED, dtype=np.float32))
-    return choosing.fastest(taken), {f"{each.backend} {each.dense}": taken[each] for each in engines}
+    chosen = choosing.fastest(taken)
+    probed = {f"{each.backend} {each.dense}": taken[each] for each in engines}
+    return _Choice(chosen, probed, {judge[0].name: runners[chosen]})
 
 
 def _runner(engine: Engine, card: Card, export: Path, threads: Threads) -> Runner:
