@@ -29,7 +29,7 @@ _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
-_HOPE: Final = 0.5  # agreement of a place, from which slow locators are asked where nothing was read
+_HOPE: Final = 0.48  # agreement of a place, from which slow locators are asked where nothing was read
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
 
 
@@ -64,14 +64,15 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
 
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
-    tools, is_thorough = climb.tools, climb.is_thorough
+    tools = climb.tools
     for locator in tools.locators:
-        if is_thorough or not climb.found:
+        if climb.is_thorough or not climb.found:
             yield locator
-    if is_thorough or (is_steep and not climb.found):
+    is_hopeful = any(place.agreement >= _HOPE for place in climb.places)
+    if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
     for locator in tools.slow_locators:
-        if is_thorough or (not climb.found and any(place.agreement >= _HOPE for place in climb.places)):
+        if climb.is_thorough or (not climb.found and is_hopeful):
             yield locator
 
 
