@@ -36,11 +36,14 @@ _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which cod
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """Yields one survey after another; the caller reads its places before it asks for the next.
 
-    First the places that zxing-cpp saw but could not read, ``sighted``. Then the quad locator sees the picture at
-    larger and larger sizes, until it has seen codes somewhat smaller than the smallest one found. Slower locators
-    follow where nothing was read though something credible was seen, or if the effort is thorough.
+    First the places that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there is
+    no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has seen
+    codes somewhat smaller than the smallest one found. Slower locators follow where nothing was read though something
+    hints at a code, or if the effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
+    if not sighted and _is_filled(climb):
+        return
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
     is_steep = False
@@ -98,6 +101,16 @@ def _is_doubtful(place: Place) -> bool:
     if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE or place.agreement >= _SURE:
         return False
     return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
+
+
+def _is_filled(climb: Climb) -> bool:
+    """Whether the picture shows one code and has no room for another of its size beside it."""
+    if climb.is_thorough or len(climb.found) != 1:
+        return False
+    corners = climb.found[0].symbol.corners
+    left, top, right, bottom = corners.bounds
+    height, width = climb.image.shape
+    return max(left, top, width - right, height - bottom) < side_length(corners)
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
