@@ -40,7 +40,7 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     symbols, sightings = climb.tools.zxing.look(climb.image)
     if len(symbols) + len(sightings) >= _MANY:
         symbols = merge_symbols(climb.tools.zxing.read(climb.image), symbols)
-    unread = [one for one in sightings if not is_covered(one.corners, symbols)]
+    unread = [one for one in sightings if one.corners.is_sound and not is_covered(one.corners, symbols)]
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
 
 
