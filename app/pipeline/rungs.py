@@ -44,31 +44,41 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
 
 
+def read_plainly(climb: Climb) -> Iterator[Read]:
+    """Reads the untouched picture with zxing-cpp, and with ZBar if that reads nothing or sees a code that it cannot
+    read."""
+    reads, sighted = read_direct(climb)
+    symbols = [read.symbol for read in reads]
+    if not symbols or sighted:
+        symbols = merge_symbols(symbols, climb.tools.zbar.read(climb.image))
+    yield from map(Read, symbols)
+
+
 def read_crowd(climb: Climb, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Where candidates and codes are many, reads the picture in tiles around the candidates; returns those that are
-    still not read."""
-    if candidates and len(candidates) + len(climb.found) >= _CROWD:
-        climb.take(read_tiles(climb, [one.corners for one in candidates]), DIRECT)
+    """Where candidates and codes are many, reads the picture in tiles; returns the candidates that are still not read.
+
+    The first time it reads every tile, later those with candidates.
+    """
+    if len(candidates) + len(climb.found) >= _CROWD:
+        places = [one.corners for one in candidates]
+        everywhere = not climb.places
+        if places or everywhere:
+            climb.take(read_tiles(climb, places, everywhere=everywhere), DIRECT)
     return [one for one in candidates if not climb.holds(one.corners)]
 
 
-def read_plainly(climb: Climb) -> Iterator[Read]:
-    """Reads the untouched picture once: with zxing-cpp, and with ZBar if that reads nothing."""
-    yield from map(Read, climb.tools.zxing.read(climb.image) or climb.tools.zbar.read(climb.image))
-
-
-def read_tiles(climb: Climb, places: Iterable[Quad]) -> Iterator[Read]:
-    """Reads the parts of the picture that hold these places tile by tile: the more codes a picture holds, the fewer of
-    them zxing-cpp reads."""
-    quads = list(places)
-    centres = np.array([quad.centre for quad in quads])
+def read_tiles(climb: Climb, places: Sequence[Quad], *, everywhere: bool = False) -> Iterator[Read]:
+    """Reads the picture, or the parts of it that hold these places, tile by tile: the more codes a picture holds, the
+    fewer of them zxing-cpp reads."""
+    quads = [*places, *(found.symbol.corners for found in climb.found)]
+    centres = np.array([quad.centre for quad in places]).reshape(-1, 2)
     side = float(np.median([side_length(quad) for quad in quads]))
     size, overlap = _TILE * side, _TILE_OVERLAP * side
     height, width = climb.image.shape
     for top in np.arange(0, max(height - overlap, 1), size - overlap):
         for left in np.arange(0, max(width - overlap, 1), size - overlap):
             inside = (centres >= (left, top)).all(axis=1) & (centres < (left + size, top + size)).all(axis=1)
-            if not inside.any():
+            if not everywhere and not inside.any():
                 continue
             x, y = int(left), int(top)
             tile = climb.image[y : int(top + size), x : int(left + size)]

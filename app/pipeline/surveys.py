@@ -18,7 +18,7 @@ _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the eff
 _SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, after which a look that shows no more of them is the last
-_INVERTED: Final = 1.3  # times the least side that the locator sees, at which inverted codes are looked for
+_EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
@@ -129,7 +129,7 @@ def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
     if climb.is_thorough:
         yield size, True
     elif len(climb.found) >= _SEVERAL:
-        yield min(size, round(_INVERTED * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))), True
+        yield min(size, round(_EASILY * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))), True
     elif not climb.found:
         yield min(size, _INVERTED_SIZE), True
 
@@ -138,7 +138,7 @@ def _has_seen_all(climb: Climb, size: int, before: int) -> bool:
     """Whether a picture of many codes showed no more of them at a size at which those ``before`` could be seen."""
     if climb.is_thorough or before < _MANY or size < _BETWEEN or len(climb.found) > before:
         return False
-    return bool(LEAST_SIDE * max(climb.image.shape) / size <= _smallest(climb))
+    return bool(_EASILY * LEAST_SIDE * max(climb.image.shape) / size <= _smallest(climb))
 
 
 def _sizes(climb: Climb) -> Iterator[int]:
