@@ -72,7 +72,18 @@ class Climbed:
             return f"not tried: {read.rung} read it before" if is_sure else f"tried, unless {read.rung} read it before"
         if rung.name not in self._ran:
             return "not tried: the climb ended before"
-        return "tried" if self.is_complete else "tried, unless the climb ended before"
+        return self._idle(rung, place) or ("tried" if self.is_complete else "tried, unless the climb ended before")
+
+    def _idle(self, rung: Rung, place: Place) -> str:
+        """Why a rung that takes every place, or parts of places only, had nothing to do on one."""
+        if rung.name == "soft" and not self._readings[place]:
+            return "had nothing to do: the ladder did not read the modules"
+        light = self._climb.tools.light
+        if rung.name == "light" and all(self._climb.route_of(region).network != light for region in place.regions):
+            return "had nothing to do: the routing unit sent no region to it"
+        if rung.name == "upscale" and not any(region.is_small for region in place.regions):
+            return "had nothing to do: no region has small modules"
+        return ""
 
     def _has_left_readings(self, rung: Rung, place: Place) -> bool:
         kinds = {"flattened" if reading.is_flattened else "modules" for reading in self._readings[place]}
