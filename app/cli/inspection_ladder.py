@@ -45,7 +45,7 @@ class Climbed:
         if told := self.told(place):
             return f"seen but not read: {told.reason.value}"
         if place.agreement < CREDIBLE:
-            return f"not read, and not told: agreement {place.agreement:.2f} is below {CREDIBLE}"
+            return f"not read, and not told: {_agreement(place)}, told from {CREDIBLE}"
         if self._climb.holds(place.corners):
             return "not read, and not told: it is made of parts of codes that were read"
         return "not read, and not told: it overlaps a more credible place, or there are too many"
@@ -62,7 +62,7 @@ class Climbed:
         if read and read.rung == rung.name:
             return "read it" if here else "read it, there or from a place around it"
         if not rung.is_worth(self._climb, place):
-            return f"kept away by its gate: agreement {place.agreement:.2f}, score {place.candidate.score:.2f}"
+            return f"kept away by its gate: {_agreement(place)}, score {place.candidate.score:.2f}"
         if self._has_left_readings(rung, place):
             return "tried"
         if read and RUNGS.index(read.rung) < RUNGS.index(rung.name):
@@ -97,6 +97,10 @@ class Climbed:
         """The first read that keeps the ladder away from the place, wherever it came from."""
         each = (found for found in self.found if replace(self._climb, found=[found]).covers(place.corners))
         return next(each, None)
+
+
+def _agreement(place: Place) -> str:
+    return f"agreement {place.agreement:.2f}" if place.regions else "no region"
 
 
 def _is_of(symbol: Symbol, place: Place) -> bool:

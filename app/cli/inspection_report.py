@@ -111,8 +111,11 @@ def _place_lines(place: PlaceRecord) -> Iterator[str]:
     yield f"  agreement {place.agreement:.2f}, score {place.score:.2f}, {_corners(place.corners)}"
     yield f"  {place.result}"
     if place.ladder:
-        yield "  the ladder, rung by rung:"
-        yield from (f"    {rung.name:9} {rung.done}" for rung in place.ladder)
+        yield "  the ladder:"
+        by_done: dict[str, list[str]] = {}
+        for rung in place.ladder:
+            by_done.setdefault(rung.done, []).append(rung.name)
+        yield from (f"    {', '.join(names)}: {done}" for done, names in by_done.items())
     for step in place.steps:
         yield from _step_lines(step)
 
