@@ -62,7 +62,7 @@ class Climbed:
         if read and read.rung == rung.name:
             return "read it" if here else "read it, there or from a place around it"
         if not rung.is_worth(self._climb, place):
-            return f"kept away by its gate: {_agreement(place)}, score {place.candidate.score:.2f}"
+            return f"kept away by a gate: {_agreement(place)}, score {place.candidate.score:.2f}"
         if self._has_left_readings(rung, place):
             return "tried"
         if read and RUNGS.index(read.rung) < RUNGS.index(rung.name):

@@ -177,7 +177,7 @@ def test_gates_that_keep_rungs_away_are_named(broken: tuple[Report, Path]) -> No
     code, paper, *_ = map(rungs_of, report.places)
     assert {code[name] for name in RUNGS if name not in (DIRECT, "upscale")} == {"tried"}
     assert code["upscale"] == "had nothing to do: no region has small modules"
-    shut = "kept away by its gate: no region, score 1.00"
+    shut = "kept away by a gate: no region, score 1.00"
     assert {name for name in paper if paper[name] == shut} == {*RUNGS} - {DIRECT, "soft", "variants"}
     assert paper["soft"] == "had nothing to do: the ladder did not read the modules"
     assert f"rectified, modules, flattened, light, heavy, upscale: {shut}" in (folder / "report.txt").read_text()
