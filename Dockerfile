@@ -1,6 +1,6 @@
 # The image of the service: docs/operations.md says how to run it and how large each layer is.
 #
-#   docker build --build-arg PIP_EXTRA_INDEX_URL=<URL of PyTorch's index of CPU builds> --tag qrestore .
+#   docker build --tag qrestore .
 #   docker build --build-arg VARIANT=cuda --tag qrestore:cuda .
 ARG PYTHON=3.11.15
 
@@ -8,10 +8,9 @@ FROM python:${PYTHON}-slim-bookworm AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends 'binutils=2.40-*' 'make=4.3-*' \
     && rm -rf /var/lib/apt/lists/*
-# cpu: no CUDA package gets in, or the build fails. cuda: the ordinary package index's build for x86-64 with its libraries.
+# cpu: neither PyTorch nor CUDA gets in, or the build fails. cuda: the ordinary package index's PyTorch for x86-64.
 ARG VARIANT=cpu
-ARG PIP_EXTRA_INDEX_URL=""
-# Of pyproject.toml, separated by commas: otel for traces, onnx for the other backend.
+# Of pyproject.toml, separated by commas: otel for traces, onnx for the other engine.
 ARG EXTRAS=""
 # For pip, `no` means --no-compile: bytecode is made below, of what the service imports and no more.
 ENV PIP_NO_CACHE_DIR=1 \
@@ -23,9 +22,7 @@ WORKDIR /srv/qrestore
 COPY Makefile pyproject.toml requirements.lock ./
 COPY docker/build/trim.py docker/build/variant.py docker/build/
 RUN touch README.md LICENSE \
-    && python docker/build/variant.py wanted "$VARIANT" >/tmp/torch.txt \
-    && { PIP_CONSTRAINT=/tmp/torch.txt make install EXTRAS="$EXTRAS" \
-         || python docker/build/variant.py missed "$VARIANT"; } \
+    && make install EXTRAS="$(python docker/build/variant.py extras "$VARIANT" "$EXTRAS")" \
     && .venv/bin/python docker/build/variant.py found "$VARIANT" \
     && .venv/bin/python docker/build/trim.py .venv/lib/python*/site-packages
 

@@ -6,7 +6,8 @@ PORT ?= 8000
 JOBS ?= 2
 RECIPE ?=
 ARGS ?=
-EXTRAS ?=
+# torch, several gigabytes with CUDA's libraries, serves only where there is a GPU that it can use.
+EXTRAS ?= $(if $(wildcard /dev/nvidiactl)$(shell command -v nvidia-smi 2>/dev/null),gpu)
 # The versions that the tests ran on. `make LOCK= ...` takes the newest that pyproject.toml admits.
 LOCK ?= requirements.lock
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -32,7 +33,7 @@ apt_install = { command -v apt-get >/dev/null \
     && $(SUDO) apt-get install --yes --quiet=2 --no-install-recommends $(1); } \
     || { echo "$(2)" >&2; exit 1; }
 
-.PHONY: help serve test test-all lint format train evaluate compare cards docs doctor openapi fuzz load soak draw \
+.PHONY: help serve test test-all lint format train evaluate compare exports cards docs doctor openapi fuzz load soak draw \
     golden test-lowest system-test image lock dist install system clean
 .DEFAULT_GOAL := help
 
@@ -67,6 +68,9 @@ evaluate: system $(TRAINING) ## measure decode rate, PSNR, SSIM and time on the 
 
 compare: system $(TRAINING) ## set every system side by side: rates, fidelity, time, claims
 	$(BIN)/python -m training.compare $(ARGS)
+
+exports: $(TRAINING) ## renew the exported graphs in weights/ that no longer fit their checkpoints
+	$(BIN)/python -m training.release.export all --outdated --weights weights --out weights
 
 cards: $(TRAINING) ## write MODELS.md from the headers of the weights
 	$(BIN)/python -m training.release.card --out MODELS.md

@@ -339,6 +339,7 @@ class Version(Wire):
 
     name: str
     version: str
+    engine: str | None = Field(description="what runs the networks, with its release; null until the service is ready")
 
 
 class Health(Wire):

@@ -18,13 +18,14 @@ from app.workers.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a running service works with: a worker, and the cards of the loaded networks.
+    """What a running service works with: a worker, and the cards of the networks, which ``engine`` runs on ``device``.
 
     ``healthy`` says whether the threads that batch inferences are alive, and ``close`` ends them.
     """
 
     worker: Worker
     device: str = "cpu"
+    engine: str = ""
     models: tuple[ModelCard, ...] = ()
     healthy: Callable[[], bool] = lambda: True
     close: Callable[[], None] = lambda: None

@@ -56,15 +56,14 @@ class Settings(BaseSettings):
     )
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
-        default="auto", description="where the networks run; auto takes CUDA, else MPS, else the CPU"
+        default="auto", description="where the networks run; auto takes CUDA, else MPS, else the CPU; GPUs need torch"
     )
     backend: Backend = Field(
-        default=Backend.TORCH,
-        description="what runs the networks; onnx runs exported ones on the CPU, onnx-int8 their 8-bit versions",
+        default=Backend.AUTO,
+        description="what runs the networks; auto takes torch on a GPU, else the fastest engine installed; openvino "
+        "and onnx run exported ones on the CPU, onnx-int8 their 8-bit versions",
     )
-    weights: Path = Field(
-        default=_SHIPPED_WEIGHTS, description="folder; every .safetensors file in it is loaded and served"
-    )
+    weights: Path = Field(default=_SHIPPED_WEIGHTS, description="folder; every .safetensors file in it is served")
 
     light_network: str = Field(default="lenet", description="network for regions sharper than the routing threshold")
     heavy_network: str = Field(default="eg-restormer-small", description="network for all other regions")
@@ -104,7 +103,8 @@ class Settings(BaseSettings):
     )
     torch_threads: PositiveInt = Field(
         default_factory=_threads,
-        description="CPU threads of one network inference, and of OpenCV in each child process",
+        description="CPU threads of one network inference, and of OpenCV in each child process; OpenVINO gives a "
+        "restorer the threads of all workers",
     )
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     @classmethod
     def _on_the_cpu(cls, backend: Backend, info: ValidationInfo) -> Backend:
         device = info.data.get("device", "auto")
-        if backend is not Backend.TORCH and device not in {"auto", "cpu"}:
+        if backend not in {Backend.AUTO, Backend.TORCH} and device not in {"auto", "cpu"}:
             raise ValueError(f"{backend} runs on the CPU only, but the device is {device}")
         return backend
 

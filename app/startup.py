@@ -1,16 +1,16 @@
 """From settings to something that does the work: in this process for tools, in child processes for the service."""
 
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.errors import InternalError, WorkerCrashed
 from app.models.contract import Card
-from app.pipeline.inference.loading import load_networks, pick_device
+from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
+from app.pipeline.inference.runners import BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
@@ -23,6 +23,7 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
+_LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for the light network
 
 
 def load_pipeline(settings: Settings) -> Pipeline:
@@ -32,28 +33,27 @@ def load_pipeline(settings: Settings) -> Pipeline:
 
 def load_ladder(settings: Settings) -> Ladder:
     """The ladder of `load_pipeline`, for tools that look into it. Raises as `load_service` does."""
-    torch.set_num_threads(settings.torch_threads)
-    networks, _ = _networks(settings)
+    networks = _networks(settings, eager=(), calls=1)
     return _blueprint(settings, networks).ladder(networks.runners)
 
 
 def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:
-    """What start-up makes for the service: every checkpoint of the weights folder on the device, each having run once,
-    and child processes that do the rest.
+    """What start-up makes for the service: the networks of the weights folder, those that most pictures need having run
+    once, and child processes that do the rest.
 
     ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
-    that is not installed, UnknownNetwork where the settings name one that is not there, InternalError where children
-    cannot be started.
+    that is not installed, InvalidConfiguration for a GPU that cannot be used, UnknownNetwork where the settings name
+    one that is not there, InternalError where children cannot be started.
     """
     start_fork_server(_PRELOADED)
-    torch.set_num_threads(settings.torch_threads)
-    networks, device = _networks(settings)
+    eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE}
+    networks = _networks(settings, eager=eager, calls=settings.workers)
     blueprint = _blueprint(settings, networks)
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
     runners: dict[str, Runner] = {
         name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
     }
-    most = settings.max_batch or (1 if device == "cpu" else _GPU_BATCH)
+    most = settings.max_batch or (1 if networks.device == "cpu" else _GPU_BATCH)
     batching = {}
     if most > 1:
         wait = settings.batch_milliseconds / 1000
@@ -80,7 +80,8 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         raise InternalError("The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES too low?") from exc
     return Runtime(
         worker=pool,
-        device=device,
+        device=networks.device,
+        engine=networks.engine,
         models=tuple(_card(card) for card in networks.cards),
         healthy=lambda: all(each.is_alive() for each in batching.values()),
         close=close,
@@ -91,22 +92,27 @@ def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.
     return runners[name](*arrays)
 
 
-def _networks(settings: Settings) -> tuple[Networks, str]:
-    device = pick_device(settings.device) if settings.backend is Backend.TORCH else "cpu"
-    return load_networks(settings.weights, device, backend=settings.backend), device
+def _networks(settings: Settings, *, eager: Collection[str], calls: int) -> Networks:
+    """The networks, with those in ``eager`` loaded; each takes so many calls at once."""
+    threads = Threads(settings.torch_threads, calls)
+    return load_networks(settings.weights, settings.device, backend=settings.backend, eager=eager, threads=threads)
 
 
-def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
-    roles = {
+def _roles(settings: Settings) -> dict[str, str]:
+    """The name of the network in each role of the ladder."""
+    return {
         "light": settings.light_network,
         "heavy": settings.heavy_network,
         "upscaler": settings.upscale_network,
         "reader": settings.reader_network,
         "locator": settings.locator_network,
     }
+
+
+def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
     return Blueprint(
         cards=tuple(networks.cards),
-        roles=roles,
+        roles=_roles(settings),
         max_codes=settings.max_codes,
         max_pixels=settings.max_pixels,
         threads=settings.torch_threads,

@@ -18,7 +18,7 @@ from pathlib import Path
 from platform import freedesktop_os_release as os_release
 from platform import python_version
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from app.cli.terminal import say
 
@@ -28,15 +28,17 @@ _MODULES: Final = {
     "fastapi": "fastapi",
     "numpy": "numpy",
     "opentelemetry": "opentelemetry-api",
+    "openvino": "openvino",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
     "pydantic_settings": "pydantic-settings",
     "python_multipart": "python-multipart",
     "safetensors": "safetensors",
-    "torch": "torch",
     "uvicorn": "uvicorn",
     "zxingcpp": "zxing-cpp",
 }
+_ENGINES: Final = {"torch": "torch", "onnx": "onnxruntime", "onnx-int8": "onnxruntime"}
+"""Packages that only some backends need, by the value of a Backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
             fix="unset or correct the QRESTORE_ variable that is named",
         )
         return
-    if chosen.backend != "torch":
-        yield _module("onnxruntime", "onnxruntime")
-    yield _weights(weights or chosen.weights, chosen.backend)
+    if chosen.backend in _ENGINES:
+        yield _module(_ENGINES[chosen.backend], _ENGINES[chosen.backend])
+    yield from _networks(weights or chosen.weights, chosen)
     yield _port(host or chosen.host, chosen.port if port is None else port)
 
 
@@ -130,21 +132,29 @@ def _children() -> Check:
     return Check(name, good=True, found=found)
 
 
-def _weights(folder: Path, backend: str) -> Check:
-    """``backend`` is the value of a Backend."""
-    name = "weights"
+def _networks(folder: Path, settings: Any) -> Iterator[Check]:
+    """Loads and runs every network as the service would, and says what runs them and what else was tried."""
     loading = _import("app.pipeline.inference.loading")
     errors = _import("app.errors")
-    runtime = None if backend == "torch" else _import("onnxruntime")
-    if isinstance(loading, str) or isinstance(errors, str) or isinstance(runtime, str):
-        return Check(name, good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
+    engine = _import(_ENGINES.get(settings.backend, "openvino"))
+    if isinstance(loading, str) or isinstance(errors, str) or isinstance(engine, str):
+        yield Check("weights", good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
+        return
+    threads = loading.Threads(settings.torch_threads)
     try:
-        networks = loading.load_networks(folder, "cpu", backend=loading.Backend(backend))
+        networks = loading.load_networks(folder, settings.device, backend=settings.backend, threads=threads)
+    except errors.InvalidConfiguration as exc:
+        yield Check("engine", good=False, found=str(exc), fix=f"{sys.executable} -m pip install 'qrestore[gpu]'")
+        return
     except errors.InvalidCheckpoint as exc:
-        exporting = f"{sys.executable} -m training.release.export all --weights {folder} --out {folder}"
+        exporting = f"{sys.executable} -m training.release.export all --outdated --weights {folder} --out {folder}"
         fix = exporting if exc.path.endswith(".onnx") else f"git checkout -- {folder}"
-        return Check(name, good=False, found=str(exc), fix=fix)
-    return Check(name, good=True, found=", ".join(card.name for card in networks.cards))
+        yield Check("weights", good=False, found=str(exc), fix=fix)
+        return
+    yield Check("weights", good=True, found=", ".join(card.name for card in networks.cards))
+    tried = ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in networks.probed.items())
+    probe = f"; the locator's window with {tried}" if tried else ""
+    yield Check("engine", good=True, found=f"{networks.engine}, on {networks.device}{probe}")
 
 
 def _port(host: str, port: int) -> Check:

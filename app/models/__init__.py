@@ -1,4 +1,4 @@
 """The networks, one file each, named as in their papers; their contract; and the file format of their weights.
 
-`contract` does not import torch; everything else does. May import `app.errors`.
+`contract` and `header` do not import torch; everything else does. May import `app.errors`.
 """

@@ -5,7 +5,6 @@ The reader guesses nothing from tensor shapes and unpickles nothing. A file stat
 where the weights come from, and what was measured with them; a file that does not match its network is refused.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from app.errors import InvalidCheckpoint
+from app.models import header
 from app.models.contract import Card, Kind
+from app.models.header import FORMAT, SUFFIX, checkpoint_files, name_of, parse_header
 from app.models.registry import NETWORKS
 
-FORMAT = "qrestore-1"
-SUFFIX = ".safetensors"
+__all__ = ["FORMAT", "SUFFIX", "Checkpoint", "add_measured", "fingerprint", "load", "load_checkpoints", "save"]
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,11 @@ def add_measured(checkpoint: Checkpoint, figures: Mapping[str, object]) -> Check
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:
-    """SHA-256 of architecture, configuration and float32 weights: everything that determines the network's output."""
-    head = json.dumps([checkpoint.architecture, dict(checkpoint.config)], sort_keys=True)
-    digest = hashlib.sha256(head.encode())
-    for key, tensor in sorted(checkpoint.network.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    """SHA-256 of architecture, configuration and float32 weights: everything that determines the network's output.
+    `app.models.header.file_fingerprint` computes the same from the file."""
+    tensors = sorted(checkpoint.network.state_dict().items())
+    arrays = ((key, tensor.cpu().numpy()) for key, tensor in tensors)
+    return header.fingerprint(checkpoint.architecture, checkpoint.config, arrays)
 
 
 def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
@@ -96,7 +94,7 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
         key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for key, tensor in checkpoint.network.state_dict().items()
     }
-    header = {
+    metadata = {
         "format": FORMAT,
         "architecture": checkpoint.architecture,
         "config": json.dumps(dict(checkpoint.config), sort_keys=True),
@@ -104,7 +102,7 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
         "measured": json.dumps(dict(checkpoint.measured), sort_keys=True),
     }
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata=header)
+    save_file(tensors, partial, metadata=metadata)
     partial.chmod(0o644)  # safetensors lets only the owner read; a container reads as another user
     partial.replace(path)
 
@@ -121,20 +119,15 @@ def load(path: Path) -> Checkpoint:
 
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise refuse("it is not a complete safetensors file") from error
-    if header.get("format") != FORMAT:
-        raise refuse(f"its header does not say format {FORMAT!r}")
-    architecture = header.get("architecture", "")
-    if architecture not in NETWORKS:
-        raise refuse(f"its architecture {architecture!r} is none of {', '.join(NETWORKS)}")
+    stated = parse_header(path, metadata)
+    if stated.architecture not in NETWORKS:
+        raise refuse(f"its architecture {stated.architecture!r} is none of {', '.join(NETWORKS)}")
     try:
-        config, provenance, measured = (json.loads(header[key]) for key in ("config", "provenance", "measured"))
-        arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-        network = NETWORKS[architecture](**arguments)
-        provenance, measured = dict(provenance), dict(measured)
+        network = NETWORKS[stated.architecture](**stated.config)
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise refuse("its header does not describe a network that can be built") from error
     if mismatch := _mismatch(network.state_dict(), tensors):
@@ -142,12 +135,12 @@ def load(path: Path) -> Checkpoint:
     network.load_state_dict(tensors)
     network.eval().requires_grad_(False)
     loaded = Checkpoint(
-        name=path.name.removesuffix(SUFFIX),
-        architecture=architecture,
+        name=name_of(path),
+        architecture=stated.architecture,
         network=network,
-        config=arguments,
-        provenance=provenance,
-        measured=measured,
+        config=stated.config,
+        provenance=stated.provenance,
+        measured=stated.measured,
     )
     try:
         _ = loaded.card
@@ -171,7 +164,4 @@ def _mismatch(expected: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.
 
 def load_checkpoints(directory: Path) -> dict[str, Checkpoint]:
     """Loads every checkpoint of a directory, by name. Raises InvalidCheckpoint for a bad one, and if there is none."""
-    paths = sorted(directory.glob(f"*{SUFFIX}"))
-    if not paths:
-        raise InvalidCheckpoint(directory, f"it holds no *{SUFFIX} file")
-    return {each.name: each for each in map(load, paths)}
+    return {each.name: each for each in map(load, checkpoint_files(directory))}

@@ -118,6 +118,14 @@ def side_length(corners: ArrayLike) -> float:
     return float(np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1).mean())
 
 
+def elongation(corners: ArrayLike) -> float:
+    """How many times as long as wide a quad is, 1 or more, by the sums of its opposite sides."""
+    quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
+    sides = np.linalg.norm(quad - np.roll(quad, 1, axis=0), axis=1)
+    pair, other = float(sides[0] + sides[2]), float(sides[1] + sides[3])
+    return max(pair, other) / max(min(pair, other), 1e-9)
+
+
 _NEXT = [1, 2, 3, 0]  # index of the corner after each corner
 
 

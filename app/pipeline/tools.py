@@ -20,15 +20,16 @@ from app.pipeline.locating.locators import SightingLocator, WholePicture
 class Tools:
     """The engines, locators and networks that the rungs use.
 
-    ``windows`` is asked first. ``locators`` follow where nothing was read, ``slow_locators`` where moreover something
-    was seen; both whatever was read if the effort is thorough. ``restorers`` holds every restoring network by name;
-    ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is the Laplacian variance above which
-    the light one runs first.
+    ``windows`` is asked first. Where nothing was read ``locators`` follow, then ``stretched`` if a candidate is steep,
+    and ``slow_locators`` if a place is credible; if the effort is thorough, all of them. ``restorers`` holds every
+    restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is the
+    Laplacian variance above which the light one runs first.
     """
 
     zxing: ZXing
     zbar: Engine
     windows: WindowLocator
+    stretched: Locator
     locators: Sequence[Locator] = ()
     slow_locators: Sequence[Locator] = ()
     reader: ModuleReader
@@ -60,7 +61,8 @@ class Tools:
             zbar=ZBar(),
             windows=windows,
             locators=(WholePicture(),),
-            slow_locators=(SightingLocator(), StretchedLocator(windows), FinderLocator()),
+            stretched=StretchedLocator(windows),
+            slow_locators=(SightingLocator(), FinderLocator()),
             reader=networks.reader(reader),
             restorers=networks.restorers,
             light=light,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app import __version__, errors
-from app.dependencies import Ready
+from app.dependencies import CurrentService, Ready
 from app.http.problems import problem_responses
 from app.schemas import Health, Models, Version
 
@@ -17,13 +17,14 @@ async def livez() -> Health:
 
 @router.get("/readyz", summary="Is the service ready for requests?", responses=problem_responses(errors.NotReady))
 async def readyz(_: Ready) -> Health:
-    """Ready once every checkpoint is loaded and has run once."""
+    """Ready once the networks that most pictures need are loaded and have run once."""
     return Health(status="ready")
 
 
 @router.get("/version", summary="Which version is running?")
-async def version() -> Version:
-    return Version(name="qrestore", version=__version__)
+async def version(service: CurrentService) -> Version:
+    runtime = service.runtime
+    return Version(name="qrestore", version=__version__, engine=runtime.engine if runtime else None)
 
 
 @router.get("/models", summary="Which networks are loaded?", responses=problem_responses(errors.NotReady))

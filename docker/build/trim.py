@@ -2,10 +2,10 @@
 
     .venv/bin/python trim.py SITE_PACKAGES
 
-These are headers, test suites, type stubs, the C++ test programs in torch's wheel, pip, and bytecode, which the image
-compiles again for the modules that it imports. The symbol tables of torch's libraries serve only debuggers and go too
-(GNU strip, from binutils). Other wheels' libraries stay as they are: they are stripped already, and some were patched
-in a way that a second strip would damage.
+These are headers, test suites, type stubs, the C++ test programs in torch's wheel, what OpenVINO has for other devices
+than CPUs and other formats than ONNX, pip, and bytecode, which the image compiles again for what it imports. The symbol
+tables of torch's libraries serve only debuggers and go too (GNU strip, from binutils). Other wheels' libraries stay as
+they are: they are stripped already, and some were patched in a way that a second strip would damage.
 """
 
 import shutil
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+_OPENVINO_FORMATS: Final = ("tensorflow", "tensorflow_lite", "pytorch", "paddle", "gguf", "jax")
 _STARTS_WITH_TORCH: Final = "torch_shm_manager"  # torch's import looks for this program
 
 
@@ -25,6 +26,14 @@ def goes(packages: Path) -> Iterator[tuple[str, list[Path]]]:
     yield "torch's programs", [path for path in (torch / "bin").glob("*") if path.name != _STARTS_WITH_TORCH]
     nvidia = packages / "nvidia"
     yield "CUDA's headers and static libraries", [*nvidia.glob("*/include"), *nvidia.rglob("*.a")]
+    openvino = packages / "openvino"
+    yield "OpenVINO's headers", [openvino / "include", openvino / "cmake"]
+    devices = [*openvino.glob("libs/libopenvino_intel_[gn]pu_plugin.*"), openvino / "libs/cache.json"]
+    yield "OpenVINO for GPUs and NPUs", devices
+    formats = (path for name in _OPENVINO_FORMATS for path in openvino.glob(f"libs/libopenvino_{name}_frontend.*"))
+    yield "OpenVINO for other formats than ONNX", list(formats)
+    setup = [*packages.glob("setuptools*"), *packages.glob("pkg_resources"), *packages.glob("_distutils_hack")]
+    yield "setuptools", [*setup, *packages.glob("distutils-precedence.pth")]
     yield "pip", [*packages.glob("pip"), *packages.glob("pip-*.dist-info"), *packages.parents[2].glob("bin/pip*")]
     yield "test suites", [path for path in _outermost(packages.rglob("tests")) if path.is_dir()]
     yield "type stubs", list(packages.rglob("*.pyi"))

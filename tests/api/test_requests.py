@@ -190,6 +190,7 @@ class TestLife:
         assert refused.status_code == 503
         assert refused.headers["content-type"] == "application/problem+json"
         assert client.post("/decode", files={"file": blank_png}).status_code == 503
+        assert client.get("/version").json()["engine"] is None
         with client:
             assert client.get("/readyz").json() == {"status": "ready"}
         assert client.get("/readyz").status_code == 503

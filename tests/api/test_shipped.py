@@ -1,5 +1,6 @@
 """The shipped weights read what the engines cannot, the sample photograph first of all, over HTTP."""
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
@@ -58,6 +59,11 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     assert stages[-1] == "modules"
     # The code is in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
+
+
+def test_the_service_says_what_runs_its_networks(client: TestClient) -> None:
+    assert re.fullmatch(r"(openvino|onnxruntime) \d[\w.]+, f32.*", client.get("/version").json()["engine"])
+    assert client.get("/models").json()["device"] == "cpu"
 
 
 def test_json_upload_gives_the_same_codes(client: TestClient) -> None:

@@ -95,7 +95,7 @@ class TestProject:
     @pytest.mark.parametrize(
         ("package", "lines"),
         [
-            ("app", PROJECT["dependencies"]),
+            ("app", [*PROJECT["dependencies"], *EXTRAS["gpu"]]),
             ("training", [*PROJECT["dependencies"], *EXTRAS["training"]]),
             ("tools", REQUIREMENTS),
             ("tests", REQUIREMENTS),
@@ -137,7 +137,7 @@ class TestLock:
                 assert wanted.specifier.contains(str(pin.specifier).removeprefix("==")), f"{wanted}: run `make lock`"
 
     def test_make_and_the_image_install_by_it(self) -> None:
-        assert "--constraint requirements.lock --editable '.'" in make_dry_run("install")
+        assert "--constraint requirements.lock --editable '.'" in make_dry_run("install", "EXTRAS=")
         assert "--constraint requirements.lock --group lint" in make_dry_run("lint")
         assert re.search(r"(?m)^COPY .*\brequirements\.lock\b", BUILD_STAGE)
 
@@ -152,9 +152,10 @@ class TestDistributions:
             for path in (ROOT / "app").rglob("*")
             if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
         }
-        weights = {f"app/weights/{path.name}" for path in (ROOT / "weights").glob("*.safetensors")}
+        names = [path.stem for path in (ROOT / "weights").glob("*.safetensors")]
+        weights = {f"app/weights/{name}{suffix}" for name in names for suffix in (".safetensors", ".onnx")}
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        assert len(weights) >= 5
+        assert len(weights) >= 10
         assert held == sources | weights
 
     def test_metadata_offers_extras_but_no_group(self, wheel: zipfile.ZipFile) -> None:
@@ -225,7 +226,15 @@ class TestDockerfile:
 
     def test_extras_reach_pip(self) -> None:
         assert "--editable '.[otel,onnx]'" in make_dry_run("install", "EXTRAS=otel,onnx")
-        assert "--editable '.'" in make_dry_run("install")
+        assert "--editable '.'" in make_dry_run("install", "EXTRAS=")
+        assert 'make install EXTRAS="$(python docker/build/variant.py extras "$VARIANT" "$EXTRAS")"' in BUILD_STAGE
+
+    def test_torch_is_only_for_gpus_and_training(self) -> None:
+        with_torch = {name for name, lines in EXTRAS.items() if "torch" in names(lines)}
+        assert with_torch == {"gpu", "training"}
+        assert "torch" not in names(PROJECT["dependencies"])
+        (gpu,) = EXTRAS["gpu"]
+        assert gpu in EXTRAS["training"]
 
     def test_starts_the_same_command_as_make(self) -> None:
         (command,) = re.findall(r"(?m)^CMD (.+)$", FINAL_STAGE)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import onnx.parser
 import torch
-from onnx.helper import set_model_props
 
-from app.models.checkpoint import Checkpoint, fingerprint, load, save
+from app.models.checkpoint import Checkpoint, load, save
 from app.models.registry import NETWORKS
-from app.pipeline.inference.onnx import FINGERPRINT_KEY
 from tests.support.networks import TINY
+from training.release.metadata import set_metadata
 
 _HEADER = '<ir_version: 10, opset_import: ["": 20]>'
 NEGATIVE = """net (float[N, 1, H, W] image) => (float[N, 1, H, W] output) {
@@ -48,9 +47,9 @@ def save_tiny(
 
 
 def write_export(folder: Path, card: Checkpoint, *, suffix: str = ".onnx", graph: str | None = None) -> Path:
-    """Writes ``graph``, or the one of the architecture, beside the checkpoint, with its fingerprint."""
+    """Writes ``graph``, or the one of the architecture, beside the checkpoint, with what an export states."""
     model = onnx.parser.parse_model(_HEADER + (graph or GRAPHS[card.architecture]))
-    set_model_props(model, {FINGERPRINT_KEY: fingerprint(card)})
+    set_metadata(model, card, {})
     path = folder / f"{card.name}{suffix}"
     onnx.save(model, path)
     return path

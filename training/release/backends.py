@@ -1,6 +1,6 @@
-"""Compares the backends that can run the networks, torch and ONNX Runtime: python -m training.release.backends.
+"""Compares what can run the networks, torch, ONNX Runtime and OpenVINO: python -m training.release.backends.
 
-``--weights DIR`` names a folder of checkpoints and of their exports by ``python -m training.release.export NAME
+``--weights DIR`` names a folder of checkpoints and of their exports by ``python -m training.release.export all
 --int8``. Prints two tables: milliseconds per inference on one thread, and how many pictures of a synthetic set the
 engines read with each backend. All backends see the same samples, so reads lost and gained against torch are counted
 one by one.
@@ -34,8 +34,11 @@ from app.models.checkpoint import Checkpoint, fingerprint
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
+from app.pipeline.inference.exported import INT8_SUFFIX, SUFFIX
 from app.pipeline.inference.module_reader import ModuleReader, NetworkModuleReader
-from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
+from app.pipeline.inference.onnx import OnnxRunner
+from app.pipeline.inference.openvino import BFLOAT16 as OPENVINO_BFLOAT16
+from app.pipeline.inference.openvino import OpenVinoRunner
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.runners import Runner
 from app.pipeline.inference.torch_runner import TorchRunner
@@ -51,6 +54,8 @@ from training.release.export import random_inputs
 READ_SETS = {"lenet": "qrdata", "srresnet-x4": "noise64", "module-reader": "noise64", "quad-locator": "scene"}
 """The set on which each network's reads are counted; the engines alone fail on most of its pictures."""
 TORCH, BFLOAT16, ONNX, INT8 = "torch", "torch bf16", "onnx", "onnx int8"
+OPENVINO, SHORT_OPENVINO = "openvino", "openvino bf16"
+BACKENDS = (TORCH, BFLOAT16, ONNX, INT8, OPENVINO, SHORT_OPENVINO)
 _TIMED = (
     ("lenet", "crop of 180 px", 180),
     ("srresnet-x4", "picture of 64 px", 64),
@@ -76,11 +81,15 @@ class Bfloat16Runner:
 
 def runners(model: Checkpoint, folder: Path) -> dict[str, Runner]:
     """Every backend's runner of a network, by backend. Raises InvalidCheckpoint if an export is missing."""
+    name, expected = model.name, fingerprint(model)
+    export = folder / f"{name}{SUFFIX}"
     return {
         TORCH: TorchRunner(model.network),
         BFLOAT16: Bfloat16Runner(model),
-        ONNX: OnnxRunner(folder / f"{model.name}{SUFFIX}", model.name, fingerprint=fingerprint(model)),
-        INT8: OnnxRunner(folder / f"{model.name}{INT8_SUFFIX}", model.name, fingerprint=fingerprint(model)),
+        ONNX: OnnxRunner(export, name, fingerprint=expected),
+        INT8: OnnxRunner(folder / f"{name}{INT8_SUFFIX}", name, fingerprint=expected),
+        OPENVINO: OpenVinoRunner(export, name, fingerprint=expected),
+        SHORT_OPENVINO: OpenVinoRunner(export, name, fingerprint=expected, precision=OPENVINO_BFLOAT16),
     }
 
 
@@ -160,12 +169,12 @@ def row(backend: str, found: Sequence[bool], reference: Sequence[bool]) -> str:
     ``reference``."""
     lost = sum(was and not now for was, now in zip(reference, found, strict=True))
     gained = sum(now and not was for was, now in zip(reference, found, strict=True))
-    return f"{backend:12s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"
+    return f"{backend:14s} {Rate(sum(found), len(found))!s:>16s} {lost:5d} {gained:6d}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m training.release.backends", description="Compare torch and ONNX Runtime."
+        prog="python -m training.release.backends", description="Compare torch, ONNX Runtime and OpenVINO."
     )
     parser.add_argument(
         "--weights", type=Path, default=Path("weights"), help="checkpoints and exports (default: weights)"
@@ -185,11 +194,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print_times(models: Mapping[str, Checkpoint], folder: Path, *, runs: int) -> None:
-    print(f"{'':33s}" + "".join(f"{backend:>12s}" for backend in (TORCH, BFLOAT16, ONNX, INT8)) + "  (ms, one thread)")
+    print(f"{'':33s}" + "".join(f"{backend:>14s}" for backend in BACKENDS) + "  (ms, one thread)")
     for name, size, side in _TIMED:
         inputs = random_inputs(models[name].network, np.random.default_rng(0), count=1, height=side, width=side)
         medians = milliseconds(runners(models[name], folder), inputs, runs=runs)
-        print(f"{name:15s} {size:17s}" + "".join(f"{value:12.1f}" for value in medians.values()), flush=True)
+        print(f"{name:15s} {size:17s}" + "".join(f"{value:14.1f}" for value in medians.values()), flush=True)
 
 
 def _print_reads(models: Mapping[str, Checkpoint], folder: Path, *, names: Sequence[str], count: int) -> None:
@@ -197,7 +206,8 @@ def _print_reads(models: Mapping[str, Checkpoint], folder: Path, *, names: Seque
     reader = NetworkModuleReader(models["module-reader"].card, TorchRunner.of(models["module-reader"]))
     for name in names:
         every = runners(models[name], folder)
-        served: dict[str, Runner | None] = {TORCH: None, ONNX: every[ONNX], INT8: every[INT8]}
+        served: dict[str, Runner | None] = {TORCH: None}
+        served |= {backend: every[backend] for backend in (ONNX, INT8, OPENVINO, SHORT_OPENVINO)}
         readers = {key: sample_reader(models[name], runner, engines, reader) for key, runner in served.items()}
         found = hits(readers, READ_SETS[name], count=count)
         for backend in readers:

@@ -13,7 +13,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from app.models.checkpoint import Checkpoint, fingerprint
-from app.pipeline.inference.onnx import INT8_SUFFIX, SUFFIX, OnnxRunner
+from app.pipeline.inference.exported import INT8_SUFFIX, SUFFIX
+from app.pipeline.inference.onnx import OnnxRunner
 from app.pipeline.inference.torch_runner import TorchRunner
 from training.recipes.registry import RECIPES
 from training.release.metadata import OPSET, set_metadata

@@ -3,7 +3,35 @@
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx_ir.passes.common import RemoveUnusedNodesPass
+from onnx_ir.passes.common import (
+    ClearMetadataAndDocStringPass,
+    CommonSubexpressionEliminationPass,
+    DeduplicateInitializersPass,
+    LiftConstantsToInitializersPass,
+    RemoveUnusedNodesPass,
+)
+from onnxscript.optimizer import fold_constants
+
+
+def simplify(model: ir.Model) -> None:
+    """Rewrites a network as exported without optimisation: folds what is constant, and merges what is twice there.
+
+    The exporter's own optimisation also merges normalisations into convolutions, whose weights are then no longer those
+    of the checkpoint. The engines do that themselves when they load a graph.
+    """
+    fold_constants(model)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    for merge in (DeduplicateInitializersPass(), CommonSubexpressionEliminationPass(), RemoveUnusedNodesPass()):
+        merge(model)
+
+
+def forget_origins(model: ir.Model) -> None:
+    """Removes what the exporter notes of shapes and of the source of each node: most of a graph without weights."""
+    ClearMetadataAndDocStringPass()(model)
+    for node in model.graph:
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.type, value.shape = None, None
 
 
 def split_convolutions(model: ir.Model) -> int:

@@ -1,4 +1,4 @@
-"""Runs networks: runners, and one class for each kind of network.
+"""Runs networks: runners, one class for each kind of network, and the choice of what runs them.
 
-Only `torch_runner` and `loading` import torch, so that child processes do not load it.
+Only `torch_runner` imports torch, and nothing imports that by name: `loading` does where torch is what runs networks.
 """

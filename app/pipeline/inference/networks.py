@@ -1,7 +1,7 @@
 """The networks that a pipeline uses, by kind and name, each on a runner."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.errors import UnknownNetwork
@@ -17,11 +17,18 @@ N = TypeVar("N", bound=Network)
 
 @dataclass(frozen=True)
 class Networks:
-    """Networks of each kind, by name."""
+    """Networks of each kind, by name.
+
+    ``engine`` says what runs them, for people, and ``device`` where. ``probed`` holds the milliseconds that each engine
+    took in the probe that chose it; it is empty where there was no choice.
+    """
 
     restorers: Mapping[str, NetworkRestorer]
     readers: Mapping[str, NetworkModuleReader]
     locators: Mapping[str, WindowLocator]
+    engine: str = ""
+    device: str = "cpu"
+    probed: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cards: Iterable[Card], runner: Callable[[Card], Runner]) -> "Networks":

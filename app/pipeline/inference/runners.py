@@ -21,10 +21,13 @@ _IDLE_SECONDS: Final = 0.5
 
 
 class Backend(StrEnum):
-    """Which runners run the networks: torch on a device, or ONNX Runtime on the CPU, with "onnx-int8" from 8-bit files
-    if they exist."""
+    """What runs the networks: torch on a device, or OpenVINO or ONNX Runtime on the CPU, with "onnx-int8" from 8-bit
+    files if they exist. "auto" is torch on a GPU that can be used, else the fastest engine for the CPU that is
+    installed."""
 
+    AUTO = "auto"
     TORCH = "torch"
+    OPENVINO = "openvino"
     ONNX = "onnx"
     ONNX_INT8 = "onnx-int8"
 
@@ -36,6 +39,21 @@ class Runner(Protocol):
     """
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class LazyRunner:
+    """A runner that ``make`` makes at its first call."""
+
+    def __init__(self, make: Callable[[], Runner]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        with self._lock:
+            if self._runner is None:
+                self._runner = self._make()
+        return self._runner(*inputs)
 
 
 class RemoteRunner:

@@ -39,7 +39,7 @@ class SightingLocator:
 
 class WholePicture:
     """Proposes a small picture as one code, with and without quiet zone: the `limit` best hypotheses on version and
-    margin, then the whole frame without a version."""
+    margin, then the whole frame without a version. Proposes nothing where no hypothesis agrees with the picture."""
 
     def __init__(self, *, limit: int = 3) -> None:
         self._limit = limit
@@ -57,8 +57,8 @@ class WholePicture:
                 quad = frame.mean(axis=0) + (frame - frame.mean(axis=0)) * (size / (size + 2 * margin))
                 if is_sound(quad) and min(height, width) >= _FINEST_MODULE * (size + 2 * margin):
                     fits.append(candidate_of(quad, size, abs(agreement(pyramid, quad, version))))
-        fits.sort(key=lambda candidate: -candidate.score)
-        return [*fits[: self._limit], candidate_of(frame, None, 0.0)]
+        fits = [fit for fit in sorted(fits, key=lambda fit: -fit.score) if fit.score >= LEAST_AGREEMENT]
+        return [*fits[: self._limit], candidate_of(frame, None, 0.0)] if fits else []
 
 
 def _from_zxing(image: GreyImage, pyramid: Pyramid) -> Iterator[Candidate]:

@@ -66,8 +66,8 @@ def test_only_balanced_effort_has_a_budget_of_its_own() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_onnx_runtime_is_asked_for_on_the_cpu_only(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings().backend is Backend.TORCH
-    assert Settings(device=device).backend is Backend.TORCH
+    assert Settings().backend is Backend.AUTO
+    assert Settings(device=device).backend is Backend.AUTO
     monkeypatch.setenv("QRESTORE_BACKEND", "onnx-int8")
     assert Settings(device="cpu").backend is Settings().backend is Backend.ONNX_INT8
     with pytest.raises(ValidationError, match=f"onnx-int8 runs on the CPU only.*{device}"):

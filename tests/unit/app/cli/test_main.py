@@ -225,10 +225,10 @@ class TestDoctor:
         assert result.returncode == 1
         assert result.stderr == ""
         lines = result.stdout.splitlines()
-        for name in ("torch", "cv2", "zxingcpp", "fastapi", "zbar library", "settings"):
+        for name in ("openvino", "cv2", "zxingcpp", "fastapi", "zbar library", "settings"):
             at = next(i for i, line in enumerate(lines) if line.startswith(f"MISSING {name}:"))
             assert lines[at + 1].strip().startswith("fix: ")
-        assert "-m pip install 'torch" in result.stdout
+        assert "-m pip install 'openvino" in result.stdout
 
     @pytest.mark.parametrize(
         ("platform", "release", "expected"),

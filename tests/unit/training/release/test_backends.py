@@ -95,7 +95,9 @@ def test_the_command_compares_what_lies_in_a_folder(tmp_path: Path, capsys: pyte
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["torch", "torch", "bf16"]
     assert [line.split()[0] for line in lines[:5]] == [*READ_SETS][:2] + ["module-reader"] * 2 + ["quad-locator"]
-    assert all(float(line.split()[-4]) > 0 for line in lines[:5])
+    assert all(float(line.split()[-6]) > 0 for line in lines[:5])
     assert [line.split()[:3] for line in lines[5:]] == [
-        [name, READ_SETS[name], backend] for name in ("lenet", "srresnet-x4") for backend in ("torch", "onnx", "onnx")
+        [name, READ_SETS[name], backend]
+        for name in ("lenet", "srresnet-x4")
+        for backend in ("torch", "onnx", "onnx", "openvino", "openvino")
     ]

@@ -10,10 +10,12 @@ import onnx_ir as ir
 import pytest
 import torch
 
-from app.models.checkpoint import Checkpoint, fingerprint, load_checkpoints
+from app.errors import InvalidCheckpoint
+from app.models.checkpoint import Checkpoint, add_measured, fingerprint, load, load_checkpoints, save
 from app.models.registry import NETWORKS
+from app.pipeline.inference.exported import FINGERPRINT_KEY
 from app.pipeline.inference.loading import load_networks
-from app.pipeline.inference.onnx import FINGERPRINT_KEY, OnnxRunner
+from app.pipeline.inference.onnx import OnnxRunner
 from app.pipeline.inference.runners import Backend
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import render
@@ -110,9 +112,57 @@ def test_exports_are_served(folder: Path) -> None:
         backend: load_networks(folder, "cpu", backend=backend).reader(NAME).read([crop], 2)[0] for backend in Backend
     }
     largest = np.abs(read[Backend.TORCH]).max()
-    assert np.abs(read[Backend.ONNX] - read[Backend.TORCH]).max() < 0.05 * largest  # torch may calculate in 16 bits
+    for backend in (Backend.AUTO, Backend.OPENVINO, Backend.ONNX):  # torch and OpenVINO may calculate in 16 bits
+        assert np.abs(read[backend] - read[Backend.TORCH]).max() < 0.05 * largest
     assert np.abs(read[Backend.ONNX_INT8] - read[Backend.TORCH]).max() < 0.3 * largest
     assert not np.array_equal(read[Backend.ONNX], read[Backend.ONNX_INT8])
+
+
+# --- one source of weights ------------------------------------------------------------------------------------------
+
+
+def test_the_graph_refers_to_the_weights_beside_it(folder: Path, card: Checkpoint) -> None:
+    graph = onnx.load(folder / f"{NAME}.onnx", load_external_data=False).graph
+    references = [{entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer]
+    assert {reference["location"] for reference in references if reference} == {f"{NAME}.safetensors"}
+    referred = sum(int(reference["length"]) for reference in references if reference)
+    assert 4 * card.parameters - referred < 16 * 4 * len(list(card.network.parameters()))  # only short ones are in it
+    assert not any(node.metadata_props or node.doc_string for node in graph.node)
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_references_are_right_whatever_the_width_of_the_weights(half: bool, tmp_path: Path) -> None:
+    save(save_tiny(tmp_path, "any", "SRGANGenerator"), path := tmp_path / "any.safetensors", half=half)
+    model = load(path)
+    assert export.export(model, tmp_path) <= export.TOLERANCE
+    graph = onnx.load(tmp_path / "any.onnx", load_external_data=False).graph
+    widths = {tensor.data_type for tensor in graph.initializer if tensor.external_data}
+    assert widths == {onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT}
+    assert "BatchNormalization" in {node.op_type for node in graph.node}  # merged, its weights would be others
+
+
+def test_an_export_follows_a_header_that_has_grown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(save_tiny(tmp_path, "any"), path := tmp_path / "any.safetensors", half=True)
+    assert "differs from torch" in export.renew(load(path), tmp_path)
+    exported = (tmp_path / "any.onnx").read_bytes()
+    monkeypatch.setattr(export, "export", lambda *_: pytest.fail("the weights are still the same"))
+    assert export.renew(load(path), tmp_path) == ""
+    assert (tmp_path / "any.onnx").read_bytes() == exported
+    save(add_measured(load(path), {"decode": "x" * 99}), path, half=True)
+    with pytest.raises(InvalidCheckpoint, match="not where it looks"):
+        load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    assert export.renew(load(path), tmp_path) == "follows the header of its weights"
+    run = OnnxRunner(tmp_path / "any.onnx", "any", fingerprint=fingerprint(load(path)))
+    assert largest_difference(load(path), run) <= export.TOLERANCE
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["any.onnx", "any.safetensors"]
+
+
+def test_an_export_elsewhere_gets_its_weights(tmp_path: Path) -> None:
+    save_tiny(tmp_path, "any")
+    main(["any", "--weights", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["any.onnx", "any.safetensors"]
+    main(["all", "--outdated", "--weights", str(tmp_path / "out"), "--out", str(tmp_path / "out")])
+    assert load_networks(tmp_path / "out", "cpu", backend=Backend.OPENVINO).restorers["any"].scale == 1
 
 
 # --- what the checks are made of ------------------------------------------------------------------------------------

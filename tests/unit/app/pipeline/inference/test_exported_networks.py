@@ -1,9 +1,10 @@
-"""Networks on ONNX Runtime, from exported files of a few operators whose answers differ from every torch network."""
+"""Networks on ONNX Runtime and OpenVINO, from exported files of a few operators with answers of no torch network."""
 
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,25 @@ from app.errors import InvalidCheckpoint
 from app.models.checkpoint import Checkpoint, fingerprint
 from app.models.contract import MAPS, STRIDE, Card
 from app.models.registry import NETWORKS
+from app.pipeline.inference import openvino
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.inference.module_reader import NetworkModuleReader, planes
-from app.pipeline.inference.onnx import OnnxRunner, exported_file
+from app.pipeline.inference.onnx import OnnxRunner
+from app.pipeline.inference.openvino import OpenVinoRunner
 from app.pipeline.inference.restorer import NetworkRestorer
-from app.pipeline.inference.runners import Backend
+from app.pipeline.inference.runners import Backend, Runner
 from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from tests.support.exports import GRAPHS, WHITE, save_tiny, write_export
 from tests.support.networks import TINY
 
+RUNNERS = pytest.mark.parametrize("kind", [OnnxRunner, OpenVinoRunner])
+"""Both runners of exported files."""
+RunnerOfExport = type[OnnxRunner | OpenVinoRunner]
 
-def runner(path: Path, checkpoint: Checkpoint, *, threads: int = 1) -> OnnxRunner:
-    return OnnxRunner(path, checkpoint.name, fingerprint=fingerprint(checkpoint), threads=threads)
+
+def runner(path: Path, checkpoint: Checkpoint, kind: RunnerOfExport, **more: int) -> Runner:
+    return kind(path, checkpoint.name, fingerprint=fingerprint(checkpoint), **more)
 
 
 def noise(*shape: int) -> NDArray[np.float32]:
@@ -38,26 +45,41 @@ def noise(*shape: int) -> NDArray[np.float32]:
 # --- running --------------------------------------------------------------------------------------------------------
 
 
-def test_inputs_are_positional_and_of_any_size(tmp_path: Path) -> None:
+@RUNNERS
+def test_inputs_are_positional_and_of_any_size(kind: RunnerOfExport, tmp_path: Path) -> None:
     light, reads = save_tiny(tmp_path, "light"), save_tiny(tmp_path, "reads", "ModuleReader")
-    run = runner(write_export(tmp_path, light), light)
+    run = runner(write_export(tmp_path, light), light, kind)
     for shape in ((1, 1, 8, 16), (3, 1, 40, 8)):
         answer = run(noise(*shape))
         assert answer.dtype == np.float32
         assert np.array_equal(answer, 1 - noise(*shape))
     planes = noise(2, 4, 6, 6)
-    assert np.array_equal(runner(write_export(tmp_path, reads), reads)(noise(2, 1, 24, 24), planes), planes[:, 1:2])
-    with pytest.raises(ValueError, match="zip"):
-        run(planes, planes)
+    run = runner(write_export(tmp_path, reads), reads, kind)
+    assert np.array_equal(run(noise(2, 1, 24, 24), planes), planes[:, 1:2])
+    with pytest.raises(ValueError, match=r"zip|takes 2 inputs, not 1"):
+        run(planes)
 
 
-def test_several_threads_may_run_it_at_once(tmp_path: Path) -> None:
+@RUNNERS
+def test_several_threads_may_run_it_at_once(kind: RunnerOfExport, tmp_path: Path) -> None:
     card = save_tiny(tmp_path, "light")
-    run = runner(write_export(tmp_path, card), card, threads=2)
+    run = runner(write_export(tmp_path, card), card, kind, threads=2)
     pictures = [np.full((1, 1, 64, 64), value, np.float32) for value in np.linspace(0, 1, 40)]
     with ThreadPoolExecutor(8) as pool:
         for picture, answer in zip(pictures, pool.map(run, pictures), strict=True):
             assert np.array_equal(answer, 1 - picture)
+
+
+@pytest.mark.parametrize(("slots", "batch"), [(1, 1), (2, 3), (3, 8)])
+def test_openvino_runs_calls_at_once_and_samples_in_parts(slots: int, batch: int, tmp_path: Path) -> None:
+    """Pictures are larger than those whose memory is kept, and answers stay as they were when it is given back."""
+    card = save_tiny(tmp_path, "light")
+    run = runner(write_export(tmp_path, card), card, OpenVinoRunner, slots=slots, batch=batch)
+    pictures = [np.random.default_rng(seed).random((5, 1, 300, 230), dtype=np.float32) for seed in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(run, pictures))
+    for picture, answer in zip(pictures, answers, strict=True):
+        assert np.array_equal(answer, 1 - picture)
 
 
 def test_any_runner_may_run_a_network() -> None:
@@ -92,61 +114,33 @@ def test_any_runner_may_run_a_network() -> None:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path: Path) -> None:
+@RUNNERS
+def test_a_missing_file_is_named_with_the_command_that_writes_it(kind: RunnerOfExport, tmp_path: Path) -> None:
     card = save_tiny(tmp_path, "light")
     with pytest.raises(
         InvalidCheckpoint, match=r"light\.onnx: it does not exist; .*training\.release\.export light --weights"
     ):
-        runner(tmp_path / "light.onnx", card)
+        runner(tmp_path / "light.onnx", card, kind)
 
 
-@pytest.mark.parametrize("data", [b"", b"12345" * 100, None])
-def test_damaged_files_are_refused(data: bytes | None, tmp_path: Path) -> None:
+@RUNNERS
+def test_a_graph_that_cannot_be_run_is_refused(kind: RunnerOfExport, tmp_path: Path) -> None:
     card = save_tiny(tmp_path, "light")
-    path = write_export(tmp_path, card)
-    path.write_bytes(path.read_bytes()[:-40] if data is None else data)
-    with pytest.raises(InvalidCheckpoint, match=r"light\.onnx"):
-        runner(path, card)
-
-
-def test_exports_of_other_weights_are_refused(tmp_path: Path) -> None:
-    path = write_export(tmp_path, save_tiny(tmp_path, "light"))
-    retrained = save_tiny(tmp_path, "light", seed=1)
-    with pytest.raises(InvalidCheckpoint, match="other weights than light's"):
-        runner(path, retrained)
-    model = onnx.load(path)
-    del model.metadata_props[:]
+    model = onnx.load(path := write_export(tmp_path, card))
+    model.graph.node[-1].op_type = "Abacus"
     onnx.save(model, path)
-    with pytest.raises(InvalidCheckpoint, match="other weights"):
-        runner(path, save_tiny(tmp_path, "light"))
-
-
-def test_a_fingerprint_covers_weights_architecture_and_configuration(tmp_path: Path) -> None:
-    card = save_tiny(tmp_path, "light")
-    same = replace(card, name="another", provenance={"recipe": "x"}, measured={"decode": 1.0})
-    assert fingerprint(same) == fingerprint(card) == fingerprint(save_tiny(tmp_path, "light"))
-    others = [
-        save_tiny(tmp_path, "other", seed=1),
-        replace(card, architecture="SRResNet"),
-        replace(card, config={"a": 1}),
-    ]
-    assert len({fingerprint(other) for other in (card, *others)}) == 4
-
-
-def test_the_eight_bit_file_is_used_if_there_is_one(tmp_path: Path) -> None:
-    assert exported_file(tmp_path, "a.b") == exported_file(tmp_path, "a.b", int8=True) == tmp_path / "a.b.onnx"
-    (tmp_path / "a.b.int8.onnx").touch()
-    assert exported_file(tmp_path, "a.b") == tmp_path / "a.b.onnx"
-    assert exported_file(tmp_path, "a.b", int8=True) == tmp_path / "a.b.int8.onnx"
+    with pytest.raises(InvalidCheckpoint, match=r"light\.onnx: it is not a complete ONNX file; make it with"):
+        runner(path, card, kind)
 
 
 # --- the service's start --------------------------------------------------------------------------------------------
 
 
-def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", [Backend.AUTO, Backend.OPENVINO, Backend.ONNX])
+def test_networks_of_every_kind_are_run_from_their_files(backend: Backend, tmp_path: Path) -> None:
     for architecture in GRAPHS:
         write_export(tmp_path, save_tiny(tmp_path, architecture.lower(), architecture))
-    loaded = load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    loaded = load_networks(tmp_path, "cpu", backend=backend)
     crop = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (24, 40))
     assert np.array_equal(loaded.restorers["lenet"].restore([crop])[0], 255 - crop)
     side = 4 * (dimension(1) + 2 * QUIET_ZONE)
@@ -162,7 +156,7 @@ def test_networks_of_every_kind_are_run_from_their_files(tmp_path: Path) -> None
 def test_every_kind_needs_its_file(architecture: str, tmp_path: Path) -> None:
     save_tiny(tmp_path, "mine", architecture)
     load_networks(tmp_path, "cpu")
-    for backend in (Backend.ONNX, Backend.ONNX_INT8):
+    for backend in (Backend.OPENVINO, Backend.ONNX, Backend.ONNX_INT8):
         with pytest.raises(InvalidCheckpoint, match=r"mine\.onnx: it does not exist"):
             load_networks(tmp_path, "cpu", backend=backend)
 
@@ -176,17 +170,23 @@ def test_the_backend_decides_which_file_is_run(tmp_path: Path) -> None:
         backend: load_networks(tmp_path, "cpu", backend=backend).restorers["light"].restore([crop])[0]
         for backend in Backend
     }
-    assert np.array_equal(answers[Backend.ONNX], 255 - crop)
+    for backend in (Backend.AUTO, Backend.OPENVINO, Backend.ONNX):
+        assert np.array_equal(answers[backend], 255 - crop)
     assert (answers[Backend.ONNX_INT8] == 255).all()
     assert not np.array_equal(answers[Backend.TORCH], answers[Backend.ONNX])
 
 
-def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("backend", "package"), [(Backend.ONNX, "onnxruntime"), (Backend.OPENVINO, "openvino")])
+@pytest.mark.parametrize("eager", [None, ()])
+def test_a_missing_package_is_named(
+    backend: Backend, package: str, eager: tuple[str, ...] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_export(tmp_path, save_tiny(tmp_path, "light"))
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    openvino.core.cache_clear()
+    monkeypatch.setitem(sys.modules, package, None)
     load_networks(tmp_path, "cpu")
-    with pytest.raises(InvalidCheckpoint, match=r"the package onnxruntime, which `pip install 'qrestore\[onnx\]'`"):
-        load_networks(tmp_path, "cpu", backend=Backend.ONNX)
+    with pytest.raises(InvalidCheckpoint, match=rf"the package {package}, which `pip install .*` brings"):
+        load_networks(tmp_path, "cpu", backend=backend, eager=eager)
 
 
 def test_a_start_without_exports_fails_in_one_line(
@@ -203,6 +203,7 @@ def test_a_start_without_exports_fails_in_one_line(
 
 def checks(weights: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, doctor.Check]:
     monkeypatch.setenv("QRESTORE_BACKEND", backend)
+    monkeypatch.setenv("QRESTORE_DEVICE", "cpu")
     return {check.name: check for check in doctor.examine(weights=weights, port=0)}
 
 
@@ -214,9 +215,20 @@ def test_the_doctor_checks_the_files_of_the_backend(tmp_path: Path, monkeypatch:
     results = checks(tmp_path, "onnx", monkeypatch)
     assert results["onnxruntime"].good
     assert not results["weights"].good
-    assert results["weights"].fix.endswith(f"-m training.release.export all --weights {tmp_path} --out {tmp_path}")
+    command = f"-m training.release.export all --outdated --weights {tmp_path} --out {tmp_path}"
+    assert results["weights"].fix.endswith(command)
     write_export(tmp_path, card)
-    assert checks(tmp_path, "onnx", monkeypatch)["weights"].good
+    results = checks(tmp_path, "onnx", monkeypatch)
+    assert results["weights"].good
+    assert results["engine"].found == f"onnxruntime {version('onnxruntime')}, f32, on cpu"
+
+
+def test_the_doctor_says_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_export(tmp_path, save_tiny(tmp_path, "locates", "QuadLocator"))
+    found = checks(tmp_path, "auto", monkeypatch)["engine"].found
+    assert re.match(r"(openvino|onnxruntime) \S+, f32.*, on cpu; the locator's window with ", found)
+    tried = re.findall(r"(\w+ \w+) [\d.]+ ms", found)
+    assert {"openvino f32", "onnx f32"} <= set(tried)
 
 
 def test_the_doctor_says_how_to_install_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
