@@ -18,7 +18,7 @@ from app.pipeline.results import Effort, Outcome
 from app.pipeline.tools import Tools
 from app.settings import Settings
 from tests.support.codes import Modules, encode, photograph, scrambled, square_at
-from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows, blank_reading
 
 FIRST, SECOND = encode("the first truth", version=2), encode("the other truth", version=2)
 BROKEN = {0: scrambled(FIRST, seed=1), 1: scrambled(SECOND, seed=2)}
@@ -37,12 +37,14 @@ def broken_pair() -> GreyImage:
 
 
 def truth(crop: GreyImage) -> GreyImage:
-    """The answer of a perfect restorer to the crop of a broken symbol."""
-    return render(_repaired(crop), pixels=4)
+    """The answer of a perfect restorer to the crop of a broken symbol; of other versions it knows nothing."""
+    return render(_repaired(crop), pixels=4) if crop.shape == (132, 132) else crop
 
 
 def true_reading(crop: GreyImage, version: int) -> LogOdds:
-    """The answer of a perfect module reader to the crop of a broken symbol."""
+    """The answer of a perfect module reader to the crop of a broken symbol; of other versions it knows nothing."""
+    if version != 2:
+        return blank_reading(crop, version)
     return np.where(_repaired(crop), np.float32(9), np.float32(-9))
 
 
@@ -56,12 +58,13 @@ class Bench:
     """The tools of a ladder: by default, restorers change nothing and the reader thresholds modules.
 
     ``windows`` stands for the quad locator and sees the quads of `bench`; ``locator``, which is asked where nothing was
-    read, and ``spare``, the slow one, find nothing.
+    read, ``stretched``, and ``spare``, the slow one, find nothing.
     """
 
     tools: Tools
     windows: FakeWindows
     locator: FakeLocator
+    stretched: FakeLocator
     spare: FakeLocator
     reader: FakeReader
     light: FakeRestorer
@@ -82,13 +85,14 @@ def enlarge(crop: GreyImage) -> GreyImage:
 def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
     light, heavy = FakeRestorer("quick"), FakeRestorer("slow")
     upscaler = FakeRestorer("large", enlarge, scale=4)
-    windows, locator, spare = FakeWindows(quads or (PLACE + 1.5,)), FakeLocator(), FakeLocator()
-    reader = FakeReader()
+    windows, reader = FakeWindows(quads or (PLACE + 1.5,)), FakeReader()
+    locator, stretched, spare = FakeLocator(), FakeLocator(), FakeLocator()
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
         windows=windows,  # type: ignore[arg-type]
         locators=(locator,),
+        stretched=stretched,
         slow_locators=(spare,),
         reader=reader,
         restorers={restorer.name: restorer for restorer in (light, heavy, upscaler)},
@@ -97,7 +101,7 @@ def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
         upscaler="large",
         threshold=threshold,
     )
-    return Bench(tools, windows, locator, spare, reader, light, heavy, upscaler)
+    return Bench(tools, windows, locator, stretched, spare, reader, light, heavy, upscaler)
 
 
 @cache
