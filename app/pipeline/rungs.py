@@ -20,6 +20,7 @@ from app.pipeline.quad import Quad, side_length
 DIRECT: Final = "direct"
 _WORTH_READING: Final = 0.42  # agreement
 _WORTH_MODULES: Final = 0.5  # agreement
+_WORTH_MODULES_BESIDE: Final = 0.42  # agreement, in a picture where a code was found
 _WORTH_VARIANTS: Final = 0.85  # score of the candidate
 _WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
 _WORTH_FLATTENING: Final = 0.6  # agreement
@@ -179,6 +180,10 @@ def _agrees(least: float) -> Callable[[Climb, Place], bool]:
     return lambda _, place: place.agreement >= least
 
 
+def _is_worth_modules(climb: Climb, place: Place) -> bool:
+    return place.agreement >= (_WORTH_MODULES_BESIDE if climb.found else _WORTH_MODULES)
+
+
 def _is_worth_variants(climb: Climb, place: Place) -> bool:
     side = side_length(place.candidate.corners)
     is_large = side >= _WORTH_VARIANTS_SIDE * max(climb.image.shape)
@@ -186,7 +191,7 @@ def _is_worth_variants(climb: Climb, place: Place) -> bool:
 
 
 MODULE_RUNGS: Final = (
-    Rung("modules", read_modules, _agrees(_WORTH_MODULES)),
+    Rung("modules", read_modules, _is_worth_modules),
     Rung("soft", read_softly),
 )
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app.pipeline.climb import CREDIBLE, LOCATE, Climb, Place, Survey
+from app.pipeline.climb import LOCATE, Climb, Place, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.finder_patterns import realign_by_finders
@@ -13,7 +13,9 @@ from app.pipeline.rungs import read_crowd
 _SIZES: Final = (256, 640, 1500, 3000)
 """Longest sides at which the quad locator sees a picture, one after the other."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
-_SMALLER: Final = 2.0  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_SEVERAL: Final = 2  # codes, from which there may be others of every kind
+_INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
@@ -27,6 +29,7 @@ _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
+_HOPE: Final = 0.5  # agreement of a place, from which slow locators are asked where nothing was read
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
 
 
@@ -41,16 +44,18 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
     is_steep = False
-    for size in _sizes(climb):
+    for size, inverted in _looks(climb):
+        windows = climb.tools.windows
         with climb.timed(LOCATE):
-            rough = climb.tools.windows.glance(climb.levels, size, covered=[one.symbol.corners for one in climb.found])
+            covered = [one.symbol.corners for one in climb.found]
+            rough = windows.glance(climb.levels, size, covered=covered, inverted=inverted)
             rough = [one for one in rough if one.score >= _ROUGH_SCORE and not climb.holds(one.corners)]
         rough = read_crowd(climb, rough)
         with climb.timed(LOCATE):
-            close = climb.tools.windows.look_closer(climb.levels, rough)
+            close = windows.look_closer(climb.levels, rough, inverted=inverted)
         close = [one for one in close if one.score >= _SCORE]
         is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
-        yield from _survey(climb, f"quad locator at {size} px", close)
+        yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
             candidates = locator.locate(climb.image)
@@ -66,7 +71,7 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     if is_thorough or (is_steep and not climb.found):
         yield tools.stretched
     for locator in tools.slow_locators:
-        if is_thorough or (not climb.found and any(place.agreement >= CREDIBLE for place in climb.places)):
+        if is_thorough or (not climb.found and any(place.agreement >= _HOPE for place in climb.places)):
             yield locator
 
 
@@ -92,6 +97,18 @@ def _is_doubtful(place: Place) -> bool:
     if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE or place.agreement >= _SURE:
         return False
     return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
+
+
+def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
+    """Each size at which the quad locator is asked, and whether it looks for inverted codes: at last it does, unless
+    the picture showed one code, its only one so far."""
+    size = 0
+    for size in _sizes(climb):
+        yield size, False
+    if climb.is_thorough or len(climb.found) >= _SEVERAL:
+        yield size, True
+    elif not climb.found:
+        yield min(size, _INVERTED_SIZE), True
 
 
 def _sizes(climb: Climb) -> Iterator[int]:
