@@ -7,9 +7,10 @@ from app.cli.inspection_records import RungRecord, SymbolRecord
 from app.pipeline.climb import CREDIBLE, Climb, Place, Rung
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.results import Found, Stage, Unread
-from app.pipeline.rungs import DIRECT, LAST_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS
+from app.pipeline.rungs import DIRECT, FLATTENED, LAST_RUNGS, MODULE_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS
 
 _PLACE_RUNGS: Final = (*QUICK_RUNGS, *SLOW_RUNGS, *LAST_RUNGS)
+_MODULES: Final = MODULE_RUNGS[0].name
 _LAST: Final = frozenset(rung.name for rung in LAST_RUNGS)
 
 
@@ -61,10 +62,11 @@ class Climbed:
         read = here or self._read_over(place)
         if read and read.rung == rung.name:
             return "read it" if here else "read it, there or from a place around it"
-        if not rung.is_worth(self._climb, place):
-            return f"kept away by a gate: {_agreement(place)}, score {place.candidate.score:.2f}"
         if self._has_left_readings(rung, place):
             return "tried"
+        shut = f"kept away by a gate: {_agreement(place)}, score {place.candidate.score:.2f}"
+        if not rung.is_worth(self._climb, place):
+            return shut
         if read and RUNGS.index(read.rung) < RUNGS.index(rung.name):
             # A code read from another place may have been read after this one was tried, unless the rungs say which
             # came first: those of the first look and the last ones.
@@ -72,6 +74,8 @@ class Climbed:
             return f"not tried: {read.rung} read it before" if is_sure else f"tried, unless {read.rung} read it before"
         if rung.name not in self._ran:
             return "not tried: the climb ended before"
+        if rung.name == _MODULES:
+            return shut  # when the place climbed, for it has no reading
         return self._idle(rung, place) or ("tried" if self.is_complete else "tried, unless the climb ended before")
 
     def _idle(self, rung: Rung, place: Place) -> str:
@@ -86,7 +90,7 @@ class Climbed:
         return ""
 
     def _has_left_readings(self, rung: Rung, place: Place) -> bool:
-        kinds = {"flattened" if reading.is_flattened else "modules" for reading in self._readings[place]}
+        kinds = {FLATTENED.name if reading.is_flattened else _MODULES for reading in self._readings[place]}
         return rung.name in kinds
 
     def _read_here(self, place: Place) -> Found | None:

@@ -16,15 +16,13 @@ from app.cli.inspection_records import PlaceRecord, StepRecord, SurveyRecord
 from app.cli.inspection_report import Report
 from app.cli.main import main
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.locating.regions import PROMISING
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.results import Effort
 from app.pipeline.rungs import DIRECT, RUNGS
 from tests.support.bench import FIRST, OTHER_PLACE, PLACE, Bench, bench, broken_pair, broken_picture, true_reading
 from tests.support.codes import photograph, square_at
-from tests.support.fakes import FakeLocator, blank_reading
+from tests.support.fakes import FakeLocator
 from tests.support.paths import ROOT
 
 LABEL = "https://example.org/parcel/7F3K-2291-0C"
@@ -242,15 +240,10 @@ def test_regions_that_promise_nothing_are_not_restored(tmp_path: Path) -> None:
     }
 
 
-def read_if_known(crop: GreyImage, version: int) -> LogOdds:
-    """A perfect reader of the broken symbols, blank for other versions."""
-    return true_reading(crop, version) if version == 2 else blank_reading(crop, version)
-
-
 def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
     """The code that the quad locator sees reads, so the ladder never asks the slow locator."""
     made = bench_with_spare(PLACE, spare=OTHER_PLACE)
-    made.reader.answer = read_if_known
+    made.reader.answer = true_reading
     report = inspect(broken_pair(), made.ladder(), tmp_path, effort=Effort.BALANCED, file="pair.png")
     assert [symbol.text for symbol in report.answer] == ["the first truth"]
     survey = survey_of(report, "SlowLocator")
@@ -266,7 +259,7 @@ def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
 
 def test_fast_effort_makes_no_survey_itself(tmp_path: Path) -> None:
     made = bench(0.0)
-    made.reader.answer = read_if_known
+    made.reader.answer = true_reading
     report = inspect(broken_picture(), made.ladder(), tmp_path, effort=Effort.FAST, file="fast.png")
     assert report.answer == report.unread == ()
     assert [stage for stage, _, _ in report.trace] == [DIRECT]

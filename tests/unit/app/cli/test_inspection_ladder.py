@@ -19,6 +19,8 @@ def climbed(rung: str, *, is_own: bool, ran: list[str]) -> tuple[Climbed, Place]
     """A climb in which a place was read by a rung, from its own region or from around it."""
     climb = Climb(broken_picture(), Effort.BALANCED, bench().tools)
     (place,) = climb.register(Survey("one", [Candidate(Quad.of(PLACE), 25, 1.0)]))
+    if RUNGS.index(rung) >= RUNGS.index("modules"):
+        climb.read_modules_of(place, place.regions[0])
     corners = place.corners if is_own else Quad.of(PLACE + 1)
     climb.found.append(Found(symbol("read").at(corners), rung))
     climb.stages.update({name: Stage(name, 0.1, 0) for name in ran})
@@ -54,6 +56,14 @@ def test_it_is_not_known_when_another_place_was_read() -> None:
 def test_a_rung_that_ran_nowhere_was_not_tried() -> None:
     seen, place = climbed("modules", is_own=False, ran=["rectified", "modules"])
     assert done(seen, place)["soft"] == "not tried: modules read it before"
+
+
+def test_a_gate_that_depends_on_the_picture_is_known_by_what_it_kept_away() -> None:
+    """The gate of the module reader opens wider once a code was read: what counts is when the place climbed."""
+    climb = Climb(broken_picture(), Effort.BALANCED, bench().tools)
+    (place,) = climb.register(Survey("one", [Candidate(Quad.of(PLACE), 25, 1.0)]))
+    climb.stages["modules"] = Stage("modules", 0.1, 0)
+    assert done(Climbed(climb), place)["modules"].startswith("kept away by a gate: agreement 0.9")
 
 
 def test_readings_prove_that_a_rung_was_tried() -> None:
