@@ -23,11 +23,12 @@ from app.cli.inspection_steps import Files, RegionSteps, steps_on_picture, steps
 from app.pipeline.climb import Climb, Place, Survey
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.locating.regions import Hypothesis, Region
+from app.pipeline.locating.regions import PROMISING, Hypothesis, Region
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
 
 _OVERVIEW: Final = (640, 2000)  # shortest and longest that the longest side of an outlined picture may be
+_MOST_DEAR: Final = 24  # regions that every step is taken on, 2 s each; the others get the quick ones
 _KEPT, _DROPPED, _REGION = (0, 160, 0), (0, 0, 220), (220, 120, 0)  # green, red, blue
 
 
@@ -43,6 +44,7 @@ class Inspection:
         self._ladder = Climbed(climb)
         self._places: dict[Place, int] = {}
         self._regions: dict[Region, int] = {}
+        self._best: list[Region] = []
 
     def report(self, file: str) -> Report:
         """Looks at everything. Raises OSError where the folder cannot be written to."""
@@ -51,6 +53,7 @@ class Inspection:
         self._places = {place: number for number, place in enumerate(climb.places, start=1)}
         regions = [(place, region) for place in climb.places for region in place.regions]
         self._regions = {region: number for number, (_, region) in enumerate(regions, start=1)}
+        self._best = sorted(self._regions, key=lambda region: -region.registration.agreement)[:_MOST_DEAR]
         height, width = climb.image.shape
         told = [(place, unread) for place in climb.places if (unread := ladder.told(place))]
         return Report(
@@ -149,8 +152,14 @@ class Inspection:
             threshold=route.threshold,
             network=route.network,
             folder=folder,
-            steps=tuple(RegionSteps(self._climb, place, region, self._files, folder).all()),
+            steps=tuple(RegionSteps(self._climb, place, region, self._files, folder).all(left_out=self._doubt(region))),
         )
+
+    def _doubt(self, region: Region) -> str:
+        """Why a region is not worth every step, or ""."""
+        if not region.is_promising:
+            return f"not promising: agreement {region.registration.agreement:.2f} is below {PROMISING}"
+        return "" if region in self._best else f"left out: {_MOST_DEAR} regions agree better"
 
 
 def _survey_further(climb: Climb) -> None:

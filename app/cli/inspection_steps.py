@@ -13,10 +13,10 @@ from app.pipeline.engines.variants import read_variants
 from app.pipeline.files.png import encode_png
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.regions import PROMISING, SMALL_MODULE, Exhibit, Region, Verdict
+from app.pipeline.locating.regions import SMALL_MODULE, Exhibit, Region, Verdict
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.soft import SoftRead
-from app.pipeline.rungs import read_patch, upscale
+from app.pipeline.rungs import LAST_RUNGS, read_patch, upscale
 
 _PIXELS: Final = 8  # a module in pictures of log-odds
 
@@ -71,16 +71,15 @@ class RegionSteps:
         self._files = files
         self._folder = folder
 
-    def all(self) -> Iterator[StepRecord]:
-        """The steps in the order of the rungs; the dear ones only where the region is promising."""
+    def all(self, *, left_out: str) -> Iterator[StepRecord]:
+        """The steps in the order of the rungs; ``left_out`` says why the dear ones are not taken, "" if they are."""
         region = self._region
         exhibit = region.show(region.crop, restored=False)
         yield _step("rectified", self._judge(exhibit), files=self._save(crop=region.crop, redrawn=exhibit.pictures[0]))
         reading = self._reading()
         yield from self._modules(reading)
-        if not region.is_promising:
-            refusal = f"not promising: agreement {region.registration.agreement:.2f} is below {PROMISING}"
-            yield from (StepRecord(name, refusal=refusal) for name in ("flattened", "light", "heavy", "upscale"))
+        if left_out:
+            yield from (StepRecord(rung.name, refusal=left_out) for rung in LAST_RUNGS)
             return
         yield from self._flattened(reading)
         tools = self._climb.tools

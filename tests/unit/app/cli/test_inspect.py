@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli import terminal
+from app.cli import inspection, terminal
 from app.cli.inspect import inspect
 from app.cli.inspection import Inspection
 from app.cli.inspection_records import PlaceRecord, StepRecord, SurveyRecord
@@ -238,6 +238,16 @@ def test_regions_that_promise_nothing_are_not_restored(tmp_path: Path) -> None:
     assert {reasons[name] for name in ("flattened", "light", "heavy", "upscale")} == {
         f"not promising: agreement 0.35 is below {PROMISING}"
     }
+
+
+def test_only_the_best_regions_get_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_MOST_DEAR", 1)
+    report = inspect(broken_pair(), bench(0.0, PLACE, OTHER_PLACE).ladder(), tmp_path, effort=Effort.BALANCED, file="")
+    best, *others = sorted(report.regions, key=lambda region: -region.agreement)
+    assert others
+    left_out = [[step.refusal.startswith("left out: ") for step in one.steps if step.name == "light"] for one in others]
+    assert left_out == [[True]] * len(others)
+    assert all(step.refusal != "left out: 1 regions agree better" for step in best.steps)
 
 
 def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
