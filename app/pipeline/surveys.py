@@ -29,18 +29,21 @@ _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
-_HOPE: Final = 0.5  # agreement of a place, from which slow locators are asked where nothing was read
+_HOPE: Final = 0.48  # agreement of a place, from which slow locators are asked where nothing was read
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
 
 
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """Yields one survey after another; the caller reads its places before it asks for the next.
 
-    First the places that zxing-cpp saw but could not read, ``sighted``. Then the quad locator sees the picture at
-    larger and larger sizes, until it has seen codes somewhat smaller than the smallest one found. Slower locators
-    follow where nothing was read though something credible was seen, or if the effort is thorough.
+    First the places that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there is
+    no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has seen
+    codes somewhat smaller than the smallest one found. Slower locators follow where nothing was read though something
+    hints at a code, or if the effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
+    if not sighted and _is_filled(climb):
+        return
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
     is_steep = False
@@ -64,14 +67,15 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
 
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
-    tools, is_thorough = climb.tools, climb.is_thorough
+    tools = climb.tools
     for locator in tools.locators:
-        if is_thorough or not climb.found:
+        if climb.is_thorough or not climb.found:
             yield locator
-    if is_thorough or (is_steep and not climb.found):
+    is_hopeful = any(place.agreement >= _HOPE for place in climb.places)
+    if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
     for locator in tools.slow_locators:
-        if is_thorough or (not climb.found and any(place.agreement >= _HOPE for place in climb.places)):
+        if climb.is_thorough or (not climb.found and is_hopeful):
             yield locator
 
 
@@ -97,6 +101,16 @@ def _is_doubtful(place: Place) -> bool:
     if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE or place.agreement >= _SURE:
         return False
     return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
+
+
+def _is_filled(climb: Climb) -> bool:
+    """Whether the picture shows one code and has no room for another of its size beside it."""
+    if climb.is_thorough or len(climb.found) != 1:
+        return False
+    corners = climb.found[0].symbol.corners
+    left, top, right, bottom = corners.bounds
+    height, width = climb.image.shape
+    return max(left, top, width - right, height - bottom) < side_length(corners)
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
