@@ -127,14 +127,14 @@ def test_all_places_climb_however_many_there_are() -> None:
     places = [
         square_at(12.0 + tile.shape[0] * column, 12.0 + tile.shape[0] * row, 75.0)
         for row in range(2)
-        for column in range(4)
+        for column in range(3)
     ]
     made = bench(NEVER, *places)
     made.reader.answer = blank_reading
     made.heavy.answer = truth
-    outcome = made.run(np.tile(tile, (2, 4)))
-    assert texts(outcome) == ["the first truth"] * 8
-    assert made.heavy.calls.count((132, 132)) == 8
+    outcome = made.run(np.tile(tile, (2, 3)))
+    assert texts(outcome) == ["the first truth"] * 6
+    assert made.heavy.calls.count((132, 132)) == 6
 
 
 @pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
@@ -166,7 +166,7 @@ def test_codes_of_one_picture_are_read_by_different_rungs() -> None:
         ("the other truth", "modules"),
         ("the first truth", "light"),
     ]
-    assert len(made.light.calls) == 1
+    assert made.light.calls.count((132, 132)) == 1
 
 
 def test_thorough_effort_asks_every_locator_whatever_was_read() -> None:
