@@ -30,11 +30,11 @@ def climb(*, effort: Effort = Effort.BALANCED, threshold: float = ALWAYS) -> Cli
     return Climb(broken_pair(), effort, bench(threshold).tools)
 
 
-def candidates(*quads: NDArray[np.float64], score: float = 0.9) -> list[Candidate]:
+def candidates(*quads: NDArray[np.float64], score: float = 0.8) -> list[Candidate]:
     return [Candidate(Quad.of(quad), 25, score) for quad in quads]
 
 
-def survey(*quads: NDArray[np.float64], score: float = 0.9, is_second: bool = False) -> Survey:
+def survey(*quads: NDArray[np.float64], score: float = 0.8, is_second: bool = False) -> Survey:
     return Survey("fake", candidates(*quads, score=score), is_second)
 
 
@@ -120,7 +120,7 @@ def test_a_credible_candidate_keeps_the_survey_going() -> None:
 
 def test_a_second_survey_is_registered_patiently() -> None:
     """Its candidates are few and promising: corners may be farther off."""
-    off = PLACE + np.random.default_rng(12).normal(0, 15, (4, 2))
+    off = PLACE + np.random.default_rng(28).normal(0, 15, (4, 2))
     hasty, patient = climb(), climb()
     hasty.register(survey(off))
     patient.register(survey(off, is_second=True))
@@ -164,7 +164,7 @@ def test_a_place_made_of_parts_of_codes_that_were_read_holds_none() -> None:
     assert not one.covers(bridge)
     assert one.holds(Quad.of(square_at(60, 60, 40)))  # inside a code
     assert not one.holds(Quad.of(square_at(50, 170, 100)))
-    assert not one.holds(Quad.of(square_at(110, 130, 100)))  # a corner of it
+    assert not one.holds(Quad.of(square_at(110, 140, 100)))  # it has a corner of each
 
 
 def test_a_larger_code_around_one_that_was_read_is_a_place_of_its_own() -> None:
