@@ -158,7 +158,7 @@ def test_a_code_within_another_and_the_other_are_answered() -> None:
     assert [symbol.text for symbol in ZXing().read(outer)] == ["in"]
     outcome = read(outer)
     assert sorted(texts(outcome)) == ["in", "the outer code"]
-    sides = {found.symbol.text: found.symbol.corners.area ** 0.5 for found in outcome.codes}
+    sides = {found.symbol.text: found.symbol.corners.area**0.5 for found in outcome.codes}
     assert sides["in"] == pytest.approx(105, abs=5)
     assert sides["the outer code"] == pytest.approx(57 * 8, abs=8)
 

@@ -64,7 +64,14 @@ def surveyed(climb: Climb, sighted: Sequence[Candidate] = ()) -> list[str]:
 
 @pytest.mark.parametrize(
     ("longest", "sizes"),
-    [(200, [256]), (330, [256]), (340, [256, 640]), (800, [256, 640]), (900, [256, 640, 1500]), (4000, [256, 640, 1500])],
+    [
+        (200, [256]),
+        (330, [256]),
+        (340, [256, 640]),
+        (800, [256, 640]),
+        (900, [256, 640, 1500]),
+        (4000, [256, 640, 1500]),
+    ],
 )
 def test_an_empty_picture_is_searched_at_larger_and_larger_sizes(longest: int, sizes: list[int]) -> None:
     """As long as the picture is a third larger than what was seen, up to the largest that pays without a code."""
@@ -81,7 +88,13 @@ def test_thorough_effort_searches_at_every_size() -> None:
 
 @pytest.mark.parametrize(
     ("side", "sizes"),
-    [(2000.0, [256]), (600.0, [256, 373]), (200.0, [256, 640, 1120]), (90.0, [256, 640, 1500, 2489]), (40.0, [256, 640, 1500, 3000])],
+    [
+        (2000.0, [256]),
+        (600.0, [256, 373]),
+        (200.0, [256, 640, 1120]),
+        (90.0, [256, 640, 1500, 2489]),
+        (40.0, [256, 640, 1500, 3000]),
+    ],
 )
 def test_the_smallest_code_found_decides_how_closely_a_picture_is_searched(side: float, sizes: list[int]) -> None:
     """Its neighbours may be half as large; the network sees codes from 28 pixels on."""
