@@ -36,6 +36,11 @@ def broken_pair() -> GreyImage:
     return photograph(BROKEN[1], OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
 
 
+def without_a_core(modules: Modules) -> Modules:
+    """A symbol that only redrawing makes readable: the core of its first finder pattern is missing."""
+    return np.where(np.pad(np.ones((3, 3), np.bool_), ((2, modules.shape[0] - 5),) * 2), False, modules)
+
+
 def truth(crop: GreyImage) -> GreyImage:
     """The answer of a perfect restorer to the crop of a broken symbol; of other versions it knows nothing."""
     return render(_repaired(crop), pixels=4) if crop.shape == (132, 132) else crop

@@ -115,6 +115,14 @@ def test_fast_effort_is_one_plain_look() -> None:
     assert (outcome.unread, outcome.complete) == ((), True)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_code_without_one_of_its_finder_patterns_is_read(turns: int) -> None:
+    """Torn off with its separator; no engine sees such a code."""
+    modules = np.rot90(encode("torn at a corner", version=2), -turns).copy()
+    modules[:8, :8] = False
+    assert texts(read(photograph(modules, square_at(70, 55, 125), (240, 270)))) == ["torn at a corner"]
+
+
 # --- neighbours -----------------------------------------------------------------------------------------------------
 
 
@@ -150,7 +158,7 @@ def test_a_code_within_another_and_the_other_are_answered() -> None:
     assert [symbol.text for symbol in ZXing().read(outer)] == ["in"]
     outcome = read(outer)
     assert sorted(texts(outcome)) == ["in", "the outer code"]
-    sides = {found.symbol.text: found.symbol.corners.area ** 0.5 for found in outcome.codes}
+    sides = {found.symbol.text: found.symbol.corners.area**0.5 for found in outcome.codes}
     assert sides["in"] == pytest.approx(105, abs=5)
     assert sides["the outer code"] == pytest.approx(57 * 8, abs=8)
 
