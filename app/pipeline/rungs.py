@@ -8,7 +8,7 @@ import numpy as np
 from app.pipeline.climb import CREDIBLE, Climb, Place, Read, Reading, Rung
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
-from app.pipeline.engines.variants import PATCH_VARIANTS, VARIANTS, read_variants
+from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.severity import Route
@@ -23,10 +23,11 @@ _WORTH_MODULES: Final = 0.5  # agreement
 _WORTH_MODULES_BESIDE: Final = 0.42  # agreement, in a picture where a code was found
 _WORTH_VARIANTS: Final = 0.85  # score of the candidate
 _WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
-_WORTH_FLATTENING: Final = 0.6  # agreement
+_WORTH_FLATTENING: Final = 0.55  # agreement
 _WORTH_RESTORING: Final = 0.55  # agreement
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
+_SMALL_PICTURE: Final = 400_000  # pixels
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
 _CROWD: Final = 12  # candidates and codes
 _TILE: Final = 6.0  # sides of a code
@@ -95,16 +96,25 @@ def read_softly(climb: Climb, place: Place) -> Iterator[Read]:
             yield from _decode_softly(climb, reading)
 
 
+def read_small_picture(climb: Climb) -> Iterator[Read]:
+    """Reads a small picture at other sizes and contrasts, up to the first that reads; larger ones not at all."""
+    if climb.image.size <= _SMALL_PICTURE:
+        yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
+
+
 def read_patch(climb: Climb, place: Place) -> Iterator[Read]:
     """Reads the place with its surroundings at other sizes and contrasts, up to the first that reads."""
     corners = place.candidate.corners
     patch, (left, top) = surroundings(climb.image, corners, _AROUND * side_length(corners))
     factor = min(1.0, _PATCH_SIDE / max(patch.shape))
     patch = np.ascontiguousarray(resize(patch, factor))
-    for _, symbols in read_variants(patch, VARIANTS if climb.is_thorough else PATCH_VARIANTS):
-        if symbols:
-            yield from (Read(one.at(one.corners.scaled(1 / factor).moved(left, top))) for one in symbols)
-            return
+    for symbol in _first_read(patch, VARIANTS if climb.is_thorough else PATCH_VARIANTS):
+        yield Read(symbol.at(symbol.corners.scaled(1 / factor).moved(left, top)))
+
+
+def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]:
+    """What the first variant reads that reads anything."""
+    return next((symbols for _, symbols in read_variants(picture, variants) if symbols), [])
 
 
 def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
@@ -197,7 +207,8 @@ MODULE_RUNGS: Final = (
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
 QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _agrees(_WORTH_READING)), *MODULE_RUNGS)
 """What every place climbs as soon as it is seen, cheapest first."""
-SLOW_RUNGS: Final = (Rung("variants", read_patch, _is_worth_variants),)
+VARIANTS_RUNG: Final = "variants"
+SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
 """What places climb then that are still unread."""
 LAST_RUNGS: Final = (
     FLATTENED,

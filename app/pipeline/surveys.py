@@ -10,11 +10,15 @@ from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.quad import elongation, side_length
 from app.pipeline.rungs import read_crowd
 
-_SIZES: Final = (256, 640, 1500, 3000)
-"""Longest sides at which the quad locator sees a picture, one after the other."""
+_BETWEEN: Final = 1000
+_SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
+"""Longest sides at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures of several
+codes: of blurred ones it sees four in five at any one size, and others at another."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
 _SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
+_MANY: Final = 12  # codes, after which a look that shows no more of them is the last
+_INVERTED: Final = 1.3  # times the least side that the locator sees, at which inverted codes are looked for
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
@@ -110,19 +114,31 @@ def _is_filled(climb: Climb) -> bool:
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
-    return max(left, top, width - right, height - bottom) < side_length(corners)
+    return bool(max(left, top, width - right, height - bottom) < side_length(corners))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
     """Each size at which the quad locator is asked, and whether it looks for inverted codes: at last it does, unless
-    the picture showed one code, its only one so far."""
+    the picture showed one code only."""
     size = 0
     for size in _sizes(climb):
+        before = len(climb.found)
         yield size, False
-    if climb.is_thorough or len(climb.found) >= _SEVERAL:
+        if _has_seen_all(climb, size, before):
+            break
+    if climb.is_thorough:
         yield size, True
+    elif len(climb.found) >= _SEVERAL:
+        yield min(size, round(_INVERTED * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))), True
     elif not climb.found:
         yield min(size, _INVERTED_SIZE), True
+
+
+def _has_seen_all(climb: Climb, size: int, before: int) -> bool:
+    """Whether a picture of many codes showed no more of them at a size at which those ``before`` could be seen."""
+    if climb.is_thorough or before < _MANY or size < _BETWEEN or len(climb.found) > before:
+        return False
+    return bool(LEAST_SIDE * max(climb.image.shape) / size <= _smallest(climb))
 
 
 def _sizes(climb: Climb) -> Iterator[int]:
@@ -130,6 +146,8 @@ def _sizes(climb: Climb) -> Iterator[int]:
     longest, previous = max(climb.image.shape), 0
     for largest in _SIZES:
         size = largest
+        if size == _BETWEEN and len(climb.found) < _SEVERAL:
+            continue
         if previous and longest < _LARGER * previous:
             return
         if not climb.is_thorough:
