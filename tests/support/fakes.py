@@ -14,6 +14,7 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
+from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
@@ -143,3 +144,31 @@ class FakeLocator:
     def locate(self, image: GreyImage) -> list[Candidate]:
         self.asked += 1
         return [Candidate(Quad.of(quad), self.modules, 1.0) for quad in self.quads]
+
+
+@dataclass
+class FakeWindows:
+    """A quad locator that sees ``quads``, each of ``modules`` modules a side, whatever the size.
+
+    Like the real one it leaves out what is ``covered`` and, in its closer look, keeps the others as they are. ``sizes``
+    are those that it was asked for.
+    """
+
+    quads: Sequence[NDArray[np.float64]] = ()
+    modules: int | None = 25
+    score: float = 1.0
+    sizes: list[int] = field(default_factory=list)
+
+    def glance(
+        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+    ) -> list[Candidate]:
+        self.sizes.append(size)
+        if inverted:
+            return []
+        seen = [Candidate(Quad.of(quad), self.modules, self.score) for quad in self.quads]
+        return [one for one in seen if all(one.corners.overlap(other) < 0.5 for other in covered)]
+
+    def look_closer(
+        self, levels: Levels, candidates: Sequence[Candidate], *, inverted: bool = False
+    ) -> list[Candidate]:
+        return list(candidates)

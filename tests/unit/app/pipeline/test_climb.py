@@ -1,249 +1,259 @@
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+"""A climb: how places are registered, taken up the rungs, and what counts as read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Read, Reading, Rung
+from app.pipeline.climb import LOCATE, Climb, Place, Read, Rung, Survey
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.engines.zxing import ZXing
-from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, laplacian_variance
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
-from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
-from app.pipeline.results import SOFT, Effort, Stage
-from app.pipeline.rungs import LADDER
-from tests.support.bench import ALWAYS, FIRST, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
-from tests.support.codes import Modules, encode, photograph, square_at
-from tests.support.fakes import FakeLocator
-
-
-@dataclass
-class Untouchable:
-    """A locator that must not be called."""
-
-    def locate(self, image: GreyImage) -> list[Candidate]:
-        raise AssertionError("asked without need")
-
+from app.pipeline.results import Effort, Stage
+from app.pipeline.rungs import LAST_RUNGS
+from tests.support.bench import ALWAYS, BROKEN, NEVER, OTHER_PLACE, PLACE, bench, broken_pair, truth
+from tests.support.codes import square_at
 
 NEAR = PLACE + np.array([[4.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 """A rival idea of the first place: registration brings it back to where the code is."""
+PAPER = square_at(430.0, 190.0, 40.0)
+"""A place without anything."""
 
 
-def climb(*locators: object, effort: Effort = Effort.BALANCED, threshold: float = ALWAYS, **more: object) -> Climb:
+def climb(*, effort: Effort = Effort.BALANCED, threshold: float = ALWAYS) -> Climb:
     """A climb of a picture with broken codes at ``PLACE`` and ``OTHER_PLACE``."""
-    tools = replace(bench(threshold).tools, locators=locators or (FakeLocator([PLACE]),), **more)
-    return Climb(broken_pair(), effort, tools)
+    return Climb(broken_pair(), effort, bench(threshold).tools)
 
 
-def symbol_at(region_or_quad: Region | np.ndarray, text: str = "x") -> Symbol:
-    corners = region_or_quad.corners if isinstance(region_or_quad, Region) else Quad.of(region_or_quad)
-    return Symbol(text.encode(), text, "Text", "QRCode", 2, "M", "fake", corners)
+def candidates(*quads: NDArray[np.float64], score: float = 0.8) -> list[Candidate]:
+    return [Candidate(Quad.of(quad), 25, score) for quad in quads]
 
 
-def places(regions: list[Region]) -> list[str]:
-    return ["first" if region.corners.as_tuple[0][0] < 200 else "other" for region in regions]
+def survey(*quads: NDArray[np.float64], score: float = 0.8, is_second: bool = False) -> Survey:
+    return Survey("fake", candidates(*quads, score=score), is_second)
 
 
-# --- regions --------------------------------------------------------------------------------------------------------
+def symbol_at(corners: Quad | NDArray[np.float64], text: str = "x") -> Symbol:
+    return Symbol(text.encode(), text, "Text", "QRCode", 2, "M", "fake", Quad.of(corners))
 
 
-def test_locators_are_called_lazily_and_once() -> None:
-    first, second = FakeLocator([PLACE]), FakeLocator([OTHER_PLACE])
-    one = climb(first, second, Untouchable())
-    assert (first.asked, second.asked) == (0, 0)
-    assert places(one.regions_of(0)) == ["first"]
-    assert (first.asked, second.asked) == (1, 0)
-    assert places(one.regions_of(1)) == ["other"]
-    one.regions_of(0)
-    one.regions_of(1)
-    assert (first.asked, second.asked) == (1, 1)
-    assert [line.stage for line in one.trace] == ["locate", "locate"]
+def names(places: Sequence[Place]) -> list[str]:
+    return ["first" if place.corners.centre[0] < 230 else "other" for place in places]
 
 
-def test_a_later_locator_comes_after_those_before_it() -> None:
-    first, second = FakeLocator([PLACE]), FakeLocator([PLACE + 1.0, OTHER_PLACE])
-    assert places(climb(first, second).regions_of(1)) == ["other"]
-    assert first.asked == 1
+def rung(
+    reads: Callable[[Place], bool], tried: list[tuple[str, str]], name: str = "modules", **more: Callable[..., bool]
+) -> Rung:
+    """A rung that records which places it tries and reads some of them."""
+
+    def read(_: Climb, place: Place) -> Iterator[Read]:
+        tried.append((name, *names([place])))
+        if reads(place):
+            yield Read(symbol_at(place.corners, name), place.regions[0])
+
+    return Rung(name, read, **more)
 
 
-def test_places_of_earlier_locators_are_not_repeated() -> None:
-    one = climb(FakeLocator([PLACE, OTHER_PLACE]), FakeLocator([NEAR, OTHER_PLACE + 1.0]))
-    assert sorted(places(one.regions_of(0))) == ["first", "other"]
-    assert one.regions_of(1) == []
+def nothing(_: Place) -> bool:
+    return False
 
 
-def test_regions_that_were_read_are_left_out() -> None:
-    one = climb(FakeLocator([PLACE, OTHER_PLACE]))
-    one.run(reading_rung("direct", symbol_at(PLACE)))
-    assert places(list(one.regions())) == ["other"]
-    one.run(reading_rung("modules", symbol_at(OTHER_PLACE)))
-    assert list(one.regions()) == []
-    assert [found.rung for found in one.found] == ["direct", "modules"]
+# --- registering ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("effort", "most"), [(Effort.FAST, 0), (Effort.BALANCED, 4), (Effort.THOROUGH, 12)])
-def test_effort_bounds_the_regions_of_a_locator(effort: Effort, most: int) -> None:
-    tile = render(FIRST, pixels=3)
-    quads = [square_at(12.0 + 99 * column, 12.0 + 99 * row, 75.0) for row in range(3) for column in range(5)]
-    tools = replace(bench().tools, locators=(FakeLocator(quads),))
-    assert len(Climb(np.tile(tile, (3, 5)), effort, tools).regions_of(0)) == most
+def test_candidates_become_places_the_most_credible_first() -> None:
+    one = climb()
+    one.image[:, :230] = 128 + (one.image[:, :230].astype(int) - 128) // 12  # little contrast, and grain
+    one.image[:, :230] += np.random.default_rng(0).integers(0, 40, (250, 230), dtype=np.uint8)
+    first, second = one.register(survey(PLACE, OTHER_PLACE))
+    assert names([first, second]) == ["other", "first"]
+    assert first.agreement > second.agreement > 0.3
+    assert one.places == [first, second]
+    assert np.abs(np.asarray(first.corners) - OTHER_PLACE).max() < 1.0
 
 
-def test_slow_locators_need_thorough_effort() -> None:
-    quick, slow = FakeLocator([PLACE]), FakeLocator([OTHER_PLACE])
-    assert list(climb(quick, slow_locators=(slow,)).locators) == [quick]
-    thorough = climb(quick, effort=Effort.THOROUGH, slow_locators=(slow,))
-    assert list(thorough.locators) == [quick, slow]
-    assert places(thorough.regions_of(1)) == ["other"]
+def test_candidates_without_anything_become_no_places_unless_their_locator_is_sure() -> None:
+    one = climb()
+    assert one.register(survey(PAPER)) == []
+    (place,) = one.register(survey(PAPER, score=0.95))
+    assert (place.regions, place.agreement, place.best_reading) == ([], 0.0, None)
+    assert place.corners == Quad.of(PAPER)
+    assert one.unread == []
 
 
-def test_the_first_region_comes_from_the_first_locator_that_finds_one() -> None:
-    one = climb(FakeLocator(), FakeLocator([square_at(900, 900, 90)]), FakeLocator([OTHER_PLACE]), Untouchable())
-    assert places([next(one.regions())]) == ["other"]
-    assert list(climb(FakeLocator(), FakeLocator()).regions()) == []
+def test_places_of_earlier_surveys_are_not_repeated() -> None:
+    one = climb()
+    assert len(one.register(survey(PLACE, OTHER_PLACE))) == 2
+    assert one.register(survey(NEAR, OTHER_PLACE + 1.0)) == []
+    (_, hypotheses) = one.surveys[-1]
+    assert {each.refusal for each in hypotheses} == {"resembles an earlier region"}
 
 
-# --- rungs ----------------------------------------------------------------------------------------------------------
+def test_candidates_where_a_code_was_read_are_not_registered() -> None:
+    one = climb()
+    one.take([Read(symbol_at(PLACE))], "direct")
+    assert names(one.register(survey(NEAR, OTHER_PLACE))) == ["other"]
+    (_, hypotheses) = one.surveys[-1]
+    assert [each.rank for each in hypotheses] == [0, 1]
+    assert hypotheses[0].refusal == "lies on a code that was read"
 
 
-def reading_rung(name: str, *symbols: Symbol) -> Rung:
-    """A rung that reads these symbols wherever they are."""
-    return Rung(name, lambda _: map(Read, symbols))
+@pytest.mark.parametrize(("effort", "looked_at"), [(Effort.BALANCED, 16), (Effort.THOROUGH, 30)])
+def test_after_many_failures_the_worse_candidates_of_a_survey_are_left(effort: Effort, looked_at: int) -> None:
+    one = climb(effort=effort)
+    one.register(survey(*[PAPER] * 29, PLACE))
+    (_, hypotheses) = one.surveys[-1]
+    assert len({each.rank for each in hypotheses}) == looked_at
+    assert len(one.places) == (1 if looked_at == 30 else 0)
 
 
-def region_rung(reads: Callable[[Region], bool], seen: list[Region], locators: slice = slice(None)) -> Rung:
-    """A rung that records every region that it gets and reads some of them."""
-
-    def read(one: Climb) -> Iterator[Read]:
-        for region in one.regions(locators):
-            seen.append(region)
-            if reads(region):
-                yield Read(symbol_at(region), region)
-
-    return Rung("modules", read)
+def test_a_credible_candidate_keeps_the_survey_going() -> None:
+    one = climb()
+    one.register(survey(*[PAPER] * 14, PLACE, *[PAPER] * 14, OTHER_PLACE))
+    assert sorted(names(one.places)) == ["first", "other"]
 
 
-def test_reading_stops_with_the_locator_whose_regions_read() -> None:
-    one, seen = climb(FakeLocator([PLACE]), FakeLocator([OTHER_PLACE]), Untouchable()), []
-    (read,) = one.run(region_rung(lambda region: places([region]) == ["other"], seen))
-    assert read.region is not None
-    assert places([read.region]) == ["other"]
-    assert places(seen) == ["first", "other"]
+def test_a_second_survey_is_registered_patiently() -> None:
+    """Its candidates are few and promising: corners may be farther off."""
+    off = PLACE + np.random.default_rng(28).normal(0, 15, (4, 2))
+    hasty, patient = climb(), climb()
+    hasty.register(survey(off))
+    patient.register(survey(off, is_second=True))
+    assert max((place.agreement for place in hasty.places), default=0.0) < 0.9
+    assert patient.places[0].agreement > 0.9
 
 
-def test_the_regions_of_a_locator_are_read_to_the_last() -> None:
-    one, seen = climb(FakeLocator([PLACE, OTHER_PLACE]), Untouchable()), []
-    assert len(one.run(region_rung(lambda _: True, seen))) == 2
-    assert sorted(places(seen)) == ["first", "other"]
-
-
-def test_thorough_effort_calls_every_locator() -> None:
-    last, seen = FakeLocator([OTHER_PLACE]), []
-    one = climb(FakeLocator([PLACE]), FakeLocator(), last, effort=Effort.THOROUGH)
-    assert len(one.run(region_rung(lambda _: True, seen))) == 2
-    assert last.asked == 1
-
-
-@pytest.mark.parametrize(
-    ("locators", "asked"), [(slice(0, 1), 1), (slice(1, 2), 2), (slice(0, 9), 3), (slice(None), 3), (slice(3, None), 0)]
-)
-def test_the_number_of_locators_is_bounded(locators: slice, asked: int) -> None:
-    those = [FakeLocator([PLACE]), FakeLocator(), FakeLocator([OTHER_PLACE])]
-    assert climb(*those).run(region_rung(lambda _: False, [], locators)) == []
-    assert sum(locator.asked for locator in those) == asked
-
-
-def test_overlapping_regions_of_a_place_that_was_read_are_left_out() -> None:
-    (registered,) = climb(FakeLocator([PLACE])).regions_of(0)
-    rival = replace(registered, registration=replace(registered.registration, version=3))
-    one, seen = climb(FakeLocator([PLACE]), effort=Effort.THOROUGH), []
-    one.regions_by_locator = [[registered, rival]]
-    assert len(one.run(region_rung(lambda _: True, seen))) == 1
-    assert [region.version for region in seen] == [2]
+# --- what was read --------------------------------------------------------------------------------------------------
 
 
 def test_a_place_is_found_once_whichever_rungs_read_it() -> None:
-    one = climb(effort=Effort.THOROUGH)
-    reads = one.run(reading_rung("direct", symbol_at(PLACE, "a"), symbol_at(PLACE + 3.0, "b")))
-    assert [read.symbol.text for read in reads] == ["a", "b"]
-    assert len(one.run(reading_rung("variants", symbol_at(PLACE, "c"), symbol_at(OTHER_PLACE, "d")))) == 2
+    one = climb()
+    one.take([Read(symbol_at(PLACE, "a")), Read(symbol_at(PLACE + 3.0, "b"))], "direct")
+    new = one.take([Read(symbol_at(PLACE, "c")), Read(symbol_at(OTHER_PLACE, "d"))], "variants")
+    assert [read.symbol.text for read in new] == ["d"]
     assert [(found.symbol.text, found.rung) for found in one.found] == [("a", "direct"), ("d", "variants")]
-    assert [(line.stage, line.codes) for line in one.trace] == [("direct", 2), ("variants", 2)]
+    assert [(line.stage, line.codes) for line in one.outcome().trace] == [("direct", 1), ("variants", 1)]
+
+
+def test_codes_that_barely_overlap_are_two_unless_their_payloads_are_equal() -> None:
+    one = climb()
+    one.take([Read(symbol_at(PLACE, "a"))], "direct")
+    beside = PLACE + np.array([110.0, 0.0])
+    assert one.knows(symbol_at(beside, "a"))
+    assert not one.knows(symbol_at(beside, "b"))
+    assert not one.knows(symbol_at(PLACE + np.array([130.0, 0.0]), "a"))
+
+
+def test_a_code_inside_another_is_one_of_its_own() -> None:
+    one = climb()
+    one.take([Read(symbol_at(PLACE, "outer"))], "direct")
+    assert not one.knows(symbol_at(square_at(110.0, 95.0, 40.0), "inner"))
+
+
+def test_a_place_made_of_parts_of_codes_that_were_read_holds_none() -> None:
+    one = climb()
+    left, right = square_at(50, 50, 100), square_at(170, 50, 100)
+    one.take([Read(symbol_at(left, "a")), Read(symbol_at(right, "b"))], "direct")
+    bridge = Quad.of(square_at(110, 50, 100))  # its left finder patterns in one code, its right ones in the other
+    assert one.holds(bridge)
+    assert not one.covers(bridge)
+    assert one.holds(Quad.of(square_at(60, 60, 40)))  # inside a code
+    assert not one.holds(Quad.of(square_at(50, 170, 100)))
+    assert not one.holds(Quad.of(square_at(110, 140, 100)))  # it has a corner of each
+
+
+def test_a_larger_code_around_one_that_was_read_is_a_place_of_its_own() -> None:
+    one = climb()
+    one.take([Read(symbol_at(square_at(110, 95, 40)))], "direct")
+    assert not one.holds(Quad.of(PLACE))
+    assert not one.covers(Quad.of(PLACE))
 
 
 def test_more_codes_than_an_answer_holds_are_cut_off_and_reported() -> None:
     one = climb()
-    one.run(reading_rung("direct", symbol_at(PLACE, "a"), symbol_at(OTHER_PLACE, "d")))
-    assert [found.symbol.text for found in one.outcome(max_codes=1).codes] == ["a"]
-    assert one.outcome(max_codes=1).truncated
-    assert not one.outcome(max_codes=2).truncated
+    one.take([Read(symbol_at(PLACE, "a")), Read(symbol_at(OTHER_PLACE, "d"))], "direct")
+    one.max_codes = 1
+    assert [found.symbol.text for found in one.outcome().codes] == ["a"]
+    assert one.outcome().truncated
+    assert one.is_over
+    one.max_codes = 2
+    assert not one.outcome().truncated
+    assert not one.is_over
 
 
-# --- readings -------------------------------------------------------------------------------------------------------
+# --- climbing -------------------------------------------------------------------------------------------------------
 
 
-def reading(region: Region, sure: float) -> Reading:
-    """A reading whose modules all have the log-odds ``sure``."""
-    return Reading(region, region.crop, np.full((25, 25), sure, np.float32))
+def test_what_is_cheap_is_tried_on_all_places_before_what_is_dear_on_any() -> None:
+    one, tried = climb(), []
+    places = one.register(survey(PLACE, OTHER_PLACE))
+    assert list(one.ascend(places, [rung(nothing, tried, "rectified"), rung(nothing, tried, "modules")])) == []
+    assert [name for name, _ in tried] == ["rectified", "rectified", "modules", "modules"]
 
 
-def test_the_most_confident_readings_come_first_one_for_each_region() -> None:
-    one = climb(FakeLocator([PLACE, OTHER_PLACE]))
-    first, other = sorted(one.regions_of(0), key=lambda region: region.corners.as_tuple[0][0])
-    one.readings = [reading(first, 1.0), reading(other, 2.0), reading(first, 4.0), reading(other, 0.5)]
-    assert one.best_readings(9) == [one.readings[2], one.readings[1]]
-    assert one.best_readings(1) == [one.readings[2]]
-    assert one.best_readings(0) == []
-    one.run(reading_rung("modules", symbol_at(first)))
-    assert one.best_readings(9) == [one.readings[1]]
+def test_a_place_that_was_read_climbs_no_further_and_the_others_do() -> None:
+    one, tried = climb(), []
+    places = one.register(survey(PLACE, OTHER_PLACE))
+    rungs = [rung(lambda place: names([place]) == ["first"], tried, "rectified"), rung(nothing, tried, "modules")]
+    (read,) = one.ascend(places, rungs)
+    assert read.symbol.text == "rectified"
+    assert tried[2:] == [("modules", "other")]
 
 
-def test_readings_count_for_less_where_the_patterns_agree_less() -> None:
-    one = climb(FakeLocator([PLACE]))
-    (clear,) = one.regions_of(0)
-    vague = replace(clear, registration=replace(clear.registration, agreement=clear.registration.agreement / 2))
-    one.readings = [reading(vague, 4.0), reading(clear, 3.0)]
-    assert [found.region for found in one.best_readings(2)] == [clear, vague]
-    expected = np.tanh(1.5) * clear.registration.agreement
-    assert one.readings[1].confidence == pytest.approx(expected, rel=1e-5)
+def test_a_rung_is_spared_where_it_is_not_worth_its_time() -> None:
+    one, tried = climb(), []
+    places = one.register(survey(PLACE, OTHER_PLACE))
+    picky = rung(nothing, tried, is_worth=lambda _, place: names([place]) == ["other"])
+    assert list(one.ascend(places, [picky])) == []
+    assert tried == [("modules", "other")]
 
 
-SOUND = encode("softly, softly", version=2, error="m")
+def test_the_places_of_a_survey_climb_before_the_next_survey_is_made() -> None:
+    one, tried = climb(), []
+
+    def surveys() -> Iterator[Survey]:
+        yield survey(PLACE)
+        assert tried == [("modules", "first")]
+        yield survey(OTHER_PLACE)
+        assert tried[1:] == [("modules", "other")]
+
+    assert len(list(one.survey(surveys(), [rung(lambda _: True, tried)]))) == 2
 
 
-def spoilt(modules: Modules) -> np.ndarray:
-    """Log-odds with 40 wrong data modules of lower confidence: more than error correction repairs."""
-    log_odds = np.where(modules, 4.0, -4.0)
-    rows, columns = np.unravel_index(np.random.default_rng(5).choice(16 * 14, 40, replace=False), (16, 14))
-    log_odds[rows + 9, columns + 9] *= -0.1
-    return np.asarray(log_odds, np.float32)
+def test_slow_rungs_are_due_after_a_second_survey_on_all_that_is_still_unread() -> None:
+    one, tried = climb(), []
+    quick = rung(lambda place: names([place]) == ["first"], tried, "modules")
+    slow = rung(nothing, tried, "variants")
+    looks = [survey(PLACE, OTHER_PLACE), survey(is_second=True), survey(is_second=True)]
+    for _ in one.survey(looks, [quick], [slow]):
+        pass
+    assert [each for each in tried if each[0] == "variants"] == [("variants", "other")]  # once, and not what was read
+    assert not any(place.pending for place in one.places)
 
 
-def soft_reading(log_odds: np.ndarray) -> Reading:
-    registration = Registration(corners=square_at(10, 10, 100), version=2, agreement=1.0, inverted=False)
-    return Reading(Region(registration, render(SOUND, pixels=4)), render(SOUND, pixels=4), log_odds)
+def test_enough_codes_end_the_climb() -> None:
+    one, tried = climb(), []
+    one.expect = 1
+    looks = [survey(PLACE, OTHER_PLACE), survey(is_second=True)]
+    assert len(list(one.survey(looks, [rung(lambda _: True, tried)]))) == 1
+    assert (len(tried), len(one.surveys)) == (1, 1)
+    assert one.is_complete
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
-    log_odds = spoilt(SOUND).T if mirrored else spoilt(SOUND)
-    one = soft_reading(log_odds)
-    assert one.region.read_modules(one.crop, log_odds, (ZXing(),)) == []
-    assert one.soft_modules is not None
-    assert np.array_equal(one.soft_modules, SOUND.T if mirrored else SOUND)
-    (read,) = one.read_corrected((ZXing(),))
-    assert (read.text, read.engine) == ("softly, softly", SOFT)
-    assert read.corners == one.region.corners
-
-
-def test_undecodable_readings_give_nothing() -> None:
-    one = soft_reading(np.random.default_rng(6).normal(0, 3, (25, 25)).astype(np.float32))
-    assert one.soft_modules is None
-    assert one.read_corrected((ZXing(),)) == []
+def test_seconds_and_codes_are_counted_for_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([100.0, 103.0, 110.0, 117.0, 120.0, 120.5])
+    monkeypatch.setattr("app.pipeline.climb.perf_counter", lambda: next(ticks))
+    one = climb()
+    for _ in one.survey([survey(PLACE)], [rung(lambda _: True, [])]):
+        pass
+    with one.timed(LOCATE):
+        pass
+    assert one.outcome().trace == (Stage(LOCATE, 3.5, 0), Stage("modules", 7.0, 1))
 
 
 # --- routes and networks --------------------------------------------------------------------------------------------
@@ -251,38 +261,35 @@ def test_undecodable_readings_give_nothing() -> None:
 
 @pytest.mark.parametrize(("threshold", "network"), [(ALWAYS, "quick"), (NEVER, "slow")])
 def test_the_blur_of_the_crop_decides_the_route(threshold: float, network: str) -> None:
-    one = climb(FakeLocator([PLACE]), threshold=threshold)
-    (region,) = one.regions_of(0)
+    one = climb(threshold=threshold)
+    (place,) = one.register(survey(PLACE))
+    (region,) = place.regions
     assert one.route_of(region) == Route(laplacian_variance(region.crop), threshold, network)
 
 
 def test_the_stated_route_is_that_of_the_region_that_was_read_or_the_first() -> None:
     made = bench(NEVER)
-    tools = replace(made.tools, locators=(FakeLocator([PLACE, OTHER_PLACE]),))
-    one = Climb(broken_pair(), Effort.BALANCED, tools)
-    first, second = one.regions_of(0)
-    heavy = next(rung for rung in LADDER if rung.name == "heavy")
-    assert one.run(heavy) == []
-    assert one.route == one.route_of(first)
+    one = Climb(broken_pair(), Effort.BALANCED, made.tools)
+    places = one.register(survey(PLACE, OTHER_PLACE))
+    heavy = next(each for each in LAST_RUNGS if each.name == "heavy")
+    assert list(one.ascend(places, [heavy])) == []
+    assert one.route == one.route_of(places[0].regions[0])
     calls = iter(["still broken", "read"])
     made.heavy.answer = lambda crop: truth(crop) if next(calls) == "read" else crop
-    (read,) = one.run(heavy)
-    assert read.region is second
-    assert one.route == one.route_of(second)
+    (read,) = one.ascend(places, [heavy])
+    assert read.region is places[1].regions[0]
+    assert one.route == one.route_of(read.region)
     assert made.heavy.calls == [(132, 132)] * 4
     assert made.light.calls == []
 
 
-def test_time_for_locating_does_not_count_for_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = iter([100.0, 101.0, 104.0, 110.0])
-    monkeypatch.setattr("app.pipeline.climb.perf_counter", lambda: next(ticks))
-    one = climb(FakeLocator([PLACE]))
-    assert len(one.run(region_rung(lambda _: True, []))) == 1
-    assert one.trace == [Stage("locate", 3.0, 0), Stage("modules", 7.0, 1)]
-
-
-def test_a_clean_picture_has_no_unread_regions() -> None:
-    picture = photograph(FIRST, PLACE, (250, 500))
-    one = Climb(picture, Effort.BALANCED, replace(bench().tools, locators=(FakeLocator([PLACE]),)))
-    one.run(reading_rung("direct", *ZXing().read(picture)))
-    assert list(one.regions()) == []
+def test_regions_where_a_code_was_found_are_left_out() -> None:
+    one = climb()
+    places = one.register(survey(PLACE, OTHER_PLACE))
+    rival = replace(places[0].regions[0], registration=replace(places[0].regions[0].registration, version=3))
+    places[0].regions.append(rival)
+    assert len(list(one.regions(places))) == 3
+    one.take([Read(symbol_at(places[0].corners))], "modules")
+    left: list[Region] = list(one.regions(places))
+    assert left == places[1].regions
+    assert np.array_equal(left[0].crop.shape, render(BROKEN[0], pixels=4).shape)

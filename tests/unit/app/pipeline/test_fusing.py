@@ -1,47 +1,19 @@
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.pipeline.climb import Climb, Reading
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.fusing import FUSED, IDENTITY, POSES, FrameReading, Fusion, Pose, best_pose, fusions, read_fused
-from app.pipeline.imaging import GreyImage
-from app.pipeline.inference.module_reader import LogOdds
-from app.pipeline.ladder import Ladder
-from app.pipeline.locating.regions import Region
-from app.pipeline.locating.registering import Registration
-from app.pipeline.qrcode.patterns import function_patterns, render
+from app.pipeline.fusing import IDENTITY, POSES, FrameReading, Fusion, Pose, best_pose, fusions
+from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.quad import Quad
-from app.pipeline.results import SOFT, Effort
-from app.pipeline.rungs import RUNGS
+from app.pipeline.results import SOFT
 from app.pipeline.tools import Tools
-from tests.support.bench import FIRST, NEVER, OTHER_PLACE, PLACE, SECOND, bench, broken_picture, stages, texts
-from tests.support.codes import Modules, encode, photograph, scrambled, square_at
-from tests.support.fakes import FakeLocator
-
-FULL = encode("https://example.org/fused/9021", version=2, error="l")
-PLACES = [square_at(60.0 + 5 * frame, 50.0, 125.0) for frame in range(8)]
-
-
-def evidence(modules: Modules, clarity: float, *, seed: int) -> LogOdds:
-    """Log-odds of ``modules`` seen with normal noise, ``clarity`` times weaker than the difference from mid-grey.
-
-    Of those at 0.7 a quarter are wrong, at 1 a sixth, at 2 one in 44.
-    """
-    noise = np.random.default_rng(seed).normal(size=modules.shape)
-    return (2 * clarity * (clarity * np.where(modules, 1, -1) + noise)).astype(np.float32)
-
-
-def frame_reading(
-    frame: int, log_odds: LogOdds, *, modules: Modules = FULL, agreement: float = 0.9, version: int = 2
-) -> FrameReading:
-    """A reading with these log-odds whose crop shows ``modules``."""
-    registration = Registration(PLACES[frame], version, agreement, inverted=False)
-    region = Region(registration, render(modules, pixels=PIXELS_PER_MODULE))
-    return FrameReading(frame, Reading(region, region.crop, log_odds))
+from tests.support.bench import (
+    bench,
+)
+from tests.support.codes import Modules, encode, scrambled
+from tests.support.frames import FULL, PLACES, evidence, frame_reading
 
 
 def noisy(frames: int, clarity: float, modules: Modules = FULL) -> list[FrameReading]:
@@ -230,118 +202,3 @@ def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
         readings = [frame_reading(frame, one, modules=lies, agreement=0.4) for frame, one in enumerate(noise)]
         everything = Fusion(tuple((one, IDENTITY) for one in readings), np.sum(noise, axis=0))
         assert everything.read(tools) == []
-
-
-# --- on the ladder --------------------------------------------------------------------------------------------------
-
-
-def doubtful(clarity: float) -> Callable[[GreyImage, int], LogOdds]:
-    """A reader that gets other modules of ``FULL`` wrong at every call."""
-    seeds = iter(range(10_000))
-
-    def read(crop: GreyImage, version: int) -> LogOdds:
-        assert version == 2
-        assert crop.shape == (132, 132)
-        return evidence(FULL, clarity, seed=next(seeds))
-
-    return read
-
-
-def frames(count: int) -> list[GreyImage]:
-    """Each shows a code at its own place; only its function patterns are right."""
-    return [photograph(scrambled(FULL, seed=1), PLACES[index], (230, 280)) for index in range(count)]
-
-
-def fusing_ladder(clarity: float, count: int, max_codes: int = 4) -> Ladder:
-    made = bench(NEVER)
-    made.reader.answer = doubtful(clarity)
-    quads = [PLACES[index] for index in range(count)]
-    made.locator.quads = quads[:1]
-
-    return Ladder(tools=replace(made.tools, locators=(InTurn(quads),)), max_codes=max_codes)
-
-
-class InTurn(FakeLocator):
-    """A locator that knows the quad of each picture, in their order."""
-
-    def locate(self, image: GreyImage) -> list[object]:
-        self.asked += 1
-        return FakeLocator([self.quads[self.asked - 1]]).locate(image)
-
-
-@pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
-def test_frames_that_do_not_read_are_fused(effort: Effort) -> None:
-    outcome = fusing_ladder(0.9, 5).fuse(frames(5), effort=effort)
-    (found,) = outcome.codes
-    assert (found.symbol.text, found.rung) == ("https://example.org/fused/9021", FUSED)
-    assert np.abs(np.array(found.symbol.corners) - PLACES[found.frame]).max() < 1.0
-    found = [stage for stage in stages(outcome) if stage != "locate"]
-    assert found[-1] == FUSED
-    assert outcome.trace[-1].codes == 1
-    assert found.count("direct") == 5
-    assert FUSED not in RUNGS
-    assert (outcome.width, outcome.height) == (280, 230)
-
-
-def test_one_frame_alone_is_not_fused() -> None:
-    outcome = fusing_ladder(0.9, 1).fuse(frames(1), effort=Effort.THOROUGH)
-    assert outcome.codes == ()
-    assert FUSED not in stages(outcome)
-
-
-def test_fast_frames_are_not_fused() -> None:
-    outcome = fusing_ladder(0.9, 5).fuse(frames(5), effort=Effort.FAST)
-    assert outcome.codes == ()
-    assert stages(outcome) == ["direct"] * 5
-
-
-def test_each_payload_is_answered_once_from_the_lowest_rung() -> None:
-    modules = FIRST.copy()
-    modules[:8, :8] = False  # rectified reads it, the rungs below do not
-    pictures = [
-        broken_picture(),
-        photograph(modules, PLACE, (240, 270)),
-        photograph(FIRST, PLACE, (250, 500), paper=photograph(SECOND, OTHER_PLACE, (250, 500))),
-        photograph(FIRST, PLACE, (240, 270)),
-    ]
-    outcome = bench().ladder().fuse(pictures, effort=Effort.BALANCED)
-    assert {(found.symbol.text, found.rung, found.frame) for found in outcome.codes} == {
-        ("the first truth", "direct", 2),
-        ("the other truth", "direct", 2),
-    }
-    assert FUSED not in stages(outcome)
-    assert stages(outcome).count("direct") == 4
-    again = bench().ladder().fuse(pictures[:2], effort=Effort.BALANCED)
-    assert [(found.rung, found.frame) for found in again.codes] == [("rectified", 1)]
-
-
-def test_codes_of_all_frames_are_bounded_together() -> None:
-    pictures = [photograph(modules, PLACE, (240, 270)) for modules in (FIRST, SECOND)]
-    cut = bench().ladder(max_codes=1).fuse(pictures, effort=Effort.BALANCED)
-    assert (texts(cut), cut.truncated) == (["the first truth"], True)
-
-
-def test_thorough_frames_are_fused_for_what_none_of_them_read() -> None:
-    """The code that every frame reads is not fused."""
-    clear = square_at(300.0, 60.0, 125.0)
-    pictures = [
-        photograph(FIRST, clear, (250, 460), paper=np.pad(one, ((0, 20), (0, 180)), constant_values=220))
-        for one in frames(5)
-    ]
-    ladder = fusing_ladder(0.9, 5)
-    outcome = ladder.fuse(pictures, effort=Effort.THOROUGH)
-    assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
-        ("the first truth", "direct"),
-        ("https://example.org/fused/9021", FUSED),
-    ]
-    assert texts(fusing_ladder(0.9, 5).fuse(pictures, effort=Effort.BALANCED)) == ["the first truth"]
-
-
-def test_a_place_that_was_read_is_not_fused_again(tools: Tools) -> None:
-    """Two readings of every frame make two sums; the second is of a place that the first has read."""
-    climbs = []
-    for frame in range(4):
-        climb = Climb(frames(1)[0], Effort.BALANCED, tools)
-        climb.readings = [frame_reading(frame, evidence(FULL, 1.3, seed=10 * frame + i)).reading for i in range(2)]
-        climbs.append(climb)
-    assert len(read_fused(climbs)) == 1

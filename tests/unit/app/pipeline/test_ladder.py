@@ -1,3 +1,5 @@
+"""The ladder on real engines and fake networks: which rungs it climbs, and what each of them gets."""
+
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,8 +15,8 @@ from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.qrcode.patterns import function_patterns, render
-from app.pipeline.results import SOFT, Effort
-from app.pipeline.rungs import LADDER, QUICK, RUNGS
+from app.pipeline.results import SOFT, Effort, Outcome
+from app.pipeline.rungs import RUNGS
 from tests.support.bench import (
     ALWAYS,
     BROKEN,
@@ -32,28 +34,37 @@ from tests.support.bench import (
     texts,
     true_reading,
     truth,
+    without_a_core,
 )
 from tests.support.codes import photograph, square_at
-from tests.support.fakes import FakeLocator, blank_reading, mean_reading
+from tests.support.fakes import blank_reading, mean_reading
 
-EVERY_STAGE = [rung.name for rung in LADDER]
+
+def climbed(outcome: Outcome) -> list[str]:
+    """The rungs that were tried, in the order of their first try."""
+    return [stage for stage in stages(outcome) if stage != "locate"]
+
+
+BESIDE = 260  # column between the two places
 
 # --- order ----------------------------------------------------------------------------------------------------------
 
 
 def test_rungs_are_cheapest_first() -> None:
-    assert RUNGS == ("direct", "variants", "rectified", "modules", "soft", "flattened", "light", "heavy", "upscale")
+    assert RUNGS == ("direct", "rectified", "modules", "soft", "variants", "flattened", "light", "heavy", "upscale")
 
 
-def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
+def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_for_more() -> None:
     made = bench()
     outcome = made.run(photograph(FIRST, PLACE, (240, 270)))
     assert texts(outcome) == ["the first truth"]
     assert rungs(outcome) == {"direct"}
-    assert stages(outcome) == ["direct"]
+    assert climbed(outcome) == ["direct"]
     assert outcome.route is None
     assert (outcome.width, outcome.height) == (270, 240)
-    assert made.locator.asked == 0
+    assert (outcome.complete, outcome.unread) == (True, ())
+    assert made.windows.sizes == [256]
+    assert made.locator.asked == made.stretched.asked == made.spare.asked == 0
     assert made.reader.calls == []
     assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
 
@@ -61,7 +72,7 @@ def test_a_clean_picture_is_read_by_the_first_rung_alone() -> None:
 def test_an_unreadable_picture_climbs_every_rung() -> None:
     outcome = bench().run(broken_picture())
     assert outcome.codes == ()
-    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
+    assert climbed(outcome) == list(RUNGS)
     assert stages(outcome).index("locate") == RUNGS.index("rectified")
     assert all(stage.codes == 0 and stage.seconds >= 0 for stage in outcome.trace)
     assert not outcome.truncated
@@ -83,18 +94,15 @@ def test_a_region_is_read_module_by_module_once() -> None:
         return np.zeros((17 + 4 * version,) * 2, np.float32)
 
     made.reader.answer = remember
-    outcome = made.run(broken_picture())
+    made.run(broken_picture())
     regions = {crop.tobytes() for crop in read}
-    assert stages(outcome).count("modules") == [rung.name for rung in LADDER].count("modules")
     assert len(regions) == len(read)
 
 
 def test_a_region_that_reads_straightened_needs_no_network() -> None:
-    """Without one of its finder patterns no engine sees the code; redrawing restores the pattern."""
-    modules = FIRST.copy()
-    modules[:8, :8] = False
+    """Without the core of a finder pattern no engine sees the code; redrawing restores the pattern."""
     made = bench()
-    outcome = made.run(photograph(modules, PLACE, (240, 270)))
+    outcome = made.run(photograph(without_a_core(FIRST), PLACE, (240, 270)))
     assert texts(outcome) == ["the first truth"]
     assert rungs(outcome) == {"rectified"}
     assert outcome.route is None
@@ -112,37 +120,60 @@ def test_fast_stays_on_the_first_rung() -> None:
     assert outcome.codes == ()
 
 
-@pytest.mark.parametrize(("effort", "most"), [(Effort.BALANCED, 4), (Effort.THOROUGH, 12)])
-def test_effort_bounds_the_regions(effort: Effort, most: int) -> None:
+def test_all_places_climb_however_many_there_are() -> None:
     tile = render(BROKEN[0], pixels=3)
     places = [
         square_at(12.0 + tile.shape[0] * column, 12.0 + tile.shape[0] * row, 75.0)
         for row in range(3)
         for column in range(5)
     ]
-    picture = np.tile(tile, (3, 5))
     made = bench(NEVER, *places)
-    made.reader.answer = blank_reading
-    made.heavy.answer = truth
-    outcome = made.run(picture, effort)
-    assert len(made.heavy.calls) == most
-    assert texts(outcome) == ["the first truth"] * most
+    made.reader.answer = true_reading
+    outcome = made.run(np.tile(tile, (3, 5)))
+    assert texts(outcome) == ["the first truth"] * 15
+    assert rungs(outcome) == {"modules"}
+    assert outcome.unread == ()
 
 
-def test_thorough_effort_climbs_on_for_codes_that_are_still_unread() -> None:
+@pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
+def test_a_sharp_code_does_not_hide_an_unreadable_one(effort: Effort) -> None:
     picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
     made = bench(ALWAYS, PLACE, OTHER_PLACE)
     made.light.answer = truth
-    assert texts(made.run(picture)) == ["the other truth"]
-    assert made.light.calls == []
-    outcome = made.run(picture, Effort.THOROUGH)
+    outcome = made.run(picture, effort)
     assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
         ("the other truth", "direct"),
         ("the first truth", "light"),
     ]
     assert made.light.calls == [(132, 132)]  # not on what was read before
     assert made.heavy.calls == []
-    assert [stage for stage in stages(outcome) if stage != "locate"] == EVERY_STAGE
+    assert outcome.unread == ()
+
+
+def test_codes_of_one_picture_are_read_by_different_rungs() -> None:
+    """The reader knows one of them only, so that the network is left with the other."""
+    picture = photograph(FIRST, square_at(550, 60, 125), (250, 730), paper=np.pad(broken_pair(), ((0, 0), (0, 230))))
+    made = bench(ALWAYS, PLACE, OTHER_PLACE)
+    made.light.answer = truth
+    made.reader.answer = lambda crop, version: (
+        true_reading(crop, version)
+        if version == 2 and np.array_equal(truth(crop), render(SECOND, pixels=4))
+        else blank_reading(crop, version)
+    )
+    outcome = made.run(picture)
+    assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
+        ("the first truth", "direct"),
+        ("the other truth", "modules"),
+        ("the first truth", "light"),
+    ]
+    assert made.light.calls.count((132, 132)) == 1
+
+
+def test_thorough_effort_asks_every_locator_whatever_was_read() -> None:
+    made = bench()
+    clean = photograph(FIRST, PLACE, (240, 270))
+    made.run(clean, Effort.THOROUGH)
+    assert (made.locator.asked, made.stretched.asked, made.spare.asked) == (1, 1, 1)
 
 
 # --- routing --------------------------------------------------------------------------------------------------------
@@ -204,6 +235,7 @@ def test_positions_are_in_pixels_of_the_picture() -> None:
 def test_the_finder_locator_finds_what_networks_then_read() -> None:
     made = bench(ALWAYS)
     made.light.answer = lambda crop: truth(crop) if crop.shape == (132, 132) else crop
+    made.windows.quads = ()
     tools = replace(made.tools, locators=(FinderLocator(),))
     outcome = Ladder(tools=tools, max_codes=16).run(broken_pair(), effort=Effort.BALANCED)
     assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
@@ -222,7 +254,7 @@ def test_the_module_reader_saves_the_restorers() -> None:
     assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
     assert outcome.route is None
     assert made.light.calls == made.heavy.calls == []
-    assert made.spare.asked == 0  # what the first locator saw is tried in every quick way before another is asked
+    assert made.locator.asked == made.spare.asked == 0
 
 
 def unsure(crop: GreyImage, version: int) -> LogOdds:
@@ -263,17 +295,17 @@ def test_undecodable_readings_are_flattened_and_read_again(
     assert np.abs(np.array(outcome.codes[0].symbol.corners) - PLACE).max() < 1.0
 
 
-def test_slow_locators_come_after_every_rung_failed_on_quick_candidates() -> None:
-    made = bench(ALWAYS)
-    made.reader.answer = true_reading
-    slow, never = FakeLocator([PLACE]), FakeLocator()
-    tools = replace(made.tools, locators=(*[FakeLocator()] * QUICK.stop, slow, never))
-    outcome = Ladder(tools=tools, max_codes=4).run(broken_picture(), effort=Effort.BALANCED)
-    assert texts(outcome) == ["the first truth"]
-    assert (slow.asked, never.asked) == (1, 0)
-    found = [stage for stage in stages(outcome) if stage != "locate"]
-    assert found == [rung.name for rung in LADDER[: len(found)]]
-    assert found[-4:] == ["modules", "soft", "flattened", "modules"]
+def test_what_a_slow_locator_finds_climbs_like_any_other_place() -> None:
+    made = bench(ALWAYS, PLACE)
+    made.reader.answer = lambda crop, version: (
+        true_reading(crop, version) if made.spare.asked else blank_reading(crop, version)
+    )
+    made.spare.quads = [OTHER_PLACE]
+    picture = broken_pair()
+    picture[:, BESIDE:] = np.clip(picture[:, BESIDE:].astype(int) + 10, 0, 255)
+    outcome = made.run(picture)
+    assert ("the other truth", "modules") in [(found.symbol.text, found.rung) for found in outcome.codes]
+    assert made.spare.asked == 1
 
 
 # --- several codes --------------------------------------------------------------------------------------------------
@@ -284,7 +316,7 @@ def test_several_codes_are_all_read_once_each() -> None:
     made.light.answer = truth
     outcome = made.run(broken_pair())
     assert sorted(texts(outcome)) == ["the first truth", "the other truth"]
-    assert outcome.trace[-1].codes == 2
+    assert [stage.codes for stage in outcome.trace if stage.codes] == [2]
 
 
 def test_equal_payloads_at_two_places_are_two_codes() -> None:
@@ -292,13 +324,6 @@ def test_equal_payloads_at_two_places_are_two_codes() -> None:
     outcome = bench().run(picture)
     assert texts(outcome) == ["the first truth"] * 2
     assert sorted(found.symbol.corners.centre[0] < 250 for found in outcome.codes) == [False, True]
-
-
-def test_a_code_beside_an_unreadable_one_does_not_hide_it_from_zbar() -> None:
-    """zxing-cpp reads one code and sights another: the direct rung calls ZBar too and keeps each place once."""
-    picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
-    outcome = bench().run(picture)
-    assert texts(outcome) == ["the other truth"]
 
 
 def test_too_many_codes_are_cut_off_and_reported() -> None:

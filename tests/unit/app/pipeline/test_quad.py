@@ -53,6 +53,38 @@ def test_overlap_is_intersection_over_union() -> None:
     assert Quad.of(np.zeros((4, 2))).overlap(Quad.of(np.zeros((4, 2)))) == 0
 
 
+def test_bounds_and_area_are_those_of_the_outline() -> None:
+    assert SLANTED.bounds == (5, 20, 110, 140)
+    assert SLANTED.area == pytest.approx(10350)
+    assert Quad.of(SLANTED.array[::-1]).area == pytest.approx(10350)
+    assert Quad.of([(0, 0), (9, 0), (9, 0), (0, 0)]).area == 0
+
+
+def test_the_share_inside_another_counts_its_own_area_only() -> None:
+    square = Quad.of([(0, 0), (10, 0), (10, 10), (0, 10)])
+    large = Quad.of([(-20, -20), (5, -20), (5, 30), (-20, 30)])
+    assert square.share_inside(large) == pytest.approx(0.5)
+    assert large.share_inside(square) == pytest.approx(50 / 1250)
+    assert square.share_inside(square.scaled(3)) == pytest.approx(1)
+    assert square.share_inside(square.moved(10, 0)) == 0
+    assert Quad.of(np.zeros((4, 2))).share_inside(square) == 0
+
+
+def test_quads_whose_bounds_meet_may_still_be_apart() -> None:
+    """Two triangles-like halves of a square, a step apart along the diagonal."""
+    lower = Quad.of([(0, 2), (8, 10), (0, 10), (0, 6)])
+    upper = Quad.of([(2, 0), (10, 0), (10, 8), (6, 4)])
+    assert lower.overlap(upper) == pytest.approx(0, abs=1e-6)
+    assert lower.share_inside(upper) == pytest.approx(0, abs=1e-6)
+
+
+def test_points_may_be_moved_towards_the_centre() -> None:
+    square = Quad.of([(0, 0), (10, 0), (10, 10), (0, 10)])
+    assert square.towards_centre(0) == square.as_tuple
+    assert square.towards_centre(0.2) == ((1, 1), (9, 1), (9, 9), (1, 9))
+    assert square.towards_centre(1) == ((5, 5),) * 4
+
+
 def test_numpy_accepts_a_quad_as_an_array() -> None:
     assert np.asarray(SLANTED, dtype=np.float32).dtype == np.float32
     copy = np.array(SLANTED)

@@ -60,7 +60,7 @@ def test_a_named_network_runs_whatever_the_route(network: str, rung: str) -> Non
         assert restoration.network == network
         assert rungs(restoration.outcome) == {rung}
         assert len(made.light.calls) + len(made.heavy.calls) == 1
-        assert stages(restoration.outcome) == ["locate", "locate", "modules", network]
+        assert stages(restoration.outcome) == ["locate", "modules", network]
 
 
 @pytest.mark.parametrize("clear", [0, 1])
@@ -132,7 +132,7 @@ def flat_scene() -> GreyImage:
 def blind() -> Bench:
     """A bench whose locators find nothing and that routes to the slow network."""
     made = bench(NEVER)
-    made.locator.quads = ()
+    made.windows.quads = ()
     return made
 
 

@@ -8,7 +8,7 @@ from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
-from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
+from app.pipeline.inference.window_locator import StretchedLocator
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
@@ -40,14 +40,15 @@ def test_standard_tools_take_the_calibrated_threshold(measured: dict[str, object
     assert (tools.light, tools.heavy, tools.upscaler) == ("quick", "slow", "large")
 
 
-def test_standard_tools_ask_the_network_before_slower_searches() -> None:
+def test_standard_tools_ask_slow_locators_last() -> None:
     loaded = networks()
     tools = Tools.standard(loaded, **ROLES)
-    kinds = [type(locator) for locator in tools.locators]
-    assert kinds == [SightingLocator, WindowLocator, WholePicture, WindowLocator, StretchedLocator, FinderLocator]
-    assert tools.locators[1] is loaded.locators["finds"]
+    assert tools.windows is loaded.locators["finds"]
+    assert [type(locator) for locator in tools.locators] == [WholePicture]
+    assert [type(locator) for locator in tools.slow_locators] == [SightingLocator, FinderLocator]
+    assert isinstance(tools.stretched, StretchedLocator)
     assert tools.reader is loaded.readers["reads"]
-    assert [type(locator) for locator in tools.slow_locators] == [WindowLocator]
+    assert [engine.name for engine in tools.engines] == ["zxing", "zbar"]
 
 
 @pytest.mark.parametrize("role", ["reader", "locator"])

@@ -18,6 +18,7 @@ from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
 from tests.support.codes import encode, photograph, scrambled, square_at
 from tests.support.fakes import mean_reading
+from tests.support.scenes import label_texts, labels, sheet
 
 SYMBOL = encode("in this region", version=2)
 CORNERS = square_at(60, 40, 125)
@@ -39,7 +40,7 @@ def region(crop: GreyImage | None = None, corners: NDArray[np.float64] = CORNERS
 
 @dataclass
 class FakeEngine:
-    """An engine that reads its answer in every picture that is dark enough at a place."""
+    """An engine that reads its answers in every picture."""
 
     answers: list[Symbol]
     name: str = "fake"
@@ -51,7 +52,8 @@ class FakeEngine:
 
 
 def symbol(version: int | None) -> Symbol:
-    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", Quad.of(square_at(0, 0, 9)))
+    """A symbol in the region's own place in a canonical crop."""
+    return Symbol(b"x", "x", "Text", "QRCode", version, "M", "fake", Quad.of(square_at(16, 16, 100)))
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -121,17 +123,26 @@ def test_pictures_too_narrow_or_too_long_have_no_regions(shape: tuple[int, int])
 
 def test_every_candidate_is_a_region_or_has_a_reason() -> None:
     bow_tie = CORNERS[[0, 2, 1, 3]]
-    places = [place(square_at(4, 4, 30)), place(bow_tie), place(CORNERS), place(CORNERS)]
+    places = [place(square_at(2, 2, 36)), place(bow_tie), place(CORNERS), place(CORNERS)]
     first, *others = weigh_candidates(picture(), places, limit=3)
     assert (first.rank, first.refusal) == (2, "")
     assert first.region is not None
     assert [one.region for one in others] == [None] * len(others)
     reasons = {one.rank: one.refusal for one in others}
-    assert reasons[0].startswith("agreement 0.")
+    assert reasons[0].startswith("no registration")
     assert reasons[1].startswith("no registration")
     assert reasons[3] == "over the limit of 3 candidates a locator"
     (found,) = find_regions(picture(), places, limit=3)
     assert np.array_equal(found.crop, first.region.crop)
+
+
+def test_a_candidate_that_agrees_too_little_has_the_figure_for_a_reason() -> None:
+    """So much noise that the coarse picture shows a code and the fine one does not."""
+    noisy = picture() + np.random.default_rng(3).normal(0, 1000, picture().shape)
+    hopeless = weigh_candidates(np.clip(noisy, 0, 255).astype(np.uint8), [place(CORNERS)], limit=3)
+    assert [one.region for one in hopeless] == [None] * len(hopeless)
+    assert hopeless[0].refusal.startswith("agreement 0.2")
+    assert hopeless[0].registration is not None
 
 
 def test_a_region_that_was_known_before_is_refused() -> None:
@@ -196,6 +207,54 @@ def test_the_first_engine_that_reads_is_enough() -> None:
     read = region().read(render(SYMBOL, pixels=4), [silent, first, second], restored=True)
     assert read == [replace(symbol(2), corners=Quad.of(CORNERS))]
     assert (silent.seen, first.seen, second.seen) == (1, 1, 0)
+
+
+# --- neighbours -----------------------------------------------------------------------------------------------------
+
+
+def neighbours() -> tuple[GreyImage, Region]:
+    """A picture of four small codes, and a region that takes all of them for one large code, from their finder
+    patterns."""
+    four = sheet(labels(4), 2)
+    side = float(four.shape[0])
+    corners = square_at(16.0, 16.0, side - 32)
+    registration = Registration(corners=corners, version=10, agreement=0.9, inverted=False)
+    return four, Region(registration, rectify(four, corners, 57))
+
+
+@pytest.mark.parametrize("engine", [ZXing(), ZBar()], ids=lambda engine: engine.name)
+def test_codes_in_a_crop_that_are_not_its_own_are_read_at_their_own_places(engine: ZXing | ZBar) -> None:
+    four, phantom = neighbours()
+    truth = {one.text: one.corners for one in ZXing().read(four)}
+    assert sorted(truth) == label_texts(4)
+    read = phantom.read(phantom.crop, [engine], restored=False)
+    assert len(read) >= 2
+    for one in read:
+        assert np.abs(np.array(one.corners.centre) - truth[one.text].centre).max() < 4.0  # a module
+        assert one.corners.overlap(truth[one.text]) > 0.8
+
+
+@pytest.mark.parametrize("version", [2, None])
+def test_a_code_in_half_of_the_crop_is_a_neighbour(version: int | None) -> None:
+    """Two codes side by side, squeezed into one crop. ZBar tells no version by which to reject them."""
+    half = replace(symbol(version), corners=Quad.of([(16, 16), (66, 16), (66, 116), (16, 116)]))
+    wide = np.array([[60.0, 40.0], [310.0, 40.0], [310.0, 165.0], [60.0, 165.0]])
+    for one in region(corners=wide).read(render(SYMBOL, pixels=4), [FakeEngine([half])], restored=True):
+        assert np.abs(np.asarray(one.corners) - square_at(60, 40, 125)).max() < 1e-6
+
+
+def test_the_regions_own_code_comes_before_its_neighbours() -> None:
+    beside = replace(symbol(1), payload=b"beside", corners=Quad.of(square_at(118, 40, 13)))
+    own, other = region().read(render(SYMBOL, pixels=4), [FakeEngine([beside, symbol(2)])], restored=True)
+    assert (own.payload, own.corners) == (b"x", Quad.of(CORNERS))
+    assert other.payload == b"beside"
+    assert np.abs(np.asarray(other.corners) - square_at(187.5, 70, 16.25)).max() < 1e-6
+
+
+def test_a_small_symbol_inside_the_region_is_not_believed() -> None:
+    """In the remains of a larger code noise sometimes reads as a Micro QR code."""
+    micro = replace(symbol(1), symbology="MicroQRCode", corners=Quad.of(square_at(30, 30, 44)))
+    assert region().read(render(SYMBOL, pixels=4), [FakeEngine([micro])], restored=True) == []
 
 
 # --- reading modules ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.locating.registering import Registration, register
+from app.pipeline.locating.registering import LEAST_START, Registration, register
 from app.pipeline.qrcode.patterns import dimension
 from tests.support.codes import encode, photograph, square_at
 
@@ -130,11 +130,13 @@ def test_degenerate_quads_give_nothing(quad: list[list[float]]) -> None:
 
 
 def test_the_best_come_first_and_their_number_is_bounded() -> None:
-    noise = np.random.default_rng(7).integers(0, 256, (240, 240), dtype=np.uint8)
-    both = register(noise, square_at(50, 50, 140), None, keep=2)
+    corners = tilted(2)
+    grain = np.random.default_rng(1).normal(0, 600, (245, 245))
+    noisy = np.clip(picture_of(2, corners) + grain, 0, 255).astype(np.uint8)
+    both = register(noisy, corners, 25, keep=2)
     assert len(both) == 2
     assert both[0].agreement > both[1].agreement
-    only = register(noise, square_at(50, 50, 140), None, keep=1)
+    only = register(noisy, corners, 25, keep=1)
     assert [found.agreement for found in only] == [both[0].agreement]
 
 
@@ -142,3 +144,28 @@ def test_a_place_is_returned_once() -> None:
     corners = tilted(3)
     found = register(picture_of(3, corners), shaken(corners, seed=8), dimension(3), keep=9)
     assert sum(one.version == 3 and farthest(one, corners) < 0.5 for one in found) == 1
+
+
+# --- how much is tried ----------------------------------------------------------------------------------------------
+
+
+def test_a_quad_that_agrees_too_little_where_it_starts_is_not_refined() -> None:
+    corners = tilted(3)
+    picture, guess = picture_of(3, corners), shaken(corners, seed=8)
+    assert register(picture, guess, dimension(3), least_start=LEAST_START)[0].agreement > 0.8
+    assert register(picture, guess, dimension(3), least_start=0.99) == []
+    noise = np.random.default_rng(9).integers(0, 256, picture.shape, dtype=np.uint8)
+    assert register(noise, guess, dimension(3), least_start=LEAST_START) == []
+
+
+@pytest.mark.parametrize(("version", "seed"), [(2, 4), (2, 12), (2, 30), (2, 39), (2, 43), (7, 1)])
+def test_patience_finds_what_the_most_promising_hypotheses_miss(version: int, seed: int) -> None:
+    """Corners that are off by an eighth of the side: of 240 such quads these are all that need patience."""
+    corners = tilted(version)
+    off = np.random.default_rng(seed).normal(0, 0.12 * dimension(version) * MODULE, (4, 2))
+    picture = picture_of(version, corners)
+    hasty = register(picture, corners + off, dimension(version))
+    assert all(one.agreement < 0.6 for one in hasty)
+    best = register(picture, corners + off, dimension(version), is_patient=True)[0]
+    assert best.agreement > 0.9
+    assert farthest(best, corners) < 0.35

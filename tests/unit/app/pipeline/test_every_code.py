@@ -1,0 +1,208 @@
+"""Every code of a picture is answered once, in its own place, whatever else the picture holds; with shipped networks."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.patterns import render
+from app.pipeline.results import Effort, Outcome
+from tests.support.bench import shipped_ladder, texts
+from tests.support.codes import encode, photograph, scrambled, square_at
+from tests.support.paths import ROOT
+from tests.support.scenes import camera, label_texts, labels, row_of, sheet
+from training.release.sample import PAYLOAD
+
+SHAPE = (300, 640)
+SHARP, OTHER = encode("a sharp one", version=2), encode("harder to read", version=2)
+SHARP_PLACE = square_at(40.0, 60.0, 125.0)
+OTHER_PLACE = square_at(350.0, 60.0, 150.0)
+SEAM = 230  # column between the two
+
+
+def read(picture: GreyImage, effort: Effort = Effort.BALANCED) -> Outcome:
+    return shipped_ladder().run(picture, effort=effort)
+
+
+def soft(picture: GreyImage, sigma: float) -> GreyImage:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
+
+
+def turned(quad: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.asarray((quad - quad.mean(axis=0)) @ turn + quad.mean(axis=0))
+
+
+def beside_a_sharp_one(other: GreyImage) -> GreyImage:
+    """A picture whose left part shows the sharp code instead."""
+    picture = other.copy()
+    picture[:, :SEAM] = photograph(SHARP, SHARP_PLACE, SHAPE)[:, :SEAM]
+    return picture
+
+
+def drawn(place: NDArray[np.float64] = OTHER_PLACE, **levels: int) -> GreyImage:
+    return photograph(OTHER, place, SHAPE, **levels)
+
+
+def off_by(outcome: Outcome, text: str, centre: tuple[float, float]) -> float:
+    """Pixels between the centre of the code with this text and where it should be."""
+    (found,) = (one for one in outcome.codes if one.symbol.text == text)
+    return float(np.hypot(*(np.array(found.symbol.corners.centre) - centre)))
+
+
+# --- beside a sharp code --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        soft(drawn(), 4.0),
+        soft(drawn(turned(OTHER_PLACE, 20)), 4.0),
+        drawn(turned(OTHER_PLACE, 45)),
+        soft(drawn(turned(OTHER_PLACE, 45)), 3.5),
+        drawn(square_at(400.0, 100.0, 33.0)),
+        soft(drawn(square_at(400.0, 100.0, 42.0)), 0.7),
+        drawn(dark=220, light=30),
+        soft(drawn(dark=220, light=30), 3.0),
+    ],
+    ids=[
+        "blurred",
+        "turned and blurred",
+        "on its corner",
+        "on its corner and blurred",
+        "small",
+        "small and soft",
+        "inverted",
+        "inverted and blurred",
+    ],
+)
+def test_a_sharp_code_hides_no_other(other: GreyImage) -> None:
+    outcome = read(beside_a_sharp_one(other))
+    assert sorted(texts(outcome)) == ["a sharp one", "harder to read"]
+    assert (outcome.unread, outcome.complete, outcome.truncated) == ((), True, False)
+
+
+def test_codes_of_one_picture_may_need_different_rungs() -> None:
+    outcome = read(beside_a_sharp_one(soft(drawn(), 4.0)))
+    by_rung = {found.rung: found.symbol.text for found in outcome.codes}
+    assert by_rung.pop("direct") == "a sharp one"
+    assert list(by_rung.values()) == ["harder to read"]
+
+
+@pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
+def test_a_sharp_sticker_does_not_hide_the_sample(effort: Effort) -> None:
+    label = np.asarray(cv2.imread(str(ROOT / "docs" / "label.jpg"), cv2.IMREAD_GRAYSCALE), np.uint8)
+    sticker = render(SHARP, pixels=4)
+    label[60:192, 700:832] = sticker
+    outcome = read(label, effort)
+    assert sorted(texts(outcome)) == ["a sharp one", PAYLOAD]
+    assert off_by(outcome, "a sharp one", (766, 126)) < 3
+
+
+def test_thorough_effort_reads_what_balanced_effort_reads() -> None:
+    picture = beside_a_sharp_one(soft(drawn(turned(OTHER_PLACE, 45)), 3.5))
+    assert set(texts(read(picture))) == {"a sharp one", "harder to read"}
+    assert set(texts(read(picture, Effort.THOROUGH))) == {"a sharp one", "harder to read"}
+
+
+def test_fast_effort_is_one_plain_look() -> None:
+    outcome = read(beside_a_sharp_one(soft(drawn(), 4.0)), Effort.FAST)
+    assert texts(outcome) == ["a sharp one"]
+    assert [stage.stage for stage in outcome.trace] == ["direct"]
+    assert (outcome.unread, outcome.complete) == ((), True)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_code_without_one_of_its_finder_patterns_is_read(turns: int) -> None:
+    """Torn off with its separator; no engine sees such a code."""
+    modules = np.rot90(encode("torn at a corner", version=2), -turns).copy()
+    modules[:8, :8] = False
+    assert texts(read(photograph(modules, square_at(70, 55, 125), (240, 270)))) == ["torn at a corner"]
+
+
+# --- neighbours -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blur", [0.0, 2.5])
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_codes_that_touch_are_both_answered_in_their_places(gap: int, blur: float) -> None:
+    """One module is a quarter of the quiet zone that the standard demands."""
+    picture = row_of([encode("left code", version=2), encode("right code", version=2)], gap=gap, pixels=6)
+    outcome = read(soft(picture, blur) if blur else picture)
+    assert sorted(texts(outcome)) == ["left code", "right code"]
+    assert off_by(outcome, "left code", (99, 99)) < 6
+    assert off_by(outcome, "right code", (99 + 6 * (25 + gap), 99)) < 6
+    assert outcome.unread == ()
+
+
+@pytest.mark.parametrize("gap", [0, 1, 2, 4])
+def test_an_unreadable_code_does_not_take_its_neighbours_payload(gap: int) -> None:
+    picture = row_of([scrambled(encode("left code", version=2)), encode("right code", version=2)], gap=gap, pixels=6)
+    outcome = read(picture)
+    for found in outcome.codes:
+        assert found.symbol.text == "right code"
+        assert found.symbol.corners.contains((99 + 6 * (25 + gap), 99))
+        assert not found.symbol.corners.contains((99, 99))
+    assert len(outcome.codes) <= 1
+    assert all(not one.corners.contains((99 + 6 * (25 + gap), 99)) for one in outcome.unread)
+
+
+def test_a_code_within_another_and_the_other_are_answered() -> None:
+    outer, inner = render(encode("the outer code", version=10, error="h"), pixels=8), encode("in", version=1, error="l")
+    patch = render(inner, pixels=5)
+    start = (outer.shape[0] - patch.shape[0]) // 2
+    outer[start : start + patch.shape[0], start : start + patch.shape[0]] = patch
+    assert [symbol.text for symbol in ZXing().read(outer)] == ["in"]
+    outcome = read(outer)
+    assert sorted(texts(outcome)) == ["in", "the outer code"]
+    sides = {found.symbol.text: found.symbol.corners.area**0.5 for found in outcome.codes}
+    assert sides["in"] == pytest.approx(105, abs=5)
+    assert sides["the outer code"] == pytest.approx(57 * 8, abs=8)
+
+
+# --- sheets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [10, 14])
+def test_a_clean_sheet_is_read_to_the_last_label(side: int) -> None:
+    outcome = read(sheet(labels(side * side), side))
+    assert sorted(texts(outcome)) == label_texts(side * side)
+    assert (outcome.unread, outcome.complete, outcome.truncated) == ((), True, False)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_mild_photograph_of_a_sheet_is_read_to_the_last_label(seed: int) -> None:
+    picture, _ = camera(sheet(labels(64), 8, pixels=5), seed=seed)
+    outcome = read(picture)
+    assert sorted(texts(outcome)) == label_texts(64)
+    assert outcome.unread == ()
+
+
+def test_labels_are_where_they_were_printed() -> None:
+    """However many codes there are, each text stays with its place."""
+    picture, matrix = camera(sheet(labels(36), 6, pixels=5), blur=1.2)
+    outcome = read(picture)
+    assert len(outcome.codes) == 36
+    for number, text in enumerate(label_texts(36)):
+        row, column = divmod(number, 6)
+        printed = np.array([[[165.0 * column + 82.5, 165.0 * row + 82.5]]])
+        assert off_by(outcome, text, cv2.perspectiveTransform(printed, matrix)[0, 0]) < 5
+
+
+def test_unreadable_labels_of_a_sheet_are_told_one_by_one() -> None:
+    """No place made of parts of their neighbours is."""
+    symbols = [scrambled(one) if number in (3, 8) else one for number, one in enumerate(labels(16))]
+    outcome = read(sheet(symbols, 4, pixels=5))
+    assert sorted(texts(outcome)) == [text for number, text in enumerate(label_texts(16)) if number not in (3, 8)]
+    centres = [one.corners.centre for one in outcome.unread]
+    assert sorted((round(x / 165 - 0.5), round(y / 165 - 0.5)) for x, y in centres) == [(0, 2), (3, 0)]
+    assert {one.version for one in outcome.unread} == {2}
+
+
+def test_more_codes_than_an_answer_holds_are_reported() -> None:
+    outcome = shipped_ladder(max_codes=5).run(sheet(labels(9), 3), effort=Effort.BALANCED)
+    assert len(outcome.codes) == 5
+    assert outcome.truncated

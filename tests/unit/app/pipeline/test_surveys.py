@@ -1,0 +1,278 @@
+"""Surveys: in which order and at which sizes a picture is searched, and where slow locators are asked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.climb import Climb, Place, Read
+from app.pipeline.engines.symbol import Symbol
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.candidates import Candidate
+from app.pipeline.locating.regions import find_regions
+from app.pipeline.qrcode.patterns import render
+from app.pipeline.quad import Quad
+from app.pipeline.results import Effort
+from app.pipeline.surveys import surveys
+from app.pipeline.tools import Tools
+from tests.support.bench import BROKEN, OTHER_PLACE, PLACE, Bench, bench, broken_pair, shipped_tools
+from tests.support.codes import photograph, square_at
+from tests.support.scenes import camera, label_texts, labels, sheet
+
+
+def blank(longest: int) -> GreyImage:
+    return np.full((longest * 3 // 4, longest), 220, np.uint8)
+
+
+def climb_of(picture: GreyImage, made: Bench, *, effort: Effort = Effort.BALANCED, **tools: object) -> Climb:
+    return Climb(picture, effort, replace(made.tools, **tools) if tools else made.tools)
+
+
+def blind() -> Bench:
+    made = bench()
+    made.windows.quads = ()
+    return made
+
+
+def read_at(climb: Climb, *quads: NDArray[np.float64]) -> None:
+    """Takes codes as read there."""
+    symbols = [
+        Symbol(str(number).encode(), str(number), "Text", "QRCode", 2, "M", "fake", Quad.of(quad))
+        for number, quad in enumerate(quads)
+    ]
+    climb.take([Read(one) for one in symbols], "direct")
+
+
+def candidate(quad: NDArray[np.float64], score: float = 1.0) -> Candidate:
+    return Candidate(Quad.of(quad), 25, score)
+
+
+def surveyed(climb: Climb, sighted: Sequence[Candidate] = ()) -> list[str]:
+    """Makes every survey and registers its places; returns the names of the surveys that found candidates."""
+    names = []
+    for survey in surveys(climb, sighted):
+        climb.register(survey)
+        if survey.candidates:
+            names.append(survey.name)
+    return names
+
+
+# --- sizes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("longest", "sizes"),
+    [
+        (200, [256]),
+        (330, [256]),
+        (340, [256, 640]),
+        (800, [256, 640]),
+        (900, [256, 640, 1500]),
+        (4000, [256, 640, 1500]),
+    ],
+)
+def test_an_empty_picture_is_searched_at_larger_and_larger_sizes(longest: int, sizes: list[int]) -> None:
+    """As long as the picture is a third larger than what was seen, up to the largest that pays without a code."""
+    made = blind()
+    surveyed(climb_of(blank(longest), made))
+    assert made.windows.sizes == sizes
+
+
+def test_thorough_effort_searches_at_every_size() -> None:
+    made = blind()
+    surveyed(climb_of(blank(4000), made, effort=Effort.THOROUGH))
+    assert made.windows.sizes == [256, 640, 1500, 3000]
+
+
+@pytest.mark.parametrize(
+    ("side", "sizes"),
+    [
+        (2000.0, [256]),
+        (600.0, [256, 373]),
+        (200.0, [256, 640, 1120]),
+        (90.0, [256, 640, 1500, 2489]),
+        (40.0, [256, 640, 1500, 3000]),
+    ],
+)
+def test_the_smallest_code_found_decides_how_closely_a_picture_is_searched(side: float, sizes: list[int]) -> None:
+    """Its neighbours may be half as large; the network sees codes from 28 pixels on."""
+    made = blind()
+    climb = climb_of(blank(4000), made)
+    read_at(climb, square_at(10, 10, 2100.0), square_at(2500, 10, side))
+    surveyed(climb)
+    assert made.windows.sizes == sizes
+
+
+def test_places_that_were_read_are_not_looked_at_again() -> None:
+    made = bench()
+    made.windows.quads = (PLACE, OTHER_PLACE)
+    climb = climb_of(broken_pair(), made)
+    read_at(climb, PLACE)
+    surveyed(climb)
+    assert [place.corners.centre[0] > 230 for place in climb.places] == [True]
+
+
+# --- order ----------------------------------------------------------------------------------------------------------
+
+
+def test_sightings_come_first_then_the_quad_locator_then_the_others() -> None:
+    """Each is followed by a second survey of what was misplaced."""
+    made = blind()
+    made.windows.quads = (OTHER_PLACE,)
+    made.locator.quads = (PLACE,)
+    climb = climb_of(broken_pair(), made)
+    surveyed(climb, [candidate(PLACE)])
+    names = [survey.name for survey, _ in climb.surveys]
+    assert names[::2] == [
+        "zxing-cpp",
+        "quad locator at 256 px",
+        "quad locator at 640 px",
+        "FakeLocator",
+        "FakeLocator",
+    ]
+    assert names[1::2] == [f"{name}, realigned" for name in names[::2]]
+    assert [survey.is_second for survey, _ in climb.surveys] == [False, True] * 5
+
+
+@pytest.mark.parametrize(("score", "places"), [(0.79, 0), (0.8, 1)])
+def test_doubtful_candidates_of_the_network_are_not_registered(score: float, places: int) -> None:
+    made = bench()
+    made.windows.quads, made.windows.score = (PLACE,), score
+    climb = climb_of(broken_pair(), made)
+    surveyed(climb)
+    assert len(climb.places) == places
+
+
+def test_a_misplaced_candidate_is_realigned_by_its_finder_patterns() -> None:
+    """Its corners are a quarter of a side off: registration alone does not find the code."""
+    made = blind()
+    made.windows.quads = (PLACE + 30.0,)
+    climb = climb_of(broken_pair(), made)
+    names = surveyed(climb)
+    assert names[:2] == ["quad locator at 256 px", "quad locator at 256 px, realigned"]
+    best = max(climb.places, key=lambda place: place.agreement)
+    assert best.agreement > 0.9
+    assert np.abs(np.asarray(best.corners) - PLACE).max() < 1.0
+
+
+# --- slow locators --------------------------------------------------------------------------------------------------
+
+
+def asked(made: Bench) -> tuple[int, int, int]:
+    return made.locator.asked, made.stretched.asked, made.spare.asked
+
+
+def test_a_blank_picture_asks_no_slow_locator() -> None:
+    made = blind()
+    surveyed(climb_of(blank(300), made))
+    assert asked(made) == (1, 0, 0)
+
+
+def test_a_credible_place_without_a_code_asks_the_slow_ones() -> None:
+    made = bench()
+    surveyed(climb_of(broken_pair(), made))
+    assert asked(made) == (1, 0, 1)
+
+
+def test_a_place_that_is_not_credible_does_not() -> None:
+    made = bench()
+    climb = climb_of(blank(300), made)
+    climb.places.append(Place(candidate(PLACE), []))
+    surveyed(climb)
+    assert made.spare.asked == 0
+
+
+def test_a_long_and_narrow_candidate_asks_for_stretched_pictures() -> None:
+    steep = np.array([[60.0, 50.0], [220.0, 50.0], [220.0, 150.0], [60.0, 150.0]])
+    for quad, times in ((steep, 1), (square_at(60, 50, 100), 0)):
+        made = bench()
+        made.windows.quads = (quad,)
+        surveyed(climb_of(blank(300), made))
+        assert made.stretched.asked == times
+
+
+def test_where_something_was_read_no_other_locator_is_asked() -> None:
+    made = bench()
+    climb = climb_of(broken_pair(), made)
+    read_at(climb, OTHER_PLACE)
+    surveyed(climb)
+    assert asked(made) == (0, 0, 0)
+
+
+def test_thorough_effort_asks_all_of_them_whatever_was_read() -> None:
+    made = blind()
+    climb = climb_of(blank(300), made, effort=Effort.THOROUGH)
+    read_at(climb, OTHER_PLACE)
+    surveyed(climb)
+    assert asked(made) == (1, 1, 1)
+
+
+def test_a_locator_that_leads_to_a_read_is_the_last() -> None:
+    made = blind()
+    made.locator.quads = (PLACE,)
+    climb = climb_of(photograph(BROKEN[0], PLACE, (240, 270)), made)
+    for survey in surveys(climb, []):
+        if climb.register(survey):
+            read_at(climb, PLACE)
+    assert asked(made) == (1, 0, 0)
+
+
+# --- crowds ---------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """zxing-cpp that counts its calls and keeps the largest picture that it read."""
+
+    name = "zxing"
+
+    def __init__(self, tools: Tools) -> None:
+        self.engine, self.shapes = tools.zxing, list[tuple[int, ...]]()
+
+    def read(self, image: GreyImage) -> list[Symbol]:
+        self.shapes.append(image.shape)
+        return self.engine.read(image)
+
+
+def test_many_candidates_are_read_in_tiles_before_they_are_registered() -> None:
+    """The tiles hold a few codes each, and all codes that zxing-cpp reads at all."""
+    picture, matrix = camera(sheet(labels(64), 8, pixels=5), tilt=0.0)
+    assert np.allclose(matrix, np.eye(3))
+    tile = 165.0
+    quads = [square_at(tile * column + 20, tile * row + 20, 125.0) for row in range(8) for column in range(8)]
+    made = blind()
+    made.windows.quads = quads
+    engine = Counting(made.tools)
+    climb = climb_of(picture, made, zxing=engine)
+    surveyed(climb)
+    assert sorted(found.symbol.text for found in climb.found) == label_texts(64)
+    assert climb.places == []
+    assert len(engine.shapes) >= 4
+    assert max(max(shape) for shape in engine.shapes) <= 6 * 126
+    for found in climb.found:
+        row, column = divmod(int(found.symbol.text.removeprefix("label ")), 8)
+        assert np.hypot(*(np.array(found.symbol.corners.centre) - (tile * column + 82.5, tile * row + 82.5))) < 5
+
+
+def test_a_few_candidates_are_not_read_in_tiles() -> None:
+    made = blind()
+    made.windows.quads = [square_at(165.0 * column + 20, 20, 125.0) for column in range(4)]
+    engine = Counting(made.tools)
+    climb = climb_of(sheet(labels(4), 4, pixels=5), made, zxing=engine)
+    surveyed(climb)
+    assert engine.shapes == []
+    assert len(climb.places) == 4
+
+
+def test_the_shipped_locator_finds_every_label_of_a_sheet_that_nothing_reads() -> None:
+    """Their codewords are destroyed, so that all of them become places."""
+    symbols = [BROKEN[number % 2] for number in range(9)]
+    climb = Climb(sheet(symbols, 3, pixels=4), Effort.BALANCED, shipped_tools())
+    surveyed(climb)
+    credible = [place for place in climb.places if place.agreement > 0.9]
+    cells = {tuple(int(value // 132) for value in place.corners.centre) for place in credible}
+    assert cells == {(column, row) for row in range(3) for column in range(3)}
+    for place in credible:
+        assert len(find_regions(climb.image, [place.candidate], limit=1)) == 1
+        assert render(BROKEN[0], pixels=4).shape == place.regions[0].crop.shape
