@@ -26,6 +26,8 @@ _EASILY: Final = 1.3  # times the least side that the locator sees, at which it 
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
+_FINE_SIZE: Final = 1500  # at which textures look like codes more often, so that
+_ROUGH_SCORE_IN_FINE: Final = 0.45  # is asked of a rough candidate
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
 _SURE: Final = 0.62  # agreement from which registration is trusted
 _DOUBTFUL: Final = 0.35  # agreement, or
@@ -60,7 +62,8 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         with climb.timed(LOCATE):
             covered = [one.symbol.corners for one in climb.found]
             rough = windows.glance(climb.levels, size, covered=covered, inverted=inverted)
-            rough = [one for one in rough if one.score >= _ROUGH_SCORE and not climb.holds(one.corners)]
+            least = _ROUGH_SCORE if size < _FINE_SIZE else _ROUGH_SCORE_IN_FINE
+            rough = [one for one in rough if one.score >= least and not climb.holds(one.corners)]
         rough = read_crowd(climb, rough)
         with climb.timed(LOCATE):
             close = windows.look_closer(climb.levels, rough, inverted=inverted)

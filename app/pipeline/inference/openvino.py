@@ -1,8 +1,10 @@
 """Runs exported networks with OpenVINO on the CPU."""
 
+import contextlib
 import ctypes
 import importlib
 import queue
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -48,8 +50,9 @@ class OpenVinoRunner:
     """Runs the network of an exported file, ``slots`` calls at once with ``threads`` threads each; further calls wait.
 
     ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. A call runs at most
-    ``batch`` samples at once. ``precision`` is the number format, FLOAT32 or BFLOAT16. Raises InvalidCheckpoint for a
-    missing, damaged or outdated file, and if the package openvino is not installed.
+    ``batch`` samples at once in a slot, and takes other slots too if they are free. ``precision`` is the number format,
+    FLOAT32 or BFLOAT16. Raises InvalidCheckpoint for a missing, damaged or outdated file, and if the package openvino
+    is not installed.
     """
 
     def __init__(
@@ -86,19 +89,30 @@ class OpenVinoRunner:
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(inputs) != self._inputs:
             raise ValueError(f"the network takes {self._inputs} inputs, not {len(inputs)}")
-        request = self._requests.get()
+        starts = range(0, len(inputs[0]), self._batch)
+        requests = self._take(len(starts))
         try:
-            starts = range(0, len(inputs[0]), self._batch)
-            parts = [_infer(request, [values[at : at + self._batch] for values in inputs]) for at in starts]
+            parts: list[NDArray[np.float32]] = []
+            for first in range(0, len(starts), len(requests)):
+                batches = ([values[at : at + self._batch] for values in inputs] for at in starts[first:])
+                parts += _infer_together(requests, batches)
             self._holds_much |= max(inputs[0][0].size, parts[0][0].size) > _KEPT_PIXELS
         finally:
-            self._put_back(request)
+            self._put_back(requests)
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
-    def _put_back(self, request: Any) -> None:
-        """Makes a request free for others; before that, has the network give memory back if it holds much and no call
+    def _take(self, most: int) -> list[Any]:
+        """A request as soon as one is free, and up to ``most`` if others are free as well."""
+        requests = [self._requests.get()]
+        with contextlib.suppress(queue.Empty):
+            while len(requests) < most:
+                requests.append(self._requests.get_nowait())
+        return requests
+
+    def _put_back(self, requests: list[Any]) -> None:
+        """Makes requests free for others; before that, has the network give memory back if it holds much and no call
         runs, without which it cannot."""
-        free = [request]
+        free = list(requests)
         try:
             while self._holds_much and len(free) < self._slots:
                 free.append(self._requests.get_nowait())
@@ -120,9 +134,15 @@ def return_memory() -> None:
         trim(0)
 
 
-def _infer(request: Any, inputs: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    request.infer(inputs, share_inputs=True)
-    return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+def _infer_together(requests: list[Any], batches: Iterable[list[NDArray[np.float32]]]) -> Iterator[NDArray[np.float32]]:
+    """The outputs of the first batches, one for each request, which run at the same time."""
+    pairs = list(zip(requests, batches, strict=False))
+    for request, batch in pairs:
+        request.start_async(batch, share_inputs=True)
+    for request, _ in pairs:
+        request.wait()
+    for request, _ in pairs:
+        yield np.array(request.get_output_tensor(0).data, dtype=np.float32)
 
 
 @cache

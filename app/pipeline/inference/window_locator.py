@@ -31,6 +31,7 @@ _STRETCHES = ((2, 1), (1, 2))
 _LEAST_PROBABILITY = 0.4  # that a code is at a position
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSE_SIDE = 205  # pixels a side of the code in a closer look
+_WORTH_ANOTHER_LOOK = 0.5  # score after the one before
 _MOST_LOOKS = 2  # closer looks at a code
 _SETTLED = 0.06  # of the code's side; after a look that moves no corner farther, the next moves none by a module
 _BATCH = 16  # windows
@@ -136,8 +137,9 @@ class WindowLocator:
         found: list[Candidate] = []
         moving = list(candidates)
         for _ in range(_MOST_LOOKS):
-            settled, moving = self._look_closer(levels, moving, inverted=inverted)
+            settled, moved = self._look_closer(levels, moving, inverted=inverted)
             found += settled
+            moving = [one for one in moved if one.score >= _WORTH_ANOTHER_LOOK]
         return suppress_overlapping([*found, *moving], limit=len(candidates), least=_LEAST_PROBABILITY)
 
     def _look_closer(
