@@ -1,4 +1,4 @@
-"""Every code of a picture is answered once, in its own place, whatever else the picture holds; networks are as shipped."""
+"""Every code of a picture is answered once, in its own place, whatever else it holds; the networks are those shipped."""
 
 import cv2
 import numpy as np
