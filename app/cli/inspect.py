@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as exc:
         complain(f"{arguments.out}: {exc.strerror or 'The folder cannot be written to.'}")
         return CANNOT_START
-    for line in (f"{arguments.out}/report.txt", *(f"{symbol.rung}: {symbol.line}" for symbol in report.answer)):
+    read = (f"{symbol.rung}: {symbol.line}" for symbol in report.answer)
+    for line in (f"{arguments.out}/report.txt", *read, *(f"not read: {unread.line}" for unread in report.unread)):
         say(line)
     return SUCCESS if report.has_read else NOT_ALL_READ
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.quad import Point, Quad
+from app.pipeline.results import Unread
 
 Corners = tuple[Point, Point, Point, Point]
 """As x, y in pixels of the picture, from its outer edge."""
@@ -43,10 +44,37 @@ class SymbolRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadRecord:
+    """The record of a code that the ladder saw but did not read: the number of its place, and as `Unread`."""
+
+    place: int
+    reason: str
+    confidence: float
+    module: float | None
+    version: int | None
+    corners: Corners
+
+    @classmethod
+    def of(cls, unread: Unread, *, place: int) -> "UnreadRecord":
+        return cls(
+            place=place,
+            reason=unread.reason.value,
+            confidence=unread.confidence,
+            module=unread.module_pixels,
+            version=unread.version,
+            corners=rounded(unread.corners),
+        )
+
+    @property
+    def line(self) -> str:
+        return f"place {self.place}, {self.reason}, agreement {self.confidence:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
 class StepRecord:
-    """The record of one way to read one place: what it ``read``; or else why it read nothing, and the symbols
-    ``doubted``, which the engines read but the pipeline does not believe. ``notes`` are figures by name, ``files`` what
-    shows the step."""
+    """The record of one way to read one place: what it ``read``; else, or where that lies beside the place, why it read
+    nothing there, and the symbols ``doubted``, which the engines read but the pipeline does not believe. ``notes`` are
+    figures by name, ``files`` what shows the step."""
 
     name: str
     read: tuple[SymbolRecord, ...] = ()
@@ -71,35 +99,61 @@ class RegistrationRecord:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRecord:
-    """The record of a place that a locator proposes; ``modules`` a side, as far as it knows."""
+    """The record of a place that a survey proposes; ``modules`` a side, as far as its locator knows. ``place`` is the
+    number of the place made of it. Without ``registrations`` it was not looked at."""
 
     number: int
     corners: Corners
     modules: int | None
     score: float
+    place: int | None
     registrations: tuple[RegistrationRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LocatorRecord:
-    """The record of a locator, its candidates and the ``picture`` that outlines them. ``asked``: the ladder asked it,
-    too."""
+class SurveyRecord:
+    """The record of a survey, its candidates and the ``picture`` that outlines them, "" without candidates.
+    ``by_ladder``: the ladder made it, too."""
 
     number: int
     name: str
-    asked: bool
+    by_ladder: bool
     picture: str
     candidates: tuple[CandidateRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RegionRecord:
-    """The record of a region and every step tried on it. ``module``: pixels a module in the picture. ``ladder``: what
-    the ladder did with it. ``folder`` holds its pictures."""
+class RungRecord:
+    """The record of what the ladder did with a place on one rung, ``done``, in words."""
+
+    name: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRecord:
+    """The record of a place, as `Place`: candidate ``candidate`` of survey ``survey``. ``result`` says in words what
+    became of it, ``ladder`` what the ladder tried. ``steps`` are those that need no region; ``regions`` are numbers."""
 
     number: int
-    locator: int
+    survey: int
     candidate: int
+    score: float
+    agreement: float
+    corners: Corners
+    result: str
+    ladder: tuple[RungRecord, ...]
+    steps: tuple[StepRecord, ...]
+    regions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRecord:
+    """The record of a region and every step tried on it. ``module``: pixels a module in the picture. ``folder`` holds
+    its pictures."""
+
+    number: int
+    place: int
     version: int
     agreement: float
     inverted: bool
@@ -108,7 +162,6 @@ class RegionRecord:
     laplacian_variance: float
     threshold: float
     network: str
-    ladder: str
     folder: str
     steps: tuple[StepRecord, ...]
 

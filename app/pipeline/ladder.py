@@ -11,7 +11,17 @@ from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
-from app.pipeline.rungs import DIRECT, LAST_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS, read_direct, read_plainly
+from app.pipeline.rungs import (
+    DIRECT,
+    LAST_RUNGS,
+    QUICK_RUNGS,
+    RUNGS,
+    SLOW_RUNGS,
+    VARIANTS_RUNG,
+    read_direct,
+    read_plainly,
+    read_small_picture,
+)
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
@@ -86,6 +96,8 @@ class Ladder:
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
         climb.take(reads, DIRECT)
+        if not climb.found:
+            climb.take(read_small_picture(climb), VARIANTS_RUNG)
         if climb.is_over:
             return climb
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):

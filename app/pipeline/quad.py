@@ -50,6 +50,11 @@ class Quad:
         """The outline shifted by ``x`` and ``y`` pixels."""
         return Quad.of(self.array + np.array([x, y]))
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether the quad is convex, in either direction, and large enough for a code; see `is_sound`."""
+        return is_sound(self.array) or is_sound(self.array[::-1])
+
     def towards_centre(self, share: float) -> tuple[Point, Point, Point, Point]:
         """The points at this share of the way from each corner to the centre."""
         return Quad.of(self.array + share * (np.array(self.centre) - self.array)).as_tuple

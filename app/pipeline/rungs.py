@@ -8,7 +8,7 @@ import numpy as np
 from app.pipeline.climb import CREDIBLE, Climb, Place, Read, Reading, Rung
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
-from app.pipeline.engines.variants import PATCH_VARIANTS, VARIANTS, read_variants
+from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.severity import Route
@@ -20,12 +20,14 @@ from app.pipeline.quad import Quad, side_length
 DIRECT: Final = "direct"
 _WORTH_READING: Final = 0.42  # agreement
 _WORTH_MODULES: Final = 0.5  # agreement
+_WORTH_MODULES_BESIDE: Final = 0.42  # agreement, in a picture where a code was found
 _WORTH_VARIANTS: Final = 0.85  # score of the candidate
 _WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
-_WORTH_FLATTENING: Final = 0.6  # agreement
+_WORTH_FLATTENING: Final = 0.55  # agreement
 _WORTH_RESTORING: Final = 0.55  # agreement
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
+_SMALL_PICTURE: Final = 400_000  # pixels
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
 _CROWD: Final = 12  # candidates and codes
 _TILE: Final = 6.0  # sides of a code
@@ -38,35 +40,45 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     symbols, sightings = climb.tools.zxing.look(climb.image)
     if len(symbols) + len(sightings) >= _MANY:
         symbols = merge_symbols(climb.tools.zxing.read(climb.image), symbols)
-    unread = [one for one in sightings if not is_covered(one.corners, symbols)]
+    unread = [one for one in sightings if one.corners.is_sound and not is_covered(one.corners, symbols)]
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
 
 
+def read_plainly(climb: Climb) -> Iterator[Read]:
+    """Reads the untouched picture with zxing-cpp, and with ZBar if that reads nothing or sees a code that it cannot
+    read."""
+    reads, sighted = read_direct(climb)
+    symbols = [read.symbol for read in reads]
+    if not symbols or sighted:
+        symbols = merge_symbols(symbols, climb.tools.zbar.read(climb.image))
+    yield from map(Read, symbols)
+
+
 def read_crowd(climb: Climb, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Where candidates and codes are many, reads the picture in tiles around the candidates; returns those that are
-    still not read."""
-    if candidates and len(candidates) + len(climb.found) >= _CROWD:
-        climb.take(read_tiles(climb, [one.corners for one in candidates]), DIRECT)
+    """Where candidates and codes are many, reads the picture in tiles; returns the candidates that are still not read.
+
+    The first time it reads every tile, later those with candidates.
+    """
+    if len(candidates) + len(climb.found) >= _CROWD:
+        places = [one.corners for one in candidates]
+        everywhere = not climb.places
+        if places or everywhere:
+            climb.take(read_tiles(climb, places, everywhere=everywhere), DIRECT)
     return [one for one in candidates if not climb.holds(one.corners)]
 
 
-def read_plainly(climb: Climb) -> Iterator[Read]:
-    """Reads the untouched picture once: with zxing-cpp, and with ZBar if that reads nothing."""
-    yield from map(Read, climb.tools.zxing.read(climb.image) or climb.tools.zbar.read(climb.image))
-
-
-def read_tiles(climb: Climb, places: Iterable[Quad]) -> Iterator[Read]:
-    """Reads the parts of the picture that hold these places tile by tile: the more codes a picture holds, the fewer of
-    them zxing-cpp reads."""
-    quads = list(places)
-    centres = np.array([quad.centre for quad in quads])
+def read_tiles(climb: Climb, places: Sequence[Quad], *, everywhere: bool = False) -> Iterator[Read]:
+    """Reads the picture, or the parts of it that hold these places, tile by tile: the more codes a picture holds, the
+    fewer of them zxing-cpp reads."""
+    quads = [*places, *(found.symbol.corners for found in climb.found)]
+    centres = np.array([quad.centre for quad in places]).reshape(-1, 2)
     side = float(np.median([side_length(quad) for quad in quads]))
     size, overlap = _TILE * side, _TILE_OVERLAP * side
     height, width = climb.image.shape
     for top in np.arange(0, max(height - overlap, 1), size - overlap):
         for left in np.arange(0, max(width - overlap, 1), size - overlap):
             inside = (centres >= (left, top)).all(axis=1) & (centres < (left + size, top + size)).all(axis=1)
-            if not inside.any():
+            if not everywhere and not inside.any():
                 continue
             x, y = int(left), int(top)
             tile = climb.image[y : int(top + size), x : int(left + size)]
@@ -94,16 +106,25 @@ def read_softly(climb: Climb, place: Place) -> Iterator[Read]:
             yield from _decode_softly(climb, reading)
 
 
+def read_small_picture(climb: Climb) -> Iterator[Read]:
+    """Reads a small picture at other sizes and contrasts, up to the first that reads; larger ones not at all."""
+    if climb.image.size <= _SMALL_PICTURE:
+        yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
+
+
 def read_patch(climb: Climb, place: Place) -> Iterator[Read]:
     """Reads the place with its surroundings at other sizes and contrasts, up to the first that reads."""
     corners = place.candidate.corners
     patch, (left, top) = surroundings(climb.image, corners, _AROUND * side_length(corners))
     factor = min(1.0, _PATCH_SIDE / max(patch.shape))
     patch = np.ascontiguousarray(resize(patch, factor))
-    for _, symbols in read_variants(patch, VARIANTS if climb.is_thorough else PATCH_VARIANTS):
-        if symbols:
-            yield from (Read(one.at(one.corners.scaled(1 / factor).moved(left, top))) for one in symbols)
-            return
+    for symbol in _first_read(patch, VARIANTS if climb.is_thorough else PATCH_VARIANTS):
+        yield Read(symbol.at(symbol.corners.scaled(1 / factor).moved(left, top)))
+
+
+def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]:
+    """What the first variant reads that reads anything."""
+    return next((symbols for _, symbols in read_variants(picture, variants) if symbols), [])
 
 
 def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
@@ -179,6 +200,10 @@ def _agrees(least: float) -> Callable[[Climb, Place], bool]:
     return lambda _, place: place.agreement >= least
 
 
+def _is_worth_modules(climb: Climb, place: Place) -> bool:
+    return place.agreement >= (_WORTH_MODULES_BESIDE if climb.found else _WORTH_MODULES)
+
+
 def _is_worth_variants(climb: Climb, place: Place) -> bool:
     side = side_length(place.candidate.corners)
     is_large = side >= _WORTH_VARIANTS_SIDE * max(climb.image.shape)
@@ -186,13 +211,14 @@ def _is_worth_variants(climb: Climb, place: Place) -> bool:
 
 
 MODULE_RUNGS: Final = (
-    Rung("modules", read_modules, _agrees(_WORTH_MODULES)),
+    Rung("modules", read_modules, _is_worth_modules),
     Rung("soft", read_softly),
 )
 FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
 QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _agrees(_WORTH_READING)), *MODULE_RUNGS)
 """What every place climbs as soon as it is seen, cheapest first."""
-SLOW_RUNGS: Final = (Rung("variants", read_patch, _is_worth_variants),)
+VARIANTS_RUNG: Final = "variants"
+SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
 """What places climb then that are still unread."""
 LAST_RUNGS: Final = (
     FLATTENED,

@@ -3,17 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app.pipeline.climb import CREDIBLE, LOCATE, Climb, Place, Survey
+from app.pipeline.climb import LOCATE, Climb, Place, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.quad import elongation, side_length
 from app.pipeline.rungs import read_crowd
 
-_SIZES: Final = (256, 640, 1500, 3000)
-"""Longest sides at which the quad locator sees a picture, one after the other."""
+_BETWEEN: Final = 1000
+_SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
+"""Longest sides at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures of several
+codes: of blurred ones it sees four in five at any one size, and others at another."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
-_SMALLER: Final = 2.0  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_SEVERAL: Final = 2  # codes, from which there may be others of every kind
+_MANY: Final = 12  # codes, after which a look that shows no more of them is the last
+_EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
+_INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
@@ -27,30 +33,36 @@ _REALIGNED: Final = 2  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
+_HOPE: Final = 0.48  # agreement of a place, from which slow locators are asked where nothing was read
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
 
 
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """Yields one survey after another; the caller reads its places before it asks for the next.
 
-    First the places that zxing-cpp saw but could not read, ``sighted``. Then the quad locator sees the picture at
-    larger and larger sizes, until it has seen codes somewhat smaller than the smallest one found. Slower locators
-    follow where nothing was read though something credible was seen, or if the effort is thorough.
+    First the places that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there is
+    no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has seen
+    codes somewhat smaller than the smallest one found. Slower locators follow where nothing was read though something
+    hints at a code, or if the effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
+    if not sighted and _is_filled(climb):
+        return
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
     is_steep = False
-    for size in _sizes(climb):
+    for size, inverted in _looks(climb):
+        windows = climb.tools.windows
         with climb.timed(LOCATE):
-            rough = climb.tools.windows.glance(climb.levels, size, covered=[one.symbol.corners for one in climb.found])
+            covered = [one.symbol.corners for one in climb.found]
+            rough = windows.glance(climb.levels, size, covered=covered, inverted=inverted)
             rough = [one for one in rough if one.score >= _ROUGH_SCORE and not climb.holds(one.corners)]
         rough = read_crowd(climb, rough)
         with climb.timed(LOCATE):
-            close = climb.tools.windows.look_closer(climb.levels, rough)
+            close = windows.look_closer(climb.levels, rough, inverted=inverted)
         close = [one for one in close if one.score >= _SCORE]
         is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
-        yield from _survey(climb, f"quad locator at {size} px", close)
+        yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
             candidates = locator.locate(climb.image)
@@ -59,14 +71,15 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
 
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
-    tools, is_thorough = climb.tools, climb.is_thorough
+    tools = climb.tools
     for locator in tools.locators:
-        if is_thorough or not climb.found:
+        if climb.is_thorough or not climb.found:
             yield locator
-    if is_thorough or (is_steep and not climb.found):
+    is_hopeful = any(place.agreement >= _HOPE for place in climb.places)
+    if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
     for locator in tools.slow_locators:
-        if is_thorough or (not climb.found and any(place.agreement >= CREDIBLE for place in climb.places)):
+        if climb.is_thorough or (not climb.found and is_hopeful):
             yield locator
 
 
@@ -94,11 +107,47 @@ def _is_doubtful(place: Place) -> bool:
     return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
 
 
+def _is_filled(climb: Climb) -> bool:
+    """Whether the picture shows one code and has no room for another of its size beside it."""
+    if climb.is_thorough or len(climb.found) != 1:
+        return False
+    corners = climb.found[0].symbol.corners
+    left, top, right, bottom = corners.bounds
+    height, width = climb.image.shape
+    return bool(max(left, top, width - right, height - bottom) < side_length(corners))
+
+
+def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
+    """Each size at which the quad locator is asked, and whether it looks for inverted codes: at last it does, unless
+    the picture showed one code only."""
+    size = 0
+    for size in _sizes(climb):
+        before = len(climb.found)
+        yield size, False
+        if _has_seen_all(climb, size, before):
+            break
+    if climb.is_thorough:
+        yield size, True
+    elif len(climb.found) >= _SEVERAL:
+        yield min(size, round(_EASILY * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))), True
+    elif not climb.found:
+        yield min(size, _INVERTED_SIZE), True
+
+
+def _has_seen_all(climb: Climb, size: int, before: int) -> bool:
+    """Whether a picture of many codes showed no more of them at a size at which those ``before`` could be seen."""
+    if climb.is_thorough or before < _MANY or size < _BETWEEN or len(climb.found) > before:
+        return False
+    return bool(_EASILY * LEAST_SIDE * max(climb.image.shape) / size <= _smallest(climb))
+
+
 def _sizes(climb: Climb) -> Iterator[int]:
     """The sizes at which the quad locator is worth asking; what was found by then decides on the next."""
     longest, previous = max(climb.image.shape), 0
     for largest in _SIZES:
         size = largest
+        if size == _BETWEEN and len(climb.found) < _SEVERAL:
+            continue
         if previous and longest < _LARGER * previous:
             return
         if not climb.is_thorough:

@@ -20,10 +20,10 @@ from app.pipeline.locating.locators import SightingLocator, WholePicture
 class Tools:
     """The engines, locators and networks that the rungs use.
 
-    ``windows`` is asked first. Where nothing was read ``locators`` follow, then ``stretched`` if a candidate is steep,
-    and ``slow_locators`` if a place is credible; if the effort is thorough, all of them. ``restorers`` holds every
-    restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is the
-    Laplacian variance above which the light one runs first.
+    ``windows`` is asked first. Where nothing was read ``locators`` follow, then ``stretched`` if a candidate is steep
+    or a place hopeful, and ``slow_locators`` if a place is; if the effort is thorough, all of them. ``restorers`` holds
+    every restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is
+    the Laplacian variance above which the light one runs first.
     """
 
     zxing: ZXing

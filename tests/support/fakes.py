@@ -159,10 +159,16 @@ class FakeWindows:
     score: float = 1.0
     sizes: list[int] = field(default_factory=list)
 
-    def glance(self, levels: Levels, size: int, *, covered: Sequence[Quad] = ()) -> list[Candidate]:
+    def glance(
+        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+    ) -> list[Candidate]:
         self.sizes.append(size)
+        if inverted:
+            return []
         seen = [Candidate(Quad.of(quad), self.modules, self.score) for quad in self.quads]
         return [one for one in seen if all(one.corners.overlap(other) < 0.5 for other in covered)]
 
-    def look_closer(self, levels: Levels, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def look_closer(
+        self, levels: Levels, candidates: Sequence[Candidate], *, inverted: bool = False
+    ) -> list[Candidate]:
         return list(candidates)

@@ -9,33 +9,32 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from itertools import count
 from time import perf_counter
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
-from app.pipeline.climb import Climb, Rung
+from app.pipeline.climb import Climb, Place, Read, Rung
 from app.pipeline.engines.symbol import Engine, Symbol, merge_symbols
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.ladder import Ladder
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.results import Effort
-from app.pipeline.rungs import QUICK, read_direct, read_flattened, read_modules, read_softly
+from app.pipeline.rungs import FLATTENED, LAST_RUNGS, MODULE_RUNGS, read_direct
 from app.pipeline.tools import Tools
 from training.data.degrade import to_uint8
 from training.measure.decoders import plain_engines, stock_decoders
+from training.measure.surveying import survey_places
 
 ROUTED, RANDOM_ROUTING = "adnet", "random routing"
 DIRECT, RECTIFIED, LADDER = "direct rung", "rectified only", "whole ladder"
 READER, WITH_SOFT, WITH_FLATTENING = "module reader", "+ soft decoding", "+ flattening"
-_MODULES, _SOFT, _FLATTENED = (
-    Rung("modules", read_modules),
-    Rung("soft", read_softly),
-    Rung("flattened", read_flattened),
-)
+_UPSCALE = next(rung for rung in LAST_RUNGS if rung.name == "upscale")
 _SEED = 5
 _MAX_CODES = 256
 Value = TypeVar("Value")
@@ -98,6 +97,7 @@ class SharedPicture:
         self.spent = 0.0
         self._coin = np.random.default_rng((_SEED, *seed))
         self._results: dict[Hashable, tuple[Any, float]] = {}
+        self._surveys: Iterator[list[Place]] | None = None
 
     def cached(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """The result of ``compute``, which runs only the first time; its seconds are charged every time."""
@@ -109,10 +109,27 @@ class SharedPicture:
         self.spent += seconds
         return value  # type: ignore[no-any-return]  # every key has results of one type
 
+    def look(self) -> tuple[list[Read], list[Candidate]]:
+        """The first rung: what it reads, and where it sees codes that it cannot read."""
+        return self.cached(DIRECT, lambda: read_direct(self.climb))
+
+    def places(self) -> Iterator[Place]:
+        """Places of candidates, survey by survey; a survey is made only when the caller gets that far."""
+        _, sighted = self.look()
+        for index in count():
+            places = self.cached(("survey", index), partial(self._survey, sighted))
+            if places is None:
+                return
+            yield from places
+
+    def _survey(self, sighted: Sequence[Candidate]) -> list[Place] | None:
+        """The places of the next survey; None if there is none."""
+        self._surveys = self._surveys or survey_places(self.climb, sighted)
+        return next(self._surveys, None)
+
     def regions(self) -> Iterator[Region]:
-        """Candidate regions, locator by locator; a locator runs only when the caller gets that far."""
-        for index in range(len(self.climb.locators))[QUICK]:
-            yield from self.cached(("regions", index), partial(self.climb.regions_of, index))
+        """Candidate regions, survey by survey, the most credible place first."""
+        return (region for place in self.places() for region in place.regions)
 
     def flip_coin(self, region: Region) -> bool:
         """A random choice with equal odds, the same each time for a region."""
@@ -224,7 +241,8 @@ def _by_crops(order: Callable[[SharedPicture, Region], Iterable[Restorer]]) -> R
 
 def _small_regions(picture: SharedPicture) -> Iterator[Region]:
     """The regions that the upscaling rung takes."""
-    return (region for region in picture.regions() if region.is_small and region.is_promising)
+    places = (place for place in picture.places() if _UPSCALE.is_worth(picture.climb, place))
+    return (region for place in places for region in place.regions if region.is_small)
 
 
 def _by_patches(restorer: Restorer) -> ReadPicture:
@@ -240,7 +258,7 @@ def _decoder(engine: Engine) -> System:
 
 def _direct() -> System:
     def read(picture: SharedPicture, _: Sequence[Engine]) -> list[Symbol]:
-        return picture.cached(DIRECT, lambda: [read.symbol for read in read_direct(picture.climb)])
+        return [read.symbol for read in picture.look()[0]]
 
     return System(name=DIRECT, kind=Kind.DECODER, read=read, takes_engines=False)
 
@@ -277,12 +295,19 @@ def _routings(tools: Tools) -> Iterator[System]:
 
 
 def _rungs(name: str, *rungs: Rung) -> System:
-    """Rungs of the ladder in turn until one reads, on the regions that every system sees."""
+    """Rungs of the ladder in turn until one reads, on the places that every system sees."""
+
+    def climb(picture: SharedPicture, places: Sequence[Place]) -> Climb:
+        unread = [Place(place.candidate, place.regions) for place in places]
+        return replace(picture.climb, places=unread, found=[], stages={})
+
+    def ascend(climb: Climb, rung: Rung) -> list[Read]:
+        return list(climb.ascend(climb.places, [rung]))
 
     def read(picture: SharedPicture, _: Sequence[Engine]) -> list[Symbol]:
-        list(picture.regions())  # charges the quick locators, whichever system ran them first
-        climb = picture.cached("rungs", lambda: replace(picture.climb, trace=[], found=[], readings=[]))
-        attempts = (picture.cached(rung, partial(climb.run, rung)) for rung in rungs)
+        places = list(picture.places())  # charges the surveys, whichever system made them first
+        own = picture.cached("rungs", partial(climb, picture, places))
+        attempts = (picture.cached(("rung", rung.name), partial(ascend, own, rung)) for rung in rungs)
         return next(([read.symbol for read in reads] for reads in attempts if reads), [])
 
     return System(name=name, kind=Kind.READER, read=read, takes_engines=False)
@@ -326,8 +351,8 @@ def ladder_systems(tools: Tools) -> list[System]:
         _direct(),
         *(network_system(tools.restorers[name]) for name in (tools.light, tools.heavy, tools.upscaler)),
         *_routings(tools),
-        _rungs(READER, _MODULES),
-        _rungs(WITH_SOFT, _MODULES, _SOFT),
-        _rungs(WITH_FLATTENING, _MODULES, _SOFT, _FLATTENED),
+        _rungs(READER, *MODULE_RUNGS[:1]),
+        _rungs(WITH_SOFT, *MODULE_RUNGS),
+        _rungs(WITH_FLATTENING, *MODULE_RUNGS, FLATTENED),
         _ladder(tools),
     ]

@@ -24,10 +24,12 @@ from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import THRESHOLD_KEY, laplacian_variance
 from app.pipeline.locating.regions import Region
 from app.pipeline.results import Effort
+from app.pipeline.rungs import read_direct
 from app.pipeline.tools import Tools
 from training.measure.rates import Rate
 from training.measure.served_tools import add_options, load_tools
 from training.measure.sets import VALIDATION, samples
+from training.measure.surveying import survey_places
 
 _SETS = ("qrdata", "scene", "noise64", "lr32")
 
@@ -80,9 +82,16 @@ def run_trials(tools: Tools, *, count: int) -> list[RoutingTrial]:
     trials = []
     for name in _SETS:
         for sample in samples(name, start=VALIDATION, count=count):
-            region = next(Climb(sample.image, Effort.BALANCED, tools).regions(), None)
+            region = _best_region(Climb(sample.image, Effort.BALANCED, tools))
             trials += [_try_both(region, sample.symbol.payload, tools)] if region else []
     return trials
+
+
+def _best_region(climb: Climb) -> Region | None:
+    """The most credible region of the first survey that finds one."""
+    _, sighted = read_direct(climb)
+    places = (place for new in survey_places(climb, sighted) for place in new)
+    return next((region for place in places for region in place.regions), None)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -63,7 +63,7 @@ _TIMED = (
     ("module-reader", "45 modules", 4 * 45),
     ("quad-locator", "window of 256 px", 256),
 )
-_REGIONS = 4  # limit of regions from a locator's candidates, as at the service's balanced effort
+_REGIONS = 4  # most regions of a locator that are read
 
 ReadSample = Callable[[Sample], list[Symbol]]
 

@@ -80,6 +80,8 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("equalised", 1, _LOCAL, _equalise, max_pixels=1_500_000),
 )
 """Variants for what a direct read misses, most codes gained per millisecond first."""
+SMALL_VARIANTS: tuple[Variant, ...] = VARIANTS[:3]
+"""Those that are worth a small picture before any code is located in it."""
 PATCH_VARIANTS: tuple[Variant, ...] = tuple(
     variant
     for variant in VARIANTS

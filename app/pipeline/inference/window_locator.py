@@ -106,9 +106,12 @@ class WindowLocator:
         rough = suppress_overlapping(rough, limit=self._limit, least=_LEAST_PROBABILITY)
         return self.look_closer(levels, rough)[: self._limit]
 
-    def glance(self, levels: Levels, size: int, *, covered: Sequence[Quad] = ()) -> list[Candidate]:
+    def glance(
+        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+    ) -> list[Candidate]:
         """The coarse pass over a picture at a longest side of ``size`` pixels; leaves out windows without texture, and
-        whose texture is all on ``covered`` places."""
+        whose texture is all on ``covered`` places. ``inverted``: looks for light codes on dark ground, of which the
+        network sees half in the picture itself."""
         if min(levels.image.shape) < dimension(1):
             return []
         level = levels.at(size)
@@ -120,22 +123,26 @@ class WindowLocator:
         ]
         windows = [_pad(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW])) for top, left in places]
         found: list[Candidate] = []
-        for (top, left), maps in zip(places, self._run(windows), strict=True):
+        for (top, left), maps in zip(places, self._run(windows, inverted=inverted), strict=True):
             for candidate in _votes(maps):
                 corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 found.append(candidate_of(corners, candidate.dimension, candidate.score))
         return suppress_overlapping(found, limit=len(found), least=_LEAST_PROBABILITY)
 
-    def look_closer(self, levels: Levels, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def look_closer(
+        self, levels: Levels, candidates: Sequence[Candidate], *, inverted: bool = False
+    ) -> list[Candidate]:
         """Those candidates that still look like codes at a closer look, with better corners."""
         found: list[Candidate] = []
         moving = list(candidates)
         for _ in range(_MOST_LOOKS):
-            settled, moving = self._look_closer(levels, moving)
+            settled, moving = self._look_closer(levels, moving, inverted=inverted)
             found += settled
         return suppress_overlapping([*found, *moving], limit=len(candidates), least=_LEAST_PROBABILITY)
 
-    def _look_closer(self, levels: Levels, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    def _look_closer(
+        self, levels: Levels, candidates: list[Candidate], *, inverted: bool
+    ) -> tuple[list[Candidate], list[Candidate]]:
         """Looks at each candidate again in a window straightened by its quad.
 
         Returns the candidates whose corners hardly moved, and those whose corners moved; drops those that no longer
@@ -150,7 +157,7 @@ class WindowLocator:
             windows.append(standardise(window))
         settled: list[Candidate] = []
         moved: list[Candidate] = []
-        for quad, maps in zip(quads, self._run(windows), strict=True):
+        for quad, maps in zip(quads, self._run(windows, inverted=inverted), strict=True):
             middle = _vote_of_middle(maps)
             if middle is None:
                 continue
@@ -162,8 +169,9 @@ class WindowLocator:
                 (settled if np.abs(inside[0] - before).max() < _SETTLED else moved).append(found)
         return settled, moved
 
-    def _run(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Maps (N, ``MAPS``, 32, 32) of N windows."""
+    def _run(self, windows: Sequence[NDArray[np.float32]], *, inverted: bool = False) -> NDArray[np.float32]:
+        """Maps (N, ``MAPS``, 32, 32) of N windows or, if ``inverted``, of their negatives."""
+        windows = [-window for window in windows] if inverted else windows
         none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
         batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
         return np.concatenate([none, *(self.runner(np.stack(batch)[:, None]) for batch in batches)])

@@ -24,6 +24,7 @@ _ITERATIONS = 6  # at most, at each blur
 # agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of
 # 10 hypotheses is among the first 4 by its probe 182 times.
 _PROBED = 8  # hypotheses, by their agreement where they start, that are refined a little to see how promising they are
+_RIVAL_START = 0.5  # share of the best agreement at the start below which a hypothesis is not probed
 _PROBE_ITERATIONS = 3
 _REFINED = 3  # of them, by their probes, that are refined further, beside the one that agreed best at the start
 _PATIENTLY_REFINED = 6  # hypotheses that agree best where they start, where registration must not fail
@@ -256,7 +257,9 @@ def register(
 
 def _most_promising(trials: "list[_Trial]", field: _Field, *, is_patient: bool) -> "list[_Trial]":
     """Of hypotheses, sorted by their agreement, those worth refining; none if even a little refining helps none."""
-    probed = sorted((trial.probe(field) for trial in trials[:_PROBED]), key=lambda trial: -abs(trial.agreement))
+    least = _RIVAL_START * abs(trials[0].agreement)
+    probes = (trial.probe(field) for trial in trials[:_PROBED] if abs(trial.agreement) >= least)
+    probed = sorted(probes, key=lambda trial: -abs(trial.agreement))
     best = abs(probed[0].agreement)
     if best < _LEAST_PROBE:
         return []

@@ -9,24 +9,38 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli import terminal
+from app.cli import inspection, terminal
 from app.cli.inspect import inspect
 from app.cli.inspection import Inspection
-from app.cli.inspection_records import StepRecord
+from app.cli.inspection_records import PlaceRecord, StepRecord, SurveyRecord
 from app.cli.inspection_report import Report
 from app.cli.main import main
 from app.pipeline.files.png import encode_png
 from app.pipeline.locating.regions import PROMISING
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.results import Effort
-from tests.support.bench import FIRST, OTHER_PLACE, PLACE, bench, broken_pair, broken_picture, true_reading
-from tests.support.codes import square_at
+from app.pipeline.rungs import DIRECT, RUNGS
+from tests.support.bench import FIRST, OTHER_PLACE, PLACE, Bench, bench, broken_pair, broken_picture, true_reading
+from tests.support.codes import photograph, square_at
+from tests.support.fakes import FakeLocator
 from tests.support.paths import ROOT
 
 LABEL = "https://example.org/parcel/7F3K-2291-0C"
 PAPER = square_at(4.0, 4.0, 40.0)
 BOW_TIE = PAPER[[0, 2, 1, 3]]
 QUADS = (PLACE + 1.5, PAPER, BOW_TIE, PLACE[[1, 2, 3, 0]], PLACE)
+
+
+class SlowLocator(FakeLocator):
+    """A locator with a name of its own: surveys are told apart by their names."""
+
+
+def bench_with_spare(*quads: np.ndarray, spare: np.ndarray) -> Bench:
+    """A bench whose slow locator sees ``spare``."""
+    made = bench(0.0, *quads)
+    made.spare = SlowLocator([spare])
+    made.tools = replace(made.tools, slow_locators=(made.spare,))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +56,8 @@ def label(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
     """The report on a code that nothing reads, among places without a code, and its folder."""
     folder = tmp_path_factory.mktemp("broken")
-    made = bench(0.0, *QUADS)
-    made.spare.quads = [PLACE]
-    return inspect(broken_picture(), made.ladder(), folder, effort=Effort.BALANCED, file="broken.png"), folder
+    ladder = bench_with_spare(*QUADS, spare=PLACE).ladder()
+    return inspect(broken_picture(), ladder, folder, effort=Effort.BALANCED, file="broken.png"), folder
 
 
 def loaded(folder: Path) -> dict[str, Any]:
@@ -53,13 +66,21 @@ def loaded(folder: Path) -> dict[str, Any]:
 
 
 def files_of(report: dict[str, Any]) -> list[str]:
-    steps = [*report["steps"], *(step for region in report["regions"] for step in region["steps"])]
-    pictures = [report["picture"], *(locator["picture"] for locator in report["locators"])]
-    return [*pictures, *(file for step in steps for file in step["files"])]
+    parts = [report, *report["places"], *report["regions"]]
+    pictures = [report["picture"], *(survey["picture"] for survey in report["surveys"] if survey["picture"])]
+    return [*pictures, *(file for part in parts for step in part["steps"] for file in step["files"])]
 
 
 def refusals(report: Report) -> dict[str, str]:
     return {step.name: step.refusal for step in report.regions[0].steps}
+
+
+def survey_of(report: Report, name: str) -> SurveyRecord:
+    return next(survey for survey in report.surveys if survey.name == name)
+
+
+def rungs_of(place: PlaceRecord) -> dict[str, str]:
+    return {rung.name: rung.done for rung in place.ladder}
 
 
 # --- a code that is read ----------------------------------------------------------------------------------------------
@@ -70,9 +91,15 @@ def test_a_code_that_the_ladder_reads(label: tuple[int, Path]) -> None:
     report = loaded(folder)
     assert status == terminal.SUCCESS
     assert [(one["text"], one["rung"]) for one in report["answer"]] == [(LABEL, "modules")]
-    region = report["regions"][0]
-    assert (region["version"], region["inverted"]) == (3, False)
-    assert region["ladder"] == f"place was read by modules: {LABEL!r}"
+    assert report["unread"] == []
+    assert report["complete"]
+    region, place = report["regions"][0], report["places"][0]
+    assert (region["version"], region["inverted"], region["place"]) == (3, False, 1)
+    assert place["result"] == f"read by modules: {LABEL!r}"
+    assert [rung["name"] for rung in place["ladder"]] == [name for name in RUNGS if name != DIRECT]
+    done = {rung["name"]: rung["done"] for rung in place["ladder"]}
+    assert (done["rectified"], done["modules"]) == ("tried", "read it")
+    assert {done[name] for name in RUNGS[3:]} == {"not tried: modules read it before"}
     read = {step["name"]: [one["text"] for one in step["read"]] for step in region["steps"]}
     assert read["modules"] == read["soft"] == read["flattened 1, modules"] == [LABEL]
     assert all(bool(step["read"]) != bool(step["refusal"]) for step in [*report["steps"], *region["steps"]])
@@ -95,17 +122,21 @@ def test_the_text_says_the_same(label: tuple[int, Path]) -> None:
     text, report = (folder / "report.txt").read_text(), loaded(folder)
     for step in report["regions"][0]["steps"]:
         assert f"  {step['name']}: {step['refusal'] or 'READ'}" in text
-    assert all(f"LOCATOR {one['number']} {one['name']}" in text for one in report["locators"])
+    for one in report["surveys"]:
+        whose = "made by the ladder" if one["by_ladder"] else "not made by the ladder"
+        assert f"SURVEY {one['number']} {one['name']}, {whose}" in text
+    assert all(f"  {place['result']}" in text for place in report["places"])
+    assert "    modules: read it" in text
 
 
 def test_candidates_are_outlined(broken: tuple[Report, Path]) -> None:
     report, folder = broken
-    picture = cv2.imread(str(folder / report.locators[0].picture))
-    assert picture is not None
-    factor = picture.shape[1] / report.width
-    edges = [np.rint(quad.mean(axis=0, where=[[True], [True], [False], [False]]) * factor) for quad in (PLACE, PAPER)]
+    sighted, located = (survey_of(report, name) for name in ("zxing-cpp", "quad locator at 256 px"))
     # Halfway along the first edge of each: the registered region's blue, and the red of a candidate without one.
-    for (x, y), channel in zip(edges, (0, 2), strict=True):
+    for survey, quad, channel in ((sighted, PLACE, 0), (located, PAPER, 2)):
+        picture = cv2.imread(str(folder / survey.picture))
+        assert picture is not None
+        x, y = np.rint(quad[:2].mean(axis=0) * picture.shape[1] / report.width)
         around = picture[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4].astype(int)
         assert (around[..., channel] - around.min(axis=-1)).max() > 150
 
@@ -115,24 +146,45 @@ def test_candidates_are_outlined(broken: tuple[Report, Path]) -> None:
 
 def test_every_candidate_has_an_outcome(broken: tuple[Report, Path]) -> None:
     report, _ = broken
-    first, spare = report.locators
-    fates = [[one.refusal for one in candidate.registrations] for candidate in first.candidates]
-    assert len(fates) == len(QUADS)
-    assert fates[0][0] == fates[3][0] == ""
-    assert all(refusal.startswith("agreement 0.") and "below 0.3" in refusal for refusal in fates[1])
-    assert fates[2][0].startswith("no registration")
-    assert fates[4] == [f"over the limit of {Effort.BALANCED.max_regions} candidates a locator"]
-    assert [(one.refusal, one.twin) for one in spare.candidates[0].registrations] == [
-        ("resembles an earlier region", 1)
-    ]
-    assert first.candidates[0].corners[0] == tuple(QUADS[0][0])
+    sighted, located, spare = (
+        survey_of(report, name) for name in ("zxing-cpp", "quad locator at 256 px", "SlowLocator")
+    )
+    assert [(one.region, one.refusal) for one in sighted.candidates[0].registrations] == [(1, "")]
+    fates = [[(one.refusal, one.twin) for one in candidate.registrations] for candidate in located.candidates]
+    twin, unregistered = ("resembles an earlier region", 1), ("no registration: no version fits this outline", None)
+    assert fates == [[twin], [unregistered], [unregistered], [twin], [twin]]
+    assert [candidate.place for candidate in located.candidates] == [None, 2, 3, None, None]
+    assert [(one.refusal, one.twin) for one in spare.candidates[0].registrations] == [twin]
+    assert located.candidates[0].corners[0] == tuple(QUADS[0][0])
+    assert all(survey.by_ladder for survey in report.surveys)
+    assert [(place.survey, place.candidate) for place in report.places] == [(1, 1), (3, 2), (3, 3)]
+
+
+def test_what_the_ladder_leaves_unread_is_told(broken: tuple[Report, Path]) -> None:
+    report, folder = broken
+    (unread,) = report.unread
+    assert (unread.place, unread.reason, unread.version) == (1, "unreadable", 2)
+    assert unread.corners == report.regions[0].corners
+    assert report.places[0].result == "seen but not read: unreadable"
+    assert "  not read: place 1, unreadable, agreement 0.9" in (folder / "report.txt").read_text()
+    assert report.places[1].result == "not read, and not told: no region, told from 0.57"
+
+
+def test_gates_that_keep_rungs_away_are_named(broken: tuple[Report, Path]) -> None:
+    report, folder = broken
+    code, paper, *_ = map(rungs_of, report.places)
+    assert {code[name] for name in RUNGS if name not in (DIRECT, "upscale")} == {"tried"}
+    assert code["upscale"] == "had nothing to do: no region has small modules"
+    shut = "kept away by a gate: no region, score 1.00"
+    assert {name for name in paper if paper[name] == shut} == {*RUNGS} - {DIRECT, "soft", "variants"}
+    assert paper["soft"] == "had nothing to do: the ladder did not read the modules"
+    assert f"rectified, modules, flattened, light, heavy, upscale: {shut}" in (folder / "report.txt").read_text()
 
 
 def test_every_step_says_why_it_read_nothing(broken: tuple[Report, Path]) -> None:
     report, folder = broken
     assert not report.answer
     assert not report.has_read
-    assert report.regions[0].ladder == "looked and read nothing"
     reasons = refusals(report)
     assert {"rectified", "modules", "soft", "light", "heavy", "upscale", "flattened 1, soft"} <= reasons.keys()
     for name in ("rectified", "modules", "light", "heavy", "flattened 1, modules"):
@@ -157,12 +209,13 @@ def with_agreement(agreement: float, folder: Path) -> Report:
     made = bench(0.0)
     climb = made.ladder().climb(broken_picture(), effort=Effort.BALANCED)
     made.reader.answer = lambda crop, version: np.where(FIRST, np.float32(9), np.float32(-9))
-    (hypothesis,) = climb.hypotheses[0]
-    region = hypothesis.region
-    assert region is not None
+    (place,), (_, hypotheses) = climb.places, climb.surveys[0]
+    (region,), (hypothesis,) = place.regions, hypotheses
     doubtful = replace(region, registration=replace(region.registration, agreement=agreement))
-    climb.hypotheses[0][:] = [replace(hypothesis, region=doubtful)]
-    climb.regions_of(0)[:] = [doubtful]
+    hypotheses[:], place.regions[:] = [replace(hypothesis, region=doubtful)], [doubtful]
+    place.readings.clear()
+    for _, others in climb.surveys[1:]:
+        others.clear()  # they resemble the region that is gone
     return Inspection(climb, folder).report("doubtful.png")
 
 
@@ -187,25 +240,58 @@ def test_regions_that_promise_nothing_are_not_restored(tmp_path: Path) -> None:
     }
 
 
+def test_only_the_best_regions_get_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_MOST_DEAR", 1)
+    report = inspect(broken_pair(), bench(0.0, PLACE, OTHER_PLACE).ladder(), tmp_path, effort=Effort.BALANCED, file="")
+    best, *others = sorted(report.regions, key=lambda region: -region.agreement)
+    assert others
+    left_out = [[step.refusal.startswith("left out: ") for step in one.steps if step.name == "light"] for one in others]
+    assert left_out == [[True]] * len(others)
+    assert all(step.refusal != "left out: 1 regions agree better" for step in best.steps)
+
+
 def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
-    """The code of the first locator reads, so the ladder never calls the second."""
-    made = bench(0.0)
-    made.reader.answer, made.spare.quads = true_reading, [OTHER_PLACE]
+    """The code that the quad locator sees reads, so the ladder never asks the slow locator."""
+    made = bench_with_spare(PLACE, spare=OTHER_PLACE)
+    made.reader.answer = true_reading
     report = inspect(broken_pair(), made.ladder(), tmp_path, effort=Effort.BALANCED, file="pair.png")
     assert [symbol.text for symbol in report.answer] == ["the first truth"]
-    assert [locator.asked for locator in report.locators] == [True, False]
-    assert report.regions[1].ladder == "did not look here: it ended before it asked this locator"
-    assert [[symbol.text for symbol in step_of(report, "modules", region).read] for region in (0, 1)] == [
-        ["the first truth"],
-        ["the other truth"],
-    ]
+    survey = survey_of(report, "SlowLocator")
+    assert not survey.by_ladder
+    place = report.places[(survey.candidates[0].place or 0) - 1]
+    assert place.result == "not seen by the ladder: it did not make this survey"
+    assert place.ladder == ()
+    region = report.regions[place.regions[0] - 1]
+    step = next(step for step in region.steps if step.name == "modules")
+    assert [symbol.text for symbol in step.read] == ["the other truth"]
+    assert [unread.place for unread in report.unread if unread.place == place.number] == []
 
 
-def test_fast_effort_has_no_regions(tmp_path: Path) -> None:
-    report = inspect(broken_picture(), bench(0.0).ladder(), tmp_path, effort=Effort.FAST, file="fast.png")
-    assert report.regions == ()
-    (candidate,) = report.locators[0].candidates
-    assert candidate.registrations[0].refusal == "over the limit of 0 candidates a locator"
+def test_fast_effort_makes_no_survey_itself(tmp_path: Path) -> None:
+    made = bench(0.0)
+    made.reader.answer = true_reading
+    report = inspect(broken_picture(), made.ladder(), tmp_path, effort=Effort.FAST, file="fast.png")
+    assert report.answer == report.unread == ()
+    assert [stage for stage, _, _ in report.trace] == [DIRECT]
+    assert report.surveys
+    assert not any(survey.by_ladder for survey in report.surveys)
+    assert [symbol.text for symbol in step_of(report, "modules").read] == ["the first truth"]
+    assert report.has_read
+
+
+def test_what_lies_on_a_code_that_was_read_is_no_place(tmp_path: Path) -> None:
+    report = inspect(
+        photograph(FIRST, PLACE, (240, 270)),
+        bench_with_spare(spare=PLACE).ladder(),
+        tmp_path,
+        effort=Effort.BALANCED,
+        file="clean.png",
+    )
+    assert [symbol.rung for symbol in report.answer] == [DIRECT]
+    (candidate,) = survey_of(report, "SlowLocator").candidates
+    assert [one.refusal for one in candidate.registrations] == ["lies on a code that was read"]
+    assert candidate.place is None
+    assert report.places == report.regions == ()
 
 
 # --- pictures without a code, and errors ------------------------------------------------------------------------------
@@ -215,10 +301,21 @@ def test_nothing_to_read(blank_file: Path, tmp_path: Path, configured: None) -> 
     out = tmp_path / "deep" / "seen"
     assert main(["inspect", str(blank_file), "--out", str(out), "--effort", "balanced"]) == terminal.NOT_ALL_READ
     report = loaded(out)
-    assert report["answer"] == report["regions"] == []
+    assert report["answer"] == report["unread"] == report["regions"] == []
     assert (report["width"], report["height"]) == (64, 48)
     assert {step["refusal"] for step in report["steps"]} == {"the engine read nothing"}
     assert "THE LADDER reads nothing" in (out / "report.txt").read_text()
+
+
+def test_what_is_seen_but_not_read_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], configured: None
+) -> None:
+    (tmp_path / "broken.png").write_bytes(encode_png(broken_picture()))
+    out = tmp_path / "seen"
+    assert main(["inspect", str(tmp_path / "broken.png"), "--out", str(out)]) == terminal.NOT_ALL_READ
+    report, line = capsys.readouterr().out.splitlines()
+    assert report == f"{out}/report.txt"
+    assert line.startswith("not read: place 1, unreadable, agreement 0.9")
 
 
 @pytest.mark.parametrize("name", ["absent.png", "notes.png", "folder"])

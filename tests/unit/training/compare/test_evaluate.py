@@ -15,7 +15,7 @@ from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
 from app.settings import Settings
-from tests.support.fakes import FakeReader, FakeRestorer
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
 from training.compare.evaluate import evaluate, main, result_line
 from training.compare.fidelity import Fidelity
 from training.compare.rows import Row
@@ -33,6 +33,8 @@ def fake_bench(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> Be
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
+        windows=FakeWindows(),
+        stretched=FakeLocator(),
         locators=(SightingLocator(), FinderLocator()),
         reader=FakeReader(),
         restorers={restorer.name: restorer for restorer in (light, heavy, large)},

@@ -11,7 +11,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
-from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
 from training.compare import systems
 from training.compare.systems import (
     LADDER,
@@ -19,12 +19,14 @@ from training.compare.systems import (
     READER,
     RECTIFIED,
     ROUTED,
+    WITH_SOFT,
     Interpolation,
     Kind,
     SharedPicture,
     System,
     SystemResult,
     all_systems,
+    ladder_systems,
     network_system,
     run_system,
 )
@@ -45,6 +47,8 @@ def tools(light: FakeRestorer, heavy: FakeRestorer, *, threshold: float = 0, loc
     return Tools(
         zxing=ZXing(),
         zbar=ZBar(),
+        windows=FakeWindows(),
+        stretched=FakeLocator(),
         locators=locators or (SightingLocator(), WholePicture()),
         reader=FakeReader(),
         restorers={restorer.name: restorer for restorer in (light, heavy, large)},
@@ -90,15 +94,30 @@ def test_what_is_made_once_is_charged_every_time(monkeypatch: pytest.MonkeyPatch
     assert picture.spent == 3.0  # a tick each
 
 
-def test_locators_are_asked_as_far_as_a_system_goes() -> None:
-    sample = sample_of("jpeg10")
-    (first,), second = at(sample), FakeLocator([])
-    made = tools(FakeRestorer("quick"), FakeRestorer("slow", white), locators=(first, second))
+def test_surveys_are_made_as_far_as_a_system_goes() -> None:
+    """What zxing-cpp sees but cannot read comes first: a network that makes it readable needs no locator."""
+    sample, locator = sample_of("jpeg10"), FakeLocator([])
+    made = tools(FakeRestorer("quick"), FakeRestorer("slow", white), locators=(locator,))
     picture = SharedPicture(sample.image, made, seed=(0,))
-    assert run_system(network_system(made.restorers["quick"]), picture).by_all
-    assert (first.asked, second.asked) == (1, 0)
-    assert run_system(network_system(made.restorers["slow"]), picture).by_all == []
-    assert (first.asked, second.asked) == (1, 1)
+    asked = []
+    for name in ("quick", "slow", "quick", "slow"):
+        run_system(network_system(made.restorers[name]), picture)
+        asked.append(locator.asked)
+    assert asked == [0, 1, 1, 1]
+
+
+def test_rungs_climb_the_places_that_every_system_sees() -> None:
+    """What one system reads leaves the others' places unread, and the shared climb without a code."""
+    sample = sample_of("jpeg10")
+    made = tools(FakeRestorer("quick"), FakeRestorer("slow", white), locators=at(sample))
+    picture = SharedPicture(sample.image, made, seed=(0,))
+    every = {system.name: system for system in ladder_systems(made)}
+    alone, softly = (run_system(every[name], picture) for name in (READER, WITH_SOFT))
+    assert [symbol.payload for symbol in alone.by_all] == [sample.symbol.payload]
+    assert softly.by_all == alone.by_all
+    assert picture.climb.found == []
+    assert picture.climb.places
+    assert not any(place.readings for place in picture.climb.places)
 
 
 def test_time_includes_locating_whoever_located(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.networks import Networks
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.tools import Tools
-from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
 from tests.support.networks import TINY, restorer_of
 from training.compare import trials
 from training.compare.fidelity import measure_fidelity
@@ -48,6 +48,8 @@ def bench(*systems: System, locator: FakeLocator | None = None) -> Bench:
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
+        windows=FakeWindows(),
+        stretched=FakeLocator(),
         locators=(locator or FakeLocator(),),
         reader=FakeReader(),
         restorers={"small": SMALL},

@@ -8,7 +8,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator
 from app.pipeline.tools import Tools
-from tests.support.fakes import FakeReader, FakeRestorer
+from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
 from training.measure import calibrate
 from training.measure.calibrate import RoutingTrial, best_threshold, expected_seconds, run_trials
 
@@ -70,6 +70,8 @@ def test_judging_runs_both_networks_on_validation_samples(monkeypatch: pytest.Mo
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
+        windows=FakeWindows(),
+        stretched=FakeLocator(),
         locators=(SightingLocator(), FinderLocator()),
         reader=FakeReader(),
         restorers={"quick": light, "slow": heavy},
