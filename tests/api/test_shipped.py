@@ -55,7 +55,8 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     assert b64decode(code["bytes_base64"]) == PAYLOAD.encode()
     assert code["rung"] == "modules"
     stages = [entry["stage"] for entry in answer["trace"]]
-    assert stages[:4] == ["imaging", "direct", "locate", "rectified"]
+    assert stages[:2] == ["imaging", "direct"]
+    assert stages.index("locate") < stages.index("rectified")
     assert stages[-1] == "modules"
     # The code is in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])

@@ -1,4 +1,4 @@
-"""Every code of a picture is answered once, in its own place, whatever else it holds; the networks are those shipped."""
+"""Every code of a picture is answered once, in its own place, whatever else it holds; networks are as shipped."""
 
 import cv2
 import numpy as np

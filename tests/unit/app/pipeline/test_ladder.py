@@ -54,16 +54,19 @@ def test_rungs_are_cheapest_first() -> None:
     assert RUNGS == ("direct", "rectified", "modules", "soft", "variants", "flattened", "light", "heavy", "upscale")
 
 
-def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_for_more() -> None:
+@pytest.mark.parametrize(("shape", "looks"), [((240, 270), []), ((240, 330), [256])])
+def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_where_there_is_room(
+    shape: tuple[int, int], looks: list[int]
+) -> None:
     made = bench()
-    outcome = made.run(photograph(FIRST, PLACE, (240, 270)))
+    outcome = made.run(photograph(FIRST, PLACE, shape))
     assert texts(outcome) == ["the first truth"]
     assert rungs(outcome) == {"direct"}
     assert climbed(outcome) == ["direct"]
     assert outcome.route is None
-    assert (outcome.width, outcome.height) == (270, 240)
+    assert (outcome.height, outcome.width) == shape
     assert (outcome.complete, outcome.unread) == (True, ())
-    assert made.windows.sizes == [256]
+    assert made.windows.sizes == looks
     assert made.locator.asked == made.stretched.asked == made.spare.asked == 0
     assert made.reader.calls == []
     assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
@@ -72,8 +75,9 @@ def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_for_more() 
 def test_an_unreadable_picture_climbs_every_rung() -> None:
     outcome = bench().run(broken_picture())
     assert outcome.codes == ()
-    assert climbed(outcome) == list(RUNGS)
-    assert stages(outcome).index("locate") == RUNGS.index("rectified")
+    assert stages(outcome)[:3] == ["direct", "variants", "locate"]  # the picture is small
+    first, _, *others = climbed(outcome)
+    assert [first, *others] == [name for name in RUNGS if name != "variants"]
     assert all(stage.codes == 0 and stage.seconds >= 0 for stage in outcome.trace)
     assert not outcome.truncated
 
