@@ -107,7 +107,7 @@ def read_fused(climbs: Sequence[Climb]) -> list[Found]:
     best_by_frame = [climb.best_readings(effort.max_fused) for climb in climbs]
     readings = [FrameReading(frame, reading) for frame, best in enumerate(best_by_frame) for reading in best]
     found: list[Found] = []
-    for fusion in fusions(readings, most=effort.max_soft_decoded):
+    for fusion in fusions(readings, most=effort.max_fusions):
         if not any(fusion.is_at(one.frame, one.symbol) for one in found):
             found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
     return found

@@ -13,26 +13,16 @@ SOFT = "soft"
 
 
 class Effort(StrEnum):
-    """The effort that a result may take: "fast" reads the untouched picture only, "balanced" stops at the first rung
-    that reads, "thorough" climbs every rung for codes that lower ones left unread."""
+    """The effort that a result may take: "fast" looks once at the untouched picture, "balanced" reads every code that
+    can be read within a budget, "thorough" tries everything on every place, without a budget unless one is given."""
 
     FAST = "fast"
     BALANCED = "balanced"
     THOROUGH = "thorough"
 
     @property
-    def max_regions(self) -> int:
-        """Most regions taken from one locator."""
-        return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 12}[self]
-
-    @property
-    def max_flattened(self) -> int:
-        """Most regions flattened at one visit to the rung; each takes several inferences."""
-        return {Effort.FAST: 0, Effort.BALANCED: 3, Effort.THOROUGH: 12}[self]
-
-    @property
-    def max_soft_decoded(self) -> int:
-        """Most readings that soft decoding tries at one visit to the rung, and most codes that fusing tries."""
+    def max_fusions(self) -> int:
+        """Most codes that fusing tries."""
         return {Effort.FAST: 0, Effort.BALANCED: 4, Effort.THOROUGH: 24}[self]
 
     @property

@@ -7,10 +7,14 @@ from app.pipeline.climb import LOCATE, Climb, Place, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.finder_patterns import realign_by_finders
+from app.pipeline.locating.neighbours import touching
+from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import elongation, side_length
-from app.pipeline.rungs import read_crowd
+from app.pipeline.results import Found
+from app.pipeline.rungs import DIRECT, read_crowd
 
 _BETWEEN: Final = 1000
+_LEAST_SIZE: Final = 640  # at which a picture with room for another code is seen
 _SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
 """Longest sides at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures of several
 codes: of blurred ones it sees four in five at any one size, and others at another."""
@@ -29,7 +33,7 @@ _CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth be
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
 _MOST_REALIGNED: Final = 6  # places of a survey
 _LEAST_REALIGNED_SIDE: Final = 40  # pixels
-_REALIGNED: Final = 2  # candidates that may come of one
+_REALIGNED: Final = 4  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
@@ -86,7 +90,7 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
 def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterator[Survey]:
     """A survey of these candidates and, if it leaves some unread that registration may have misplaced, a second one of
     what their finder patterns say."""
-    before = len(climb.places)
+    before, found = len(climb.places), len(climb.found)
     yield Survey(name, candidates)
     better: list[Candidate] = []
     with climb.timed(LOCATE):
@@ -98,6 +102,18 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
             if place.agreement >= _NEARLY:
                 better.append(place.candidate)
     yield Survey(f"{name}, realigned", better, is_second=True)
+    while found < len(climb.found) and not climb.is_over:
+        beside = [one for read in climb.found[found:] for one in _touching(climb, read)]
+        found = len(climb.found)
+        if beside:
+            yield Survey(f"{name}, touching", beside)
+
+
+def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
+    """Places beside a code that zxing-cpp did not read, which may be because another one touches it."""
+    version = found.symbol.version
+    if found.rung != DIRECT and version is not None and found.symbol.symbology == "QRCode":
+        yield from touching(climb.image, found.symbol.corners, dimension(version))
 
 
 def _is_doubtful(place: Place) -> bool:
@@ -155,7 +171,7 @@ def _sizes(climb: Climb) -> Iterator[int]:
                 return
             if previous and climb.found:
                 needed = round(_SMALLER * LEAST_SIDE * longest / _smallest(climb))
-                if needed <= previous:
+                if needed <= previous and previous >= _LEAST_SIZE:
                     return
                 size = min(size, max(needed, round(_LARGER * previous)))
         previous = size

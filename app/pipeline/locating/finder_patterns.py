@@ -70,7 +70,7 @@ def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, le
     modules = candidate.dimension or _CROP_SIDE[0] / _CROP_MODULE
     side = round(float(np.clip(_CROP_MODULE * modules, *_CROP_SIDE)))
     crop = rectify(image, quad, 1, pixels=side, margin=_CROP_MARGIN)
-    search = _Search(turns=1, finders=14, refined=3, module=side / modules)
+    search = _Search(turns=1, finders=16, refined=2 * limit, module=side / modules)
     matrix = homography(quad, 1.0)
     found = []
     for one in suppress_overlapping(_from_finders(Pyramid(crop), search), limit=limit, least=least):

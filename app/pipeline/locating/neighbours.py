@@ -1,0 +1,40 @@
+"""Places of codes that touch a code that was read, without the quiet zone between them that the standard asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from app.pipeline.crops.rectifying import rectify
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.candidates import Candidate, candidate_of
+from app.pipeline.quad import Quad, homography, is_sound, square
+
+_PIXELS = 2  # a module
+_REACH = 3  # modules of the strip along a side
+_GUTTER = 1  # pixels next to the code and at the strip's ends that may blur into it
+_SHIFTS = ((0, -1), (1, 0), (0, 1), (-1, 0))
+_LEAST_CONTRAST = 0.4  # of the code's, from which a strip is no quiet zone
+_SCORE = 1.0
+
+
+def touching(image: GreyImage, corners: Quad, modules: int) -> Iterator[Candidate]:
+    """Yields a candidate of the same size beside each side of a code of ``modules`` that has no quiet zone there."""
+    if not corners.is_sound:
+        return
+    crop = rectify(image, corners, modules, pixels=_PIXELS, margin=_REACH).astype(np.float32)
+    low, side = _REACH * _PIXELS, modules * _PIXELS
+    contrast = float(crop[low:-low, low:-low].std())
+    within = np.s_[low + _GUTTER : low + side - _GUTTER]
+    before, after = np.s_[_GUTTER : low - _GUTTER], np.s_[low + side + _GUTTER : -_GUTTER]
+    strips = (crop[before, within], crop[within, after], crop[after, within], crop[within, before])
+    matrix = homography(corners, 1.0)
+    for strip, shift in zip(strips, _SHIFTS, strict=True):
+        if float(strip.std()) < _LEAST_CONTRAST * contrast:
+            continue
+        beside = cv2.perspectiveTransform((square(1) + np.array(shift))[None], matrix)[0]
+        quad = np.asarray(beside, dtype=np.float64)
+        if is_sound(quad) or is_sound(quad[::-1]):
+            yield candidate_of(quad, modules, _SCORE)
