@@ -55,8 +55,9 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     assert b64decode(code["bytes_base64"]) == PAYLOAD.encode()
     assert code["rung"] == "modules"
     stages = [entry["stage"] for entry in answer["trace"]]
-    assert stages[:4] == ["imaging", "direct", "variants", "locate"]
-    assert stages[-1] == "modules"
+    assert stages[:2] == ["imaging", "direct"]
+    assert stages.index("locate") < stages.index("rectified")
+    assert not {"flattened", "light", "heavy", "upscale"} & set(stages)
     # The code is in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
 
@@ -141,7 +142,7 @@ def test_frames_together_give_what_none_gives_alone(client: TestClient) -> None:
     assert (code["text"], code["rung"]) == ("https://example.org/fused/9021", "fused")
     assert np.abs(np.array(code["position"]) - square_at(28.0, 28.0, 100.0)).max() < 8
     *alone, fused = answer["trace"]
-    assert [entry["stage"] for entry in alone].count("direct") == len(frames)
+    assert "direct" in [entry["stage"] for entry in alone]
     assert sum(entry["codes"] for entry in alone) == 0
     assert (fused["stage"], fused["codes"]) == ("fused", 1)
 

@@ -151,20 +151,22 @@ class FakeWindows:
     """A quad locator that sees ``quads``, each of ``modules`` modules a side, whatever the size.
 
     Like the real one it leaves out what is ``covered`` and, in its closer look, keeps the others as they are. ``sizes``
-    are those that it was asked for.
+    are those that it was asked for, ``negatives`` those at which it looked for inverted codes: it sees none.
     """
 
     quads: Sequence[NDArray[np.float64]] = ()
     modules: int | None = 25
     score: float = 1.0
     sizes: list[int] = field(default_factory=list)
+    negatives: list[int] = field(default_factory=list)
 
     def glance(
         self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
     ) -> list[Candidate]:
-        self.sizes.append(size)
         if inverted:
+            self.negatives.append(size)
             return []
+        self.sizes.append(size)
         seen = [Candidate(Quad.of(quad), self.modules, self.score) for quad in self.quads]
         return [one for one in seen if all(one.corners.overlap(other) < 0.5 for other in covered)]
 

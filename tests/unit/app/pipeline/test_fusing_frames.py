@@ -65,12 +65,14 @@ class Knowing(FakeWindows):
         super().__init__()
         self.frames = frames(count)
 
-    def glance(self, levels: Levels, size: int, *, covered: Sequence[Quad] = ()) -> list[Candidate]:
+    def glance(
+        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+    ) -> list[Candidate]:
         height, width = self.frames[0].shape
         seen = levels.image[:height, :width].astype(int)
         closest = min(range(len(self.frames)), key=lambda index: float(np.abs(seen - self.frames[index]).sum()))
         self.quads = [PLACES[closest]]
-        return super().glance(levels, size, covered=covered)
+        return super().glance(levels, size, covered=covered, inverted=inverted)
 
 
 @pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])

@@ -54,16 +54,19 @@ def test_rungs_are_cheapest_first() -> None:
     assert RUNGS == ("direct", "rectified", "modules", "soft", "variants", "flattened", "light", "heavy", "upscale")
 
 
-def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_for_more() -> None:
+@pytest.mark.parametrize(("shape", "looks"), [((240, 270), []), ((240, 330), [256])])
+def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_where_there_is_room(
+    shape: tuple[int, int], looks: list[int]
+) -> None:
     made = bench()
-    outcome = made.run(photograph(FIRST, PLACE, (240, 270)))
+    outcome = made.run(photograph(FIRST, PLACE, shape))
     assert texts(outcome) == ["the first truth"]
     assert rungs(outcome) == {"direct"}
     assert climbed(outcome) == ["direct"]
     assert outcome.route is None
-    assert (outcome.width, outcome.height) == (270, 240)
+    assert (outcome.height, outcome.width) == shape
     assert (outcome.complete, outcome.unread) == (True, ())
-    assert made.windows.sizes == [256]
+    assert made.windows.sizes == looks
     assert made.locator.asked == made.stretched.asked == made.spare.asked == 0
     assert made.reader.calls == []
     assert made.light.calls == made.heavy.calls == made.upscaler.calls == []
@@ -72,8 +75,9 @@ def test_a_clean_picture_is_read_by_the_first_rung_and_searched_once_for_more() 
 def test_an_unreadable_picture_climbs_every_rung() -> None:
     outcome = bench().run(broken_picture())
     assert outcome.codes == ()
-    assert climbed(outcome) == list(RUNGS)
-    assert stages(outcome).index("locate") == RUNGS.index("rectified")
+    assert stages(outcome)[:3] == ["direct", "variants", "locate"]  # the picture is small
+    first, _, *others = climbed(outcome)
+    assert [first, *others] == [name for name in RUNGS if name != "variants"]
     assert all(stage.codes == 0 and stage.seconds >= 0 for stage in outcome.trace)
     assert not outcome.truncated
 
@@ -120,21 +124,6 @@ def test_fast_stays_on_the_first_rung() -> None:
     assert outcome.codes == ()
 
 
-def test_all_places_climb_however_many_there_are() -> None:
-    tile = render(BROKEN[0], pixels=3)
-    places = [
-        square_at(12.0 + tile.shape[0] * column, 12.0 + tile.shape[0] * row, 75.0)
-        for row in range(3)
-        for column in range(5)
-    ]
-    made = bench(NEVER, *places)
-    made.reader.answer = true_reading
-    outcome = made.run(np.tile(tile, (3, 5)))
-    assert texts(outcome) == ["the first truth"] * 15
-    assert rungs(outcome) == {"modules"}
-    assert outcome.unread == ()
-
-
 @pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])
 def test_a_sharp_code_does_not_hide_an_unreadable_one(effort: Effort) -> None:
     picture = photograph(SECOND, OTHER_PLACE, (250, 500), paper=photograph(BROKEN[0], PLACE, (250, 500)))
@@ -155,11 +144,12 @@ def test_codes_of_one_picture_are_read_by_different_rungs() -> None:
     picture = photograph(FIRST, square_at(550, 60, 125), (250, 730), paper=np.pad(broken_pair(), ((0, 0), (0, 230))))
     made = bench(ALWAYS, PLACE, OTHER_PLACE)
     made.light.answer = truth
-    made.reader.answer = lambda crop, version: (
-        true_reading(crop, version)
-        if version == 2 and np.array_equal(truth(crop), render(SECOND, pixels=4))
-        else blank_reading(crop, version)
-    )
+
+    def reading(crop: GreyImage, version: int) -> LogOdds:
+        is_second = np.array_equal(truth(crop), render(SECOND, pixels=4))
+        return true_reading(crop, version) if is_second else blank_reading(crop, version)
+
+    made.reader.answer = reading
     outcome = made.run(picture)
     assert [(found.symbol.text, found.rung) for found in outcome.codes] == [
         ("the first truth", "direct"),

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from app.pipeline.quad import Quad
+from app.pipeline.quad import Quad, elongation
 
 SLANTED = Quad.of([(10, 20), (110, 30), (100, 140), (5, 120)])
 
@@ -94,3 +94,17 @@ def test_numpy_accepts_a_quad_as_an_array() -> None:
 
 def test_a_quad_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(SLANTED)) == SLANTED
+
+
+def test_a_sound_quad_is_convex_in_either_direction_and_large_enough() -> None:
+    assert SLANTED.is_sound
+    assert Quad.of(SLANTED.array[::-1]).is_sound
+    assert not SLANTED.scaled(0.05).is_sound
+    assert not Quad.of(SLANTED.array[[0, 2, 1, 3]]).is_sound
+    assert not Quad.of([(10, 20), (110, 30), (30, 40), (5, 120)]).is_sound
+
+
+def test_elongation_is_the_same_whichever_side_is_longer() -> None:
+    assert elongation([(0, 0), (30, 0), (30, 10), (0, 10)]) == pytest.approx(3)
+    assert elongation([(0, 0), (10, 0), (10, 30), (0, 30)]) == pytest.approx(3)
+    assert elongation([(0, 0), (10, 0), (10, 10), (0, 10)]) == pytest.approx(1)

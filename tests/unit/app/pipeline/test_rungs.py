@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ from app.pipeline.rungs import (
     read_patch,
     read_plainly,
     read_rectified,
+    read_small_picture,
     read_softly,
     read_tiles,
 )
@@ -78,6 +80,18 @@ def test_sightings_do_not_push_out_what_is_readable() -> None:
         assert not any(read.symbol.corners.contains(one.corners.centre) for read in reads)
 
 
+def test_a_small_picture_is_read_at_other_sizes_and_a_large_one_is_not() -> None:
+    """Codes so small and soft that only enlarging makes them readable; the larger picture has more margin."""
+    code = photograph(encode("lifted", version=2), square_at(60, 50, 50), (160, 180), dark=60, light=200)
+    soft = np.asarray(cv2.GaussianBlur(code, (0, 0), 1.0), np.uint8)
+    small = climb_of(soft)
+    assert read_direct(small)[0] == []
+    (read,) = read_small_picture(small)
+    assert read.symbol.text == "lifted"
+    assert np.abs(np.asarray(read.symbol.corners) - square_at(60, 50, 50)).max() < 4
+    assert list(read_small_picture(climb_of(np.pad(soft, ((0, 500), (0, 500)), mode="edge")))) == []
+
+
 # --- tiles ----------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +130,14 @@ def test_a_crowd_is_read_in_tiles_and_a_few_are_not() -> None:
     assert read_crowd(climb, candidates) == []
     assert len(climb.found) == 16
     assert read_crowd(climb, []) == []
+
+
+def test_the_first_time_a_crowd_is_read_everywhere() -> None:
+    """Even where no candidate is: as many codes as there are candidates may be hidden."""
+    climb = climb_of(sheet(labels(100), 10))
+    candidates = [Candidate(quad, 25, 0.9) for quad in places_of(10)[:12]]
+    assert read_crowd(climb, candidates) == []
+    assert sorted(found.symbol.text for found in climb.found) == label_texts(100)
 
 
 def test_of_a_crowd_those_are_returned_that_are_still_not_read() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.pipeline.climb import Climb, Place, Read
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import find_regions
 from app.pipeline.qrcode.patterns import render
@@ -78,31 +79,66 @@ def test_an_empty_picture_is_searched_at_larger_and_larger_sizes(longest: int, s
     made = blind()
     surveyed(climb_of(blank(longest), made))
     assert made.windows.sizes == sizes
+    assert made.windows.negatives == [min(640, sizes[-1])]
 
 
 def test_thorough_effort_searches_at_every_size() -> None:
     made = blind()
     surveyed(climb_of(blank(4000), made, effort=Effort.THOROUGH))
     assert made.windows.sizes == [256, 640, 1500, 3000]
+    assert made.windows.negatives == [3000]
 
 
-@pytest.mark.parametrize(
-    ("side", "sizes"),
-    [
-        (2000.0, [256]),
-        (600.0, [256, 373]),
-        (200.0, [256, 640, 1120]),
-        (90.0, [256, 640, 1500, 2489]),
-        (40.0, [256, 640, 1500, 3000]),
-    ],
-)
-def test_the_smallest_code_found_decides_how_closely_a_picture_is_searched(side: float, sizes: list[int]) -> None:
-    """Its neighbours may be half as large; the network sees codes from 28 pixels on."""
+@pytest.mark.parametrize("side", [2000.0, 600.0, 200.0, 110.0, 40.0])
+def test_the_smallest_code_found_decides_how_closely_a_picture_is_searched(side: float) -> None:
+    """Its neighbours may be half as large, inverted ones hardly smaller; the network sees codes from 28 pixels on."""
     made = blind()
     climb = climb_of(blank(4000), made)
     read_at(climb, square_at(10, 10, 2100.0), square_at(2500, 10, side))
     surveyed(climb)
+    sizes = np.array(made.windows.sizes)
+    assert sizes[0] == 256
+    assert (sizes[1:] >= 1.29 * sizes[:-1]).all()
+    assert sizes[-1] >= min(3000, 2 * LEAST_SIDE * 4000 / side)
+    assert sizes[-1] <= max(1000, 3.5 * LEAST_SIDE * 4000 / side)
+    (negative,) = made.windows.negatives
+    assert min(sizes[-1], LEAST_SIDE * 4000 / side) <= negative <= sizes[-1]
+
+
+def test_where_one_code_was_found_the_size_between_and_the_negative_are_spared() -> None:
+    made = blind()
+    climb = climb_of(blank(4000), made)
+    read_at(climb, square_at(10, 10, 110.0))
+    surveyed(climb)
+    assert (made.windows.sizes, made.windows.negatives) == ([256, 640, 1500, 2545], [])
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(11, [256, 640, 1000, 1500, 2545]), (12, [256, 640, 1000, 1500])])
+def test_after_a_look_that_shows_no_more_of_many_codes_there_is_no_closer_one(count: int, sizes: list[int]) -> None:
+    made = blind()
+    climb = climb_of(blank(4000), made)
+    read_at(climb, *(square_at(10 + 300 * number, 10, 110.0) for number in range(count)))
+    surveyed(climb)
     assert made.windows.sizes == sizes
+
+
+@pytest.mark.parametrize(("left", "times"), [(90.0, 0), (120.0, 1)])
+def test_a_picture_that_one_code_fills_is_not_searched(left: float, times: int) -> None:
+    """There is no room for another one of its size beside it."""
+    made = blind()
+    climb = climb_of(np.full((200, 250), 220, np.uint8), made)
+    read_at(climb, square_at(left, 50.0, 100.0))
+    surveyed(climb)
+    assert len(made.windows.sizes) == times
+
+
+def test_a_picture_that_one_code_fills_is_searched_if_another_was_sighted_or_the_effort_is_thorough() -> None:
+    for effort, sighted in ((Effort.THOROUGH, []), (Effort.BALANCED, [candidate(square_at(10, 10, 40))])):
+        made = blind()
+        climb = climb_of(np.full((200, 250), 220, np.uint8), made, effort=effort)
+        read_at(climb, square_at(90.0, 60.0, 100.0))
+        surveyed(climb, sighted)
+        assert len(made.windows.sizes) == 1
 
 
 def test_places_that_were_read_are_not_looked_at_again() -> None:
@@ -129,11 +165,13 @@ def test_sightings_come_first_then_the_quad_locator_then_the_others() -> None:
         "zxing-cpp",
         "quad locator at 256 px",
         "quad locator at 640 px",
+        "quad locator at 640 px, inverted",
+        "FakeLocator",
         "FakeLocator",
         "FakeLocator",
     ]
     assert names[1::2] == [f"{name}, realigned" for name in names[::2]]
-    assert [survey.is_second for survey, _ in climb.surveys] == [False, True] * 5
+    assert [survey.is_second for survey, _ in climb.surveys] == [False, True] * 7
 
 
 @pytest.mark.parametrize(("score", "places"), [(0.79, 0), (0.8, 1)])
@@ -173,7 +211,7 @@ def test_a_blank_picture_asks_no_slow_locator() -> None:
 def test_a_credible_place_without_a_code_asks_the_slow_ones() -> None:
     made = bench()
     surveyed(climb_of(broken_pair(), made))
-    assert asked(made) == (1, 0, 1)
+    assert asked(made) == (1, 1, 1)
 
 
 def test_a_place_that_is_not_credible_does_not() -> None:

@@ -23,7 +23,7 @@ LABEL = (ROOT / "docs" / "label.jpg").read_bytes()
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return Settings(device="cpu", workers=1, max_pixels=2_000_000)
+    return Settings(device="cpu", backend="torch", workers=1, max_pixels=2_000_000)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import segno
 
 from app.pipeline.engines import zbar
 from app.pipeline.engines.symbol import Engine, Symbol
-from app.pipeline.engines.variants import VARIANTS, Variant, read_variants
+from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing, ZXingOptions
 from app.pipeline.imaging import GreyImage
@@ -222,3 +222,10 @@ def test_variants_read_what_direct_decoding_misses(spoil: Callable[[GreyImage], 
     assert ZXing().read(image) == []
     first = next((symbols for _, symbols in read_variants(image) if symbols), [])
     assert [symbol.payload for symbol in first] == [b"a second look"]
+
+
+@pytest.mark.parametrize("some", [PATCH_VARIANTS, SMALL_VARIANTS], ids=["patch", "small"])
+def test_patches_and_small_pictures_get_some_of_the_variants_in_their_order(some: tuple[Variant, ...]) -> None:
+    order = [VARIANTS.index(variant) for variant in some]
+    assert order == sorted(set(order))
+    assert 3 <= len(some) < len(VARIANTS)

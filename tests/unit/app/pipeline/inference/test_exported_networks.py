@@ -83,7 +83,7 @@ def test_openvino_runs_calls_at_once_and_samples_in_parts(slots: int, batch: int
 
 
 def test_any_runner_may_run_a_network() -> None:
-    """Restorer, module reader and locator, at all its scales, call the runner that they get."""
+    """Restorer, module reader and locator, at all its sizes, call the runner that they get."""
     asked: list[tuple[int, ...]] = []
 
     def answers(value: NDArray[np.float32]) -> Callable[..., NDArray[np.float32]]:
@@ -104,10 +104,11 @@ def test_any_runner_may_run_a_network() -> None:
     assert (reader.read([np.zeros((4 * side, 4 * side), np.uint8)], 2)[0] == 7).all()
     assert asked == [(2, 1, 16, 16), (1, 1, 4 * side, 4 * side)]
     nothing = np.full((MAPS, 256 // STRIDE, 256 // STRIDE), -9, np.float32)
-    locator = WindowLocator(card("QuadLocator"), runner=answers(nothing))
-    for looks in (locator, locator.finer(), locator.finest()):
+    grain = np.random.default_rng(0).integers(0, 256, (40, 1600), dtype=np.uint8)
+    for sizes in ((256,), (640,), (1500, 3000)):
+        locator = WindowLocator(card("QuadLocator"), runner=answers(nothing), sizes=sizes)
         before = len(asked)
-        assert looks.locate(np.zeros((40, 1600), np.uint8)) == []
+        assert locator.locate(grain) == []
         assert len(asked) > before
 
 

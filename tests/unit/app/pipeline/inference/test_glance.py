@@ -115,6 +115,19 @@ def test_covered_places_are_scaled_with_the_picture() -> None:
     assert seen(wall(LEFT, RIGHT), 700, Quad.of(LEFT), Quad.of(RIGHT)) == 0
 
 
+def test_inverted_codes_are_looked_for_in_the_negative() -> None:
+    """Each window is what it would be in the picture's negative; which windows are looked at stays the same."""
+    picture = wall(LEFT, RIGHT)
+    plain, negative, of_negative = Counting(), Counting(), Counting()
+    WindowLocator(None, plain).glance(Levels(picture), 1400)  # type: ignore[arg-type]
+    WindowLocator(None, negative).glance(Levels(picture), 1400, inverted=True)  # type: ignore[arg-type]
+    WindowLocator(None, of_negative).glance(Levels(255 - picture), 1400)  # type: ignore[arg-type]
+    assert len(plain.windows) == len(negative.windows) == len(of_negative.windows) == 5
+    for one, other, expected in zip(plain.windows, negative.windows, of_negative.windows, strict=True):
+        assert np.array_equal(one, -other)
+        assert np.allclose(other, expected, atol=1e-5)
+
+
 # --- levels ---------------------------------------------------------------------------------------------------------
 
 
