@@ -17,6 +17,7 @@ from app.pipeline.rungs import (
     QUICK_RUNGS,
     RUNGS,
     SLOW_RUNGS,
+    SMALL_PICTURE,
     VARIANTS_RUNG,
     read_direct,
     read_plainly,
@@ -96,7 +97,7 @@ class Ladder:
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
         climb.take(reads, DIRECT)
-        if not climb.found:
+        if not climb.found and image.size <= SMALL_PICTURE:
             climb.take(read_small_picture(climb), VARIANTS_RUNG)
         if climb.is_over:
             return climb

@@ -1,6 +1,6 @@
 """Restores the picture of a code: redraws it from its modules, or runs a network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Final
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import LOCATE, Climb, Read, Reading, Rung
+from app.pipeline.climb import LOCATE, Climb, Read, Reading, Rung, Survey
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol, merge_symbols
 from app.pipeline.imaging import GreyImage, resize, resize_to
@@ -55,7 +55,7 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
         raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
     drawing = _redraw(climb) if network in (AUTO, MODULES) else None
     if network not in (AUTO, MODULES):
-        _look(climb, MODULE_RUNGS[:1])  # finds the region of the code
+        _read_places(climb)
         climb.found.clear()
     best = next(iter(climb.best_readings(1)), None)
     if drawing is None and best and network == MODULES:
@@ -104,9 +104,22 @@ def _redraw(climb: Climb) -> _Drawing | None:
 
 def _look(climb: Climb, rungs: Sequence[Rung]) -> Read | None:
     """The first read of a place of the picture by these rungs."""
+    return next((read for read in climb.survey(_surveys(climb), rungs) if read.region), None)
+
+
+def _read_places(climb: Climb) -> None:
+    """Reads the modules of every place, survey by survey, until one of a survey decodes."""
+    for survey in _surveys(climb):
+        for _ in climb.ascend(climb.register(survey), MODULE_RUNGS[:1]):
+            pass
+        if climb.found:
+            return
+
+
+def _surveys(climb: Climb) -> Iterator[Survey]:
     with climb.timed(LOCATE):
         sighted = SightingLocator().locate(climb.image)
-    return next((read for read in climb.survey(surveys(climb, sighted), rungs) if read.region), None)
+    return surveys(climb, sighted)
 
 
 def _draw(climb: Climb, read: Read) -> _Drawing | None:

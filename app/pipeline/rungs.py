@@ -18,6 +18,8 @@ from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.quad import Quad, side_length
 
 DIRECT: Final = "direct"
+SMALL_PICTURE: Final = 400_000
+"""Pixels up to which a picture is worth `read_small_picture`."""
 _WORTH_READING: Final = 0.42  # agreement
 _WORTH_MODULES: Final = 0.5  # agreement
 _WORTH_MODULES_BESIDE: Final = 0.42  # agreement, in a picture where a code was found
@@ -27,7 +29,6 @@ _WORTH_FLATTENING: Final = 0.55  # agreement
 _WORTH_RESTORING: Final = 0.55  # agreement
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
-_SMALL_PICTURE: Final = 400_000  # pixels
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
 _CROWD: Final = 12  # candidates and codes
 _TILE: Final = 6.0  # sides of a code
@@ -107,9 +108,8 @@ def read_softly(climb: Climb, place: Place) -> Iterator[Read]:
 
 
 def read_small_picture(climb: Climb) -> Iterator[Read]:
-    """Reads a small picture at other sizes and contrasts, up to the first that reads; larger ones not at all."""
-    if climb.image.size <= _SMALL_PICTURE:
-        yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
+    """Reads a picture at a few other sizes and contrasts, up to the first that reads."""
+    yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
 
 
 def read_patch(climb: Climb, place: Place) -> Iterator[Read]:

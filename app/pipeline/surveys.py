@@ -29,7 +29,6 @@ _ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
 _FINE_SIZE: Final = 1500  # at which textures look like codes more often, so that
 _ROUGH_SCORE_IN_FINE: Final = 0.45  # is asked of a rough candidate
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
-_SURE: Final = 0.62  # agreement from which registration is trusted
 _DOUBTFUL: Final = 0.35  # agreement, or
 _CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
@@ -113,15 +112,20 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
 
 
 def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
-    """Places beside a code that zxing-cpp did not read, which may be because another one touches it."""
-    version = found.symbol.version
-    if found.rung != DIRECT and version is not None and found.symbol.symbology == "QRCode":
-        yield from touching(climb.image, found.symbol.corners, dimension(version))
+    """Places beside a code that zxing-cpp did not read at once, which may be because another one touches it."""
+    corners, version = found.symbol.corners, found.symbol.version
+    if found.rung == DIRECT or found.symbol.symbology != "QRCode":
+        return
+    if version is None:  # ZBar does not tell
+        regions = (region for place in climb.places for region in place.regions)
+        version = next((region.version for region in regions if climb.covers(region.corners)), None)
+    if version is not None:
+        yield from touching(climb.image, corners, dimension(version))
 
 
 def _is_doubtful(place: Place) -> bool:
-    """Whether a place may be a code whose corners are wrong."""
-    if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE or place.agreement >= _SURE:
+    """Whether a place that is not read may be a code whose corners are wrong."""
+    if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE:
         return False
     return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
 

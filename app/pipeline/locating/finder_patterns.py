@@ -60,7 +60,7 @@ def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, le
     """Searches a candidate's surroundings, straightened by its corners, for finder patterns; returns at most ``limit``
     better candidates that agree with the picture by ``least`` or more, best first.
 
-    Registration only moves corners uphill. This finds a code whose corners are up to a third of its side away.
+    Registration only moves corners uphill. This finds a code whose corners are up to 0.3 of its side away.
     """
     quad = np.array(candidate.corners)
     if cv2.contourArea(quad.astype(np.float32), oriented=True) < 0:

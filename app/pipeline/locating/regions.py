@@ -29,7 +29,7 @@ _HOPELESS = 0.3  # agreement below which nothing is tried
 SMALL_MODULE = 3.0
 """Pixels a module below which super-resolution is worth its time."""
 _LONGEST_SIDE = 32_766  # pixels a side that OpenCV can resample
-_OWN_PLACE = 0.3  # overlap with the region from which a symbol in its crop is its own
+_OWN_PLACE = 0.6  # overlap with the region from which a symbol in its crop is its own
 _HYPOTHESES = 2  # registrations kept of each candidate
 _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
@@ -37,11 +37,15 @@ _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 @dataclass(frozen=True, eq=False)
 class Exhibit:
     """What a region shows the engines, ``pictures``, one after another until one reads; and, for the test of
-    plausibility, a canonical ``crop`` (S, S) and the probabilities ``dark`` (M, M) that its modules are dark."""
+    plausibility, a canonical ``crop`` (S, S) and the probabilities ``dark`` (M, M) that its modules are dark.
+
+    The last ``photographed`` of the pictures are photographs, not drawn, so that they show neighbours as well.
+    """
 
     pictures: tuple[GreyImage, ...]
     crop: GreyImage
     dark: NDArray[np.float32]
+    photographed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ class Region:
         """The exhibit of `read`: the symbol redrawn, the crop with a clean quiet zone, and the crop."""
         redrawn = clean_symbol(crop, self.version, local=not restored, pixels=PIXELS_PER_MODULE)
         dark = 1 - module_means(crop if restored else redrawn, self.version)[_INNER, _INNER] / np.float32(255)
-        return Exhibit((redrawn, repaint_quiet_zone(crop, self.version), crop), self.crop, dark)
+        pictures = (redrawn, repaint_quiet_zone(crop, self.version), crop)
+        return Exhibit(pictures, self.crop, dark, photographed=0 if restored else 2)
 
     def show_modules(self, crop: GreyImage, log_odds: LogOdds) -> Exhibit:
         """The exhibit of `read_modules`: the symbol rebuilt."""
@@ -124,13 +129,16 @@ class Region:
         """
         strangers: list[Symbol] = []
         neighbours: list[Symbol] = []
-        for picture in exhibit.pictures:
+        drawn = len(exhibit.pictures) - exhibit.photographed
+        for number, picture in enumerate(exhibit.pictures):
             for engine in engines:
                 for symbol in engine.read(picture):
-                    outside = self._outside(symbol, picture)
-                    if outside:
-                        neighbours.append(symbol.at(outside))
-                    elif symbol.symbology == "QRCode" and symbol.version in (None, self.version):
+                    beside = self._beside(symbol, picture)
+                    if symbol.symbology != "QRCode" or (beside and number < drawn):
+                        strangers.append(symbol)
+                    elif beside:
+                        neighbours.append(symbol.at(beside))
+                    elif symbol.version in (None, self.version):
                         doubt = self._doubt(exhibit)
                         if doubt:
                             return Verdict(neighbours, doubt, (symbol,))
@@ -138,14 +146,13 @@ class Region:
                     else:
                         strangers.append(symbol)
         if strangers:
-            return Verdict(
-                neighbours, f"read a symbol of another version or kind than {self.version}", tuple(strangers)
-            )
+            reason = f"read a symbol of another version or kind than {self.version}, or elsewhere"
+            return Verdict(neighbours, reason, tuple(strangers))
         return Verdict(neighbours, "" if neighbours else "the engines read nothing")
 
-    def _outside(self, symbol: Symbol, picture: GreyImage) -> Quad | None:
-        """Where in the picture a symbol lies that an engine read in a crop of this region beside the region's own
-        place; None if it lies in that place."""
+    def _beside(self, symbol: Symbol, picture: GreyImage) -> Quad | None:
+        """Where in the picture a symbol lies that an engine read in a crop of this region, if it is not in the region's
+        own place; None if it is."""
         size = dimension(self.version)
         corners = symbol.corners.scaled((size + 2 * QUIET_ZONE) / picture.shape[0]).moved(-QUIET_ZONE, -QUIET_ZONE)
         if corners.overlap(Quad.of(square(size))) >= _OWN_PLACE:
