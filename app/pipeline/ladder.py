@@ -118,8 +118,13 @@ def _add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
-    """Whether a code was read there in the same frame."""
-    return any(one.frame == unread.frame and one.symbol.corners.overlap(unread.corners) > 0 for one in found)
+    """Whether a code was read there or, in another frame of the label, one of the same version."""
+    return any(
+        one.symbol.corners.overlap(unread.corners) > 0
+        if one.frame == unread.frame
+        else one.symbol.version == unread.version
+        for one in found
+    )
 
 
 def _deduplicate(found: Iterable[Found]) -> list[Found]:

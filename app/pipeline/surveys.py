@@ -31,6 +31,7 @@ _ROUGH_SCORE_IN_FINE: Final = 0.45  # is asked of a rough candidate
 _SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
 _DOUBTFUL: Final = 0.35  # agreement, or
 _CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
+_SAME: Final = 0.7  # overlap of a code with a region that says how many modules it has
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
 _MOST_REALIGNED: Final = 6  # places of a survey
 _LEAST_REALIGNED_SIDE: Final = 40  # pixels
@@ -118,9 +119,8 @@ def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
         return
     if version is None:  # ZBar does not tell
         regions = (region for place in climb.places for region in place.regions)
-        version = next((region.version for region in regions if climb.covers(region.corners)), None)
-    if version is not None:
-        yield from touching(climb.image, corners, dimension(version))
+        version = next((region.version for region in regions if region.corners.overlap(corners) >= _SAME), None)
+    yield from touching(climb.image, corners, None if version is None else dimension(version))
 
 
 def _is_doubtful(place: Place) -> bool:

@@ -17,15 +17,18 @@ _REACH = 3  # modules of the strip along a side
 _GUTTER = 1  # pixels next to the code and at the strip's ends that may blur into it
 _SHIFTS = ((0, -1), (1, 0), (0, 1), (-1, 0))
 _LEAST_CONTRAST = 0.4  # of the code's, from which a strip is no quiet zone
+_USUAL = 29  # modules, if unknown
 _SCORE = 1.0
 
 
-def touching(image: GreyImage, corners: Quad, modules: int) -> Iterator[Candidate]:
-    """Yields a candidate of the same size beside each side of a code of ``modules`` that has no quiet zone there."""
+def touching(image: GreyImage, corners: Quad, modules: int | None) -> Iterator[Candidate]:
+    """Yields a candidate of the same size beside each side of a code that has no quiet zone there; ``modules`` a side,
+    None if unknown."""
     if not corners.is_sound:
         return
-    crop = rectify(image, corners, modules, pixels=_PIXELS, margin=_REACH).astype(np.float32)
-    low, side = _REACH * _PIXELS, modules * _PIXELS
+    across = modules or _USUAL
+    crop = rectify(image, corners, across, pixels=_PIXELS, margin=_REACH).astype(np.float32)
+    low, side = _REACH * _PIXELS, across * _PIXELS
     contrast = float(crop[low:-low, low:-low].std())
     within = np.s_[low + _GUTTER : low + side - _GUTTER]
     before, after = np.s_[_GUTTER : low - _GUTTER], np.s_[low + side + _GUTTER : -_GUTTER]

@@ -146,7 +146,7 @@ class Region:
                     else:
                         strangers.append(symbol)
         if strangers:
-            reason = f"read a symbol of another version or kind than {self.version}, or elsewhere"
+            reason = f"read a symbol of another version or kind than {self.version}"
             return Verdict(neighbours, reason, tuple(strangers))
         return Verdict(neighbours, "" if neighbours else "the engines read nothing")
 

@@ -80,8 +80,8 @@ def test_sightings_do_not_push_out_what_is_readable() -> None:
         assert not any(read.symbol.corners.contains(one.corners.centre) for read in reads)
 
 
-def test_a_small_picture_is_read_at_other_sizes_and_a_large_one_is_not() -> None:
-    """Codes so small and soft that only enlarging makes them readable; the larger picture has more margin."""
+def test_a_small_picture_is_read_at_other_sizes() -> None:
+    """A code so small and soft that only enlarging makes it readable."""
     code = photograph(encode("lifted", version=2), square_at(60, 50, 50), (160, 180), dark=60, light=200)
     soft = np.asarray(cv2.GaussianBlur(code, (0, 0), 1.0), np.uint8)
     small = climb_of(soft)
@@ -89,7 +89,6 @@ def test_a_small_picture_is_read_at_other_sizes_and_a_large_one_is_not() -> None
     (read,) = read_small_picture(small)
     assert read.symbol.text == "lifted"
     assert np.abs(np.asarray(read.symbol.corners) - square_at(60, 50, 50)).max() < 4
-    assert list(read_small_picture(climb_of(np.pad(soft, ((0, 500), (0, 500)), mode="edge")))) == []
 
 
 # --- tiles ----------------------------------------------------------------------------------------------------------

@@ -243,10 +243,15 @@ def test_a_code_in_half_of_the_crop_is_a_neighbour(version: int | None) -> None:
         assert np.abs(np.asarray(one.corners) - square_at(60, 40, 125)).max() < 1e-6
 
 
-def test_the_regions_own_code_comes_before_its_neighbours() -> None:
+def test_neighbours_are_not_believed_in_pictures_that_were_drawn() -> None:
     beside = replace(symbol(1), payload=b"beside", corners=Quad.of(square_at(118, 40, 13)))
-    own, other = region().read(render(SYMBOL, pixels=4), [FakeEngine([beside, symbol(2)])], restored=True)
+    (own,) = region().read(render(SYMBOL, pixels=4), [FakeEngine([beside, symbol(2)])], restored=True)
     assert (own.payload, own.corners) == (b"x", Quad.of(CORNERS))
+
+
+def test_a_neighbour_in_the_photograph_is_read_at_its_own_place() -> None:
+    beside = replace(symbol(1), payload=b"beside", corners=Quad.of(square_at(118, 40, 13)))
+    other, *_ = region().read(render(SYMBOL, pixels=4), [FakeEngine([beside])], restored=False)
     assert other.payload == b"beside"
     assert np.abs(np.asarray(other.corners) - square_at(187.5, 70, 16.25)).max() < 1e-6
 
