@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.cli.inspection_records import RungRecord, SymbolRecord
-from app.pipeline.climb import CREDIBLE, Climb, Place, Rung
+from app.pipeline.climb import Climb, Place, Rung
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.results import Found, Stage, Unread
 from app.pipeline.rungs import DIRECT, FLATTENED, LAST_RUNGS, MODULE_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS
@@ -45,8 +45,9 @@ class Climbed:
             return f"read by {found.rung}, there or from a place around it: {found.symbol.text!r}"
         if told := self.told(place):
             return f"seen but not read: {told.reason.value}"
-        if place.agreement < CREDIBLE:
-            return f"not read, and not told: {_agreement(place)}, told from {CREDIBLE}"
+        credible = self._climb.gates.credible
+        if place.agreement < credible:
+            return f"not read, and not told: {_agreement(place)}, told from {credible}"
         if self._climb.holds(place.corners):
             return "not read, and not told: it is made of parts of codes that were read"
         return "not read, and not told: it overlaps a more credible place, or there are too many"

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.engines.symbol import Engine, Symbol
+from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Hypothesis, Region, Verdict, weigh_candidates
-from app.pipeline.locating.registering import LEAST_START
 from app.pipeline.qrcode.log_odds import LogOdds, confidence
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.qrcode.soft import SoftRead, SoftRefusal, try_soft
@@ -24,9 +24,6 @@ from app.pipeline.quad import Quad, side_length
 from app.pipeline.results import SOFT, Effort, Found, Outcome, Reason, Stage, Unread
 from app.pipeline.tools import Tools
 
-CREDIBLE = 0.57
-"""Agreement from which a place is told if it stays unread. Of places that were read 95 % had 0.62 and more, none less
-than 0.57; of 132 places in 100 photographs without a code none had more than 0.52."""
 LOCATE = "locate"
 """The stage of a trace that looks for places."""
 _SAME_PLACE = 0.3  # overlap from which two quads are one place
@@ -190,6 +187,10 @@ class Climb:
         return Levels(self.image)
 
     @property
+    def gates(self) -> Gates:
+        return self.tools.gates
+
+    @property
     def is_thorough(self) -> bool:
         return self.effort is Effort.THOROUGH
 
@@ -269,7 +270,7 @@ class Climb:
             if self.holds(candidate.corners):
                 hypotheses.append(Hypothesis(rank, candidate, refusal="lies on a code that was read"))
                 continue
-            least_start = 0.0 if self.is_thorough else LEAST_START
+            least_start = 0.0 if self.is_thorough else self.gates.start
             weighed = weigh_candidates(
                 self.image,
                 [candidate],
@@ -280,7 +281,7 @@ class Climb:
             )
             hypotheses += (replace(one, rank=rank) for one in weighed)
             regions = [one.region for one in weighed if one.region]
-            is_credible = any(region.registration.agreement >= CREDIBLE for region in regions)
+            is_credible = any(region.registration.agreement >= self.gates.credible for region in regions)
             failures = 0 if is_credible else failures + 1
             if regions or (candidate.score >= _TRUSTED_SCORE and not any(one.twin for one in weighed)):
                 known += regions
@@ -349,7 +350,7 @@ class Climb:
         """The codes that were seen but not read, the most credible first; at most ``max_codes``."""
         told: list[Unread] = []
         for place in sorted(self.places, key=lambda place: -place.agreement):
-            if place.agreement < CREDIBLE or self.holds(place.corners):
+            if place.agreement < self.gates.credible or self.holds(place.corners):
                 continue
             if not any(place.corners.overlap(other.corners) > 0 for other in told):
                 told.append(self._tell(place))

@@ -1,11 +1,11 @@
 """The rungs: every way to read a picture, or a place in it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from app.pipeline.climb import CREDIBLE, Climb, Place, Read, Reading, Rung
+from app.pipeline.climb import Climb, Place, Read, Reading, Rung
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
@@ -20,13 +20,7 @@ from app.pipeline.quad import Quad, side_length
 DIRECT: Final = "direct"
 SMALL_PICTURE: Final = 400_000
 """Pixels up to which a picture is worth `read_small_picture`."""
-_WORTH_READING: Final = 0.42  # agreement
-_WORTH_MODULES: Final = 0.5  # agreement
-_WORTH_MODULES_BESIDE: Final = 0.42  # agreement, in a picture where a code was found
-_WORTH_VARIANTS: Final = 0.85  # score of the candidate
-_WORTH_VARIANTS_SIDE: Final = 0.04  # of the longest side of the picture
-_WORTH_FLATTENING: Final = 0.55  # agreement
-_WORTH_RESTORING: Final = 0.55  # agreement
+_LARGE: Final = 0.04  # of the longest side of the picture
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
@@ -196,35 +190,42 @@ def _restore(climb: Climb, region: Region, route: Route, network: str) -> Iterat
         yield Read(symbol, region)
 
 
-def _agrees(least: float) -> Callable[[Climb, Place], bool]:
-    return lambda _, place: place.agreement >= least
+def _is_worth_rectifying(climb: Climb, place: Place) -> bool:
+    return place.agreement >= climb.gates.rectified
 
 
-def _is_worth_modules(climb: Climb, place: Place) -> bool:
-    return place.agreement >= (_WORTH_MODULES_BESIDE if climb.found else _WORTH_MODULES)
+def _is_worth_reading(climb: Climb, place: Place) -> bool:
+    return place.agreement >= (climb.gates.modules_beside if climb.found else climb.gates.modules)
 
 
 def _is_worth_variants(climb: Climb, place: Place) -> bool:
-    side = side_length(place.candidate.corners)
-    is_large = side >= _WORTH_VARIANTS_SIDE * max(climb.image.shape)
-    return place.agreement >= CREDIBLE or (is_large and place.candidate.score >= _WORTH_VARIANTS)
+    is_large = side_length(place.candidate.corners) >= _LARGE * max(climb.image.shape)
+    return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= climb.gates.variants)
+
+
+def _is_worth_flattening(climb: Climb, place: Place) -> bool:
+    return place.agreement >= climb.gates.flattened
+
+
+def _is_worth_restoring(climb: Climb, place: Place) -> bool:
+    return place.agreement >= climb.gates.restored
 
 
 MODULE_RUNGS: Final = (
-    Rung("modules", read_modules, _is_worth_modules),
+    Rung("modules", read_modules, _is_worth_reading),
     Rung("soft", read_softly),
 )
-FLATTENED: Final = Rung("flattened", read_flattened, _agrees(_WORTH_FLATTENING))
-QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _agrees(_WORTH_READING)), *MODULE_RUNGS)
+FLATTENED: Final = Rung("flattened", read_flattened, _is_worth_flattening)
+QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _is_worth_rectifying), *MODULE_RUNGS)
 """What every place climbs as soon as it is seen, cheapest first."""
 VARIANTS_RUNG: Final = "variants"
 SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
 """What places climb then that are still unread."""
 LAST_RUNGS: Final = (
     FLATTENED,
-    Rung("light", read_light, _agrees(_WORTH_RESTORING)),
-    Rung("heavy", read_heavy, _agrees(_WORTH_RESTORING)),
-    Rung("upscale", read_upscaled, _agrees(_WORTH_RESTORING)),
+    Rung("light", read_light, _is_worth_restoring),
+    Rung("heavy", read_heavy, _is_worth_restoring),
+    Rung("upscale", read_upscaled, _is_worth_restoring),
 )
 """What is tried on places that nothing else read, after the last survey."""
 RUNGS: Final = (DIRECT, *(rung.name for rung in (*QUICK_RUNGS, *SLOW_RUNGS, *LAST_RUNGS)))

@@ -25,12 +25,8 @@ _MANY: Final = 12  # codes, after which a look that shows no more of them is the
 _EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
-_ROUGH_SCORE: Final = 0.4  # from which a rough candidate is looked at closely
-_FINE_SIZE: Final = 1500  # at which textures look like codes more often, so that
-_ROUGH_SCORE_IN_FINE: Final = 0.45  # is asked of a rough candidate
-_SCORE: Final = 0.8  # from which it is registered then: of codes that register 99 % have 0.9
-_DOUBTFUL: Final = 0.35  # agreement, or
-_CREDIBLE_SCORE: Final = 0.85  # score of a candidate, from which it is worth being realigned
+_FINE_SIZE: Final = 1500  # from which a picture is seen in fine detail
+_DOUBTFUL: Final = 0.35  # agreement from which a place is realigned, whatever the candidate's score
 _SAME: Final = 0.7  # overlap of a code with a region that says how many modules it has
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
 _MOST_REALIGNED: Final = 6  # places of a survey
@@ -39,7 +35,6 @@ _REALIGNED: Final = 4  # candidates that may come of one
 _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
-_HOPE: Final = 0.48  # agreement of a place, from which slow locators are asked where nothing was read
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
 
 
@@ -62,12 +57,12 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         with climb.timed(LOCATE):
             covered = [one.symbol.corners for one in climb.found]
             rough = windows.glance(climb.levels, size, covered=covered, inverted=inverted)
-            least = _ROUGH_SCORE if size < _FINE_SIZE else _ROUGH_SCORE_IN_FINE
+            least = climb.gates.rough if size < _FINE_SIZE else climb.gates.rough_in_fine
             rough = [one for one in rough if one.score >= least and not climb.holds(one.corners)]
         rough = read_crowd(climb, rough)
         with climb.timed(LOCATE):
             close = windows.look_closer(climb.levels, rough, inverted=inverted)
-        close = [one for one in close if one.score >= _SCORE]
+        close = [one for one in close if one.score >= climb.gates.score]
         is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
         yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
     for locator in _others(climb, is_steep=is_steep):
@@ -82,7 +77,7 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     for locator in tools.locators:
         if climb.is_thorough or not climb.found:
             yield locator
-    is_hopeful = any(place.agreement >= _HOPE for place in climb.places)
+    is_hopeful = any(place.agreement >= climb.gates.hope for place in climb.places)
     if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
     for locator in tools.slow_locators:
@@ -97,7 +92,9 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
     yield Survey(name, candidates)
     better: list[Candidate] = []
     with climb.timed(LOCATE):
-        doubtful = [place for place in climb.places[before:] if _is_doubtful(place) and not climb.holds(place.corners)]
+        doubtful = [
+            place for place in climb.places[before:] if _is_doubtful(climb, place) and not climb.holds(place.corners)
+        ]
         for place in doubtful if climb.is_thorough else doubtful[:_MOST_REALIGNED]:
             if climb.is_over:
                 break
@@ -123,11 +120,11 @@ def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
     yield from touching(climb.image, corners, None if version is None else dimension(version))
 
 
-def _is_doubtful(place: Place) -> bool:
+def _is_doubtful(climb: Climb, place: Place) -> bool:
     """Whether a place that is not read may be a code whose corners are wrong."""
     if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE:
         return False
-    return place.candidate.score >= _CREDIBLE_SCORE or place.agreement >= _DOUBTFUL
+    return place.candidate.score >= climb.gates.realigned or place.agreement >= _DOUBTFUL
 
 
 def _is_filled(climb: Climb) -> bool:

@@ -1,11 +1,12 @@
 """The engines, locators and networks that the rungs use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.pipeline.engines.symbol import Engine
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
+from app.pipeline.gates import Gates
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
@@ -23,7 +24,7 @@ class Tools:
     ``windows`` is asked first. Where nothing was read ``locators`` follow, then ``stretched`` if a candidate is steep
     or a place hopeful, and ``slow_locators`` if a place is; if the effort is thorough, all of them. ``restorers`` holds
     every restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is
-    the Laplacian variance above which the light one runs first.
+    the Laplacian variance above which the light one runs first; ``gates`` says what is worth trying.
     """
 
     zxing: ZXing
@@ -38,6 +39,7 @@ class Tools:
     heavy: str
     upscaler: str
     threshold: float
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def engines(self) -> tuple[Engine, Engine]:

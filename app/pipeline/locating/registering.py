@@ -32,8 +32,6 @@ _LEAST_PROBE = 0.3
 _RIVAL_PROBE = 0.6  # share of the best probe below which a hypothesis is not refined
 _RIVAL = 0.9  # share of the best agreement below which a hypothesis is dropped
 _MOST_CENTRES = 700  # known modules that hypotheses are compared at; high versions have several times as many
-LEAST_START = 0.12
-"""Agreement where a quad starts below which it is hardly ever a code."""
 _LEAST_NORM = 1e-3  # grey levels; less is flat
 _SMALLEST = 16  # pixels a side below which a quad has no registration
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not tried

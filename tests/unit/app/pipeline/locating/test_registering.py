@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.locating.registering import LEAST_START, Registration, register
+from app.pipeline.gates import Gates
+from app.pipeline.locating.registering import Registration, register
 from app.pipeline.qrcode.patterns import dimension
 from tests.support.codes import encode, photograph, square_at
 
@@ -152,10 +153,10 @@ def test_a_place_is_returned_once() -> None:
 def test_a_quad_that_agrees_too_little_where_it_starts_is_not_refined() -> None:
     corners = tilted(3)
     picture, guess = picture_of(3, corners), shaken(corners, seed=8)
-    assert register(picture, guess, dimension(3), least_start=LEAST_START)[0].agreement > 0.8
+    assert register(picture, guess, dimension(3), least_start=Gates().start)[0].agreement > 0.8
     assert register(picture, guess, dimension(3), least_start=0.99) == []
     noise = np.random.default_rng(9).integers(0, 256, picture.shape, dtype=np.uint8)
-    assert register(noise, guess, dimension(3), least_start=LEAST_START) == []
+    assert register(noise, guess, dimension(3), least_start=Gates().start) == []
 
 
 @pytest.mark.parametrize(("version", "seed"), [(2, 4), (2, 12), (2, 30), (2, 39), (2, 43), (7, 1)])

@@ -1,0 +1,40 @@
+"""Gates: how much must speak for a code before a step is worth its time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """Least values, 0 to 1, from which the steps of the ladder run; with thorough effort ``start`` is not asked.
+
+    Agreement is that of the picture with the function patterns at a place, score the locator's. What each gate costs
+    and saves is measured by `training.measure.gates` and listed in docs/measurements.md.
+    """
+
+    rough: float = 0.4
+    """Score of a rough candidate that is looked at closely."""
+    rough_in_fine: float = 0.45
+    """The same where the picture is seen in fine detail, where textures look like codes more often."""
+    score: float = 0.8
+    """Score of a candidate that is registered. Of codes that register 99 % have 0.9."""
+    start: float = 0.12
+    """Agreement before registration refines the corners."""
+    realigned: float = 0.85
+    """Score of an unread candidate that is realigned by its finder patterns."""
+    rectified: float = 0.42
+    """Agreement of a place that is read straightened."""
+    modules: float = 0.5
+    """Agreement of a place that is read module by module."""
+    modules_beside: float = 0.42
+    """The same in a picture where a code was found."""
+    variants: float = 0.85
+    """Score of a large candidate that is read at other sizes and contrasts, whatever its agreement."""
+    flattened: float = 0.55
+    """Agreement of a place that is flattened."""
+    restored: float = 0.55
+    """Agreement of a place that networks restore."""
+    hope: float = 0.48
+    """Agreement of a place for whose sake slow locators are asked where nothing was read."""
+    credible: float = 0.57
+    """Agreement of a place that is told if it stays unread. Of places that were read 95 % had 0.62 and more, none less
+    than 0.57; of 132 places in 100 photographs without a code none had more than 0.52."""
