@@ -35,8 +35,8 @@ def test_the_sample_label_is_read_outlined_and_restored(page: Page) -> None:
     assert page.locator("main a:visible").count() == page.locator("#save:visible").count()  # none but this one
 
     stages = page.locator("#trace th").all_inner_texts()
-    assert stages[:3] == ["imaging", "direct", "variants"]
-    assert stages[-1] == "modules"
+    assert stages[:3] == ["imaging", "direct", "locate"]
+    assert "modules" in stages
     times = [cell.split()[-2:] for cell in page.locator("#trace td:nth-child(4)").all_inner_texts()]
     assert all(unit in {"ms", "s"} and float(number) > 0 for number, unit in times)
     assert page.locator("#trace tr.read").count() == 1
