@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from app.pipeline.inference.loading import load_networks, pick_device
+from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.runners import Backend
 from app.pipeline.tools import Tools
 
 
@@ -25,9 +26,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_tools(options: argparse.Namespace) -> Tools:
-    """Sets the threads and builds the tools that the options choose, as served, warmed up. Raises InvalidCheckpoint."""
+    """Sets the threads and builds the tools that the options choose, on the engine that serves, warmed up.
+
+    Raises InvalidCheckpoint.
+    """
     set_threads(options.threads)
-    return build_tools(load_networks(options.weights, pick_device("auto")), options)
+    threads = Threads(options.threads)
+    return build_tools(load_networks(options.weights, "auto", backend=Backend.AUTO, threads=threads), options)
 
 
 def set_threads(threads: int) -> None:
