@@ -20,6 +20,7 @@ _SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
 codes: of blurred ones it sees four in five at any one size, and others at another."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
 _SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, after which a look that shows no more of them is the last
 _EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
@@ -53,22 +54,32 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         yield from _survey(climb, "zxing-cpp", sighted)
     is_steep = False
     for size, inverted in _looks(climb):
-        windows = climb.tools.windows
-        with climb.timed(LOCATE):
-            covered = [one.symbol.corners for one in climb.found]
-            rough = windows.glance(climb.levels, size, covered=covered, inverted=inverted)
-            least = climb.gates.rough if size < _FINE_SIZE else climb.gates.rough_in_fine
-            rough = [one for one in rough if one.score >= least and not climb.holds(one.corners)]
-        rough = read_crowd(climb, rough)
-        with climb.timed(LOCATE):
-            close = windows.look_closer(climb.levels, rough, inverted=inverted)
-        close = [one for one in close if one.score >= climb.gates.score]
-        is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
-        yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
+        name = f"quad locator at {size} px{', inverted' if inverted else ''}"
+        rough = _glance(climb, size, inverted=inverted)
+        for candidates in (rough[:1], rough[1:]):  # most pictures show one code: it is read before others are looked at
+            with climb.timed(LOCATE):
+                unread = [one for one in candidates if not climb.holds(one.corners)]
+                close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
+                close = [one for one in close if one.score >= climb.gates.score]
+            is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
+            if close:
+                yield from _survey(climb, name, close)
+            if _is_filled(climb):
+                return
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
             candidates = locator.locate(climb.image)
         yield from _survey(climb, type(locator).__name__, candidates)
+
+
+def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
+    """Rough candidates at a size, best first, less those that are read by then."""
+    with climb.timed(LOCATE):
+        covered = [one.symbol.corners for one in climb.found]
+        rough = climb.tools.windows.glance(climb.levels, size, covered=covered, inverted=inverted)
+        least = climb.gates.rough if size < _FINE_SIZE else climb.gates.rough_in_fine
+        rough = [one for one in rough if one.score >= least and not climb.holds(one.corners)]
+    return read_crowd(climb, rough)
 
 
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
@@ -128,13 +139,13 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
 
 
 def _is_filled(climb: Climb) -> bool:
-    """Whether the picture shows one code and has no room for another of its size beside it."""
+    """Whether the picture shows one code and has no room beside it for another of its size with quiet zones."""
     if climb.is_thorough or len(climb.found) != 1:
         return False
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
-    return bool(max(left, top, width - right, height - bottom) < side_length(corners))
+    return bool(max(left, top, width - right, height - bottom) < _ROOM * side_length(corners))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
