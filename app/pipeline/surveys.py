@@ -14,7 +14,7 @@ from app.pipeline.results import Found
 from app.pipeline.rungs import DIRECT, read_crowd
 
 _BETWEEN: Final = 1000
-_LEAST_SIZE: Final = 640  # at which a picture with room for another code is seen
+_USUAL_SIZE: Final = 640  # at which every picture with room for another code is seen
 _SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
 """Longest sides at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures of several
 codes: of blurred ones it sees four in five at any one size, and others at another."""
@@ -160,7 +160,7 @@ def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
     if climb.is_thorough:
         yield size, True
     elif len(climb.found) >= _SEVERAL:
-        yield min(size, round(_EASILY * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))), True
+        yield min(size, _size_showing(climb, _EASILY)), True
     elif not climb.found:
         yield min(size, _INVERTED_SIZE), True
 
@@ -177,20 +177,29 @@ def _sizes(climb: Climb) -> Iterator[int]:
     longest, previous = max(climb.image.shape), 0
     for largest in _SIZES:
         size = largest
-        if size == _BETWEEN and len(climb.found) < _SEVERAL:
-            continue
         if previous and longest < _LARGER * previous:
             return
-        if not climb.is_thorough:
-            if size > _LARGEST_UNPROMPTED and not climb.found:
-                return
-            if previous and climb.found:
-                needed = round(_SMALLER * LEAST_SIDE * longest / _smallest(climb))
-                if needed <= previous and previous >= _LEAST_SIZE:
+        if climb.found and not climb.is_thorough:
+            if len(climb.found) == 1:
+                size = max(_USUAL_SIZE, _size_showing(climb, _EASILY))
+                if previous >= size:
                     return
-                size = min(size, max(needed, round(_LARGER * previous)))
-        previous = size
-        yield size
+            elif previous:
+                needed = _size_showing(climb, _SMALLER)
+                if needed <= previous and previous >= _USUAL_SIZE:
+                    return
+                size = min(size, max(needed, _USUAL_SIZE, round(_LARGER * previous)))
+        if size == _BETWEEN and len(climb.found) < _SEVERAL:
+            continue
+        if size > _LARGEST_UNPROMPTED and not (climb.found or climb.is_thorough):
+            return
+        previous = min(size, _SIZES[-1])
+        yield previous
+
+
+def _size_showing(climb: Climb, times: float) -> int:
+    """The size at which the smallest code found has so many times the least side that the locator sees."""
+    return int(times * LEAST_SIDE * max(climb.image.shape) / _smallest(climb))
 
 
 def _smallest(climb: Climb) -> float:
