@@ -180,10 +180,10 @@ def _sizes(climb: Climb) -> Iterator[int]:
         if previous and longest < _LARGER * previous:
             return
         if climb.found and not climb.is_thorough:
-            if len(climb.found) == 1:
-                size = max(_USUAL_SIZE, _size_showing(climb, _EASILY))
-                if previous >= size:
+            if len(climb.found) == 1 and _size_showing(climb, _EASILY) <= _USUAL_SIZE:
+                if previous >= _USUAL_SIZE:
                     return
+                size = _USUAL_SIZE
             elif previous:
                 needed = _size_showing(climb, _SMALLER)
                 if needed <= previous and previous >= _USUAL_SIZE:
