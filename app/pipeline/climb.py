@@ -358,7 +358,7 @@ class Climb:
 
     def _tell(self, place: Place) -> Unread:
         region = place.regions[0]
-        if place.pending and not self.is_complete:
+        if not self.is_complete:
             reason = Reason.BUDGET
         elif region.module < _TOO_SMALL:
             reason = Reason.TOO_SMALL

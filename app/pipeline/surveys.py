@@ -21,10 +21,12 @@ codes: of blurred ones it sees four in five at any one size, and others at anoth
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
 _SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
 _ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
+_LARGE: Final = 0.33  # of the picture that one code takes, from which there is no much larger one
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, after which a look that shows no more of them is the last
 _EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
+_OUTSTANDING: Final = 0.1  # by which a candidate's score exceeds the next one's, so that it is read first
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _FINE_SIZE: Final = 1500  # from which a picture is seen in fine detail
 _DOUBTFUL: Final = 0.35  # agreement from which a place is realigned, whatever the candidate's score
@@ -56,20 +58,27 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     for size, inverted in _looks(climb):
         name = f"quad locator at {size} px{', inverted' if inverted else ''}"
         rough = _glance(climb, size, inverted=inverted)
-        for candidates in (rough[:1], rough[1:]):  # most pictures show one code: it is read before others are looked at
+        for candidates in _by_rank(rough):
             with climb.timed(LOCATE):
                 unread = [one for one in candidates if not climb.holds(one.corners)]
                 close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
                 close = [one for one in close if one.score >= climb.gates.score]
             is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
-            if close:
-                yield from _survey(climb, name, close)
+            yield from _survey(climb, name, close)
             if _is_filled(climb):
                 return
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
             candidates = locator.locate(climb.image)
         yield from _survey(climb, type(locator).__name__, candidates)
+
+
+def _by_rank(rough: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    """The best candidate alone if it stands out, since most pictures show one code; then the others."""
+    alone = len(rough) == 1 or (len(rough) > 1 and rough[0].score >= rough[1].score + _OUTSTANDING)
+    yield rough[:1] if alone else rough
+    if alone and len(rough) > 1:
+        yield rough[1:]
 
 
 def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
@@ -139,13 +148,16 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
 
 
 def _is_filled(climb: Climb) -> bool:
-    """Whether the picture shows one code and has no room beside it for another of its size with quiet zones."""
+    """Whether the picture shows one code and has no room beside it, nor around it, for another of its size with quiet
+    zones."""
     if climb.is_thorough or len(climb.found) != 1:
         return False
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
-    return bool(max(left, top, width - right, height - bottom) < _ROOM * side_length(corners))
+    if max(left, top, width - right, height - bottom) >= _ROOM * side_length(corners):
+        return False
+    return not any(touching(climb.image, corners, None))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
@@ -183,7 +195,8 @@ def _sizes(climb: Climb) -> Iterator[int]:
             if len(climb.found) == 1 and _size_showing(climb, _EASILY) <= _USUAL_SIZE:
                 if previous >= _USUAL_SIZE:
                     return
-                size = _USUAL_SIZE
+                if previous or _smallest(climb) >= _LARGE * longest:
+                    size = _USUAL_SIZE
             elif previous:
                 needed = _size_showing(climb, _SMALLER)
                 if needed <= previous and previous >= _USUAL_SIZE:

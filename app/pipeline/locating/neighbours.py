@@ -35,7 +35,7 @@ def touching(image: GreyImage, corners: Quad, modules: int | None) -> Iterator[C
     strips = (crop[before, within], crop[within, after], crop[after, within], crop[within, before])
     matrix = homography(corners, 1.0)
     for strip, shift in zip(strips, _SHIFTS, strict=True):
-        if float(strip.std()) < _LEAST_CONTRAST * contrast:
+        if float(strip.std()) <= _LEAST_CONTRAST * contrast:
             continue
         beside = cv2.perspectiveTransform((square(1) + np.array(shift))[None], matrix)[0]
         quad = np.asarray(beside, dtype=np.float64)

@@ -122,7 +122,7 @@ def test_after_a_look_that_shows_no_more_of_many_codes_there_is_no_closer_one(co
     assert made.windows.sizes == sizes
 
 
-@pytest.mark.parametrize(("left", "times"), [(90.0, 0), (120.0, 1)])
+@pytest.mark.parametrize(("left", "times"), [(90.0, 0), (140.0, 1)])
 def test_a_picture_that_one_code_fills_is_not_searched(left: float, times: int) -> None:
     """There is no room for another one of its size beside it."""
     made = blind()
