@@ -110,7 +110,7 @@ class Place:
     """Where a code may be: the ``candidate`` of a locator, its registered ``regions``, best first, and their
     ``readings``.
 
-    ``pending``: some rungs were not tried on it yet.
+    ``pending``: it has not climbed the slow rungs yet.
     """
 
     candidate: Candidate
@@ -149,8 +149,8 @@ class Rung:
 class Survey:
     """One look for places: ``name`` says how, ``candidates`` are those of its locator, best first.
 
-    ``is_second``: they are better places for candidates of the survey before, to be registered patiently; then slow
-    rungs are due for what was seen so far.
+    ``is_second``: they have better corners for candidates of the survey before and are registered patiently; after
+    them the slow rungs are due for every place so far.
     """
 
     name: str
@@ -162,7 +162,8 @@ class Survey:
 class Climb:
     """What is known of a picture while its places are read.
 
-    ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends. ``surveys`` holds each survey
+    ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends; it also ends when there are
+    more than ``max_codes``. ``surveys`` holds each survey
     so far with what became of its candidates. ``route`` is that of the region that a network made readable, else of the
     first region that one was tried on. ``is_complete``: nothing was left out for want of time.
     """

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Gates:
-    """Least values, 0 to 1, from which the steps of the ladder run; with thorough effort ``start`` is not asked.
+    """Least values, 0 to 1, from which the steps of the ladder run. Thorough effort ignores ``start`` and ``hope``.
 
-    Agreement is that of the picture with the function patterns at a place, score the locator's. What each gate costs
+    Agreement is that of the picture with the function patterns at a place; score is the locator's. What each gate costs
     and saves is measured by `training.measure.gates` and listed in docs/measurements.md.
     """
 
@@ -16,9 +16,9 @@ class Gates:
     rough_in_fine: float = 0.45
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
     score: float = 0.8
-    """Score of a candidate that is registered. Of codes that register 99 % have 0.9."""
+    """Score of a candidate that is registered. Of the codes that register, 99 % have 0.9 or more."""
     start: float = 0.12
-    """Agreement before registration refines the corners."""
+    """Agreement of a candidate whose corners registration refines, before it does."""
     realigned: float = 0.85
     """Score of an unread candidate that is realigned by its finder patterns."""
     rectified: float = 0.42
@@ -36,5 +36,6 @@ class Gates:
     hope: float = 0.48
     """Agreement of a place for whose sake slow locators are asked where nothing was read."""
     credible: float = 0.57
-    """Agreement of a place that is told if it stays unread. Of places that were read 95 % had 0.62 and more, none less
-    than 0.57; of 132 places in 100 photographs without a code none had more than 0.52."""
+    """Agreement of a place that the answer names if it stays unread. Of the places that were read, 95 % had 0.62 or
+    more, none less than 0.57; of 132 places in 100 photographs without a code none had more than 0.52. Places from here
+    on are read at other sizes and contrasts, too, whatever their size."""

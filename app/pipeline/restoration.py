@@ -108,7 +108,7 @@ def _look(climb: Climb, rungs: Sequence[Rung]) -> Read | None:
 
 
 def _read_places(climb: Climb) -> None:
-    """Reads the modules of every place, survey by survey, until one of a survey decodes."""
+    """Reads the modules of the places of one survey after another, up to the first survey with a code that decodes."""
     for survey in _surveys(climb):
         for _ in climb.ascend(climb.register(survey), MODULE_RUNGS[:1]):
             pass

@@ -14,7 +14,7 @@ SOFT = "soft"
 
 class Effort(StrEnum):
     """The effort that a result may take: "fast" looks once at the untouched picture, "balanced" reads every code that
-    can be read within a budget, "thorough" tries everything on every place, without a budget unless one is given."""
+    can be read within a budget, "thorough" makes every survey, without a budget unless one is given."""
 
     FAST = "fast"
     BALANCED = "balanced"
@@ -33,8 +33,8 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One line of a result's trace: a rung, or a locator that ran inside one; its seconds and the number of codes
-    read."""
+    """One line of a result's trace: decoding the file, looking for places, a rung, or a network; all its seconds and
+    the number of codes read."""
 
     stage: str
     seconds: float
@@ -120,7 +120,7 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result that a child sends of restoring a code: a grey PNG of ``width`` x ``height`` pixels; ``network`` and
+    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network`` and
     ``outcome`` as in `Restoration`."""
 
     png: bytes

@@ -20,13 +20,13 @@ from app.pipeline.quad import Quad, side_length
 DIRECT: Final = "direct"
 SMALL_PICTURE: Final = 400_000
 """Pixels up to which a picture is worth `read_small_picture`."""
-_LARGE: Final = 0.04  # of the longest side of the picture
+_LARGE: Final = 0.04  # of the longest side of the picture, from which a candidate is large
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
-_CROWD: Final = 12  # candidates and codes
-_TILE: Final = 6.0  # sides of a code
-_TILE_OVERLAP: Final = 1.6
+_CROWD: Final = 12  # candidates and codes together, from which the picture is read in tiles
+_TILE: Final = 6.0  # sides of a code that a tile takes
+_TILE_OVERLAP: Final = 1.6  # sides of a code
 
 
 def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
@@ -52,7 +52,7 @@ def read_plainly(climb: Climb) -> Iterator[Read]:
 def read_crowd(climb: Climb, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Where candidates and codes are many, reads the picture in tiles; returns the candidates that are still not read.
 
-    The first time it reads every tile, later those with candidates.
+    Reads every tile while the picture has no places, later those with candidates.
     """
     if len(candidates) + len(climb.found) >= _CROWD:
         places = [one.corners for one in candidates]
@@ -117,7 +117,7 @@ def read_patch(climb: Climb, place: Place) -> Iterator[Read]:
 
 
 def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]:
-    """What the first variant reads that reads anything."""
+    """The symbols of the first variant that reads anything."""
     return next((symbols for _, symbols in read_variants(picture, variants) if symbols), [])
 
 
@@ -139,15 +139,15 @@ def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
 
 
 def read_light(climb: Climb, place: Place) -> Iterator[Read]:
-    """Restores the place with the light network and reads it, if it is above the routing threshold."""
+    """Restores the place with the light network and reads it, if it is sharper than the routing threshold."""
     for region in climb.regions([place]):
         if (route := climb.route_of(region)).network == climb.tools.light:
             yield from _restore(climb, region, route, climb.tools.light)
 
 
 def read_heavy(climb: Climb, place: Place) -> Iterator[Read]:
-    """Restores the place with the heavy network and reads it: below the routing threshold, or where the light network
-    left it unreadable."""
+    """Restores the place with the heavy network and reads it. Sharp places come here, too, if the light network left
+    them unreadable."""
     for region in climb.regions([place]):
         yield from _restore(climb, region, climb.route_of(region), climb.tools.heavy)
 
@@ -217,10 +217,10 @@ MODULE_RUNGS: Final = (
 )
 FLATTENED: Final = Rung("flattened", read_flattened, _is_worth_flattening)
 QUICK_RUNGS: Final = (Rung("rectified", read_rectified, _is_worth_rectifying), *MODULE_RUNGS)
-"""What every place climbs as soon as it is seen, cheapest first."""
+"""What every place climbs as soon as a survey has found it, cheapest first."""
 VARIANTS_RUNG: Final = "variants"
 SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
-"""What places climb then that are still unread."""
+"""What places climb that are still unread after a second survey."""
 LAST_RUNGS: Final = (
     FLATTENED,
     Rung("light", read_light, _is_worth_restoring),

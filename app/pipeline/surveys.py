@@ -16,21 +16,21 @@ from app.pipeline.rungs import DIRECT, read_crowd
 _BETWEEN: Final = 1000
 _USUAL_SIZE: Final = 640  # at which every picture with room for another code is seen
 _SIZES: Final = (256, 640, _BETWEEN, 1500, 3000)
-"""Longest sides at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures of several
-codes: of blurred ones it sees four in five at any one size, and others at another."""
+"""Longest sides, in pixels, at which the quad locator sees a picture, one after the other. ``_BETWEEN`` is for pictures
+of several codes: of blurred ones it sees four in five at any one size, and others at another."""
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
-_SMALLER: Final = 2.5  # times the side of the smallest code found, in what the locator sees, to the least that it can
+_SMALLER: Final = 2.5  # times the least side that the locator sees, at which codes so much smaller are seen, too
 _ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
 _LARGE: Final = 0.33  # of the picture that one code takes, from which there is no much larger one
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
-_MANY: Final = 12  # codes, after which a look that shows no more of them is the last
+_MANY: Final = 12  # codes, from which a look that shows no more of them is the last
 _EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
 _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where nothing was read
 _OUTSTANDING: Final = 0.1  # by which a candidate's score exceeds the next one's, so that it is read first
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _FINE_SIZE: Final = 1500  # from which a picture is seen in fine detail
 _DOUBTFUL: Final = 0.35  # agreement from which a place is realigned, whatever the candidate's score
-_SAME: Final = 0.7  # overlap of a code with a region that says how many modules it has
+_SAME: Final = 0.7  # overlap with a code from which a region says how many modules it has
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
 _MOST_REALIGNED: Final = 6  # places of a survey
 _LEAST_REALIGNED_SIDE: Final = 40  # pixels
@@ -44,10 +44,11 @@ _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which cod
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """Yields one survey after another; the caller reads its places before it asks for the next.
 
-    First the places that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there is
-    no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has seen
-    codes somewhat smaller than the smallest one found. Slower locators follow where nothing was read though something
-    hints at a code, or if the effort is thorough.
+    First the candidates that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there
+    is no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has
+    seen codes somewhat smaller than the smallest one found, and at last its negative, unless exactly one was found.
+    Other locators follow where nothing was read, the slower ones only if something hints at a code; all of them if the
+    effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
     if not sighted and _is_filled(climb):
@@ -106,8 +107,8 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
 
 
 def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterator[Survey]:
-    """A survey of these candidates and, if it leaves some unread that registration may have misplaced, a second one of
-    what their finder patterns say."""
+    """Yields a survey of these candidates, then a second one of better corners for those that registration may have
+    misplaced, by their finder patterns; it may be empty. While codes are read, surveys of what touches them follow."""
     before, found = len(climb.places), len(climb.found)
     yield Survey(name, candidates)
     better: list[Candidate] = []
@@ -130,11 +131,12 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
 
 
 def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
-    """Places beside a code that zxing-cpp did not read at once, which may be because another one touches it."""
+    """Candidates beside a code, unless the untouched picture gave it: zxing-cpp may have missed it because another one
+    touches it."""
     corners, version = found.symbol.corners, found.symbol.version
     if found.rung == DIRECT or found.symbol.symbology != "QRCode":
         return
-    if version is None:  # ZBar does not tell
+    if version is None:  # ZBar does not state it
         regions = (region for place in climb.places for region in place.regions)
         version = next((region.version for region in regions if region.corners.overlap(corners) >= _SAME), None)
     yield from touching(climb.image, corners, None if version is None else dimension(version))

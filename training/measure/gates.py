@@ -1,9 +1,9 @@
 """Measures the gates of the ladder: python -m training.measure.gates PHOTOS... [--set NAME...] [--every N].
 
 PHOTOS are folders as `training.measure.photos` takes them, or plain folders of pictures without a code; sets are those
-of `training.measure.many`. Each gate in turn takes another value while the others keep theirs. Prints the codes that
-are read with it, by place where the labels say where they are, and the seconds of the processor beside those of the
-standard gates; seconds are best compared within one run on an idle machine.
+of `training.measure.many`. Each gate but ``credible`` in turn takes another value while the others keep theirs. Prints
+how many codes are read and how many are named as unread then, and the processor's seconds, beside those of the standard
+gates. Labels are not compared. Compare seconds within one run on an idle machine only.
 """
 
 import argparse
@@ -45,7 +45,7 @@ ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a setting of the gates reads in a list of pictures: codes, places told unread, and processor seconds."""
+    """What a setting of the gates gives on a list of pictures: codes read, codes named as unread, processor seconds."""
 
     codes: int
     unread: int

@@ -5,9 +5,10 @@ picture, ``payloads_hex`` lists the known payloads, possibly not all. A picture 
 as wrong if all payloads are known and another is read. ``quads``, where a row has it, lists the corners of every code
 of the picture, in pixels as stored; these codes are counted by place as `training.measure.places` says.
 
-Prints, per category (``set``), rates with 95 % intervals and seconds per picture; then reads by rung, and the time of
-pictures that read directly, compared with zxing-cpp alone. The last line is the field's own figure: the share of
-labelled codes that are hit, averaged over the categories, with extra answers as errors.
+Unlike in the service, the ladder has no budget. Prints, per category (``set``), rates with 95 % intervals and seconds
+per picture; then reads by rung, and the time of pictures that read directly, compared with zxing-cpp alone. The last
+line is the field's own figure: the share of labelled codes that are hit, averaged over the categories, beside the
+number of extra answers.
 """
 
 import argparse
@@ -102,6 +103,13 @@ def load_photos(directory: Path) -> list[Photo]:
         )
         for row in rows
     ]
+
+
+def select_photos(directory: Path, count: int) -> list[Photo]:
+    """At most ``count`` photographs with known payloads, evenly spread over the folder's manifest."""
+    known = [photo for photo in load_photos(directory) if photo.payloads]
+    indices = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+    return [known[index] for index in indices.tolist()]
 
 
 def measure_photo(photo: Photo, tools: Tools, effort: Effort) -> Result:
@@ -219,10 +227,3 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
-
-
-def select_photos(directory: Path, count: int) -> list[Photo]:
-    """At most ``count`` photographs with known payloads, evenly spread over the folder's manifest."""
-    known = [photo for photo in load_photos(directory) if photo.payloads]
-    indices = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
-    return [known[index] for index in indices.tolist()]

@@ -87,6 +87,7 @@ class OpenVinoRunner:
             self._requests.put(self._model.create_infer_request())
 
     def __call__(self, *inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The output (N, ...) for inputs (N, ...). Raises ValueError unless there are as many as the network takes."""
         if len(inputs) != self._inputs:
             raise ValueError(f"the network takes {self._inputs} inputs, not {len(inputs)}")
         starts = range(0, len(inputs[0]), self._batch)
@@ -147,5 +148,5 @@ def _infer_together(requests: list[Any], batches: Iterable[list[NDArray[np.float
 
 @cache
 def core() -> Any:
-    """What compiles networks, one for this process. Raises ImportError."""
+    """OpenVINO's core, which compiles networks; one for this process. Raises ImportError."""
     return importlib.import_module(PACKAGE).Core()

@@ -25,7 +25,7 @@ _WINDOW = 256  # pixels a side, as in training
 _STEP = 224  # most pixels between windows: a code of 32 px lies whole in one of them, a larger one nearly
 LEAST_SIDE = 28
 """Pixels a side from which the network sees a code."""
-_SIZES = (256, 640)  # longest sides at which a picture is searched unless told otherwise: shows codes from 1/23 of it
+_SIZES = (256, 640)  # longest sides, in pixels, at which `locate` searches a picture: shows codes from 1/23 of it
 _STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is stretched
 _STRETCHES = ((2, 1), (1, 2))
 _LEAST_PROBABILITY = 0.4  # that a code is at a position
@@ -62,7 +62,7 @@ class Levels:
         return self._levels[0].picture
 
     def at(self, size: int) -> Level:
-        """The picture with a longest side of ``size`` pixels, which only the network's window may enlarge."""
+        """The picture reduced to a longest side of ``size`` pixels; enlarged only to fill the network's window."""
         longest = max(self.image.shape)
         factor = max(_WINDOW, min(size, longest)) / longest
         found = next((one for one in self._levels if one.factor == factor), None)
@@ -110,9 +110,11 @@ class WindowLocator:
     def glance(
         self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
     ) -> list[Candidate]:
-        """The coarse pass over a picture at a longest side of ``size`` pixels; leaves out windows without texture, and
-        whose texture is all on ``covered`` places. ``inverted``: looks for light codes on dark ground, of which the
-        network sees half in the picture itself."""
+        """The coarse pass over a picture at a longest side of ``size`` pixels; best candidates first.
+
+        Leaves out windows that have no texture, or texture on ``covered`` places only. ``inverted``: looks for light
+        codes on dark ground, of which the network sees half in the picture itself.
+        """
         if min(levels.image.shape) < dimension(1):
             return []
         level = levels.at(size)
@@ -133,7 +135,7 @@ class WindowLocator:
     def look_closer(
         self, levels: Levels, candidates: Sequence[Candidate], *, inverted: bool = False
     ) -> list[Candidate]:
-        """Those candidates that still look like codes at a closer look, with better corners."""
+        """Those candidates that still look like codes at a closer look, with better corners, best first."""
         found: list[Candidate] = []
         moving = list(candidates)
         for _ in range(_MOST_LOOKS):
@@ -207,11 +209,11 @@ class StretchedLocator:
 
 
 def texture(picture: GreyImage, covered: Iterable[Quad] = ()) -> NDArray[np.bool_]:
-    """(H, W): where a picture has enough texture for a code of ``LEAST_SIDE`` pixels around, outside ``covered``
-    places.
+    """(H, W): where a picture has enough texture around for a code of ``LEAST_SIDE`` pixels, ``covered`` places left
+    out.
 
-    Measured at half the size: all 254 codes of photographs at 28 to 90 pixels a side have such a place even where 3.5
-    grey levels of deviation are asked for.
+    Texture is measured at half the size. In photographs all 254 codes of 28 to 90 pixels a side have such pixels, even
+    with a least deviation of 3.5 grey levels.
     """
     height, width = picture.shape
     half = cv2.resize(picture, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)

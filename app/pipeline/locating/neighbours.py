@@ -1,4 +1,4 @@
-"""Places of codes that touch a code that was read, without the quiet zone between them that the standard asks for."""
+"""Locates codes that touch a code that was read, without the quiet zone between them that the standard asks for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ _PIXELS = 2  # a module
 _REACH = 3  # modules of the strip along a side
 _GUTTER = 1  # pixels next to the code and at the strip's ends that may blur into it
 _SHIFTS = ((0, -1), (1, 0), (0, 1), (-1, 0))
-_LEAST_CONTRAST = 0.4  # of the code's, from which a strip is no quiet zone
+_LEAST_CONTRAST = 0.4  # share of the code's contrast from which a strip is no quiet zone
 _USUAL = 29  # modules, if unknown
 _SCORE = 1.0
 
 
 def touching(image: GreyImage, corners: Quad, modules: int | None) -> Iterator[Candidate]:
-    """Yields a candidate of the same size beside each side of a code that has no quiet zone there; ``modules`` a side,
-    None if unknown."""
+    """Yields a candidate of the same size beside each side of a code that has no quiet zone there.
+
+    ``corners`` are in pixels of the picture; the code has ``modules`` a side, None if unknown.
+    """
     if not corners.is_sound:
         return
     across = modules or _USUAL

@@ -50,8 +50,9 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was read in a region's exhibit: one symbol in ``symbols``, or none; then ``refusal`` says why, in words, and
-    ``doubted`` has the symbols that engines read but that are not believed."""
+    """What was read in a region's exhibit: ``symbols`` has the region's own one, if it is believed, then those of its
+    neighbours. Otherwise ``doubted`` has the symbols that engines read but that are not believed, and ``refusal`` says
+    in words why; it is empty if only neighbours were read."""
 
     symbols: list[Symbol]
     refusal: str = ""
@@ -94,7 +95,8 @@ class Region:
         return self.version == other.version and bool(apart < 0.5 * self.module)
 
     def read(self, crop: GreyImage, engines: Sequence[Engine], *, restored: bool) -> list[Symbol]:
-        """Reads the clean symbol redrawn from a canonical crop of this region, or the crop itself; at most one symbol.
+        """Reads the clean symbol redrawn from a canonical crop of this region, or the crop itself: at most one symbol
+        of its own, and those of neighbours.
 
         Modules of ``restored`` crops, whose light is even, are redrawn by mid-grey, others by their neighbourhood.
         """
@@ -125,7 +127,7 @@ class Region:
 
         A symbol is believed if it has the registered version, and if either the known patterns agree with the picture
         or the modules that were read, blurred as the picture is, explain these patterns. Symbols of neighbours, read in
-        the margin of the crop, join it with corners of their own.
+        the margin of a photographed picture, join it with corners of their own.
         """
         strangers: list[Symbol] = []
         neighbours: list[Symbol] = []
@@ -187,9 +189,8 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """Whether a region came of a candidate, which its locator listed at ``rank``, from 0, or of one of its
-    registrations: a ``region``, or none; then ``refusal`` says why, in words. ``twin``: the earlier region that it
-    resembles."""
+    """What became of a candidate, or of one of its registrations: a ``region``, or none; then ``refusal`` says in words
+    why. ``rank``: its number in the locator's list, from 0. ``twin``: the earlier region that it resembles."""
 
     rank: int
     candidate: Candidate

@@ -2,11 +2,13 @@
 
 A code is hit if it holds the centre of an answer of its own with its payload; with another payload the answer is wrong,
 and answers left over are extra. Prints, per set, pictures, codes, hits with their 95 % interval, wrong and extra
-answers, seconds per picture (wall clock and processor), hits by rung, and hits by what was done to the codes.
+answers, seconds per picture (wall clock and processor), hits by rung, and hits by what was done to the codes. Unlike
+in the service, the ladder has no budget.
 ``--ceiling`` adds how many codes the module reader and soft decoding read when told the true corners.
 
-``--ratchet`` without sets measures each row of the table of the project; ``--ratchet --raise`` also writes higher
-numbers into it. With sets, or with a file of your own after ``--ratchet=``, it holds these.
+``--ratchet`` without sets measures each row of the project's table and fails if it has fallen; ``--raise`` also writes
+higher numbers into it. With sets it measures these and holds them to their rows. ``--ratchet=FILE`` takes another
+table.
 """
 
 import argparse

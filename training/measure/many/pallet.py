@@ -117,7 +117,7 @@ def _tone(rng: Generator, image: Image, *, dark: tuple[float, float], light: tup
 
 
 def _spot(rng: Generator, image: Image, symbol: EncodedSymbol) -> Image:
-    """A bright spot on the symbol, washing out at most a third of what the symbol's level can mend."""
+    """A bright spot on the symbol, washing out 15 to 35 % of what the symbol's level can mend."""
     side = dimension(symbol.version) * PIXELS
     area = _CORRECTABLE[symbol.level] * side**2 * rng.uniform(0.15, 0.35)
     aspect = rng.uniform(0.6, 1.6)

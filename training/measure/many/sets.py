@@ -21,7 +21,7 @@ MANY_SETS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
     "distant": distant_labels,
     "strips": curved_strips,
 }
-"""Makes a picture of many codes from its random numbers and its index."""
+"""By name, what makes a picture of many codes from its random numbers and its index."""
 
 NAMES: Final = (*MANY_SETS, *SETS)
 """Every set that `pictures` knows: those of many codes, then those of one."""

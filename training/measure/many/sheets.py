@@ -74,7 +74,10 @@ def page(rng: Generator, index: int) -> Picture:
 
 
 def distant_labels(rng: Generator, index: int) -> Picture:
-    """120 labels of 3 px a module scattered over 12 megapixels; sigma 0.7 px, noise of 3 grey levels, JPEG 90."""
+    """120 labels of 3 px a module scattered over 12 megapixels.
+
+    Gaussian blur of sigma 0.7 px, noise of 3 grey levels, JPEG 90.
+    """
     width, height, columns, rows = 4000, 3000, 12, 10
     picture = np.full((height, width), rng.uniform(0.3, 0.6), dtype=np.float32)
     picture += cv2.resize(
@@ -93,7 +96,10 @@ def distant_labels(rng: Generator, index: int) -> Picture:
 
 
 def curved_strips(rng: Generator, index: int) -> Picture:
-    """Five bottles with ten codes each, two abreast, 3-5 px a module; sigma 0.8 px, noise of 3 grey levels, JPEG 88."""
+    """Five bottles with ten codes each, two abreast, 3.5-5 px a module where they face the camera.
+
+    Gaussian blur of sigma 0.8 px, noise of 3 grey levels, JPEG 88.
+    """
     bottles, gap = 5, 40
     module = rng.uniform(3.5, 5.0)
     fine, cell = 6, (dimension(3) + 2 * QUIET_ZONE)
