@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     )
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
     budget_seconds: PositiveFloat = Field(
-        default=2.0,
+        default=4.0,
         description="seconds of work on each picture after which the search at balanced effort ends; what is unread "
         "then is named in the answer",
     )
