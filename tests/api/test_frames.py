@@ -29,7 +29,7 @@ def test_all_frames_reach_the_ladder_in_order(client: TestClient, ladder: FakeLa
     assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "imaging", "imaging", "direct"]
 
 
-@pytest.mark.parametrize(("query", "budget"), [("", 6.0), ("&budget=2.5", 2.5), ("&budget=1e9", 27.0)])
+@pytest.mark.parametrize(("query", "budget"), [("", 12.0), ("&budget=2.5", 2.5), ("&budget=1e9", 27.0)])
 def test_the_default_budget_is_for_each_frame_a_named_one_for_all(
     client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str, budget: float
 ) -> None:

@@ -61,7 +61,7 @@ def test_only_balanced_effort_has_a_budget_of_its_own() -> None:
         Effort.BALANCED: 0.75,
         Effort.THOROUGH: math.inf,
     }
-    assert Settings().budget(Effort.BALANCED) == 2.0
+    assert Settings().budget(Effort.BALANCED) == 4.0
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

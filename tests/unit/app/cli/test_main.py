@@ -124,7 +124,7 @@ class TestUnread:
     @pytest.mark.parametrize(
         ("options", "budget", "expect"),
         [
-            ((), 2.0, None),
+            ((), 4.0, None),
             (("--effort", "fast"), math.inf, None),
             (("--effort", "thorough"), math.inf, None),
             (("--budget", "0.25", "--effort", "thorough", "--expect", "254"), 0.25, 254),
