@@ -18,9 +18,8 @@ from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Hypothesis, Region, Verdict, weigh_candidates
 from app.pipeline.qrcode.log_odds import LogOdds, confidence
-from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.qrcode.soft import SoftRead, SoftRefusal, try_soft
-from app.pipeline.quad import Quad, side_length
+from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT, Effort, Found, Outcome, Reason, Stage, Unread
 from app.pipeline.tools import Tools
 
@@ -163,9 +162,9 @@ class Climb:
     """What is known of a picture while its places are read.
 
     ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends; it also ends when there are
-    more than ``max_codes``. ``surveys`` holds each survey
-    so far with what became of its candidates. ``route`` is that of the region that a network made readable, else of the
-    first region that one was tried on. ``is_complete``: nothing was left out for want of time.
+    more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
+    of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
+    was left out for want of time.
     """
 
     image: GreyImage
@@ -378,7 +377,7 @@ class Climb:
     def _is_cut_off(self, region: Region) -> bool:
         left, top, right, bottom = region.corners.bounds
         height, width = self.image.shape
-        spare = _CUT_OFF * side_length(region.corners) / dimension(region.version)
+        spare = _CUT_OFF * region.module
         return left < -spare or top < -spare or right > width + spare or bottom > height + spare
 
     def outcome(self) -> Outcome:

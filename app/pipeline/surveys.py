@@ -51,10 +51,10 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
-    if not sighted and _is_filled(climb):
-        return
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted)
+    elif _is_filled(climb):
+        return
     is_steep = False
     for size, inverted in _looks(climb):
         name = f"quad locator at {size} px{', inverted' if inverted else ''}"
@@ -76,10 +76,11 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
 
 def _by_rank(rough: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
     """The best candidate alone if it stands out, since most pictures show one code; then the others."""
-    alone = len(rough) == 1 or (len(rough) > 1 and rough[0].score >= rough[1].score + _OUTSTANDING)
-    yield rough[:1] if alone else rough
-    if alone and len(rough) > 1:
+    if len(rough) > 1 and rough[0].score >= rough[1].score + _OUTSTANDING:
+        yield rough[:1]
         yield rough[1:]
+    else:
+        yield rough
 
 
 def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
