@@ -21,6 +21,7 @@ of several codes: of blurred ones it sees four in five at any one size, and othe
 _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the effort is not thorough
 _SMALLER: Final = 2.5  # times the least side that the locator sees, at which codes so much smaller are seen, too
 _ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
+_BARE_ROOM: Final = 1.0  # sides that it takes without them
 _LARGE: Final = 0.33  # of the picture that one code takes, from which there is no much larger one
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, from which a look that shows no more of them is the last
@@ -151,16 +152,15 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
 
 
 def _is_filled(climb: Climb) -> bool:
-    """Whether the picture shows one code and has no room beside it, nor around it, for another of its size with quiet
-    zones."""
+    """Whether the picture shows one code and has no room beside it for another of its size: with its quiet zones or, if
+    something touches the code, without."""
     if climb.is_thorough or len(climb.found) != 1:
         return False
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
-    if max(left, top, width - right, height - bottom) >= _ROOM * side_length(corners):
-        return False
-    return not any(touching(climb.image, corners, None))
+    room = max(left, top, width - right, height - bottom) / side_length(corners)
+    return room < _BARE_ROOM or (room < _ROOM and not any(touching(climb.image, corners, None)))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:

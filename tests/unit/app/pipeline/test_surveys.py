@@ -132,6 +132,18 @@ def test_a_picture_that_one_code_fills_is_not_searched(left: float, times: int) 
     assert len(made.windows.sizes) == times
 
 
+@pytest.mark.parametrize(("left", "times"), [(90, 0), (110, 1), (120, 1)])
+def test_beside_a_code_that_something_touches_there_is_room_without_quiet_zones(left: int, times: int) -> None:
+    made = blind()
+    picture = np.full((200, 250), 220, np.uint8)
+    picture[50:150, left : left + 100] = render(np.random.default_rng(1).random((25, 25)) < 0.5, pixels=4, quiet_zone=0)
+    picture[50:150, :left] = np.random.default_rng(2).integers(0, 2, (100, left)) * 220
+    climb = climb_of(picture, made)
+    read_at(climb, square_at(left, 50.0, 100.0))
+    surveyed(climb)
+    assert len(made.windows.sizes) == times
+
+
 def test_a_picture_that_one_code_fills_is_searched_if_another_was_sighted_or_the_effort_is_thorough() -> None:
     for effort, sighted in ((Effort.THOROUGH, []), (Effort.BALANCED, [candidate(square_at(10, 10, 40))])):
         made = blind()
