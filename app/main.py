@@ -64,8 +64,11 @@ def _service(settings: Settings) -> Service:
         slots=settings.workers,
         queue=settings.queue,
         uploads=settings.uploads,
+        slow_slots=settings.slow_workers,
+        quick_seconds=settings.quick_seconds,
         on_wait=recorder.waited,
         on_refusal=recorder.refused,
+        on_slow=recorder.slowed,
     )
     service = Service(settings=settings, metrics=recorder, admission=admission)
     service.register_gauges()

@@ -1,9 +1,9 @@
 """The running service, free of HTTP: it admits jobs, has them done, and records every outcome."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import overload
+from typing import Any, overload
 
 from app.errors import NotReady
 from app.pipeline.results import Outcome, Restored
@@ -79,8 +79,12 @@ class Service:
         NotReady, Overloaded, QueueTimeout, ProcessingTimeout, and what the job raises.
         """
         seconds = self.settings.work_seconds * job.images
-        run = partial(self._working_runtime().worker.run, job, deadline=deadline, seconds=seconds)
-        result: Outcome | Restored = await self.admission.run(run, deadline=deadline)
+        worker = self._working_runtime().worker
+
+        def work(give_way: threading.Event) -> Any:
+            return worker.run(job, deadline=deadline, seconds=seconds, give_way=give_way)
+
+        result: Outcome | Restored = await self.admission.run(work, deadline=deadline, seconds=seconds)
         outcome = result.outcome if isinstance(result, Restored) else result
         self.metrics.record(outcome)
         trace_stages(outcome.trace)
@@ -90,8 +94,11 @@ class Service:
         """Has the gauges of this service's state read it whenever they are scraped."""
         admission, metrics = self.admission, self.metrics
         metrics.watch("qrestore_ready", self.is_ready)
-        metrics.watch("qrestore_slots", lambda: admission.slots)
-        metrics.watch("qrestore_busy_slots", lambda: admission.busy)
-        metrics.watch("qrestore_queue_length", lambda: admission.waiting)
-        metrics.watch("qrestore_queue_capacity", lambda: admission.capacity)
+        metrics.watch("qrestore_slots", lambda: admission.quick.slots)
+        metrics.watch("qrestore_busy_slots", lambda: admission.quick.busy)
+        metrics.watch("qrestore_slow_slots", lambda: admission.slow.slots)
+        metrics.watch("qrestore_busy_slow_slots", lambda: admission.slow.busy)
+        metrics.watch("qrestore_slow_queue_length", lambda: admission.slow.waiting)
+        metrics.watch("qrestore_queue_length", lambda: admission.quick.waiting)
+        metrics.watch("qrestore_queue_capacity", lambda: admission.quick.capacity)
         metrics.watch("qrestore_child_memory_bytes", lambda: self.runtime.worker.memory() if self.runtime else 0)

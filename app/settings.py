@@ -76,6 +76,15 @@ class Settings(BaseSettings):
         default_factory=_slots,
         description="requests processed at once, each in its own child process; others wait",
     )
+    slow_workers: PositiveInt = Field(
+        default_factory=lambda data: max(1, data.get("workers", 1) // 2),
+        description="more child processes: requests that take long move to them, so that others need not wait",
+    )
+    quick_seconds: PositiveFloat = Field(
+        default=1.0,
+        description="seconds of work after which a request counts as slow; where the slow workers are busy and others "
+        "wait, it begins again later",
+    )
     queue: NonNegativeInt = Field(
         default_factory=lambda data: 8 * data.get("workers", 1),
         description="requests that may wait for a worker; more are refused with 429",
@@ -132,8 +141,8 @@ class Settings(BaseSettings):
     default_effort: Effort = Field(default=Effort.BALANCED, description="effort of a request that names none")
     budget_seconds: PositiveFloat = Field(
         default=4.0,
-        description="seconds of work on each picture after which the search at balanced effort ends; what is unread "
-        "then is named in the answer",
+        description="seconds of work on each picture after which the search ends, unless the effort is thorough; what "
+        "is unread then is named in the answer",
     )
 
     @field_validator("backend")
@@ -146,4 +155,4 @@ class Settings(BaseSettings):
 
     def budget(self, effort: Effort) -> float:
         """Seconds of work on each picture after which a search at this effort ends, if the request names no budget."""
-        return self.budget_seconds if effort is Effort.BALANCED else inf
+        return inf if effort is Effort.THOROUGH else self.budget_seconds

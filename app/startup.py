@@ -69,7 +69,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         pool = Pool(
             factory or blueprint.handler,
             partial(_infer, runners),
-            size=settings.workers,
+            size=settings.workers + settings.slow_workers,
             limits=limits,
             result_classes=RESULTS,
             preload=_PRELOADED,

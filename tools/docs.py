@@ -16,7 +16,7 @@ from app.errors import QrestoreError
 from app.pipeline.results import Reason
 from app.settings import Settings
 from app.telemetry.metrics import TABLE
-from app.workers.admission import RefusalReason
+from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -155,9 +155,11 @@ def _labels() -> Iterator[tuple[str, str]]:
     categories = _ticked(sorted({error.category for error in _errors()}))
     yield "`category`", f"{categories}, `invalid_request`, or an HTTP status as in `not_found`, `method_not_allowed`"
     yield "`reason` of `qrestore_refused_total`", _ticked(RefusalReason)
+    yield "`outcome` of `qrestore_slow_total`", _ticked(Slowness)
     yield "`reason` of `qrestore_child_restarts_total`", _ticked(RestartReason)
     yield "`reason` of `qrestore_unread_total`", _ticked(Reason)
-    used = {label for spec in TABLE for label in spec.labels} - {"category", "reason"}
+    yield "`outcome` of `qrestore_slow_total`", _ticked(Slowness)
+    used = {label for spec in TABLE for label in spec.labels} - {"category", "reason", "outcome"}
     yield from ((f"`{label}`", _LABELS[label]) for label in sorted(used))
 
 

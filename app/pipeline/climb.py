@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from time import monotonic, perf_counter
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.engines.bounded import Unfinished, run_within
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
@@ -23,6 +25,8 @@ from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT, Effort, Found, Outcome, Reason, Stage, Unread
 from app.pipeline.tools import Tools
 
+T = TypeVar("T")
+
 LOCATE = "locate"
 """The stage of a trace that looks for places."""
 _SAME_PLACE = 0.3  # overlap from which two quads are one place
@@ -33,6 +37,9 @@ _MOST_FAILURES = 16  # candidates of a survey, one after another, without a cred
 _HYPOTHESES = 2  # regions of a candidate, at most
 _TRUSTED_SCORE = 0.85  # of a candidate without a region that some rungs may still try
 _TOO_SMALL = 1.5  # pixels a module below which an unread place counts as too small
+_SCANNED_AT_ONCE = 250_000  # pixels up to which an engine needs no bound: none keeps it busy for a second
+_SCAN_SHARE = 0.5  # of the time left that one scan may take
+_LEAST_SCAN = 1.0  # seconds that it may take, if so many are left
 _CUT_OFF = 0.5  # modules that a corner may lie outside the picture
 
 
@@ -164,7 +171,7 @@ class Climb:
     ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends; it also ends when there are
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
-    was left out for want of time.
+    was left out for want of time. ``is_late``: the budget has ended the climb.
     """
 
     image: GreyImage
@@ -179,6 +186,7 @@ class Climb:
     surveys: list[tuple[Survey, list[Hypothesis]]] = field(default_factory=list)
     stages: dict[str, Stage] = field(default_factory=dict)
     is_complete: bool = True
+    is_late: bool = False
     began: float = field(default_factory=monotonic)
 
     @cached_property
@@ -200,9 +208,9 @@ class Climb:
         enough = self.max_codes + 1 if self.expect is None else min(self.expect, self.max_codes + 1)
         if len(self.found) >= enough:
             return True
-        if monotonic() - self.began >= self.budget:
-            self.is_complete = False
-        return not self.is_complete
+        if not self.is_late and monotonic() - self.began >= self.budget:
+            self.is_late, self.is_complete = True, False
+        return self.is_late
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
@@ -216,6 +224,18 @@ class Climb:
             line = self.stages.get(stage, Stage(stage, 0.0, 0))
             seconds, codes = perf_counter() - began, len(self.found) - before
             self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
+
+    def scan(self, call: Callable[[GreyImage], T], picture: GreyImage, *, least: float = 0.0) -> T | None:
+        """What an engine's ``call`` makes of a picture; None if it takes longer than ``least`` seconds and than its
+        share of the time left."""
+        if self.budget == inf or picture.size <= _SCANNED_AT_ONCE:
+            return call(picture)
+        left = max(0.0, self.budget - (monotonic() - self.began))
+        try:
+            return run_within(max(_SCAN_SHARE * left, min(left, _LEAST_SCAN), least), lambda: call(picture))
+        except Unfinished:
+            self.is_complete = False
+            return None
 
     def take(self, reads: Iterable[Read], rung: str) -> list[Read]:
         """Takes what a rung reads, less what was found before; returns what is new."""
@@ -358,7 +378,7 @@ class Climb:
 
     def _tell(self, place: Place) -> Unread:
         region = place.regions[0]
-        if not self.is_complete:
+        if self.is_late:
             reason = Reason.BUDGET
         elif region.module < _TOO_SMALL:
             reason = Reason.TOO_SMALL

@@ -82,9 +82,11 @@ class Ladder:
         scale: int = 1,
         binary: bool = False,
         view: View = View.STRAIGHTENED,
+        budget: float = inf,
     ) -> Restoration:
-        """Restores a code of a picture; see `app.pipeline.restoration.restore`, also for the errors raised."""
-        climb = Climb(image=image, effort=Effort.BALANCED, tools=self._tools, max_codes=self._max_codes)
+        """Restores a code of a picture, which it looks for within ``budget`` seconds; see
+        `app.pipeline.restoration.restore`, also for the errors raised."""
+        climb = Climb(image, Effort.BALANCED, self._tools, budget=budget, max_codes=self._max_codes)
         restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
         return Restoration(image=restored, network=made_by, outcome=replace(climb.outcome(), unread=()))
 

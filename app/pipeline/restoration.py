@@ -27,6 +27,7 @@ from app.pipeline.tools import Tools
 
 _WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
 _ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
+_LEAST_SCAN: Final = 1.0  # seconds for which an engine may look at a restored picture when the budget has ended
 _STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 """Rungs whose reads state every module."""
 
@@ -118,7 +119,7 @@ def _read_places(climb: Climb) -> None:
 
 def _surveys(climb: Climb) -> Iterator[Survey]:
     with climb.timed(LOCATE):
-        sighted = SightingLocator().locate(climb.image)
+        sighted = climb.scan(SightingLocator().locate, climb.image) or []
     return surveys(climb, sighted)
 
 
@@ -174,10 +175,8 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
     if region:
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
-    return [
-        symbol.at(symbol.corners.scaled(factor))
-        for symbol in merge_symbols(*(engine.read(restored) for engine in engines))
-    ]
+    reads = (climb.scan(engine.read, restored, least=_LEAST_SCAN) or [] for engine in engines)
+    return [symbol.at(symbol.corners.scaled(factor)) for symbol in merge_symbols(*reads)]
 
 
 def _whole(image: GreyImage) -> GreyImage:

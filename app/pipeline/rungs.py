@@ -32,9 +32,9 @@ _TILE_OVERLAP: Final = 1.6  # sides of a code
 def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     """Reads the untouched picture with zxing-cpp; returns what it reads, and where it sees codes that it cannot
     read."""
-    symbols, sightings = climb.tools.zxing.look(climb.image)
+    symbols, sightings = climb.scan(climb.tools.zxing.look, climb.image) or ([], [])
     if len(symbols) + len(sightings) >= _MANY:
-        symbols = merge_symbols(climb.tools.zxing.read(climb.image), symbols)
+        symbols = merge_symbols(climb.scan(climb.tools.zxing.read, climb.image) or [], symbols)
     unread = [one for one in sightings if one.corners.is_sound and not is_covered(one.corners, symbols)]
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
 
@@ -45,7 +45,7 @@ def read_plainly(climb: Climb) -> Iterator[Read]:
     reads, sighted = read_direct(climb)
     symbols = [read.symbol for read in reads]
     if not symbols or sighted:
-        symbols = merge_symbols(symbols, climb.tools.zbar.read(climb.image))
+        symbols = merge_symbols(symbols, climb.scan(climb.tools.zbar.read, climb.image) or [])
     yield from map(Read, symbols)
 
 
@@ -77,7 +77,7 @@ def read_tiles(climb: Climb, places: Sequence[Quad], *, everywhere: bool = False
                 continue
             x, y = int(left), int(top)
             tile = climb.image[y : int(top + size), x : int(left + size)]
-            for symbol in climb.tools.zxing.read(tile):
+            for symbol in climb.scan(climb.tools.zxing.read, tile) or []:
                 yield Read(symbol.at(symbol.corners.moved(x, y)))
 
 

@@ -71,7 +71,10 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 return
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
-            candidates = locator.locate(climb.image)
+            if locator is climb.tools.stretched:  # networks belong to the thread of the climb
+                candidates = locator.locate(climb.image)
+            else:
+                candidates = climb.scan(locator.locate, climb.image) or []
         yield from _survey(climb, type(locator).__name__, candidates)
 
 

@@ -64,7 +64,14 @@ async def restore(
 
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
-    job = RestoreJob(data, network=options.network, scale=int(options.scale), binary=options.binary, view=options.view)
+    job = RestoreJob(
+        data,
+        network=options.network,
+        scale=int(options.scale),
+        binary=options.binary,
+        view=options.view,
+        budget=service.settings.budget_seconds,
+    )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):
         answer = await to_thread(lambda: RestoreAnswer.of(restored, request_id=request_id).model_dump_json())

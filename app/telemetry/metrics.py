@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
 from app.pipeline.results import Outcome, Reason
-from app.workers.admission import RefusalReason
+from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
 
 M = TypeVar("M", bound=MetricWrapperBase)
@@ -54,8 +54,13 @@ TABLE: Final = (
     Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),
     Spec(Counter, "qrestore_errors_total", "Answers that carried a problem, by category.", ("category",)),
     Spec(Gauge, "qrestore_ready", "1 while the service is ready for requests, 0 otherwise."),
-    Spec(Gauge, "qrestore_slots", "Requests that can be processed at once."),
-    Spec(Gauge, "qrestore_busy_slots", "Requests being processed now."),
+    Spec(Gauge, "qrestore_slots", "Requests that can be processed at once, without the slow ones."),
+    Spec(Gauge, "qrestore_busy_slots", "Requests being processed now, without the slow ones."),
+    Spec(Gauge, "qrestore_slow_slots", "Slow requests that can be processed at once."),
+    Spec(Gauge, "qrestore_busy_slow_slots", "Slow requests being processed now."),
+    Spec(Gauge, "qrestore_slow_queue_length", "Slow requests that gave way and wait for a slow slot."),
+    Spec(Counter, "qrestore_slow_total", "Requests that outlasted their time: moved to a slow slot, or gave way.",
+         ("outcome",)),
     Spec(Gauge, "qrestore_queue_length", "Requests waiting for a slot."),
     Spec(Gauge, "qrestore_queue_capacity", "Requests that can wait for a slot."),
     Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for a slot.", (), _SECONDS),
@@ -91,6 +96,8 @@ class Metrics:
         self._gauge("qrestore_build_info", version=__version__, python=platform.python_version()).set(1)
         for refusal in RefusalReason:  # a counter that appears with its first event shows no increase for it
             self._counter("qrestore_refused_total", reason=refusal)
+        for slowness in Slowness:
+            self._counter("qrestore_slow_total", outcome=slowness)
         for restart in RestartReason:
             self._counter("qrestore_child_restarts_total", reason=restart)
         for reason in Reason:
@@ -117,6 +124,9 @@ class Metrics:
 
     def refused(self, reason: RefusalReason) -> None:
         self._counter("qrestore_refused_total", reason=reason).inc()
+
+    def slowed(self, outcome: Slowness) -> None:
+        self._counter("qrestore_slow_total", outcome=outcome).inc()
 
     def restarted(self, reason: RestartReason) -> None:
         self._counter("qrestore_child_restarts_total", reason=reason).inc()

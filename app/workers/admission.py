@@ -1,22 +1,32 @@
-"""Admission control: slots for synchronous work, a bounded queue in front of them, and a limit on uploads.
+"""Admission control: slots for work, a bounded queue in front of them, a slow lane for what takes long, and a limit on
+uploads.
+
+Nobody knows beforehand how long a picture takes. Work that outlasts ``quick_seconds`` moves to the slow lane, which has
+slots of its own, so that slow pictures never hold all slots. If the slow lane is full, it goes on where it is until
+someone waits for its slot; then it gives way, and begins again once the slow lane has room.
 
 An `Admission` belongs to one event loop; only the work itself runs on threads.
 """
 
 import asyncio
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Final, TypeVar
 
-from app.errors import Overloaded, QueueTimeout
+from app.errors import Overloaded, ProcessingTimeout, QueueTimeout
+from app.workers.lanes import Lane
+from app.workers.worker import GaveWay
 
 T = TypeVar("T")
 
 _LATEST_WEIGHT: Final = 0.1  # of the latest piece of work in the moving average of durations
+_GRACE_SECONDS: Final = 0.25  # by which work may be late: what ends it looks at the clock every 0.05 s
 
 
 class RefusalReason(StrEnum):
@@ -26,11 +36,29 @@ class RefusalReason(StrEnum):
     UPLOADS_FULL = "uploads_full"
 
 
+class Slowness(StrEnum):
+    """What became of work that outlasted its time in the quick lane."""
+
+    MOVED = "moved"
+    GAVE_WAY = "gave_way"
+
+
+@dataclass(eq=False)
+class _Turn:
+    """One piece of work in a slot of its ``lane``, until it ``ended``; ``give_way`` is set to end it early."""
+
+    lane: Lane
+    give_way: threading.Event = field(default_factory=threading.Event)
+    began: float = field(default_factory=time.monotonic)
+    ended: bool = False
+
+
 class Admission:
     """Runs ``slots`` pieces of work at once, each on its own thread; ``queue`` more wait, first come, first served.
+    ``slow_slots`` more run in the slow lane, and ``queue`` more wait for it.
 
     Up to ``uploads`` request bodies may arrive at once. ``on_wait`` is called with the seconds that each piece of work
-    waited, ``on_refusal`` with the reason of each refusal.
+    waited, ``on_refusal`` with the reason of each refusal, ``on_slow`` with what became of work that takes long.
     """
 
     def __init__(
@@ -39,32 +67,31 @@ class Admission:
         slots: int,
         queue: int,
         uploads: int,
+        slow_slots: int,
+        quick_seconds: float,
         on_wait: Callable[[float], None] = lambda _: None,
         on_refusal: Callable[[RefusalReason], None] = lambda _: None,
+        on_slow: Callable[[Slowness], None] = lambda _: None,
     ) -> None:
-        self.slots = slots
-        self.capacity = queue
+        self.quick = Lane(slots=slots, capacity=queue, on_queued=self._make_room)
+        self.slow = Lane(slots=slow_slots, capacity=queue)
+        self.uploads = 0
         self._max_uploads = uploads
+        self._quick_seconds = quick_seconds
         self._on_wait = on_wait
         self._on_refusal = on_refusal
-        self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="slot")
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._on_slow = on_slow
+        self._threads = ThreadPoolExecutor(max_workers=slots + slow_slots, thread_name_prefix="slot")
+        self._overdue: list[_Turn] = []
         self._average_seconds = 0.0
-        self.busy = 0
-        self.uploads = 0
-
-    @property
-    def waiting(self) -> int:
-        """Number of requests that wait for a slot."""
-        return len(self._waiting)
 
     def _refuse(self, reason: RefusalReason) -> Overloaded:
         self._on_refusal(reason)
-        return Overloaded(retry_after=self._average_seconds * (1 + len(self._waiting)) / self.slots)
+        return Overloaded(retry_after=self._average_seconds * (1 + self.quick.waiting) / self.quick.slots)
 
     def check(self) -> None:
         """Raises Overloaded if all slots and the whole queue are taken."""
-        if self.busy >= self.slots and len(self._waiting) >= self.capacity:
+        if self.quick.is_full:
             raise self._refuse(RefusalReason.QUEUE_FULL)
 
     @contextmanager
@@ -78,53 +105,80 @@ class Admission:
         finally:
             self.uploads -= 1
 
-    async def run(self, work: Callable[[], T], *, deadline: float) -> T:
-        """The work's result, or what it raises. Work that has begun must keep the deadline itself.
+    async def run(self, work: Callable[[threading.Event], T], *, deadline: float, seconds: float) -> T:
+        """The work's result, or what it raises.
 
-        Raises Overloaded at once if every place is taken, and QueueTimeout if no slot is free by ``deadline``
-        (`time.monotonic`). A caller that is cancelled while it waits leaves the queue; work that has begun goes on, and
-        frees its slot when it ends.
+        The work gets ``seconds`` from when it begins. It must end itself by then and by ``deadline``
+        (`time.monotonic`), and raise GaveWay soon after the event that it is given is set.
+
+        Raises Overloaded at once if every place is taken, QueueTimeout if no slot is free by ``deadline``, and
+        ProcessingTimeout if the work has not ended itself in time. A caller that is cancelled while it waits leaves the
+        queue; work that has begun goes on, and frees its slot when it ends.
         """
         arrived = time.monotonic()
-        await self._take_slot(deadline)
-        began = time.monotonic()
-        self._on_wait(began - arrived)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        running.add_done_callback(lambda _: self._finish(time.monotonic() - began))
-        return await asyncio.shield(running)
-
-    async def _take_slot(self, deadline: float) -> None:
-        """Takes a slot, waiting in the queue if none is free."""
-        self.check()
-        if self.busy < self.slots:
-            self.busy += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        turn = await self._take_slot(self.quick, deadline)
+        self._on_wait(turn.began - arrived)
+        asyncio.get_running_loop().call_later(self._quick_seconds, self._outlast, turn)
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                await turn
-        except BaseException as exc:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif not turn.cancelled():  # the slot was handed over in the same moment: pass it on
-                self._free_slot()
-            if isinstance(exc, TimeoutError):
-                raise QueueTimeout(retry_after=self._average_seconds) from exc
-            raise
+            return await self._answer(turn, work, min(deadline, turn.began + seconds))
+        except GaveWay:
+            self._on_slow(Slowness.GAVE_WAY)
+        turn = await self._take_slot(self.slow, deadline)
+        return await self._answer(turn, work, min(deadline, turn.began + seconds))
 
-    def _finish(self, seconds: float) -> None:
+    async def _take_slot(self, lane: Lane, deadline: float) -> _Turn:
+        if lane.is_full:
+            raise self._refuse(RefusalReason.QUEUE_FULL)
+        try:
+            await lane.take(deadline)
+        except QueueTimeout as exc:
+            raise QueueTimeout(retry_after=self._average_seconds) from exc
+        return _Turn(lane)
+
+    async def _answer(self, turn: _Turn, work: Callable[[threading.Event], T], until: float) -> T:
+        """Runs the work in its slot; returns its result, or gives it up if it is late."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, turn.give_way)
+        running.add_done_callback(partial(self._finish, turn))
+        done, _ = await asyncio.wait({running}, timeout=max(0.0, until - time.monotonic()) + _GRACE_SECONDS)
+        if not done:
+            raise ProcessingTimeout
+        return running.result()
+
+    def _finish(self, turn: _Turn, running: "asyncio.Future[T]") -> None:
+        if not running.cancelled():
+            running.exception()  # it counts as looked at if the caller has left
+        turn.ended = True
+        seconds = time.monotonic() - turn.began
         self._average_seconds += (seconds - self._average_seconds) * (_LATEST_WEIGHT if self._average_seconds else 1)
-        self._free_slot()
+        if turn in self._overdue:
+            self._overdue.remove(turn)
+        turn.lane.free()
+        while self._overdue and self.slow.take_free_slot():
+            self._move(self._overdue.pop(0))
 
-    def _free_slot(self) -> None:
-        """Hands a slot to the request that has waited longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # one that is about to leave the queue gets none
-                turn.set_result(None)
-                return
-        self.busy -= 1
+    # --- the slow lane ----------------------------------------------------------------------------------------------
+
+    def _outlast(self, turn: _Turn) -> None:
+        """Moves work that was not quick into the slow lane, or remembers that it may have to give way."""
+        if turn.ended:
+            return
+        if self.slow.take_free_slot():
+            self._move(turn)
+        else:
+            self._overdue.append(turn)
+            self._make_room()
+
+    def _move(self, turn: _Turn) -> None:
+        """Lets work go on in a slot of the slow lane that was taken for it."""
+        turn.lane = self.slow
+        turn.give_way.clear()
+        self.quick.free()
+        self._on_slow(Slowness.MOVED)
+
+    def _make_room(self) -> None:
+        """Asks as many pieces of overdue work to give way as requests wait for a slot, the longest overdue first."""
+        for turn in self._overdue[: self.quick.waiting]:
+            turn.give_way.set()
 
     def close(self) -> None:
         """Waits for running work to end; work that has not begun is dropped."""

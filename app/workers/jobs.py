@@ -61,6 +61,7 @@ class RestoreJob:
     scale: int
     binary: bool
     view: View
+    budget: float = inf
     images: ClassVar[int] = 1
 
 
@@ -87,6 +88,7 @@ class LadderLike(Protocol):
         scale: int = 1,
         binary: bool = False,
         view: View = View.STRAIGHTENED,
+        budget: float = inf,
     ) -> Restoration: ...
 
 
@@ -124,7 +126,9 @@ class Pipeline:
 
     def _restore(self, job: RestoreJob) -> Restored:
         image, stage = self._decode_image(job.data)
-        restoration = self.ladder.restore(image, network=job.network, scale=job.scale, binary=job.binary, view=job.view)
+        restoration = self.ladder.restore(
+            image, network=job.network, scale=job.scale, binary=job.binary, view=job.view, budget=job.budget
+        )
         height, width = restoration.image.shape
         return Restored(
             png=encode_png(restoration.image),

@@ -31,6 +31,7 @@ from app.workers.process import (
     start_fork_server,
 )
 from app.workers.sandbox import remaining_abilities
+from app.workers.worker import GaveWay
 
 log = logging.getLogger("qrestore.isolation")
 
@@ -47,6 +48,8 @@ class RestartReason(StrEnum):
 
     CRASH = "crash"
     TIMEOUT = "timeout"
+    GAVE_WAY = "gave_way"
+    UNFINISHED = "unfinished"
     RECYCLED = "recycled"
 
 
@@ -85,7 +88,7 @@ class Pool:
         self._children: set[Child] = set()
         self._failed_starts = 0
         self._closed = threading.Event()
-        self._watcher = threading.Thread(target=self._kill_overdue, name="pool-watch", daemon=True)
+        self._watcher = threading.Thread(target=self._kill_due, name="pool-watch", daemon=True)
         self._watcher.start()
         self._refiller = threading.Thread(target=self._replace_missing, name="pool-refill", daemon=True)
         try:
@@ -101,21 +104,25 @@ class Pool:
         """Whether recent starts of children succeeded and the pool's own threads are alive."""
         return self._failed_starts < _MAX_FAILED_STARTS and self._watcher.is_alive() and self._refiller.is_alive()
 
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
         """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds`` from now.
 
-        Raises the QrestoreError that the job raised; ProcessingTimeout when the time was up, the child being dead by
-        then; WorkerCrashed when the job ended two children; InternalError for anything else.
+        Raises the QrestoreError that the job raised; ProcessingTimeout when the time was up, and GaveWay when
+        ``give_way`` was set, the child being dead by then; WorkerCrashed when the job ended two children; InternalError
+        for anything else.
         """
         until = min(deadline, time.monotonic() + seconds)
         crashes = 0
         for _ in range(_MAX_ATTEMPTS):
             child = self._take(until)
             try:
-                result = child.run(job, until, self._infer)
+                result = child.run(job, until, self._infer, give_way)
             except ChildGone:
                 if self._closed.is_set():
                     break
+                if child.gave_way:
+                    self._replace(child, RestartReason.GAVE_WAY)
+                    raise GaveWay from None
                 timed_out = child.overdue
                 self._replace(child, RestartReason.TIMEOUT if timed_out else RestartReason.CRASH)
                 if timed_out or time.monotonic() >= until:
@@ -216,6 +223,9 @@ class Pool:
                     raise ProcessingTimeout
 
     def _give_back(self, child: Child) -> None:
+        if child.spent:
+            self._replace(child, RestartReason.UNFINISHED)
+            return
         if child.jobs >= self._limits.jobs:
             self._replace(child, RestartReason.RECYCLED)
             return
@@ -242,12 +252,12 @@ class Pool:
             self._children.discard(child)
         child.end()
 
-    def _kill_overdue(self) -> None:
+    def _kill_due(self) -> None:
         while not self._closed.wait(_WATCH_SECONDS):
             now = time.monotonic()
             with self._changed:
                 for child in self._children:
-                    child.kill_if_overdue(now)
+                    child.kill_if_due(now)
 
 
 def child_abilities() -> list[str]:

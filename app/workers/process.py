@@ -41,6 +41,7 @@ Factory = Callable[[Infer], Handler]
 START_SECONDS: Final = 20.0
 """Longest time that a child may take to start."""
 _READY, _BEGUN, _INFER, _DONE, _REFUSED, _BROKEN = "ready", "begun", "infer", "done", "refused", "broken"
+_SPENT = "spent"  # sent before the answer by a child whose job left threads behind: it does no other job
 _MAX_MESSAGE_BYTES: Final = 1 << 29  # from a child
 _GRACE_SECONDS: Final = 2.0  # after its deadline a child kills itself: the parent may be gone
 
@@ -102,6 +103,8 @@ def _run_child(connection: Connection, factory: Factory, limits: Limits) -> None
             signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
             answer = _answer(handle, job)
             signal.setitimer(signal.ITIMER_REAL, 0)
+            if threading.active_count() > 1:
+                connection.send((_SPENT, None))
             connection.send(answer)
 
 
@@ -115,16 +118,19 @@ def _answer(handle: Handler, job: Any) -> tuple[str, Any]:
 
 
 class Child:
-    """The parent's end of one child. One thread uses it at a time; only ``kill_if_overdue`` may come from another."""
+    """The parent's end of one child. One thread uses it at a time; only ``kill_if_due`` may come from another."""
 
     def __init__(self, context: Any, factory: Factory, limits: Limits, known: Mapping[tuple[str, str], Any]) -> None:
         """``context`` is multiprocessing's, ``known`` what `by_pickled_name` returned."""
         self._known = known
         self._ending, self._ended = threading.Lock(), False
         self.jobs = 0
-        self.begun = self.overdue = False
-        """Whether the child has received its latest job, and whether it was killed for being late."""
+        self.begun = self.spent = False
+        """Whether the child has received its latest job, and whether it can do no other one."""
+        self.overdue = self.gave_way = False
+        """Whether it was killed for being late, or to give way."""
         self._deadline: float | None = time.monotonic() + START_SECONDS
+        self._give_way: threading.Event | None = None
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_run_child, args=(theirs, factory, limits), name="qrestore-worker")
         try:
@@ -141,14 +147,14 @@ class Child:
         finally:
             self._deadline = None
 
-    def run(self, job: Any, deadline: float, infer: Infer) -> Any:
+    def run(self, job: Any, deadline: float, infer: Infer, give_way: threading.Event | None = None) -> Any:
         """The job's result; ``infer`` runs the networks that the child asks for.
 
         Raises the QrestoreError that the job raised, InternalError for any other exception, and ChildGone.
         """
         self.jobs += 1
         self.begun = False
-        self._deadline = deadline
+        self._deadline, self._give_way = deadline, give_way
         try:
             self._send((max(0.0, deadline - time.monotonic()), job))
             while True:
@@ -157,8 +163,9 @@ class Child:
                     return content
                 if kind == _BEGUN:
                     self.begun = True
-                    continue
-                if kind == _INFER:
+                elif kind == _SPENT:
+                    self.spent = True
+                elif kind == _INFER:
                     self._send(self._infer(infer, content))
                 elif kind == _REFUSED:
                     raise _refusal(content)
@@ -168,7 +175,7 @@ class Child:
                 else:
                     raise ChildGone
         finally:
-            self._deadline = None
+            self._deadline = self._give_way = None
 
     def _infer(self, infer: Infer, content: Any) -> NDArray[np.float32]:
         try:
@@ -195,10 +202,14 @@ class Child:
     def is_alive(self) -> bool:
         return bool(self._process.is_alive())
 
-    def kill_if_overdue(self, now: float) -> None:
-        deadline = self._deadline
+    def kill_if_due(self, now: float) -> None:
+        """Kills the child if it is late or has to give way."""
+        deadline, give_way = self._deadline, self._give_way
         if deadline is not None and now > deadline:
             self.overdue = True
+        elif give_way is not None and give_way.is_set():
+            self.gave_way = True
+        if self.overdue or self.gave_way:
             with contextlib.suppress(ValueError):  # it was ended in this moment
                 self._process.kill()
 

@@ -1,16 +1,24 @@
 """Workers: what does the jobs of a service."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.workers.jobs import Pipeline
 
 
+class GaveWay(Exception):
+    """Work was ended because it was asked to give way; it may be done again."""
+
+
 class Worker(Protocol):
     """What a worker is: it does jobs, from several threads at once. `app.workers.pool.Pool` is the one that serves."""
 
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
-        """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds``. Raises QrestoreError."""
+    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
+        """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds``.
+
+        Raises QrestoreError, and GaveWay where ``give_way`` is set before the job is done.
+        """
         ...
 
     @property
@@ -25,13 +33,13 @@ class Worker(Protocol):
 
 @dataclass(slots=True)
 class InProcessWorker:
-    """A worker in the calling thread, without isolation and without keeping deadlines: for tools and tests."""
+    """A worker in the calling thread, without isolation: it keeps no deadline and gives no way. For tools and tests."""
 
     pipeline: Pipeline
     healthy: bool = True
 
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
-        del deadline, seconds
+    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
+        del deadline, seconds, give_way
         return self.pipeline.do(job)
 
     def memory(self) -> int:

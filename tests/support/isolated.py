@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def factory(infer: Infer) -> Handler:
                 raise ZeroDivisionError(content)
             case "sleep":
                 time.sleep(content)
+            case "leave":  # work that goes on when the answer is there
+                threading.Thread(target=time.sleep, args=(content,), daemon=True).start()
             case "spin":  # a native hang ignores signals that Python would handle
                 signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
                 while True:

@@ -10,7 +10,7 @@ from app.models.contract import Card
 from app.pipeline.imaging import GreyImage, normalise, pad
 from app.pipeline.inference.runners import Runner
 
-_TILE = 192  # pixels a side that an enlarging network sees at once
+_TILE = 128  # pixels a side that an enlarging network sees at once: the slowest takes a second for it
 _SAMPLE = 64  # pixels a side of the picture that warms a network up
 _OVERLAP = 24  # pixels by which neighbouring tiles overlap: about the reach of SRResNet's convolutions
 

@@ -228,3 +228,12 @@ def bmp(bits: int, *, width: int = 64, height: int = 48, compression: int = 0) -
     rows = bytes((width * bits + 31) // 32 * 4 * height)
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54) + info + rows
+
+
+def wallpaper_of_finders(side: int, *, module: int = 3) -> GreyImage:
+    """Finder patterns side by side and nothing else: engines try to make codes of all combinations of them."""
+    ring = np.full((9, 9), 255, np.uint8)
+    for inset, value in ((1, 0), (2, 255), (3, 0)):
+        ring[inset:-inset, inset:-inset] = value
+    tile = np.kron(ring, np.ones((module, module), np.uint8))
+    return np.tile(tile, (side // len(tile), side // len(tile)))

@@ -1,6 +1,7 @@
 """The service: what it passes to a worker, what it records of an outcome, and when it refuses."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -30,7 +31,8 @@ class FakeWorker:
         self.result = result
         self.calls: list[dict[str, Any]] = []
 
-    def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
+        assert give_way is not None
         self.calls.append({"job": job, "deadline": deadline, "seconds": seconds})
         if isinstance(self.result, Exception):
             raise self.result
@@ -44,7 +46,7 @@ class FakeWorker:
 
 
 def service_of(worker: FakeWorker, **settings: Any) -> Service:
-    admission = Admission(slots=1, queue=1, uploads=1)
+    admission = Admission(slots=1, queue=1, uploads=1, slow_slots=1, quick_seconds=30.0)
     return Service(Settings(**settings), Metrics(), admission, runtime=Runtime(worker))
 
 

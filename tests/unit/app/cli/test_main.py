@@ -125,7 +125,7 @@ class TestUnread:
         ("options", "budget", "expect"),
         [
             ((), 4.0, None),
-            (("--effort", "fast"), math.inf, None),
+            (("--effort", "fast"), 4.0, None),
             (("--effort", "thorough"), math.inf, None),
             (("--budget", "0.25", "--effort", "thorough", "--expect", "254"), 0.25, 254),
             (("--budget", "3600"), 3600.0, None),

@@ -1,7 +1,10 @@
 """A climb: how places are registered, taken up the rungs, and what counts as read."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
@@ -293,3 +296,23 @@ def test_regions_where_a_code_was_found_are_left_out() -> None:
     left: list[Region] = list(one.regions(places))
     assert left == places[1].regions
     assert np.array_equal(left[0].crop.shape, render(BROKEN[0], pixels=4).shape)
+
+
+# --- scans ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_gets_half_of_the_time_left_and_then_the_climb_goes_on_without_it() -> None:
+    gate = threading.Event()
+    patient = Climb(np.zeros((600, 600), np.uint8), Effort.BALANCED, bench(ALWAYS).tools, budget=2.2)
+    began = time.monotonic()
+    assert patient.scan(lambda _: gate.wait(30), patient.image) is None
+    assert 1.0 <= time.monotonic() - began < 2.0
+    assert (patient.is_complete, patient.is_over) == (False, False)
+    gate.set()
+
+
+@pytest.mark.parametrize(("side", "budget"), [(600, inf), (600, 60.0), (100, 0.0)])
+def test_scans_that_end_in_time_or_need_no_bound_leave_nothing_out(side: int, budget: float) -> None:
+    quick = Climb(np.zeros((side, side), np.uint8), Effort.BALANCED, bench(ALWAYS).tools, budget=budget)
+    assert quick.scan(lambda picture: picture.size, quick.image) == side * side
+    assert quick.is_complete

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.errors import Overloaded, QueueTimeout
-from app.workers.admission import Admission, RefusalReason
+from app.errors import Overloaded, ProcessingTimeout, QueueTimeout
+from app.workers.admission import Admission, RefusalReason, Slowness
+from app.workers.worker import GaveWay
 
 LONG = 30.0
+DEFAULTS: dict[str, Any] = {"slots": 1, "queue": 2, "uploads": 1, "slow_slots": 1, "quick_seconds": LONG}
 
 
 class Work:
@@ -21,11 +23,15 @@ class Work:
         self.begun: list[str] = []
         self.gate = threading.Event()
 
-    def named(self, name: str) -> Callable[[], str]:
-        def work() -> str:
+    def named(self, name: str) -> Callable[[threading.Event], str]:
+        def work(give_way: threading.Event) -> str:
             self.begun.append(name)
-            self.gate.wait(10)
-            return name
+            for _ in range(1000):
+                if self.gate.wait(0.01):
+                    return name
+                if give_way.is_set():
+                    raise GaveWay
+            raise AssertionError("nobody opened the gate")
 
         return work
 
@@ -38,16 +44,18 @@ def played(play: Callable[[Admission, Work], Awaitable[Any]], **options: Any) ->
     """Runs a scenario on an admission of its own, which must be empty at the end."""
 
     async def whole() -> Any:
-        admission, work = Admission(**{"slots": 1, "queue": 2, "uploads": 1} | options), Work()
+        admission, work = Admission(**DEFAULTS | options), Work()
         try:
             return await play(admission, work)
         finally:
             work.gate.set()
             for _ in range(200):
-                if not admission.busy:
+                if not (admission.quick.busy or admission.slow.busy):
                     break
                 await asyncio.sleep(0.01)
-            assert (admission.busy, admission.waiting, admission.uploads) == (0, 0, 0)
+            lanes = (admission.quick, admission.slow)
+            assert [(lane.busy, lane.waiting) for lane in lanes] == [(0, 0), (0, 0)]
+            assert admission.uploads == 0
             admission.close()
 
     return asyncio.run(whole())
@@ -60,9 +68,9 @@ async def settled() -> None:
 def test_results_and_errors_come_back() -> None:
     async def play(admission: Admission, work: Work) -> None:
         work.gate.set()
-        assert await admission.run(work.named("done"), deadline=soon()) == "done"
+        assert await admission.run(work.named("done"), deadline=soon(), seconds=LONG) == "done"
         with pytest.raises(ZeroDivisionError):
-            await admission.run(lambda: 1 // 0, deadline=soon())
+            await admission.run(lambda _: 1 // 0, deadline=soon(), seconds=LONG)
 
     played(play)
 
@@ -71,12 +79,12 @@ def test_requests_beyond_the_queue_are_refused_at_once_with_a_retry_after() -> N
     refused: list[RefusalReason] = []
 
     async def play(admission: Admission, work: Work) -> None:
-        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
+        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG)) for name in "abc"]
         await settled()
-        assert (admission.busy, admission.waiting) == (1, 2)
+        assert (admission.quick.busy, admission.quick.waiting) == (1, 2)
         began = time.monotonic()
         with pytest.raises(Overloaded) as refusal:
-            await admission.run(work.named("d"), deadline=soon())
+            await admission.run(work.named("d"), deadline=soon(), seconds=LONG)
         assert time.monotonic() - began < 0.05
         assert int(refusal.value.headers["Retry-After"]) >= 1
         with pytest.raises(Overloaded):
@@ -92,7 +100,7 @@ def test_first_come_first_served() -> None:
     async def play(admission: Admission, work: Work) -> list[str]:
         inside = []
         for name in "abcde":
-            inside.append(asyncio.create_task(admission.run(work.named(name), deadline=soon())))
+            inside.append(asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG)))
             await asyncio.sleep(0)
         work.gate.set()
         await asyncio.gather(*inside)
@@ -105,13 +113,13 @@ def test_waiting_ends_at_the_deadline_and_is_recorded() -> None:
     waits: list[float] = []
 
     async def play(admission: Admission, work: Work) -> None:
-        first = asyncio.create_task(admission.run(work.named("a"), deadline=soon()))
+        first = asyncio.create_task(admission.run(work.named("a"), deadline=soon(), seconds=LONG))
         await settled()
         with pytest.raises(QueueTimeout) as late:
-            await admission.run(work.named("b"), deadline=soon(0.1))
+            await admission.run(work.named("b"), deadline=soon(0.1), seconds=LONG)
         assert "Retry-After" in late.value.headers
-        assert admission.waiting == 0
-        second = asyncio.create_task(admission.run(work.named("c"), deadline=soon()))
+        assert admission.quick.waiting == 0
+        second = asyncio.create_task(admission.run(work.named("c"), deadline=soon(), seconds=LONG))
         await settled()
         work.gate.set()
         await asyncio.gather(first, second)
@@ -124,11 +132,11 @@ def test_waiting_ends_at_the_deadline_and_is_recorded() -> None:
 
 def test_a_client_that_leaves_the_queue_frees_its_place() -> None:
     async def play(admission: Admission, work: Work) -> None:
-        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
+        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG)) for name in "abc"]
         await settled()
         inside[1].cancel()
         await settled()
-        assert admission.waiting == 1
+        assert admission.quick.waiting == 1
         admission.check()
         work.gate.set()
         await asyncio.wait(inside)
@@ -140,13 +148,13 @@ def test_a_client_that_leaves_the_queue_frees_its_place() -> None:
 
 def test_a_client_that_leaves_during_the_work_keeps_the_slot_until_its_end() -> None:
     async def play(admission: Admission, work: Work) -> None:
-        first = asyncio.create_task(admission.run(work.named("a"), deadline=soon()))
+        first = asyncio.create_task(admission.run(work.named("a"), deadline=soon(), seconds=LONG))
         await settled()
         first.cancel()
         await settled()
         assert first.cancelled()
-        assert admission.busy == 1
-        second = asyncio.create_task(admission.run(work.named("b"), deadline=soon()))
+        assert admission.quick.busy == 1
+        second = asyncio.create_task(admission.run(work.named("b"), deadline=soon(), seconds=LONG))
         await settled()
         assert work.begun == ["a"]
         work.gate.set()
@@ -157,13 +165,13 @@ def test_a_client_that_leaves_during_the_work_keeps_the_slot_until_its_end() -> 
 
 def test_a_slot_offered_to_a_leaving_client_goes_to_the_next() -> None:
     async def play(admission: Admission, work: Work) -> None:
-        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon())) for name in "abc"]
+        inside = [asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG)) for name in "abc"]
         await settled()
-        admission._free_slot()  # as the end of "a" would, in the very moment in which "b" leaves
+        admission.quick.free()  # as the end of "a" would, in the very moment in which "b" leaves
         inside[1].cancel()
-        admission.busy += 1  # "a" has not ended
+        admission.quick.busy += 1  # "a" has not ended
         await settled()
-        assert admission.waiting == 0
+        assert admission.quick.waiting == 0
         work.gate.set()
         await asyncio.wait(inside)
         assert work.begun == ["a", "c"]
@@ -182,3 +190,135 @@ def test_uploads_are_bounded() -> None:
 
     played(play, on_refusal=refused.append)
     assert refused == [RefusalReason.UPLOADS_FULL]
+
+
+# --- the slow lane --------------------------------------------------------------------------------------------------
+
+
+def begin(admission: Admission, work: Work, *names: str) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG)) for name in names]
+
+
+def test_work_that_takes_long_moves_to_the_slow_lane_and_leaves_its_slot_to_others() -> None:
+    slow: list[Slowness] = []
+
+    async def play(admission: Admission, work: Work) -> None:
+        first = begin(admission, work, "a")
+        await asyncio.sleep(0.1)
+        assert (admission.quick.busy, admission.slow.busy) == (0, 1)
+        second = begin(admission, work, "b")
+        await asyncio.sleep(0.02)
+        assert work.begun == ["a", "b"]
+        work.gate.set()
+        assert await asyncio.gather(*first, *second) == ["a", "b"]
+
+    played(play, quick_seconds=0.05, on_slow=slow.append)
+    assert slow == [Slowness.MOVED]
+
+
+def test_slow_work_keeps_its_slot_while_nobody_waits() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = begin(admission, work, "a")
+        await asyncio.sleep(0.1)
+        tasks += begin(admission, work, "b")
+        await asyncio.sleep(0.1)
+        assert (admission.quick.busy, admission.slow.busy) == (1, 1)
+        work.gate.set()
+        await asyncio.gather(*tasks)
+        assert work.begun == ["a", "b"]
+
+    played(play, quick_seconds=0.05)
+
+
+def test_slow_work_gives_way_to_who_waits_and_begins_again_in_the_slow_lane() -> None:
+    slow: list[Slowness] = []
+
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = begin(admission, work, "a")
+        await asyncio.sleep(0.1)
+        tasks += begin(admission, work, "b")
+        await asyncio.sleep(0.1)  # "a" is in the slow lane; "b" is slow, too, and nobody waits for its slot
+        tasks += begin(admission, work, "c")
+        await asyncio.sleep(0.03)
+        assert work.begun == ["a", "b", "c"]
+        assert (admission.quick.busy, admission.slow.busy, admission.slow.waiting) == (1, 1, 1)
+        work.gate.set()
+        assert await asyncio.gather(*tasks) == ["a", "b", "c"]
+        assert work.begun == ["a", "b", "c", "b"]
+
+    played(play, quick_seconds=0.05, on_slow=slow.append)
+    assert slow == [Slowness.MOVED, Slowness.GAVE_WAY]
+
+
+def test_as_many_give_way_as_wait() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = begin(admission, work, "a", "b", "c", "d")
+        await asyncio.sleep(0.1)
+        assert (admission.quick.busy, admission.slow.busy) == (3, 1)
+        tasks += begin(admission, work, "e", "f", "g")  # one slot is free
+        await asyncio.sleep(0.04)
+        assert sorted(work.begun) == list("abcdefg")
+        assert (admission.quick.busy, admission.slow.waiting) == (4, 2)
+        work.gate.set()
+        assert sorted(await asyncio.gather(*tasks)) == list("abcdefg")
+
+    played(play, slots=4, quick_seconds=0.05)
+
+
+def test_overdue_work_moves_as_soon_as_the_slow_lane_has_room() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        gate = threading.Event()
+        first = asyncio.create_task(admission.run(lambda _: gate.wait(10), deadline=soon(), seconds=LONG))
+        await asyncio.sleep(0.1)
+        tasks = begin(admission, work, "b")
+        await asyncio.sleep(0.1)
+        assert (admission.quick.busy, admission.slow.busy) == (1, 1)
+        gate.set()
+        await first
+        assert (admission.quick.busy, admission.slow.busy) == (0, 1)
+        work.gate.set()
+        await asyncio.gather(*tasks)
+
+    played(play, quick_seconds=0.05)
+
+
+def test_work_that_gave_way_waits_for_the_slow_lane_up_to_its_deadline() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = begin(admission, work, "a")
+        await asyncio.sleep(0.1)
+        late = asyncio.create_task(admission.run(work.named("b"), deadline=soon(0.3), seconds=LONG))
+        await asyncio.sleep(0.1)
+        tasks += begin(admission, work, "c")
+        with pytest.raises(QueueTimeout):
+            await late
+        work.gate.set()
+        await asyncio.gather(*tasks)
+
+    played(play, quick_seconds=0.05)
+
+
+def test_a_client_that_left_does_not_come_back_when_its_work_gives_way() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = begin(admission, work, "a")
+        await asyncio.sleep(0.1)
+        (left,) = begin(admission, work, "b")
+        await asyncio.sleep(0.1)
+        left.cancel()
+        tasks += begin(admission, work, "c")
+        await asyncio.sleep(0.1)
+        work.gate.set()
+        await asyncio.gather(*tasks)
+        assert work.begun == ["a", "b", "c"]
+
+    played(play, quick_seconds=0.05)
+
+
+def test_an_answer_is_given_up_at_its_time_and_the_slot_is_freed_when_the_work_ends() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        began = time.monotonic()
+        with pytest.raises(ProcessingTimeout):
+            await admission.run(work.named("a"), deadline=soon(), seconds=0.1)
+        assert 0.1 <= time.monotonic() - began < 1.0
+        assert admission.quick.busy == 1
+
+    played(play)

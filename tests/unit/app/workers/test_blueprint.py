@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,7 +36,7 @@ def loaded(settings: Settings) -> Iterator[tuple[Runtime, Metrics]]:
     made.close()
 
 
-def limits() -> dict[str, float]:
+def limits() -> dict[str, Any]:
     return {"deadline": time.monotonic() + 60, "seconds": 60}
 
 

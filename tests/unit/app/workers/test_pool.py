@@ -21,6 +21,7 @@ from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCra
 from app.pipeline.inference.severity import Route
 from app.workers.pool import Pool, RestartReason, child_abilities
 from app.workers.process import Arrays, Factory, Infer, Limits
+from app.workers.worker import GaveWay
 from tests.support import isolated
 from tests.support.waiting import wait_for
 
@@ -120,6 +121,25 @@ def test_an_unforeseen_error_is_not_revealed(
     assert "ZeroDivisionError: /srv/private" in caplog.text
     assert do(pool, "echo", 1) == 1
     assert restarts == {RestartReason.CRASH: 1}
+
+
+def test_a_child_that_left_work_unfinished_is_replaced(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool = make()
+    before = pool.pids()
+    do(pool, "leave", 60.0)
+    assert restarts == {RestartReason.UNFINISHED: 1}
+    assert do(pool, "pid") not in before
+
+
+def test_a_job_gives_way(make: Make, restarts: Counter[RestartReason]) -> None:
+    pool, give_way = make(), threading.Event()
+    threading.Timer(0.2, give_way.set).start()
+    began = time.monotonic()
+    with pytest.raises(GaveWay):
+        pool.run(("spin", None), deadline=began + LONG, seconds=LONG, give_way=give_way)
+    assert 0.2 <= time.monotonic() - began < 5
+    assert restarts == {RestartReason.GAVE_WAY: 1}
+    assert do(pool, "echo", 1) == 1
 
 
 @pytest.mark.parametrize("kind", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
