@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
     tasks_per_worker: PositiveInt = Field(default=1000, description="requests after which a child process is replaced")
     worker_memory_bytes: Annotated[int, Field(ge=1 << 27)] = Field(
-        default=2 << 30, description="address space that a child process may add to what it starts with"
+        default=896 << 20, description="address space that a child process may add to what it starts with"
     )
     max_batch: PositiveInt | None = Field(
         default=None,

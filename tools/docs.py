@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 
 COMPUTED: Final[Mapping[str, str]] = {
     "queue": "8 × `QRESTORE_WORKERS`",
+    "slow_workers": "half of `QRESTORE_WORKERS`, at least 1",
     "torch_threads": "CPUs / workers, at most 8",
     "tracing": "`true` if `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set",
     "workers": "number of CPUs, at most 4",

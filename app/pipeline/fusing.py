@@ -12,11 +12,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Reading
+from app.pipeline.climb import Climb
 from app.pipeline.engines.symbol import Symbol, is_covered
 from app.pipeline.imaging import correlation
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import function_patterns
+from app.pipeline.reading import Reading
 from app.pipeline.results import Found
 from app.pipeline.tools import Tools
 

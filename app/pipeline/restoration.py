@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import LOCATE, Climb, Read, Reading, Rung, Survey
+from app.pipeline.climb import LOCATE, Climb, Rung, Survey
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol, merge_symbols
 from app.pipeline.imaging import GreyImage, resize, resize_to
@@ -20,6 +20,7 @@ from app.pipeline.locating.regions import Region
 from app.pipeline.painting import paint
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.reading import Read, Reading
 from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
 from app.pipeline.rungs import FLATTENED, MODULE_RUNGS
 from app.pipeline.surveys import surveys

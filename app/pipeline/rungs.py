@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from app.pipeline.climb import Climb, Place, Read, Reading, Rung
+from app.pipeline.climb import Climb, Place, Rung
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
@@ -16,6 +16,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.quad import Quad, side_length
+from app.pipeline.reading import Read, Reading
 
 DIRECT: Final = "direct"
 SMALL_PICTURE: Final = 400_000

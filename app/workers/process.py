@@ -51,7 +51,7 @@ class Limits:
     """What a child process may use: bytes of address space on top of what it starts with, and jobs until it is
     replaced."""
 
-    memory_bytes: int = 2 << 30
+    memory_bytes: int = 896 << 20
     jobs: int = 1000
 
 

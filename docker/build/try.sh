@@ -37,7 +37,7 @@ $PODMAN image inspect --format 'the base image included: {{.Size}} bytes' "$imag
 trap '$PODMAN rm --force --ignore "$container" >/dev/null' EXIT
 # The limits are this shell's: raising them takes a privilege that not every root has.
 $PODMAN run --detach --name "$container" --network none --read-only --cap-drop all --security-opt no-new-privileges \
-    --tmpfs /tmp:size=16m,mode=1777 --pids-limit 512 --memory 4g --memory-swap 4g --init \
+    --tmpfs /tmp:size=16m,mode=1777 --pids-limit 512 --memory 6g --memory-swap 6g --init \
     --ulimit "nofile=$(ulimit -n):$(ulimit -n)" --ulimit nproc=4096:4096 "$image" >/dev/null
 
 began=$(date +%s)

@@ -274,6 +274,22 @@ QUEUE: Final = (
         "short", 6, overrides=(dashed("slots"),),
     ),
     Panel(
+        "Slow slots",
+        "Children at work on what takes long, and what waits for them after it gave way; dashed: how many there are.",
+        (
+            Query(total(series("qrestore_busy_slow_slots"), "instance"), "{{instance}}"),
+            Query(total(series("qrestore_slow_queue_length"), "instance"), "{{instance}} waiting"),
+            Query(total(series("qrestore_slow_slots")), "slots"),
+        ),
+        "short", 6, overrides=(dashed("slots"),),
+    ),
+    Panel(
+        "Slow requests",
+        "Requests that outlasted their time: moved to a slow slot, or ended, to begin again in one, as others waited.",
+        (Query(total(rate("qrestore_slow_total"), "outcome"), "{{outcome}}"),),
+        "reqps", 6, stacked=True,
+    ),
+    Panel(
         "Wait for a slot",
         "From admission to the start of the work; it counts towards a request's deadline.",
         tuple(Query(quantile(q, "qrestore_queue_seconds"), f"p{q * 100:.0f}") for q in (0.5, 0.95)),

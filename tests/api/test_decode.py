@@ -119,7 +119,7 @@ class TestInput:
         self, client: TestClient, ladder: FakeLadder, blank_png: bytes, effort: Effort
     ) -> None:
         upload(client, blank_png, f"/decode?effort={effort}")
-        budget = 4.0 if effort is Effort.BALANCED else math.inf
+        budget = math.inf if effort is Effort.THOROUGH else 4.0
         assert ladder.calls == [{"effort": effort, "budget": budget, "expect": None, "shape": (48, 64)}]
 
     def test_effort_defaults_to_the_setting(

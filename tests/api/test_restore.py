@@ -76,7 +76,7 @@ def test_options_reach_the_ladder(
     client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str, expected: dict[str, object]
 ) -> None:
     client.post(f"/restore{query}", files={"file": blank_png})
-    assert ladder.calls == [expected]
+    assert ladder.calls == [expected | {"budget": 4.0}]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ SECRET = "a secret payload"
 @pytest.fixture(scope="module")
 def narrow(weights: Path) -> Iterator[Server]:
     """A service of one slot and one place in the queue."""
-    with running(entry=SLOW, weights=weights, workers=1, queue=1, request_seconds=DEADLINE) as server:
+    with running(entry=SLOW, weights=weights, workers=1, queue=1, request_seconds=DEADLINE, quick_seconds=60) as server:
         yield server
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 MOST_LINES = 400
-ASYNC_ROOMS = ("dependencies.py", "http", "main.py", "routers", "service.py", "workers/admission.py")
+ASYNC_ROOMS = (
+    "dependencies.py",
+    "http",
+    "main.py",
+    "routers",
+    "service.py",
+    "workers/admission.py",
+    "workers/lanes.py",
+    "workers/lanes.py",
+)
 """Where `app` may await: everything else is called in threads and in child processes."""
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -73,8 +73,9 @@ class FakeLadder:
         scale: int = 1,
         binary: bool = False,
         view: View = View.STRAIGHTENED,
+        budget: float = inf,
     ) -> Restoration:
-        self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view})
+        self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view, "budget": budget})
         if network not in {"auto", "modules", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from app.pipeline.climb import Reading
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.fusing import FrameReading
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.reading import Reading
 from tests.support.codes import Modules, encode, square_at
 
 FULL = encode("https://example.org/fused/9021", version=2, error="l")

@@ -54,10 +54,10 @@ def test_refused(name: str, value: object) -> None:
         Settings.model_validate({name: value})
 
 
-def test_only_balanced_effort_has_a_budget_of_its_own() -> None:
+def test_only_thorough_effort_has_no_budget() -> None:
     settings = Settings(budget_seconds=0.75)
     assert {effort: settings.budget(effort) for effort in Effort} == {
-        Effort.FAST: math.inf,
+        Effort.FAST: 0.75,
         Effort.BALANCED: 0.75,
         Effort.THOROUGH: math.inf,
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.pipeline.climb import Climb, Place, Read, Reading
+from app.pipeline.climb import Climb, Place
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.candidates import Candidate
@@ -13,6 +13,7 @@ from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
+from app.pipeline.reading import Read, Reading
 from app.pipeline.results import SOFT, Effort
 from tests.support.bench import OTHER_PLACE, PLACE, bench, broken_pair
 from tests.support.codes import Modules, encode, square_at

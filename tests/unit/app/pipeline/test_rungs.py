@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Place, Read
+from app.pipeline.climb import Climb, Place
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import find_regions
 from app.pipeline.quad import Quad
+from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.rungs import (
     LAST_RUNGS,

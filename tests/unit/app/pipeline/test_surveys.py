@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Place, Read
+from app.pipeline.climb import Climb, Place
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.window_locator import LEAST_SIDE
@@ -15,6 +15,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import find_regions
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
+from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools

@@ -1,0 +1,139 @@
+"""Measures the memory that the worst valid pictures need: `python -m tools.memory [--limit 6g] [--children 6]`.
+
+Every format is decoded at its dearest and at the pixel limit; the contents keep the search busy. The peaks are those of
+one child process and of the server (VmHWM in Linux' /proc). With all workers at the worst peak at once they must stay
+below the limit of the container; exit status 1 if they do not.
+"""
+
+import argparse
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import isqrt
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.live.pictures import COLOUR_ALPHA, GREY, bmp, cmyk_jpeg, gif, uniform_png, wallpaper_of_finders
+from tests.support.live.servers import Server, file_part, form, request, running
+
+_PIXELS: Final = 50_000_000
+_SIDE: Final = isqrt(_PIXELS)
+_WEBP_SIDE: Final = 16_383  # the longest that WebP has
+_UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_MIB: Final = 1 << 20
+_POLL_SECONDS: Final = 0.01
+
+
+def _encode(name: str, picture: NDArray[Any], *options: int) -> bytes:
+    done, data = cv2.imencode(name, picture, options)
+    if not done:
+        raise ValueError(f"OpenCV cannot write {name}")
+    return bytes(data)
+
+
+def _noise(height: int, width: int) -> NDArray[np.uint8]:
+    """Coarse noise in three channels: it looks like modules everywhere."""
+    small = np.random.default_rng(1).integers(0, 256, (height // 4, width // 4, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+
+
+def pictures() -> Iterator[tuple[str, list[bytes]]]:
+    """Name and files of each request."""
+    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    jpeg = (cv2.IMWRITE_JPEG_QUALITY, 15, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full)
+    noise = _noise(_SIDE, _SIDE)
+    yield "PNG, 16 bits, colour and alpha", [uniform_png(_SIDE, _SIDE, depth=16, colour=COLOUR_ALPHA)]
+    yield "PNG, wallpaper of finder patterns", [_encode(".png", wallpaper_of_finders(_SIDE))]
+    yield "PNG, a line", [uniform_png(_PIXELS // 100, 100, colour=GREY)]
+    yield "JPEG, noise", [_encode(".jpg", noise, *jpeg)]
+    yield "JPEG, noise, progressive", [_encode(".jpg", noise, *jpeg, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)]
+    yield "JPEG, CMYK", [cmyk_jpeg(np.zeros((_SIDE // 8 * 8, _SIDE // 8 * 8), np.uint8))]
+    wide = _noise(_PIXELS // _WEBP_SIDE, _WEBP_SIDE)
+    yield "WebP, noise", [_encode(".webp", wide, cv2.IMWRITE_WEBP_QUALITY, 10)]
+    yield "WebP, lossless", [_encode(".webp", np.zeros_like(wide), cv2.IMWRITE_WEBP_QUALITY, 101)]
+    yield "GIF", [gif((_SIDE, _SIDE), (2, 1))]
+    yield "BMP, 8 bits, 20 MB", [bmp(8, width=4400, height=4400)]
+    frame = _encode(".jpg", _noise(isqrt(_PIXELS // 8), isqrt(_PIXELS // 8)), *jpeg)
+    yield "eight frames, fused", [frame] * 8
+
+
+@dataclass
+class Peaks:
+    """Peak resident bytes by process."""
+
+    by_pid: dict[int, int] = field(default_factory=dict)
+
+    def look(self, pids: Sequence[int]) -> None:
+        for pid in pids:
+            with suppress(OSError):  # it has ended
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        self.by_pid[pid] = max(self.by_pid.get(pid, 0), int(line.split()[1]) << 10)
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[Peaks]:
+    """Looks at the peaks of the service's children inside the block."""
+    peaks, stop = Peaks(), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_POLL_SECONDS):
+            peaks.look(server.workers())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def measure(limit: int, children: int) -> Iterator[str]:
+    """The lines of the report; the last one says whether everything fits."""
+    worst = server_peak = 0
+    for name, files in pictures():
+        body = form(*(file_part(file) for file in files))
+        fuse = "?fuse=true" if len(files) > 1 else ""
+        for path in (f"/decode{fuse}", "/restore"):
+            if fuse and path == "/restore":
+                continue
+            with running(workers=1) as server, watched(server) as peaks:
+                answer = server.send(request(body, line=b"POST " + path.encode()), timeout=120)
+                child = max(peaks.by_pid.values())
+                whole = Peaks()
+                whole.look([server.pid])
+            server_now = max(whole.by_pid.values())
+            worst, server_peak = max(worst, child), max(server_peak, server_now)
+            yield (
+                f"{name:34} {path:17} {answer.status}  {len(body) / 1e6:5.1f} MB  child {child / _MIB:6.0f} MiB  "
+                f"server {server_now / _MIB:4.0f} MiB  {answer.seconds:5.1f} s"
+            )
+    together = children * worst + server_peak
+    yield f"{children} children at the worst peak and the server: {together / _MIB:.0f} MiB of {limit / _MIB:.0f}"
+    yield "fits" if together <= limit else "DOES NOT FIT"
+
+
+def _size(text: str) -> int:
+    return int(float(text[:-1]) * _UNITS[text[-1].lower()]) if text[-1].lower() in _UNITS else int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--limit", type=_size, default=_size("6g"), help="memory limit of the container (default 6g)")
+    parser.add_argument("--children", type=int, default=6, help="workers and slow workers together (default 6)")
+    options, line = parser.parse_args(argv), ""
+    for line in measure(options.limit, options.children):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    return 0 if line == "fits" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
