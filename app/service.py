@@ -1,11 +1,13 @@
 """The running service, free of HTTP: it admits jobs, has them done, and records every outcome."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import overload
+from typing import Final, overload
 
-from app.errors import NotReady
+from app.errors import NotReady, QrestoreError
 from app.pipeline.results import Outcome, Restored
 from app.schemas import ModelCard
 from app.settings import Settings
@@ -14,6 +16,24 @@ from app.telemetry.tracing import trace_stages
 from app.workers.admission import Admission
 from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
 from app.workers.worker import Worker
+
+log = logging.getLogger("qrestore")
+
+_WATCH_SECONDS: Final = 0.5
+_NO_CHILDREN: Final = (
+    "child processes do not start, so that every picture is refused with 503; it is tried again and again. Raise the "
+    "limit that they meet: memory (the container's, or QRESTORE_WORKER_MEMORY_BYTES), processes (ulimit -u, the "
+    "container's pids limit), open files (ulimit -n) or space in the folder for temporary files. `qrestore doctor` "
+    "starts one and says whether it could"
+)
+
+
+def _settled(run: Callable[[], Outcome | Restored]) -> Outcome | Restored | QrestoreError:
+    """What ``run`` returns or raises: work whose client has left has nobody to raise it to."""
+    try:
+        return run()
+    except QrestoreError as exc:
+        return exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,30 @@ class Service:
             raise NotReady(retry_after=5)
         return runtime
 
+    async def watch(self) -> None:
+        """Logs when the runtime stops being able to work, with the cause and how to mend it, and when it can again.
+
+        Runs until it is cancelled.
+        """
+        known = ""
+        while True:
+            ill = self._illness()
+            if ill and ill != known:
+                log.error("not ready: %s", ill)
+            elif known and not ill:
+                log.info("ready again")
+            known = ill
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _illness(self) -> str:
+        """Why the runtime cannot work, for the operator; empty if it can, or while there is none."""
+        runtime = self.runtime
+        if runtime is None:
+            return ""
+        if not runtime.healthy():
+            return "a thread that runs the networks has ended; restart the service"
+        return "" if runtime.worker.healthy else _NO_CHILDREN
+
     def is_ready(self) -> bool:
         try:
             self.ready()
@@ -80,7 +124,10 @@ class Service:
         """
         seconds = self.settings.work_seconds * job.images
         run = partial(self._working_runtime().worker.run, job, deadline=deadline, seconds=seconds)
-        result: Outcome | Restored = await self.admission.run(run, deadline=deadline)
+        result: Outcome | Restored | QrestoreError
+        result = await self.admission.run(partial(_settled, run), deadline=deadline)
+        if isinstance(result, QrestoreError):
+            raise result
         outcome = result.outcome if isinstance(result, Restored) else result
         self.metrics.record(outcome)
         trace_stages(outcome.trace)

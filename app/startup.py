@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InternalError, WorkerCrashed
+from app.errors import InternalError, InvalidConfiguration, WorkerCrashed
 from app.models.contract import Card
+from app.pipeline.inference import choosing
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import BatchingRunner, MeteredRunner, Runner
@@ -23,6 +24,10 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
+_NO_CHILDREN = (
+    "The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES, or a limit on processes or open files "
+    "(ulimit -u, ulimit -n), too low?"
+)
 _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for the light network
 
 
@@ -77,7 +82,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         )
     except WorkerCrashed as exc:
         close()
-        raise InternalError("The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES too low?") from exc
+        raise InternalError(_NO_CHILDREN) from exc
     return Runtime(
         worker=pool,
         device=networks.device,
@@ -92,8 +97,25 @@ def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.
     return runners[name](*arrays)
 
 
+def require_device(device: str) -> None:
+    """Raises InvalidConfiguration, with the cause and how to mend it, where ``device`` is a GPU that cannot be used."""
+    if device in {"auto", "cpu"} or not choosing.is_installed(choosing.Backend.TORCH):
+        return  # without torch the networks say what is to be installed
+    torch = choosing.torch()
+    if device == "cuda" and torch.version.cuda is None:
+        cause = f"torch {torch.__version__} is built without CUDA; install its CUDA build"
+    elif device == "cuda" and not torch.cuda.is_available():
+        cause = "torch finds no NVIDIA driver or GPU; see nvidia-smi, and in a container, whether it was given the GPU"
+    elif device == "mps" and not torch.backends.mps.is_available():
+        cause = "torch finds no GPU of Apple's"
+    else:
+        return
+    raise InvalidConfiguration(f"QRESTORE_DEVICE={device}: {cause}, or set QRESTORE_DEVICE=cpu.")
+
+
 def _networks(settings: Settings, *, eager: Collection[str], calls: int) -> Networks:
     """The networks, with those in ``eager`` loaded; each takes so many calls at once."""
+    require_device(settings.device)
     threads = Threads(settings.torch_threads, calls)
     return load_networks(settings.weights, settings.device, backend=settings.backend, eager=eager, threads=threads)
 

@@ -69,20 +69,17 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
         yield _module(module, distribution)
     yield _zbar()
     yield _children()
-    settings = _import("app.settings")
-    if isinstance(settings, str):
-        yield Check("settings", good=False, found=settings, fix=_reinstall())
+    configuration, errors = _import("app.cli.configuration"), _import("app.errors")
+    if isinstance(configuration, str) or isinstance(errors, str):
+        yield Check("settings", good=False, found=str(configuration), fix=_reinstall())
         return
     try:
-        chosen = settings.Settings()
-    except ValueError as exc:
-        yield Check(
-            "settings",
-            good=False,
-            found=" ".join(str(exc).split()),
-            fix="unset or correct the QRESTORE_ variable that is named",
-        )
+        chosen = configuration.read_settings()
+    except errors.InvalidConfiguration as exc:
+        fix = "unset or correct the QRESTORE_ variable that is named"
+        yield Check("settings", good=False, found="; ".join(exc.detail.splitlines()), fix=fix)
         return
+    yield from _keys(chosen)
     if chosen.backend in _ENGINES:
         yield _module(_ENGINES[chosen.backend], _ENGINES[chosen.backend])
     yield from _networks(weights or chosen.weights, chosen)
@@ -132,6 +129,20 @@ def _children() -> Check:
     return Check(name, good=True, found=found)
 
 
+def _keys(settings: Any) -> Iterator[Check]:
+    """Reads the API keys as the service would, if it has any."""
+    keys, errors = _import("app.http.keys"), _import("app.errors")
+    if settings.api_keys_file is None or isinstance(keys, str) or isinstance(errors, str):
+        return
+    try:
+        found = keys.load_keys(settings.api_keys_file)
+    except errors.InvalidConfiguration as exc:
+        fix = "correct these lines of the file: name: key"
+        yield Check("API keys", good=False, found="; ".join(exc.detail.splitlines()), fix=fix)
+    else:
+        yield Check("API keys", good=True, found=", ".join(dict.fromkeys(key.name for key in found)))
+
+
 def _networks(folder: Path, settings: Any) -> Iterator[Check]:
     """Loads and runs every network as the service would, and says what runs them and what else was tried."""
     loading = _import("app.pipeline.inference.loading")
@@ -140,11 +151,17 @@ def _networks(folder: Path, settings: Any) -> Iterator[Check]:
     if isinstance(loading, str) or isinstance(errors, str) or isinstance(engine, str):
         yield Check("weights", good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
         return
+    startup = _import("app.startup")
     threads = loading.Threads(settings.torch_threads)
     try:
+        if not isinstance(startup, str):
+            startup.require_device(settings.device)
         networks = loading.load_networks(folder, settings.device, backend=settings.backend, threads=threads)
     except errors.InvalidConfiguration as exc:
-        yield Check("engine", good=False, found=str(exc), fix=f"{sys.executable} -m pip install 'qrestore[gpu]'")
+        fix = f"{sys.executable} -m pip install 'qrestore[gpu]'"
+        if settings.device != "cpu" and "QRESTORE_DEVICE" in exc.detail:
+            fix = "export QRESTORE_DEVICE=cpu, or mend what is named"
+        yield Check("engine", good=False, found=str(exc), fix=fix)
         return
     except errors.InvalidCheckpoint as exc:
         exporting = f"{sys.executable} -m training.release.export all --outdated --weights {folder} --out {folder}"
