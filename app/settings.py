@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     @classmethod
     def _of_this_service(cls, port: object) -> object:
         if isinstance(port, str) and "://" in port:
-            raise ValueError("Kubernetes sets this for a service of this name: set the variable, or enableServiceLinks: false")
+            raise ValueError(
+                "Kubernetes sets this for a service of this name: set the variable, or enableServiceLinks: false"
+            )
         return port
 
     @field_validator("admin_port")
@@ -181,7 +183,7 @@ class Settings(BaseSettings):
 
 def unknown_variables() -> dict[str, str]:
     """Values of the QRESTORE_ variables of the environment that are no setting, by the names that they would have."""
-    found = {}
+    found: dict[str, str] = {}
     for variable, value in os.environ.items():
         name = variable.lower().removeprefix(PREFIX.lower())
         if variable.upper().startswith(PREFIX) and name not in Settings.model_fields:

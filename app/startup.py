@@ -11,7 +11,7 @@ from app.models.contract import Card
 from app.pipeline.inference import choosing
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.runners import BatchingRunner, MeteredRunner, Runner
+from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
@@ -99,7 +99,7 @@ def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.
 
 def require_device(device: str) -> None:
     """Raises InvalidConfiguration, with the cause and how to mend it, where ``device`` is a GPU that cannot be used."""
-    if device in {"auto", "cpu"} or not choosing.is_installed(choosing.Backend.TORCH):
+    if device in {"auto", "cpu"} or not choosing.is_installed(Backend.TORCH):
         return  # without torch the networks say what is to be installed
     torch = choosing.torch()
     if device == "cuda" and torch.version.cuda is None:

@@ -64,7 +64,7 @@ class KeyRing:
         try:
             fresh = load_keys(self._file)
         except InvalidConfiguration as exc:
-            log.error("API keys stay as they were: %s", "; ".join(exc.detail.splitlines()))  # noqa: TRY400
+            log.error("API keys stay as they were: %s", "; ".join(exc.detail.splitlines()))
             return False
         before, self._keys = {key.digest: key.name for key in self._keys}, fresh
         after = {key.digest: key.name for key in fresh}

@@ -8,8 +8,8 @@ _LINES: Final = {"Zl", "Zp"}
 
 
 def escape(text: str, *, keep: str = "") -> str:
-    """The text with its control, format and unassigned characters and its line separators as escapes (\\n, \\x1b,
-    \\u202e). Characters in ``keep`` stay as they are; so do backslashes, so that the text cannot be restored from it."""
+    """The text with its control, format and unassigned characters and its line separators as escapes: \\n, \\x1b,
+    \\u202e. Characters in ``keep`` and backslashes stay as they are, so the text cannot be restored from it."""
     if text.isprintable():
         return text
     return "".join(each if each in keep or not is_unsafe(each) else _escaped(each) for each in text)
