@@ -82,7 +82,10 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     yield from _keys(chosen)
     if chosen.backend in _ENGINES:
         yield _module(_ENGINES[chosen.backend], _ENGINES[chosen.backend])
-    yield from _networks(weights or chosen.weights, chosen)
+    if fault := _device_fault(chosen):
+        yield fault
+    else:
+        yield from _networks(weights or chosen.weights, chosen)
     yield _port(host or chosen.host, chosen.port if port is None else port)
 
 
@@ -143,6 +146,19 @@ def _keys(settings: Any) -> Iterator[Check]:
         yield Check("API keys", good=True, found=", ".join(dict.fromkeys(key.name for key in found)))
 
 
+def _device_fault(settings: Any) -> Check | None:
+    """Why the device of the settings cannot be used; None if it can, or if that cannot be checked."""
+    startup, errors = _import("app.startup"), _import("app.errors")
+    if isinstance(startup, str) or isinstance(errors, str):
+        return None
+    try:
+        startup.require_device(settings.device)
+    except errors.InvalidConfiguration as exc:
+        fix = "export QRESTORE_DEVICE=cpu, or mend what is named"
+        return Check("device", good=False, found=exc.detail, fix=fix)
+    return None
+
+
 def _networks(folder: Path, settings: Any) -> Iterator[Check]:
     """Loads and runs every network as the service would, and says what runs them and what else was tried."""
     loading = _import("app.pipeline.inference.loading")
@@ -151,17 +167,11 @@ def _networks(folder: Path, settings: Any) -> Iterator[Check]:
     if isinstance(loading, str) or isinstance(errors, str) or isinstance(engine, str):
         yield Check("weights", good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
         return
-    startup = _import("app.startup")
     threads = loading.Threads(settings.torch_threads)
     try:
-        if not isinstance(startup, str):
-            startup.require_device(settings.device)
         networks = loading.load_networks(folder, settings.device, backend=settings.backend, threads=threads)
     except errors.InvalidConfiguration as exc:
-        fix = f"{sys.executable} -m pip install 'qrestore[gpu]'"
-        if settings.device != "cpu" and "QRESTORE_DEVICE" in exc.detail:
-            fix = "export QRESTORE_DEVICE=cpu, or mend what is named"
-        yield Check("engine", good=False, found=str(exc), fix=fix)
+        yield Check("engine", good=False, found=str(exc), fix=f"{sys.executable} -m pip install 'qrestore[gpu]'")
         return
     except errors.InvalidCheckpoint as exc:
         exporting = f"{sys.executable} -m training.release.export all --outdated --weights {folder} --out {folder}"
