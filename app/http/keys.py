@@ -140,7 +140,7 @@ def _split(entry: str) -> tuple[str, str]:
     if not colon:
         return UNNAMED, entry
     if value and value[0] not in " \t":
-        raise ValueError("put a space after the colon; a key has no colon")
+        raise ValueError("put a space after the colon that ends the name; a key without a name has no colon")
     if not value.strip(" \t"):
         raise ValueError("there is no key after the name")
     if not _NAME.fullmatch(name):
