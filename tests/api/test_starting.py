@@ -22,8 +22,9 @@ ON_A_TERMINAL = (
 
 
 def refusal(*arguments: str, **settings: str) -> str:
-    """The one line in which `qrestore serve` says why it does not start."""
+    """The one line in which `qrestore serve` says why it does not start, on a machine whose GPUs are hidden."""
     environment = {f"QRESTORE_{name.upper()}": value for name, value in settings.items()}
+    environment["CUDA_VISIBLE_DEVICES"] = ""
     command = [sys.executable, "-m", "app.cli", "serve", *arguments]
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False

@@ -233,6 +233,7 @@ class TestDoctor:
     ) -> None:
         for variable, value in settings.items():
             monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         monkeypatch.chdir(ROOT)
         (fault,) = (check for check in doctor.examine(weights=weights, port=0) if not check.good)
         assert fault.name == name
