@@ -111,6 +111,7 @@ def _application(
             yield
         finally:
             watching.cancel()
+            await asyncio.wait((watching,))
             with suppress(QrestoreError):
                 await loading
             await asyncio.to_thread(_close, service)

@@ -152,6 +152,13 @@ class Settings(BaseSettings):
     def _with_unknown_variables(cls, given: Any) -> Any:
         return given | unknown_variables() if isinstance(given, dict) else given
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("it is empty: give it a value, or unset it")
+        return value
+
     @field_validator("port", mode="before")
     @classmethod
     def _of_this_service(cls, port: object) -> object:

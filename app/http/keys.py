@@ -3,6 +3,7 @@
 import hmac
 import logging
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -42,6 +43,7 @@ class KeyRing:
         """Reads the keys; ``on_names`` gets their names now and after each reload. Raises InvalidConfiguration."""
         self._file = file
         self._on_names = on_names
+        self._reloading = threading.Lock()  # the reload that reads last must be the one that counts
         self._keys = load_keys(file)
         on_names(self.names)
         log.info("%d API keys: %s", len(self._keys), ", ".join(self.names))
@@ -61,17 +63,15 @@ class KeyRing:
 
     def reload(self) -> bool:
         """Reads the file again, and logs what changed. A file with a fault changes nothing, and gives False."""
-        try:
-            fresh = load_keys(self._file)
-        except InvalidConfiguration as exc:
-            log.error("API keys stay as they were: %s", "; ".join(exc.detail.splitlines()))
-            return False
-        before, self._keys = {key.digest: key.name for key in self._keys}, fresh
-        after = {key.digest: key.name for key in fresh}
-        new = [name for digest, name in after.items() if digest not in before]
-        gone = [name for digest, name in before.items() if digest not in after]
-        self._on_names(self.names)
-        log.info("API keys read again: %d keys; new: %s; gone: %s", len(fresh), _listed(new), _listed(gone))
+        with self._reloading:
+            try:
+                fresh = load_keys(self._file)
+            except InvalidConfiguration as exc:
+                log.error("API keys stay as they were: %s", "; ".join(exc.detail.splitlines()))
+                return False
+            before, self._keys = self._keys, fresh
+            self._on_names(self.names)
+        log.info("API keys read again: %d keys; %s", len(fresh), _changes(before, fresh))
         return True
 
 
@@ -158,6 +158,13 @@ def _check_value(value: str) -> None:
         raise ValueError("a key has neither quotes nor #; a comment begins with a space and #")
     if not _MIN_LENGTH <= len(value) <= _MAX_LENGTH:
         raise ValueError(f"a key has {_MIN_LENGTH} to {_MAX_LENGTH} characters")
+
+
+def _changes(before: Collection[Key], after: Collection[Key]) -> str:
+    """The names whose keys are new, and those whose keys are gone."""
+    new = [key.name for key in after if key.digest not in {each.digest for each in before}]
+    gone = [key.name for key in before if key.digest not in {each.digest for each in after}]
+    return f"new: {_listed(new)}; gone: {_listed(gone)}"
 
 
 def _listed(names: Collection[str]) -> str:

@@ -3,12 +3,29 @@
 import errno
 import os
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 from app.errors import InvalidConfiguration
 
 _BACKLOG: Final = 2048
 _PRIVILEGED: Final = 1024  # ports below it
+
+
+def listen_on(host: str, ports: Mapping[str, int | None]) -> list[list[socket.socket]]:
+    """The listening sockets of each port, none for None; ``ports`` are by the setting that names each.
+
+    Raises InvalidConfiguration, whose detail names the cause and how to mend it, and keeps none open then.
+    """
+    found: list[list[socket.socket]] = []
+    try:
+        for setting, port in ports.items():
+            found.append([] if port is None else listen(host, port, setting=setting))
+    except InvalidConfiguration:
+        for each in (each for sockets in found for each in sockets):
+            each.close()
+        raise
+    return found
 
 
 def listen(host: str, port: int, *, setting: str) -> list[socket.socket]:

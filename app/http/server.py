@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.errors import MalformedBody, QrestoreError, RequestTimeout
 from app.http.context import REQUEST_ID_HEADER, SECURITY_HEADERS
-from app.http.listening import listen, url
+from app.http.listening import listen_on, url
 from app.http.problems import problem_response
 from app.service import Service
 
@@ -171,10 +171,8 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     Raises InvalidConfiguration if an address cannot be bound, and the exception that start-up failed with.
     """
     settings = service.settings
-    sockets = listen(settings.host, settings.port, setting="QRESTORE_PORT or --port")
-    second_sockets = []
-    if settings.admin_port is not None:
-        second_sockets = listen(settings.host, settings.admin_port, setting="QRESTORE_ADMIN_PORT")
+    ports = {"QRESTORE_PORT or --port": settings.port, "QRESTORE_ADMIN_PORT": settings.admin_port}
+    sockets, second_sockets = listen_on(settings.host, ports)
     for each in (*sockets, *second_sockets):
         log.info("listening on %s", url(each))
     config = partial(

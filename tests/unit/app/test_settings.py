@@ -83,6 +83,14 @@ def test_traces_are_sent_only_where_the_standard_variables_name_a_collector(
     assert Settings().tracing is True
 
 
+@pytest.mark.parametrize("name", ["host", "port", "weights", "api_keys_file", "light_network", "page"])
+def test_an_empty_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty address would be every address, an empty key file none."""
+    monkeypatch.setenv(f"QRESTORE_{name.upper()}", "")
+    with pytest.raises(ValidationError, match="it is empty"):
+        Settings()
+
+
 @pytest.mark.parametrize("name", ["QRESTORE_WORKER", "qrestore_worker", "QRESTORE_WEIGHTS_FOLDER", "QRESTORE_"])
 def test_a_variable_that_is_no_setting_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "2")

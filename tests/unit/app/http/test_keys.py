@@ -1,12 +1,15 @@
 """The file of API keys: every line is a key that can match or is named as a fault; keys that change."""
 
+import threading
+import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.errors import InvalidConfiguration
-from app.http.keys import UNNAMED, KeyRing, load_keys
+from app.http.keys import UNNAMED, Key, KeyRing, load_keys
 
 FIRST = "0123456789abcdef"
 SECOND = "fedcba9876543210!$%&()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -131,3 +134,29 @@ def test_reload(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert ring.name_of(SECOND) == "kept"
     assert len(told) == 2
     assert not any(key in caplog.text for key in (FIRST, SECOND, THIRD, "short"))
+
+
+def test_of_two_reloads_the_one_that_reads_last_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is held up between reading the file and putting its keys in force; then the file changes."""
+    file.write_text(f"taken-back: {FIRST}\n")
+    ring = KeyRing(file)
+    has_read, go_on = threading.Event(), threading.Event()
+
+    def held_up(path: Path) -> tuple[Key, ...]:
+        keys = load_keys(path)
+        if not has_read.is_set():
+            has_read.set()
+            go_on.wait(10)
+        return keys
+
+    monkeypatch.setattr("app.http.keys.load_keys", held_up)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(ring.reload)
+        assert has_read.wait(10)
+        file.write_text(f"new: {SECOND}\n")
+        second = threads.submit(ring.reload)
+        time.sleep(0.1)
+        go_on.set()
+        assert first.result()
+        assert second.result()
+    assert ring.names == ["new"]
