@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.startup import load_pipeline
 from app.workers.jobs import DecodeJob, Pipeline
 
-COLUMNS: Final = ("file", "text", "bytes_base64", "symbology", "version", "ec_level", "engine", "rung", "problem")
+COLUMNS: Final = ("file", "text", "symbology", "version", "ec_level", "engine", "rung", "problem")
 """The first line of `--format csv`."""
 
 
@@ -75,7 +75,7 @@ def _rows(result: Result) -> Iterator[str]:
     """The lines of CSV for one file, each with the cells of `COLUMNS`."""
     codes = result.answer.codes if result.answer else ()
     for code in codes:
-        cells = (code.text, code.bytes_base64, code.symbology, code.version, code.ec_level, code.engine, code.rung)
+        cells = (code.text, code.symbology, code.version, code.ec_level, code.engine, code.rung)
         yield row((result.file, *cells, None))
     if not codes:
         yield row((result.file, *[None] * (len(COLUMNS) - 2), result.problem or None))

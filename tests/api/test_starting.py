@@ -23,8 +23,8 @@ ON_A_TERMINAL = (
 
 def refusal(*arguments: str, **settings: str) -> str:
     """The one line in which `qrestore serve` says why it does not start, on a machine whose GPUs are hidden."""
-    environment = {f"QRESTORE_{name.upper()}": value for name, value in settings.items()}
-    environment["CUDA_VISIBLE_DEVICES"] = ""
+    environment = {"CUDA_VISIBLE_DEVICES": "", "TMPDIR": settings.pop("tmpdir", "")}
+    environment |= {f"QRESTORE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "app.cli", "serve", *arguments]
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
@@ -74,6 +74,15 @@ def test_a_gpu_that_is_not_there(weights: Path) -> None:
     line = refusal("--port", "0", device="cuda", weights=str(weights))
     assert line.startswith("qrestore: QRESTORE_DEVICE=cuda: torch ")
     assert "set QRESTORE_DEVICE=cpu" in line
+
+
+def test_a_folder_for_temporary_files_that_does_not_do(weights: Path, tmp_path: Path) -> None:
+    """Sockets have short paths."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    line = refusal("--port", "0", weights=str(weights), tmpdir=str(folder))
+    assert "AF_UNIX path too long" in line
+    assert "TMPDIR" in line
 
 
 def test_the_log_says_that_children_do_not_start_and_when_they_do(weights: Path, tmp_path: Path) -> None:

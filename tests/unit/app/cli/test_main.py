@@ -169,10 +169,13 @@ class TestStart:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setenv("QRESTORE_HEAVY_NETWORK", "colossus")
-        assert main(["decode", str(code_png)]) == terminal.CANNOT_START
-        (line,) = capsys.readouterr().err.splitlines()
-        assert "colossus" in line
+        for role in ("HEAVY", "UPSCALE"):
+            with monkeypatch.context() as patch:
+                patch.setenv(f"QRESTORE_{role}_NETWORK", "colossus")
+                assert main(["decode", str(code_png)]) == terminal.CANNOT_START
+            (line,) = capsys.readouterr().err.splitlines()
+            assert f"QRESTORE_{role}_NETWORK: no network named colossus" in line
+            assert "lenet" in line
 
     @pytest.mark.parametrize("command", [("serve",), ("decode", "x.png")], ids=" ".join)
     def test_invalid_setting_is_named(

@@ -76,6 +76,19 @@ def test_json_is_safe_and_means_the_same_everywhere(
     assert json.loads(line)["codes"][0]["text"] == HOSTILE
 
 
+def test_a_report_holds_no_file_name_that_a_terminal_obeys(
+    configured: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "\x1b[31mred\n.png"
+    file.write_bytes(encode_png(qr_picture(HOSTILE)))
+    assert main(["inspect", str(file), "--out", str(tmp_path / "report"), "--effort", "fast"]) == terminal.SUCCESS
+    text = (tmp_path / "report/report.txt").read_text()
+    for lines in (text, capsys.readouterr().out):
+        assert "spoofed" in lines
+        assert not any(map(is_unsafe, lines.replace("\n", "")))
+    assert "\\x1b[31mred\\n.png: " in text
+
+
 class TestCsv:
     def test_a_line_for_each_code_each_blank_picture_and_each_problem(
         self, ladder: FakeLadder, code_png: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -98,7 +111,7 @@ class TestCsv:
         ladder.symbols = ()
         assert main(["decode", "--format", "csv", str(code_png)]) == terminal.NOT_ALL_READ
         _, line = capsys.readouterr().out.splitlines()
-        assert line == f"{code_png},,,,,,,,"
+        assert line == f"{code_png},,,,,,,"
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", " =", "\xa0@"])
     def test_no_cell_is_a_formula(self, start: str) -> None:
