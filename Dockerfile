@@ -2,7 +2,7 @@
 #
 #   docker build --tag qrestore .
 #   docker build --build-arg VARIANT=cuda --tag qrestore:cuda .
-ARG PYTHON=3.11.15
+ARG PYTHON=3.11.17
 
 FROM python:${PYTHON}-slim-bookworm AS build
 RUN apt-get update \

@@ -21,7 +21,7 @@ BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/h
 # The stamps of what is installed (see the end): the service with what training needs, and what most tests need.
 TRAINING := $(VENV)/.installed-training
 TEST := $(TRAINING) $(VENV)/.group-test
-TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring)
+TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring release)
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(LOCK:%=--constraint %)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
@@ -34,7 +34,7 @@ apt_install = { command -v apt-get >/dev/null \
     || { echo "$(2)" >&2; exit 1; }
 
 .PHONY: help serve test test-all lint format train evaluate compare exports cards docs doctor openapi fuzz load soak draw \
-    golden test-lowest system-test image lock dist install system clean
+    golden test-lowest system-test image lock audit sbom dist install system clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -119,6 +119,13 @@ test-lowest: system $(VENV)/.group-release ## the unit and API tests on the olde
 lock: $(VENV)/.group-release ## renew requirements.lock from pyproject.toml (ARGS="--upgrade" for newer releases)
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(addprefix --group ,$(GROUPS)) --universal --python-version 3.11 \
 	    --no-annotate --no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file requirements.lock $(ARGS)
+
+# Not a part of lint, since it asks the package index what is known of each pin.
+audit: $(VENV)/.group-release ## look for known vulnerabilities of the pins in requirements.lock (asks the package index)
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock $(ARGS)
+
+sbom: $(TRAINING) $(VENV)/.group-release ## write the image's bill of materials, CycloneDX, to build/sbom.cdx.json (ARGS="--extras onnx")
+	$(BIN)/python -m tools.sbom $(ARGS)
 
 dist: $(VENV)/.group-release ## build the source distribution and the wheel, weights inside, into dist/
 	$(BIN)/uv build --clear --out-dir dist $(ARGS)

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from app import __version__
 from app.errors import QrestoreError
 from app.http import server, stack
+from app.http.hangup import answer_hangups, ignore_hangups
+from app.http.keys import KeyRing
 from app.routers import decode, health, metrics, page, restore
 from app.service import Runtime, Service
 from app.settings import Settings
@@ -49,6 +51,7 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
 
     Raises InvalidCheckpoint, UnknownNetwork, InvalidConfiguration or InternalError if it cannot start.
     """
+    ignore_hangups()
     start_logging(level=settings.log_level, form=settings.log_format)
     if settings.tracing:
         start_tracing()
@@ -81,6 +84,8 @@ def _application(
     """The application for clients. With ``in_background`` its start-up ends at once, and it answers 503 until the
     networks are loaded."""
     settings = service.settings
+    file = settings.api_keys_file
+    keys = KeyRing(file, on_names=service.metrics.keys_known) if file is not None else None
 
     async def load() -> None:
         if pipeline is not None:
@@ -100,11 +105,16 @@ def _application(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(load_or_fail() if in_background else load())
-        if not in_background:
+        if in_background:
+            answer_hangups(keys)
+        else:
             await loading
+        watching = asyncio.create_task(service.watch())
         try:
             yield
         finally:
+            watching.cancel()
+            await asyncio.wait((watching,))
             with suppress(QrestoreError):
                 await loading
             await asyncio.to_thread(_close, service)
@@ -120,7 +130,7 @@ def _application(
         openapi_url=_OPENAPI_PATH if settings.docs and settings.admin_port is None else None,
     )
     app.state.service = service
-    stack.install(app, service)
+    stack.install(app, service, keys)
     app.include_router(decode.router)
     app.include_router(restore.router)
     app.include_router(health.router)

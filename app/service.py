@@ -1,9 +1,11 @@
 """The running service, free of HTTP: it admits jobs, has them done, and records every outcome."""
 
+import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Final, overload
 
 from app.errors import NotReady
 from app.pipeline.results import Outcome, Restored
@@ -14,6 +16,16 @@ from app.telemetry.tracing import trace_stages
 from app.workers.admission import Admission
 from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
 from app.workers.worker import Worker
+
+log = logging.getLogger("qrestore")
+
+_WATCH_SECONDS: Final = 0.5
+_NO_CHILDREN: Final = (
+    "child processes do not start, so that every picture is refused with 503; it is tried again and again. Raise the "
+    "limit that they meet: memory (the container's, or QRESTORE_WORKER_MEMORY_BYTES), processes (ulimit -u, the "
+    "container's pids limit), open files (ulimit -n) or space in the folder for temporary files. `qrestore doctor` "
+    "starts one and says whether it could"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,30 @@ class Service:
         if not (runtime.worker.healthy and runtime.healthy()):
             raise NotReady(retry_after=5)
         return runtime
+
+    async def watch(self) -> None:
+        """Logs when the runtime stops being able to work, with the cause and how to mend it, and when it can again.
+
+        Runs until it is cancelled.
+        """
+        known = ""
+        while True:
+            ill = self._illness()
+            if ill and ill != known:
+                log.error("not ready: %s", ill)
+            elif known and not ill:
+                log.info("ready again")
+            known = ill
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _illness(self) -> str:
+        """Why the runtime cannot work, for the operator; empty if it can, or while there is none."""
+        runtime = self.runtime
+        if runtime is None:
+            return ""
+        if not runtime.healthy():
+            return "a thread that runs the networks has ended; restart the service"
+        return "" if runtime.worker.healthy else _NO_CHILDREN
 
     def is_ready(self) -> bool:
         try:

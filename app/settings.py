@@ -1,9 +1,11 @@
 """Everything that an operator can set. Only this module reads the QRESTORE_ variables of the environment."""
 
 import os
+import re
+from difflib import get_close_matches
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -13,6 +15,7 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,6 +28,10 @@ _IN_WHEEL = _PACKAGE / "weights"
 _SHIPPED_WEIGHTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "weights"  # beside the package in a checkout
 
 _OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+PREFIX = "QRESTORE_"
+# What Kubernetes sets in every pod beside a service whose name begins with qrestore, apart from NAME_PORT=tcp://...
+_OF_KUBERNETES = re.compile(r"QRESTORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 
 
 def _slots() -> int:
@@ -40,9 +47,12 @@ def _otel_is_set() -> bool:
 
 
 class Settings(BaseSettings):
-    """Read from the environment under the prefix QRESTORE_; arguments override the environment."""
+    """Read from the environment under the prefix QRESTORE_; arguments override the environment.
 
-    model_config = SettingsConfigDict(env_prefix="QRESTORE_", frozen=True, extra="forbid")
+    A variable of that prefix that is no setting is refused as an argument would be.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="address that `qrestore serve` listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -125,7 +135,8 @@ class Settings(BaseSettings):
         default=250, description="most codes in one answer; if there are more, `truncated` is true"
     )
     api_keys_file: Path | None = Field(
-        default=None, description="file with one API key a line; unset: requests need no key"
+        default=None,
+        description="file with one API key a line, `name: key`, read again on SIGHUP; unset: requests need no key",
     )
     tracing: bool = Field(
         default_factory=_otel_is_set,
@@ -145,6 +156,34 @@ class Settings(BaseSettings):
         "is unread then is named in the answer",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_unknown_variables(cls, given: Any) -> Any:
+        return given | unknown_variables() if isinstance(given, dict) else given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("it is empty: give it a value, or unset it")
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _of_this_service(cls, port: object) -> object:
+        if isinstance(port, str) and "://" in port:
+            raise ValueError(
+                "Kubernetes sets this for a service of this name: set the variable, or enableServiceLinks: false"
+            )
+        return port
+
+    @field_validator("admin_port")
+    @classmethod
+    def _on_another_port(cls, admin_port: int | None, info: ValidationInfo) -> int | None:
+        if admin_port and admin_port == info.data.get("port"):
+            raise ValueError(f"{admin_port} is QRESTORE_PORT, too: it must be another port")
+        return admin_port
+
     @field_validator("backend")
     @classmethod
     def _on_the_cpu(cls, backend: Backend, info: ValidationInfo) -> Backend:
@@ -156,3 +195,22 @@ class Settings(BaseSettings):
     def budget(self, effort: Effort) -> float:
         """Seconds of work on each picture after which a search at this effort ends, if the request names no budget."""
         return inf if effort is Effort.THOROUGH else self.budget_seconds
+
+
+def unknown_variables() -> dict[str, str]:
+    """Values of the QRESTORE_ variables of the environment that are no setting, by the names that they would have."""
+    found: dict[str, str] = {}
+    for variable, value in os.environ.items():
+        name = variable.lower().removeprefix(PREFIX.lower())
+        if variable.upper().startswith(PREFIX) and name not in Settings.model_fields:
+            found |= {} if _is_of_kubernetes(variable, value) else {name: value}
+    return found
+
+
+def likely_setting(name: str) -> str:
+    """The setting that somebody meant who wrote ``name``; empty if none is like it."""
+    return next(iter(get_close_matches(name, Settings.model_fields, n=1, cutoff=0.7)), "")
+
+
+def _is_of_kubernetes(variable: str, value: str) -> bool:
+    return bool(_OF_KUBERNETES.fullmatch(variable)) or (variable.endswith("_PORT") and "://" in value)

@@ -6,11 +6,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InternalError, WorkerCrashed
+from app.errors import InternalError, InvalidConfiguration, UnknownNetwork, WorkerCrashed
 from app.models.contract import Card
+from app.pipeline.inference import choosing
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.runners import BatchingRunner, MeteredRunner, Runner
+from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
 from app.service import Runtime
@@ -23,6 +24,15 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
+_NO_CHILDREN = (
+    "The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES, or a limit on processes or open files "
+    "(ulimit -u, ulimit -n), too low?"
+)
+_NO_FORK_SERVER = (
+    "The fork server of the child processes cannot be started: {}. Let TMPDIR name a writable folder whose path is "
+    "short, and see whether open files (ulimit -n) and processes (ulimit -u) are left."
+)
+_SETTINGS = {"upscaler": "upscale"}  # of a role, where it is called otherwise
 _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for the light network
 
 
@@ -43,9 +53,12 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
 
     ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
     that is not installed, InvalidConfiguration for a GPU that cannot be used, UnknownNetwork where the settings name
-    one that is not there, InternalError where children cannot be started.
+    one that is not there, InternalError where children or the fork server cannot be started.
     """
-    start_fork_server(_PRELOADED)
+    try:
+        start_fork_server(_PRELOADED)
+    except OSError as exc:
+        raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
     eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE}
     networks = _networks(settings, eager=eager, calls=settings.workers)
     blueprint = _blueprint(settings, networks)
@@ -77,7 +90,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         )
     except WorkerCrashed as exc:
         close()
-        raise InternalError("The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES too low?") from exc
+        raise InternalError(_NO_CHILDREN) from exc
     return Runtime(
         worker=pool,
         device=networks.device,
@@ -92,8 +105,25 @@ def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.
     return runners[name](*arrays)
 
 
+def require_device(device: str) -> None:
+    """Raises InvalidConfiguration, with the cause and how to mend it, where ``device`` is a GPU that cannot be used."""
+    if device in {"auto", "cpu"} or not choosing.is_installed(Backend.TORCH):
+        return  # without torch the networks say what is to be installed
+    torch = choosing.torch()
+    if device == "cuda" and torch.version.cuda is None:
+        cause = f"torch {torch.__version__} is built without CUDA: install its CUDA build"
+    elif device == "cuda" and not torch.cuda.is_available():
+        cause = "torch finds no NVIDIA driver or GPU: see nvidia-smi, and in a container whether it was given the GPU"
+    elif device == "mps" and not torch.backends.mps.is_available():
+        cause = "torch finds no GPU of Apple's: it needs a Mac with one"
+    else:
+        return
+    raise InvalidConfiguration(f"QRESTORE_DEVICE={device}: {cause}, or set QRESTORE_DEVICE=cpu.")
+
+
 def _networks(settings: Settings, *, eager: Collection[str], calls: int) -> Networks:
     """The networks, with those in ``eager`` loaded; each takes so many calls at once."""
+    require_device(settings.device)
     threads = Threads(settings.torch_threads, calls)
     return load_networks(settings.weights, settings.device, backend=settings.backend, eager=eager, threads=threads)
 
@@ -110,6 +140,12 @@ def _roles(settings: Settings) -> dict[str, str]:
 
 
 def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
+    """Raises UnknownNetwork, with the setting to mend, where one names a network that is not there."""
+    known = [card.name for card in networks.cards]
+    for role, name in _roles(settings).items():
+        if name not in known:
+            setting = f"QRESTORE_{_SETTINGS.get(role, role).upper()}_NETWORK"
+            raise UnknownNetwork(f"{setting}: no network named {name} is loaded. There are {', '.join(sorted(known))}.")
     return Blueprint(
         cards=tuple(networks.cards),
         roles=_roles(settings),

@@ -38,8 +38,10 @@ _CONFIGURATION: Final = """\
 {generated}
 
 The service and every `qrestore` command read environment variables under the prefix `QRESTORE_`; options of the command
-line, such as `--host` and `--port`, override them. A value that is not valid stops the start with one line
-that names the variable. `.env` is read by `docker compose` only.
+line, such as `--host` and `--port`, override them. A value that is not valid stops the start with one line that names
+the variable. So does a variable of the prefix that is no setting, with the setting that was probably meant; what
+Kubernetes sets in pods beside a service called `qrestore` is left alone. `.env` is read by `docker compose` only, which
+passes every setting on.
 
 {table}
 """
@@ -50,7 +52,8 @@ _METRICS: Final = """\
 {generated}
 
 `GET /metrics` answers in Prometheus' text format, or in OpenMetrics where the client asks for it. Labels hold names
-that the service chose, never request data. [The runbook](runbook.md) explains the alerts that rest on these metrics.
+that the service or its operator chose, never request data. [The runbook](runbook.md) explains the alerts that rest on
+these metrics.
 
 {table}
 
@@ -68,6 +71,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "device": "`cpu`, `cuda` or `mps`",
     "endpoint": "path of the route; `unmatched` where there is none",
     "engine": "`zxing`, `zbar` or `soft`; `none` where no code was read",
+    "key": "name of an API key in the file of keys; `unnamed` for those without",
     "name": "name of the weights file",
     "network": "name of the weights file",
     "parameters": "number of learned values",

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from app.cli.configuration import read_settings
-from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, complain, say
+from app.cli.spreadsheet import row
+from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, complain, say, say_json
 from app.errors import QrestoreError, UploadTooLarge
 from app.pipeline.results import Effort, Outcome
 from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.startup import load_pipeline
 from app.workers.jobs import DecodeJob, Pipeline
+
+COLUMNS: Final = ("file", "text", "symbology", "version", "ec_level", "engine", "rung", "problem")
+"""The first line of `--format csv`."""
 
 
 class FileAnswer(DecodeAnswer):
@@ -40,21 +44,41 @@ class Result:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints one line for each file, or with ``text`` one for each code. Raises as `decode_files` does."""
+    """Prints one line for each file, as text one for each code, and as CSV one for each code, each file without one and
+    each file that could not be read. Raises as `decode_files` does."""
     status = SUCCESS
     options = {"effort": arguments.effort, "budget": arguments.budget, "expect": arguments.expect}
+    if arguments.format == "csv":
+        say(row(COLUMNS))
     for result in decode_files(arguments.images, read_settings(), **options):
         if result.answer is None:
             complain(f"{result.file}: {result.problem}")
             status = BAD_FILE
-            continue
-        if not is_all_read(result.answer, expect=arguments.expect):
+        elif not is_all_read(result.answer, expect=arguments.expect):
             status = max(status, NOT_ALL_READ)
-        if arguments.text:
+        _say_result(result, arguments.format)
+    return status
+
+
+def _say_result(result: Result, form: str) -> None:
+    if form == "csv":
+        for line in _rows(result):
+            say(line)
+    elif result.answer is not None:
+        if form == "text":
             _say_text(result.answer)
         else:
-            say(result.answer.model_dump_json())
-    return status
+            say_json(result.answer.model_dump_json())
+
+
+def _rows(result: Result) -> Iterator[str]:
+    """The lines of CSV for one file, each with the cells of `COLUMNS`."""
+    codes = result.answer.codes if result.answer else ()
+    for code in codes:
+        cells = (code.text, code.symbology, code.version, code.ec_level, code.engine, code.rung)
+        yield row((result.file, *cells, None))
+    if not codes:
+        yield row((result.file, *[None] * (len(COLUMNS) - 2), result.problem or None))
 
 
 def is_all_read(answer: DecodeAnswer, *, expect: int | None) -> bool:

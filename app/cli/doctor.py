@@ -69,23 +69,23 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
         yield _module(module, distribution)
     yield _zbar()
     yield _children()
-    settings = _import("app.settings")
-    if isinstance(settings, str):
-        yield Check("settings", good=False, found=settings, fix=_reinstall())
+    configuration, errors = _import("app.cli.configuration"), _import("app.errors")
+    if isinstance(configuration, str) or isinstance(errors, str):
+        yield Check("settings", good=False, found=str(configuration), fix=_reinstall())
         return
     try:
-        chosen = settings.Settings()
-    except ValueError as exc:
-        yield Check(
-            "settings",
-            good=False,
-            found=" ".join(str(exc).split()),
-            fix="unset or correct the QRESTORE_ variable that is named",
-        )
+        chosen = configuration.read_settings()
+    except errors.InvalidConfiguration as exc:
+        fix = "unset or correct the QRESTORE_ variable that is named"
+        yield Check("settings", good=False, found="; ".join(exc.detail.splitlines()), fix=fix)
         return
+    yield from _keys(chosen)
     if chosen.backend in _ENGINES:
         yield _module(_ENGINES[chosen.backend], _ENGINES[chosen.backend])
-    yield from _networks(weights or chosen.weights, chosen)
+    if fault := _device_fault(chosen):
+        yield fault
+    else:
+        yield from _networks(weights or chosen.weights, chosen)
     yield _port(host or chosen.host, chosen.port if port is None else port)
 
 
@@ -130,6 +130,33 @@ def _children() -> Check:
         return Check(name, good=False, found="none can be started", fix=fix)
     found = f"start, but can still {', '.join(remaining)}" if remaining else "start, and are confined"
     return Check(name, good=True, found=found)
+
+
+def _keys(settings: Any) -> Iterator[Check]:
+    """Reads the API keys as the service would, if it has any."""
+    keys, errors = _import("app.http.keys"), _import("app.errors")
+    if settings.api_keys_file is None or isinstance(keys, str) or isinstance(errors, str):
+        return
+    try:
+        found = keys.load_keys(settings.api_keys_file)
+    except errors.InvalidConfiguration as exc:
+        fix = "correct these lines of the file: name: key"
+        yield Check("API keys", good=False, found="; ".join(exc.detail.splitlines()), fix=fix)
+    else:
+        yield Check("API keys", good=True, found=", ".join(dict.fromkeys(key.name for key in found)))
+
+
+def _device_fault(settings: Any) -> Check | None:
+    """Why the device of the settings cannot be used; None if it can, or if that cannot be checked."""
+    startup, errors = _import("app.startup"), _import("app.errors")
+    if isinstance(startup, str) or isinstance(errors, str):
+        return None
+    try:
+        startup.require_device(settings.device)
+    except errors.InvalidConfiguration as exc:
+        fix = "export QRESTORE_DEVICE=cpu, or mend what is named"
+        return Check("device", good=False, found=exc.detail, fix=fix)
+    return None
 
 
 def _networks(folder: Path, settings: Any) -> Iterator[Check]:

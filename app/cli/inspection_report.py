@@ -15,6 +15,7 @@ from app.cli.inspection_records import (
     SymbolRecord,
     UnreadRecord,
 )
+from app.telemetry.escaping import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Report:
         return "".join(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.file}: {self.width} x {self.height} px, effort {self.effort}"
+        yield f"{escape(self.file)}: {self.width} x {self.height} px, effort {self.effort}"
         yield ""
         yield "THE LADDER" if self.answer else "THE LADDER reads nothing"
         yield from (f"  {symbol.rung:10} {symbol.line}" for symbol in self.answer)

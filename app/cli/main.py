@@ -73,7 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument(
         "--expect", type=_expected, metavar="N", help="codes that each image shows; the search ends when they are read"
     )
-    decode.add_argument("--text", action="store_true", help="print only the text of each code, one a line")
+    decode.add_argument(
+        "--format",
+        choices=("jsonl", "text", "csv"),
+        default="jsonl",
+        help="jsonl: the answer to each image; text: only the text of each code; csv: a line for each code. A terminal "
+        "gets control characters as escapes; csv always does, and no cell is a formula",
+    )
+    decode.add_argument("--text", action="store_const", const="text", dest="format", help="the same as --format text")
 
     inspect = commands.add_parser(
         "inspect",

@@ -1,69 +1,93 @@
-"""API keys, for services that not everybody may use."""
+"""API keys, for services that not everybody may use: who is let in, and how the interface's description says so."""
 
-import hmac
-from collections.abc import Collection, Iterable
-from hashlib import sha256
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import InvalidConfiguration, Unauthorized
-from app.http.problems import problem_response
+from app.errors import Unauthorized
+from app.http.keys import KeyRing
+from app.http.problems import problem_response, problem_responses
 from app.http.uploads import Body, closing_send
 
 HEADER: Final = "X-API-Key"
 _BEARER: Final = "bearer "
-_MIN_LENGTH: Final = 16
 
-
-def load_keys(file: Path) -> list[str]:
-    """The API keys in a file, one a line; empty lines and lines that begin with # are skipped.
-
-    Raises InvalidConfiguration if the file cannot be read, holds no key, or holds one that is too short to be a secret.
-    """
-    try:
-        lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidConfiguration(f"cannot read API keys from {file}: {exc}") from exc
-    keys = [line for line in lines if line and not line.startswith("#")]
-    if not keys:
-        raise InvalidConfiguration(f"there is no API key in {file}")
-    if any(len(key) < _MIN_LENGTH for key in keys):
-        raise InvalidConfiguration(f"an API key in {file} has fewer than {_MIN_LENGTH} characters")
-    return keys
+_SCHEMES: Final = {
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": HEADER,
+        "description": "A key from the operator of the service. Needed only where the operator has set keys.",
+    },
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a bearer token."},
+}
 
 
 class ApiKeys:
     """Answers 401, before it reads any of the body, to a request without one of the keys.
 
-    The paths in ``public`` need no key. A key comes in X-API-Key or as a bearer token; its hash is compared in constant
-    time with the hash of every known key.
+    The paths in ``public`` need no key. A key comes in X-API-Key or as a bearer token. The name of the key that opened
+    goes into `scope["state"]["key"]`, for the log, and to ``on_use``.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Iterable[str], public: Collection[str], discard: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyRing,
+        public: Collection[str],
+        discard: int,
+        on_use: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """``discard``: bytes of a refused body to read and drop, so that the client gets to the answer."""
         self._app = app
+        self._keys = keys
         self._public = public
         self._discard = discard
-        self._known = [_digest(key) for key in keys]
+        self._on_use = on_use
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self._public and not self._has_key(Headers(scope=scope)):
+        if scope["type"] != "http" or scope["path"] in self._public:
+            await self._app(scope, receive, send)
+        elif (name := self._keys.name_of(_offered(Headers(scope=scope)))) is None:
             answer = closing_send(Body(receive, scope["state"]["deadline"]), send, discard=self._discard)
             await problem_response(scope, Unauthorized())(scope, receive, answer)
         else:
+            scope["state"]["key"] = name
+            self._on_use(name)
             await self._app(scope, receive, send)
 
-    def _has_key(self, headers: Headers) -> bool:
-        offered = headers.get(HEADER, "")
-        authorization = headers.get("Authorization", "")
-        if not offered and authorization.lower().startswith(_BEARER):
-            offered = authorization[len(_BEARER) :].strip()
-        digest = _digest(offered)
-        return sum(hmac.compare_digest(digest, known) for known in self._known) > 0
+
+def _offered(headers: Headers) -> str:
+    """The key that a request carries; empty if it has none."""
+    offered = headers.get(HEADER, "")
+    authorization = headers.get("Authorization", "")
+    if not offered and authorization.lower().startswith(_BEARER):
+        return authorization[len(_BEARER) :].strip()
+    return offered
 
 
-def _digest(key: str) -> bytes:
-    return sha256(key.encode("utf-8", "surrogateescape")).digest()
+def describe_keys(app: FastAPI, *, public: Collection[str], needed: bool) -> None:
+    """Has the OpenAPI description of ``app`` say how keys are sent and, where they are ``needed``, by which operations:
+    those whose path is not ``public``."""
+    describe = app.openapi
+
+    def describe_with_keys() -> dict[str, Any]:
+        schema = describe()
+        schema["components"]["securitySchemes"] = _SCHEMES
+        if needed:
+            for path in set(schema["paths"]) - set(public):
+                for operation in schema["paths"][path].values():
+                    _need_key(operation)
+        return schema
+
+    app.openapi = describe_with_keys  # type: ignore[method-assign]
+
+
+def _need_key(operation: dict[str, Any]) -> None:
+    operation["security"] = [{name: []} for name in _SCHEMES]
+    refusal = problem_responses(Unauthorized)
+    operation["responses"].update({str(status): answer for status, answer in refusal.items()})

@@ -111,5 +111,6 @@ class RequestContext:
                     "status": status,
                     "seconds": round(seconds, 6),
                     "problem": category,
+                    "key": state.get("key"),
                 },
             )

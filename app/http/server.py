@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.errors import MalformedBody, QrestoreError, RequestTimeout
 from app.http.context import REQUEST_ID_HEADER, SECURITY_HEADERS
+from app.http.listening import listen_on, url
 from app.http.problems import problem_response
 from app.service import Service
 
@@ -167,9 +168,13 @@ class _SecondServer(uvicorn.Server):
 def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     """Serves ``app``, and ``operators`` on the admin port if there is one, until a signal to stop.
 
-    Raises the exception that start-up failed with. Exits with status 3 if an address cannot be bound.
+    Raises InvalidConfiguration if an address cannot be bound, and the exception that start-up failed with.
     """
     settings = service.settings
+    ports = {"QRESTORE_PORT or --port": settings.port, "QRESTORE_ADMIN_PORT": settings.admin_port}
+    sockets, second_sockets = listen_on(settings.host, ports)
+    for each in (*sockets, *second_sockets):
+        log.info("listening on %s", url(each))
     config = partial(
         uvicorn.Config,
         host=settings.host,
@@ -187,9 +192,9 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
         second = _SecondServer(config(operators, port=settings.admin_port, lifespan="off"))
 
     async def both() -> None:
-        serving = asyncio.create_task(second.serve()) if second else None
+        serving = asyncio.create_task(second.serve(second_sockets)) if second else None
         try:
-            await server.serve()
+            await server.serve(sockets)
         finally:
             if second and serving:
                 second.should_exit = True

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.http import problems
-from app.http.auth import ApiKeys, load_keys
+from app.http.auth import ApiKeys, describe_keys
 from app.http.context import RequestContext
+from app.http.keys import KeyRing
 from app.http.server import PlainStartupFailure
 from app.http.uploads import UploadLimit
 from app.service import Service
@@ -47,18 +48,17 @@ PATHS: Final[Mapping[str, Treatment]] = {
 """Every path that is treated differently. All others need a key, are logged and get the policy."""
 
 
-def install(app: FastAPI, service: Service) -> None:
-    """Surrounds the application that clients use with its stack of middleware. Raises InvalidConfiguration if the API
-    keys cannot be read."""
+def install(app: FastAPI, service: Service, keys: KeyRing | None) -> None:
+    """Surrounds the application that clients use with its stack of middleware; with ``keys`` they need one of them."""
     settings = service.settings
     layers = [Middleware(PlainStartupFailure), _context(service)]
-    if settings.api_keys_file is not None:
-        keys = load_keys(settings.api_keys_file)
-        layers.append(
-            Middleware(ApiKeys, keys=keys, public=_paths(Treatment.PUBLIC), discard=settings.max_upload_bytes)
-        )
+    public = _paths(Treatment.PUBLIC)
+    if keys is not None:
+        on_use, discard = service.metrics.key_used, settings.max_upload_bytes
+        layers.append(Middleware(ApiKeys, keys=keys, public=public, discard=discard, on_use=on_use))
     layers.append(Middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission))
     _surround(app, layers)
+    describe_keys(app, public=public, needed=keys is not None)
 
 
 def install_for_operators(app: FastAPI, service: Service) -> None:

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from app.telemetry.escaping import escape
+
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
     "asctime",
@@ -20,7 +22,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -32,12 +34,19 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """Formats a record as one line of text: level, logger, message, and the fields of ``extra``."""
+    """Formats a record as one line of text: time (UTC), level, logger, message, and the fields of ``extra``; a
+    traceback follows on lines of its own. Control characters are escaped."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        fields = " ".join(f"{name}={value}" for name, value in _extra(record).items())
-        return f"{line} {fields}" if fields else line
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        fields = "".join(f" {name}={value}" for name, value in _extra(record).items())
+        return escape(f"{_time(record)} {record.levelname} {record.name}: {record.message}{fields}")
+
+    def formatException(self, exc_info: Any) -> str:  # noqa: N802 - logging's own name
+        return escape(super().formatException(exc_info), keep="\n\t")
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
@@ -49,7 +58,7 @@ def start_logging(*, level: str, form: Literal["auto", "json", "text"]) -> None:
     """Sends every logger's lines to standard error; ``auto`` writes text on a terminal and JSON elsewhere."""
     handler = logging.StreamHandler()
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    handler.setFormatter(TextLines("%(levelname)s %(name)s: %(message)s") if as_text else JsonLines())
+    handler.setFormatter(TextLines() if as_text else JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -1,10 +1,10 @@
 """Every metric in one table, and the methods that count.
 
-Labels hold names that the service itself chose, never request data.
+Labels hold names that the service itself or its operator chose, never request data.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ TABLE: Final = (
     Spec(Histogram, "qrestore_upload_bytes", "Size of an uploaded image.", (), _BYTES),
     Spec(Gauge, "qrestore_in_flight", "Requests being answered now."),
     Spec(Counter, "qrestore_errors_total", "Answers that carried a problem, by category.", ("category",)),
+    Spec(Counter, "qrestore_key_requests_total", "Requests with a valid API key, by the name of the key.", ("key",)),
     Spec(Gauge, "qrestore_ready", "1 while the service is ready for requests, 0 otherwise."),
     Spec(Gauge, "qrestore_slots", "Requests that can be processed at once, without the slow ones."),
     Spec(Gauge, "qrestore_busy_slots", "Requests being processed now, without the slow ones."),
@@ -93,6 +94,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._by_name: dict[str, MetricWrapperBase] = {spec.name: self._make(spec) for spec in TABLE}
+        self._key_names: set[str] = set()
         self._gauge("qrestore_build_info", version=__version__, python=platform.python_version()).set(1)
         for refusal in RefusalReason:  # a counter that appears with its first event shows no increase for it
             self._counter("qrestore_refused_total", reason=refusal)
@@ -118,6 +120,17 @@ class Metrics:
     def watch(self, name: str, value: Callable[[], float]) -> None:
         """Has the gauge of this name call ``value`` whenever it is scraped."""
         self._gauge(name).set_function(value)
+
+    def keys_known(self, names: Collection[str]) -> None:
+        """Counts the use of the API keys of these names from now on, and forgets every other."""
+        for name in self._key_names.difference(names):
+            self._by_name["qrestore_key_requests_total"].remove(name)
+        for name in names:
+            self._counter("qrestore_key_requests_total", key=name)
+        self._key_names = set(names)
+
+    def key_used(self, name: str) -> None:
+        self._counter("qrestore_key_requests_total", key=name).inc()
 
     def waited(self, seconds: float) -> None:
         self._histogram("qrestore_queue_seconds").observe(seconds)

@@ -102,19 +102,25 @@ TRAFFIC: Final = (
         "In flight",
         "Requests being answered at this moment: uploading, waiting or worked on.",
         (Query(total(series("qrestore_in_flight"), "instance"), "{{instance}}"),),
-        "short", 8,
+        "short", 6,
     ),
     Panel(
         "Upload size",
         "Size of the images that came in.",
         tuple(Query(quantile(q, "qrestore_upload_bytes"), f"p{q * 100:.0f}") for q in (0.5, 0.95)),
-        "bytes", 8,
+        "bytes", 6,
     ),
     Panel(
         "Problems by category",
         "Answers a second that carried a problem; the categories are those of app/errors.py.",
         (Query(total(rate("qrestore_errors_total"), "category"), "{{category}}"),),
-        "reqps", 8, stacked=True,
+        "reqps", 6, stacked=True,
+    ),
+    Panel(
+        "Requests by key",
+        "Requests a second with a valid API key, by its name in the file of keys; nothing where requests need no key.",
+        (Query(total(rate("qrestore_key_requests_total"), "key"), "{{key}}"),),
+        "reqps", 6, stacked=True,
     ),
 )  # fmt: skip
 

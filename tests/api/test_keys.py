@@ -1,7 +1,9 @@
 """API keys: who is served, what is refused before its body is read, and files without a good key."""
 
 import asyncio
+import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,19 +12,20 @@ from fastapi.testclient import TestClient
 from starlette.types import Message
 
 from app.errors import InvalidConfiguration
+from app.http.keys import UNNAMED
 from app.main import create_app
 from app.settings import Settings
 from tests.support.fakes import FakeLadder
 
-KEY = "a key of more than sixteen characters"
-OTHER = "another key of sixteen and more"
+KEY = "a-key-of-more-than-sixteen-characters"
+OTHER = "another.key+of/sixteen=and~more!"
 
 
 @pytest.fixture
 def guarded(start: Callable[..., TestClient], tmp_path: Path) -> TestClient:
     """A client of an application that asks for one of two keys."""
     keys = tmp_path / "keys"
-    keys.write_text(f"# of the warehouse\n{KEY}\n\n{OTHER}\n")
+    keys.write_text(f"# who may ask\nwarehouse: {KEY} # gate 3\n\n{OTHER}\n")
     return start(FakeLadder(), api_keys_file=keys)
 
 
@@ -72,6 +75,38 @@ def test_a_request_without_a_key_is_refused_by_its_head(guarded: TestClient) -> 
     scope = {"type": "http", "method": "POST", "path": "/decode", "raw_path": b"/decode", "root_path": ""}
     asyncio.run(guarded.app(scope | {"query_string": b"", "headers": [(b"content-length", b"9000000")]}, receive, send))
     assert events[:2] == ["http.response.start 401", "http.response.body"]
+
+
+def test_log_and_metrics_show_the_name_of_the_key_and_nothing_else(
+    guarded: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "qrestore.http"):
+        for key in (KEY, KEY, OTHER, "a-key-that-nobody-has"):
+            guarded.get("/models", headers={"X-API-Key": key})
+        guarded.get("/version", headers={"X-API-Key": KEY})  # public: the key is not looked at
+    used = [vars(record)["key"] for record in caplog.records if record.message == "answered"]
+    assert used == ["warehouse", "warehouse", UNNAMED, None, None]
+    lines = guarded.get("/metrics").text.splitlines()
+    counts = dict(re.findall(r'qrestore_key_requests_total\{key="([\w.-]+)"\} ([\d.]+)', "\n".join(lines)))
+    assert counts == {"warehouse": "2.0", UNNAMED: "1.0"}
+
+
+def test_the_description_says_how_keys_are_sent_and_where_they_are_needed(
+    guarded: TestClient, client: TestClient
+) -> None:
+    described, without = (each.get("/openapi.json").json() for each in (guarded, client))
+    for document in (described, without):
+        assert document["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"
+        assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    needed = {
+        path for path, operations in described["paths"].items() for each in operations.values() if "security" in each
+    }
+    assert needed == {"/decode", "/restore", "/models"}
+    for path in needed:
+        for operation in described["paths"][path].values():
+            assert operation["security"] == [{"apiKey": []}, {"bearer": []}]
+            assert "application/problem+json" in operation["responses"]["401"]["content"]
+    assert "security" not in json.dumps(without["paths"])
 
 
 @pytest.mark.parametrize("content", [None, "# nobody\n", "short\n", b"\xff" * 20])

@@ -262,10 +262,19 @@ class TestDockerfile:
 
 
 class TestCompose:
-    def test_settings_are_real(self) -> None:
-        known = {f"QRESTORE_{name}".upper() for name in Settings.model_fields}
-        assert named_settings(yaml.safe_dump(COMPOSE)) <= known
-        assert named_settings(DOCKERFILE) <= known
+    @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
+    def test_every_setting_is_passed_on(self, service: str) -> None:
+        names = {f"QRESTORE_{name}".upper() for name in Settings.model_fields}
+        passed: dict[str, Any] = SERVICES[service]["environment"]
+        assert {name for name in passed if name.startswith("QRESTORE_")} == names
+        fixed = {name for name in names if passed[name] is not None and name not in str(passed[name])}
+        assert fixed == {"QRESTORE_HOST", "QRESTORE_PORT"}  # those inside the container
+        assert f":{passed['QRESTORE_PORT']}" in SERVICES[service]["ports"][0]
+        assert named_settings(DOCKERFILE) <= names
+
+    @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
+    def test_misspelt_settings_reach_the_service(self, service: str) -> None:
+        assert SERVICES[service]["env_file"] == [{"path": ".env", "required": False}]
 
     def test_build_arguments_are_declared(self) -> None:
         for argument in SERVICES["qrestore"]["build"]["args"]:
@@ -277,7 +286,7 @@ class TestCompose:
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["healthcheck"]
-        assert re.search(r":v?\d+\.\d+\.\d+(-cuda)?$", service["image"])
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+(-cuda)?", service["image"])
 
     @pytest.mark.parametrize(("profile", "ours"), [("cpu", "qrestore"), ("gpu", "qrestore-gpu")])
     def test_a_profile_starts_one_service_and_its_watchers(self, profile: str, ours: str) -> None:
@@ -291,7 +300,7 @@ class TestCompose:
 
     def test_services_may_take_longer_to_stop_than_to_drain(self) -> None:
         for service in (SERVICES["qrestore"], SERVICES["qrestore-gpu"]):
-            assert int(service["stop_grace_period"].rstrip("s")) > service["environment"]["QRESTORE_DRAIN_SECONDS"]
+            assert int(service["stop_grace_period"].rstrip("s")) > Settings().drain_seconds
 
     def test_mounts_exist_and_are_read_only(self) -> None:
         for service in SERVICES.values():

@@ -23,6 +23,7 @@ from tests.support.monitoring.stack import (
     mixture,
     prometheus,
     wait_until_ready,
+    write_keys,
 )
 
 T = TypeVar("T")
@@ -58,10 +59,11 @@ class Scraped:
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     calls = mixture()
-    with running(workers=2, queue=2) as server:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with running(workers=2, queue=2, api_keys_file=write_keys(folder)) as server:
         address = f"127.0.0.1:{server.port}"
         wait_until_ready(address)
-        with prometheus(tmp_path_factory.mktemp("prometheus"), address) as asked, Load(address, calls, clients=3):
+        with prometheus(folder, address) as asked, Load(address, calls, clients=3):
             assert any(429 in burst(address, calls[0], 16) for _ in range(10))
             yield Scraped(asked, address, began=time.monotonic())
 

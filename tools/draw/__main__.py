@@ -17,7 +17,17 @@ import numpy as np
 from app.pipeline.files.png import encode_png
 from tests.support.live.servers import Server, running
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.stack import Call, Load, Prometheus, burst, mixture, prometheus, upload, wait_until_ready
+from tests.support.monitoring.stack import (
+    Call,
+    Load,
+    Prometheus,
+    burst,
+    mixture,
+    prometheus,
+    upload,
+    wait_until_ready,
+    write_keys,
+)
 from tools.draw.panels import Line, draw
 from training.measure.sets import SETS, VALIDATION, samples
 
@@ -33,13 +43,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
     parser.add_argument("--seconds", type=int, default=90, help="length of the load (default 90)")
     options = parser.parse_args(argv)
-    with running(workers=2, queue=8, tasks_per_worker=60) as server, tempfile.TemporaryDirectory() as folder:
-        address = f"127.0.0.1:{server.port}"
-        wait_until_ready(address)
-        with prometheus(Path(folder), address) as asked:
-            began = time.time()
-            put_under_load(server, address, seconds=options.seconds)
-            figure = draw(files.dashboard()["panels"], Run(asked, address, began).lines)
+    with tempfile.TemporaryDirectory() as folder:
+        keys = write_keys(Path(folder))
+        with running(workers=2, queue=8, tasks_per_worker=60, api_keys_file=keys) as server:
+            address = f"127.0.0.1:{server.port}"
+            wait_until_ready(address)
+            with prometheus(Path(folder), address) as asked:
+                began = time.time()
+                put_under_load(server, address, seconds=options.seconds)
+                figure = draw(files.dashboard()["panels"], Run(asked, address, began).lines)
     titles = "; ".join(panel["title"] for panel in files.panels())
     figure.savefig(options.out, dpi=80, metadata={"Description": titles, "Software": None})
 

@@ -23,6 +23,8 @@ from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
+KEY: Final = {"X-API-Key": "known-to-the-monitoring"}
+"""What the clients send to a service with the keys of `write_keys`."""
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.2  # after a refusal
@@ -104,6 +106,13 @@ def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
             process.wait(_STOP_SECONDS)
 
 
+def write_keys(folder: Path) -> Path:
+    """A file of API keys, of which the clients have one."""
+    file = folder / "keys"
+    file.write_text(f"warehouse: {KEY['X-API-Key']}\nreturns: known-to-nobody-else\n")
+    return file
+
+
 def wait_until_ready(address: str) -> None:
     """Raises RuntimeError where the service at this address does not become ready."""
     with httpx.Client(base_url=f"http://{address}", timeout=10) as client:
@@ -181,7 +190,7 @@ class Load:
             thread.join(_STOP_SECONDS)
 
     def _send(self, calls: Sequence[Call]) -> None:
-        with httpx.Client(base_url=f"http://{self._address}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://{self._address}", timeout=60, headers=KEY) as client:
             for call in cycle(calls):
                 if self._stopping.is_set():
                     return
@@ -203,7 +212,7 @@ def burst(address: str, call: Call, count: int) -> list[int]:
     statuses: list[int] = []
 
     def send() -> None:
-        with httpx.Client(base_url=f"http://{address}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://{address}", timeout=60, headers=KEY) as client:
             start.wait(10)
             statuses.append(client.post(call.path, files=call.files).status_code)
 

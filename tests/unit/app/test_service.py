@@ -1,6 +1,7 @@
 """The service: what it passes to a worker, what it records of an outcome, and when it refuses."""
 
 import asyncio
+import gc
 import threading
 import time
 from typing import Any
@@ -102,3 +103,48 @@ def test_a_service_that_is_not_ready_starts_no_work(trouble: str) -> None:
     with pytest.raises(NotReady):
         work(service)
     assert worker.calls == []
+
+
+def test_the_log_says_once_that_nothing_works_and_once_that_it_does_again(caplog: pytest.LogCaptureFixture) -> None:
+    worker, batching = FakeWorker(), [True]
+    service = service_of(worker)
+    service.runtime = Runtime(worker, healthy=lambda: batching[0])
+
+    async def live() -> None:
+        watching = asyncio.create_task(service.watch())
+        for worker.healthy, batching[0] in ((True, True), (False, True), (False, True), (True, False), (True, True)):
+            await asyncio.sleep(0.05)
+        service.runtime = None
+        await asyncio.sleep(0.05)
+        watching.cancel()
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO", "qrestore"):
+        patch.setattr("app.service._WATCH_SECONDS", 0.01)
+        asyncio.run(live())
+    told = [(record.levelname, record.getMessage()[:26]) for record in caplog.records]
+    assert told == [
+        ("ERROR", "not ready: child processes"),
+        ("ERROR", "not ready: a thread that r"),
+        ("INFO", "ready again"),
+    ]
+
+
+def test_what_a_job_raises_reaches_its_caller_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    """Work that fails after its client has left must not be reported as an error that nobody took."""
+
+    class Slow(FakeWorker):
+        def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
+            time.sleep(0.2)
+            return super().run(job, deadline=deadline, seconds=seconds)
+
+    async def leave(service: Service) -> None:
+        working = asyncio.create_task(service.work(DECODE, deadline=time.monotonic() + 10))
+        await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.wait((working,))
+        await asyncio.to_thread(service.admission.close)  # waits for the work
+        await asyncio.sleep(0.05)
+
+    asyncio.run(leave(service_of(Slow(InvalidImage()))))
+    gc.collect()
+    assert "never retrieved" not in caplog.text

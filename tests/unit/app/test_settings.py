@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort
-from app.settings import Settings
+from app.settings import Settings, likely_setting
 from tests.support.paths import ROOT
 
 
@@ -81,6 +81,49 @@ def test_traces_are_sent_only_where_the_standard_variables_name_a_collector(
     assert Settings().tracing is False
     monkeypatch.setenv(name, "http://127.0.0.1:4318")
     assert Settings().tracing is True
+
+
+@pytest.mark.parametrize("name", ["host", "port", "weights", "api_keys_file", "light_network", "page"])
+def test_an_empty_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty address would be every address, an empty key file none."""
+    monkeypatch.setenv(f"QRESTORE_{name.upper()}", "")
+    with pytest.raises(ValidationError, match="it is empty"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", ["QRESTORE_WORKER", "qrestore_worker", "QRESTORE_WEIGHTS_FOLDER", "QRESTORE_"])
+def test_a_variable_that_is_no_setting_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "2")
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Settings()
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Settings.model_validate({"workers": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("QRESTORE_SERVICE_HOST", "10.0.0.1"),
+        ("QRESTORE_SERVICE_PORT", "8000"),
+        ("QRESTORE_SERVICE_PORT_HTTP", "8000"),
+        ("QRESTORE_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("QRESTORE_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("QRESTORE_GPU_PORT", "tcp://10.0.0.1:8000"),
+        ("QRESTORE_GPU_SERVICE_HOST", "10.0.0.1"),
+        ("QRESTORED", "1"),
+    ],
+)
+def test_variables_that_others_set_are_not(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    assert Settings().port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "likely"),
+    [("worker", "workers"), ("api_key_file", "api_keys_file"), ("max_upload_byte", "max_upload_bytes"), ("foo", "")],
+)
+def test_the_setting_that_was_meant(name: str, likely: str) -> None:
+    assert likely_setting(name) == likely
 
 
 def test_every_setting_is_described() -> None:

@@ -169,10 +169,13 @@ class TestStart:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setenv("QRESTORE_HEAVY_NETWORK", "colossus")
-        assert main(["decode", str(code_png)]) == terminal.CANNOT_START
-        (line,) = capsys.readouterr().err.splitlines()
-        assert "colossus" in line
+        for role in ("HEAVY", "UPSCALE"):
+            with monkeypatch.context() as patch:
+                patch.setenv(f"QRESTORE_{role}_NETWORK", "colossus")
+                assert main(["decode", str(code_png)]) == terminal.CANNOT_START
+            (line,) = capsys.readouterr().err.splitlines()
+            assert f"QRESTORE_{role}_NETWORK: no network named colossus" in line
+            assert "lenet" in line
 
     @pytest.mark.parametrize("command", [("serve",), ("decode", "x.png")], ids=" ".join)
     def test_invalid_setting_is_named(
@@ -218,6 +221,27 @@ class TestDoctor:
         assert not last.good
         assert last.name == f"port {port}"
         assert f"--port {port + 1}" in last.fix
+
+    @pytest.mark.parametrize(
+        ("settings", "name", "words"),
+        [
+            ({"QRESTORE_WORKER": "2"}, "settings", "did you mean QRESTORE_WORKERS?"),
+            ({"QRESTORE_DEVICE": "cuda"}, "device", "QRESTORE_DEVICE=cuda: torch"),
+            ({"QRESTORE_API_KEYS_FILE": "pyproject.toml"}, "API keys", "line 1: "),
+        ],
+        ids=["unknown setting", "no GPU", "keys"],
+    )
+    def test_what_would_stop_the_start(
+        self, settings: dict[str, str], name: str, words: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for variable, value in settings.items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        monkeypatch.chdir(ROOT)
+        (fault,) = (check for check in doctor.examine(weights=weights, port=0) if not check.good)
+        assert fault.name == name
+        assert words in fault.found
+        assert fault.fix
 
     def test_bare_python(self, tmp_path: Path) -> None:
         """With only the standard library and this package, every check reports, and each failure names a command."""

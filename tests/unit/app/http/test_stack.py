@@ -19,7 +19,7 @@ from app.workers.jobs import Pipeline
 from tests.support.fakes import FakeLadder
 
 POLICY = "Content-Security-Policy"
-KEY = "a key of more than sixteen characters"
+KEY = "a-key-of-more-than-sixteen-characters"
 NEED_A_KEY = {"/decode", "/restore", "/models"}
 
 

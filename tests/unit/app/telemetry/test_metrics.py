@@ -64,6 +64,15 @@ def test_record_of_codes_that_were_only_seen() -> None:
     assert value(metrics, "qrestore_decode_total", rung="none", engine="none", result="not_read") == 2
 
 
+def test_only_keys_that_are_known_have_a_series() -> None:
+    metrics = Metrics()
+    metrics.keys_known(["old", "kept"])
+    metrics.key_used("kept")
+    metrics.keys_known(["kept", "new"])
+    counts = {name: value(metrics, "qrestore_key_requests_total", key=name) for name in ("old", "kept", "new")}
+    assert counts == {"old": None, "kept": 1, "new": 0}
+
+
 def test_models() -> None:
     metrics = Metrics()
     metrics.models_loaded([SimpleNamespace(name="lenet", architecture="LENet", parameters=280_000)], device="cpu")
