@@ -88,7 +88,7 @@ class Pool:
         self._children: set[Child] = set()
         self._failed_starts = 0
         self._closed = threading.Event()
-        self._watcher = threading.Thread(target=self._kill_due, name="pool-watch", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="pool-watch", daemon=True)
         self._watcher.start()
         self._refiller = threading.Thread(target=self._replace_missing, name="pool-refill", daemon=True)
         try:
@@ -252,12 +252,16 @@ class Pool:
             self._children.discard(child)
         child.end()
 
-    def _kill_due(self) -> None:
+    def _watch(self) -> None:
+        """Kills children that are due, and has those replaced that died in idleness."""
         while not self._closed.wait(_WATCH_SECONDS):
             now = time.monotonic()
             with self._changed:
                 for child in self._children:
                     child.kill_if_due(now)
+                for child in [child for child in self._free if not child.is_alive()]:
+                    self._free.remove(child)
+                    self._forget(child, RestartReason.CRASH)
 
 
 def child_abilities() -> list[str]:

@@ -14,7 +14,6 @@ ASYNC_ROOMS = (
     "service.py",
     "workers/admission.py",
     "workers/lanes.py",
-    "workers/lanes.py",
 )
 """Where `app` may await: everything else is called in threads and in child processes."""
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
@@ -40,3 +39,18 @@ def test_only_the_rooms_of_http_are_asynchronous() -> None:
     }
     assert found
     assert {str(path.relative_to(ROOT)) for path in found if not any(map(path.is_relative_to, rooms))} == set()
+
+
+def test_only_log_lines_know_the_time_of_day() -> None:
+    """Deadlines and pauses rest on the monotonic clock, so that no jump of the clock cuts or lengthens them."""
+    wall = {"time", "time_ns", "now", "utcnow", "today", "localtime", "gmtime"}
+    asked = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in sources("app")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"time", "datetime", "date"}
+        and node.attr in wall
+    }
+    assert asked == set()

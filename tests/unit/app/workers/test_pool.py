@@ -131,6 +131,13 @@ def test_a_child_that_left_work_unfinished_is_replaced(make: Make, restarts: Cou
     assert do(pool, "pid") not in before
 
 
+def test_a_child_that_dies_in_idleness_is_replaced_before_a_job_needs_it(make: Make) -> None:
+    pool = make(size=2)
+    dead = pool.pids()[0]
+    os.kill(dead, signal.SIGKILL)
+    wait_for(lambda: len(pool.pids()) == 2 and dead not in pool.pids())
+
+
 def test_a_job_gives_way(make: Make, restarts: Counter[RestartReason]) -> None:
     pool, give_way = make(), threading.Event()
     threading.Timer(0.2, give_way.set).start()

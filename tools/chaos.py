@@ -1,0 +1,209 @@
+"""Breaks what a running service stands on and measures what its clients see: `python -m tools.chaos [NAME...]`.
+
+Prints a line for each promise, what was measured, and ok, FAIL or skipped. Exits 1 after a FAIL. Full disks and small
+shared memory need Linux and root; without them these are skipped.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Final
+
+from tests.support.live.servers import GOOD, GOOD_TEXT, SERVE, Server, children_of, running
+from tools.attack.figures import Figure, at_most, is_true
+
+_RECOVERY_MS: Final = 5000.0
+_START_MS: Final = 30_000.0
+_WORK_SECONDS: Final = 3.0
+_CHILDREN: Final = 3  # of two workers and a slow one
+_IN_NAMESPACE: Final = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
+
+
+class Skipped(Exception):
+    """This machine cannot do it; the text says why."""
+
+
+class Clients:
+    """Clients that send good pictures all the while, and what became of them."""
+
+    def __init__(self, server: Server, count: int = 2) -> None:
+        self._server = server
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(count)
+        self.read = self.failed = 0
+        self._done = [self._pool.submit(self._send) for _ in range(count)]
+
+    def _send(self) -> None:
+        while not self._stop.wait(0.02):
+            if reads(self._server):
+                self.read += 1
+            else:
+                self.failed += 1
+
+    def end(self) -> None:
+        self._stop.set()
+        self._pool.shutdown()
+
+
+def reads(server: Server) -> bool:
+    """Whether the service reads a good picture now."""
+    with suppress(OSError, HTTPException, AssertionError, ValueError):
+        return server.upload(GOOD, timeout=30).payloads() == [GOOD_TEXT.encode()]
+    return False
+
+
+@contextmanager
+def sending(server: Server) -> Iterator[Clients]:
+    clients = Clients(server)
+    try:
+        time.sleep(0.5)
+        yield clients
+        time.sleep(1.0)
+    finally:
+        clients.end()
+
+
+def milliseconds_until(condition: Callable[[], bool], seconds: float = 60.0) -> float:
+    """Milliseconds until the condition holds; infinite after ``seconds``."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if condition():
+            return 1000 * (time.monotonic() - began)
+        time.sleep(0.005)
+    return float("inf")
+
+
+def _recovers(
+    name: str, server: Server, clients: Clients, lost: Sequence[int], *, most_failed: int
+) -> Iterator[Figure]:
+    """Waits until others have taken the place of the ``lost`` children."""
+    spent = milliseconds_until(lambda: _has_new(server, lost) and reads(server))
+    yield at_most(f"{name}: there are others, and they read", spent, _RECOVERY_MS, unit="ms")
+    words = f"{clients.failed} of {clients.failed + clients.read}"
+    yield is_true("  pictures lost", clients.failed <= most_failed, figure=words, wanted=f"<= {most_failed}")
+
+
+def _has_new(server: Server, lost: Sequence[int]) -> bool:
+    return len(set(server.workers()) - set(lost)) >= _CHILDREN
+
+
+def child_killed() -> Iterator[Figure]:
+    with running(workers=2) as server, sending(server) as clients:
+        lost = server.workers()[:1]
+        os.kill(lost[0], signal.SIGKILL)
+        yield from _recovers("SIGKILL of a child", server, clients, lost, most_failed=1)
+
+
+def fork_server_killed() -> Iterator[Figure]:
+    with running(workers=2) as server, sending(server) as clients:
+        lost = server.workers()
+        (fork_server,) = [pid for pid in server.helpers() if children_of(pid)]
+        for pid in (fork_server, *lost):
+            os.kill(pid, signal.SIGKILL)
+        yield from _recovers("SIGKILL of the fork server and all", server, clients, lost, most_failed=2)
+
+
+def server_killed() -> Iterator[Figure]:
+    with running(workers=2) as server:
+        children = server.children()
+        os.kill(server.pid, signal.SIGKILL)
+        server.process.wait()
+        gone = milliseconds_until(lambda: not any(map(_is_running, children)))
+        yield at_most("SIGKILL of the server: its children end", gone, _RECOVERY_MS, unit="ms")
+    began = time.monotonic()
+    with running(workers=2) as again:
+        ready = 1000 * (time.monotonic() - began)
+        yield at_most("  a new one is ready", ready, _START_MS, unit="ms")
+        yield is_true("  and reads", reads(again))
+
+
+def _is_running(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def child_stopped() -> Iterator[Figure]:
+    with running(workers=2, work_seconds=_WORK_SECONDS) as server, sending(server) as clients:
+        for child in server.workers():
+            os.kill(child, signal.SIGSTOP)
+        spent = milliseconds_until(lambda: reads(server))
+        yield at_most("SIGSTOP of all children: pictures are read again", spent, _RECOVERY_MS, unit="ms")
+        words = f"{clients.failed} of {clients.failed + clients.read}"
+        yield is_true("  pictures lost", clients.failed <= _CHILDREN, figure=words, wanted=f"<= {_CHILDREN}")
+        timeouts = server.restarts("timeout")
+        yield is_true("  they are replaced at the deadline", timeouts >= 1, figure=f"{timeouts:.0f} replaced")
+
+
+def disk_full() -> Iterator[Figure]:
+    mount = "mount -t tmpfs -o size=256k tmpfs /tmp && head -c 300k /dev/zero >/tmp/full; "
+    yield from _confined("a full /tmp", mount)
+
+
+def small_shared_memory() -> Iterator[Figure]:
+    yield from _confined("/dev/shm of 1 MB", "mount -t tmpfs -o size=1m tmpfs /dev/shm && ")
+
+
+def _confined(name: str, mount: str) -> Iterator[Figure]:
+    if os.geteuid() != 0 or subprocess.run([*_IN_NAMESPACE, "true"], capture_output=True, check=False).returncode:
+        raise Skipped("mounting needs root")
+    command = f"{mount} exec {sys.executable} {' '.join(SERVE)}"
+    with running(entry=("-c", _EXEC, *_IN_NAMESPACE, command), workers=2) as server:
+        results = [reads(server) for _ in range(20)]
+        yield is_true(f"{name}: pictures are read", all(results), figure=f"{sum(results)} of {len(results)}")
+        lost = server.workers()
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
+        spent = milliseconds_until(lambda: _has_new(server, lost) and reads(server))
+        yield at_most("  all children are replaced", spent, _RECOVERY_MS, unit="ms")
+
+
+_EXEC: Final = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+def few_descriptors() -> Iterator[Figure]:
+    command = f"ulimit -n 64 && exec {sys.executable} {' '.join(SERVE)}"
+    with running(entry=("-c", _EXEC, "sh", "-c", command), workers=2) as server, sending(server) as clients:
+        lost = server.workers()[:1]
+        os.kill(lost[0], signal.SIGKILL)
+        yield from _recovers("64 descriptors, SIGKILL of a child", server, clients, lost, most_failed=1)
+
+
+CALAMITIES: Final[Mapping[str, Callable[[], Iterator[Figure]]]] = {
+    "child-killed": child_killed,
+    "fork-server-killed": fork_server_killed,
+    "server-killed": server_killed,
+    "child-stopped": child_stopped,
+    "disk-full": disk_full,
+    "small-shared-memory": small_shared_memory,
+    "few-descriptors": few_descriptors,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[[], *CALAMITIES], metavar="NAME", help=", ".join(CALAMITIES))
+    all_ok = True
+    for name in parser.parse_args(argv).names or CALAMITIES:
+        try:
+            for each in CALAMITIES[name]():
+                verdict = "ok" if each.ok else "FAIL"
+                sys.stdout.write(f"{each.name:<52} {each.figure:<24} {each.wanted:<14} {verdict}\n")
+                sys.stdout.flush()
+                all_ok &= each.ok
+        except Skipped as why:
+            sys.stdout.write(f"{name:<52} skipped: {why}\n")
+    return 0 if all_ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
