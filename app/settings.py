@@ -1,6 +1,8 @@
 """Everything that an operator can set. Only this module reads the QRESTORE_ variables of the environment."""
 
 import os
+import re
+import resource
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +16,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.inference.runners import Backend
@@ -27,12 +29,27 @@ _SHIPPED_WEIGHTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "weigh
 _OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
+_MOST_CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
+_OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 0, 0
+_HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
+
+
 def _slots() -> int:
     return min(4, os.cpu_count() or 1)
 
 
 def _threads() -> int:
     return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # per slot; small networks gain nothing from more
+
+
+def _connections(data: dict[str, object]) -> int:
+    """What the limit on file descriptors leaves, at most 1,000."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    workers = data.get("workers")
+    own = _OWN_DESCRIPTORS + _DESCRIPTORS_PER_WORKER * (workers if isinstance(workers, int) else 1)
+    return max(_FEWEST_CONNECTIONS, min(_MOST_CONNECTIONS, limit - own))
 
 
 def _otel_is_set() -> bool:
@@ -83,6 +100,14 @@ class Settings(BaseSettings):
     uploads: PositiveInt = Field(
         default=32, description="request bodies that may arrive at once; more are refused with 429"
     )
+    upload_rate: PositiveFloat = Field(
+        default=1024.0, description="bytes a second that a request body must bring; slower ones are refused with 408"
+    )
+    connections: Annotated[int, Field(ge=_FEWEST_CONNECTIONS)] = Field(
+        default_factory=_connections,
+        description="connections that may be open at once; for another one the connection that has been idle longest "
+        "is closed",
+    )
     request_seconds: PositiveFloat = Field(
         default=30.0, description="deadline of a request after its arrival, upload and waiting included"
     )
@@ -118,6 +143,11 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(
         default=None, description="file with one API key a line; unset: requests need no key"
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts that the service goes by, separated by commas, `*.example.org` for all below one; requests "
+        "for others are refused with 421; unset: any",
+    )
     tracing: bool = Field(
         default_factory=_otel_is_set,
         description="send traces to where the standard OTEL_ variables say; needs the extra otel",
@@ -135,6 +165,19 @@ class Settings(BaseSettings):
         description="seconds of work on each picture after which the search at balanced effort ends; what is unread "
         "then is named in the answer",
     )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _separated(cls, hosts: object) -> object:
+        return [each.strip() for each in hosts.lower().split(",") if each.strip()] if isinstance(hosts, str) else hosts
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_of_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host} is no host: give names or addresses without port, or *.name")
+        return hosts
 
     @field_validator("backend")
     @classmethod

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidConfiguration, Unauthorized
 from app.http.problems import problem_response
-from app.http.uploads import Body, closing_send
+from app.http.uploads import closing_send
 
 HEADER: Final = "X-API-Key"
 _BEARER: Final = "bearer "
@@ -42,17 +42,14 @@ class ApiKeys:
     time with the hash of every known key.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Iterable[str], public: Collection[str], discard: int) -> None:
-        """``discard``: bytes of a refused body to read and drop, so that the client gets to the answer."""
+    def __init__(self, app: ASGIApp, *, keys: Iterable[str], public: Collection[str]) -> None:
         self._app = app
         self._public = public
-        self._discard = discard
         self._known = [_digest(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in self._public and not self._has_key(Headers(scope=scope)):
-            answer = closing_send(Body(receive, scope["state"]["deadline"]), send, discard=self._discard)
-            await problem_response(scope, Unauthorized())(scope, receive, answer)
+            await problem_response(scope, Unauthorized())(scope, receive, closing_send(send))
         else:
             await self._app(scope, receive, send)
 

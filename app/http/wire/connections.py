@@ -1,0 +1,109 @@
+"""How many connections may be open at once, and which of them give way to new ones."""
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+log = logging.getLogger("qrestore.serving")
+
+HEALTH_RESERVE: Final = 8
+"""Connections beyond the limit that are kept for health while all others are at work."""
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_LOG_SECONDS: Final = 10.0
+
+
+class Droppable(Protocol):
+    """A connection that can be closed at once, without an answer."""
+
+    def drop(self) -> None: ...
+
+
+class Tally:
+    """Logs that something happened, and after that only how often, every ten seconds at most."""
+
+    def __init__(self, message: str) -> None:
+        """``message`` is the line, with %d for the number of times since the last one."""
+        self._message = message
+        self._count = 0
+        self._silent_until = 0.0
+
+    def count(self) -> None:
+        self._count += 1
+        now = time.monotonic()
+        if now >= self._silent_until:
+            log.warning(self._message, self._count)
+            self._count, self._silent_until = 0, now + _LOG_SECONDS
+
+
+class Connections:
+    """The open connections of one listener. It keeps ``most``, and a few more for health.
+
+    A connection is idle unless a request of it is being answered. Where a new one would be one too many, the connection
+    that has been idle longest is closed. If none is idle, the new one is answered only if it asks for health.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: set[Droppable] = set()
+        self._idle: dict[Droppable, None] = {}  # the longest idle one first
+        self._dropped = Tally("%d idle connections closed to make room for new ones")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def opened(self, connection: Droppable) -> bool:
+        """Counts a new connection. Returns whether it may ask for anything, not for health only; with no room for even
+        that, drops it."""
+        room = len(self._open) < self._most or self.drop_idle()
+        self._open.add(connection)
+        self._idle[connection] = None
+        if not room and len(self._open) > self._most + HEALTH_RESERVE:
+            self.closed(connection)
+            connection.drop()
+        return room
+
+    def closed(self, connection: Droppable) -> None:
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+
+    def works(self, connection: Droppable) -> None:
+        """A request of this connection is being answered from now on."""
+        self._idle.pop(connection, None)
+
+    def rests(self, connection: Droppable) -> None:
+        """Nothing of this connection is being answered any more."""
+        if connection in self._open:
+            self._idle.pop(connection, None)
+            self._idle[connection] = None
+
+    def drop_idle(self) -> bool:
+        """Closes the connection that has been idle longest. Returns False if there is none."""
+        for connection in self._idle:
+            self._dropped.count()
+            self.closed(connection)
+            connection.drop()
+            return True
+        return False
+
+
+def handler_of_accept_errors(*listeners: Connections) -> Callable[[Any, dict[str, Any]], None]:
+    """A handler for the event loop's exceptions that makes room where a connection could not be accepted.
+
+    asyncio logs a traceback for each of up to ``backlog`` tries in a row, 10,000 a second while descriptors are short;
+    this one counts them.
+    """
+
+    refused = Tally("%d connections not accepted: no file descriptor is free (see QRESTORE_CONNECTIONS)")
+
+    def handle(loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "accept" in context.get("message", "") and isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            refused.count()
+            for connections in listeners:
+                connections.drop_idle()
+        else:
+            loop.default_exception_handler(context)
+
+    return handle
