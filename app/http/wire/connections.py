@@ -4,12 +4,15 @@ import errno
 import logging
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, Protocol
 
 log = logging.getLogger("qrestore.serving")
 
 HEALTH_RESERVE: Final = 8
 """Connections beyond the limit that are kept for health while all others are at work."""
+_MOST_LEAVING: Final = 64
+"""Connections that only wait for their clients to stop sending; the longest waiting ones of more are closed."""
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _LOG_SECONDS: Final = 10.0
 
@@ -40,13 +43,15 @@ class Tally:
 class Connections:
     """The open connections of one listener. It keeps ``most``, and a few more for health.
 
-    A connection is idle unless a request of it is being answered. Where a new one would be one too many, the connection
-    that has been idle longest is closed. If none is idle, the new one is answered only if it asks for health.
+    A connection is idle unless a request of it is being answered. Where a new one would be one too many, one is closed
+    that only waits for its client to stop sending, or else the one that has been idle longest. If none is idle, the new
+    one is answered only if it asks for health.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[Droppable] = set()
+        self._leaving: dict[Droppable, None] = {}
         self._idle: dict[Droppable, None] = {}  # the longest idle one first
         self._dropped = Tally("%d idle connections closed to make room for new ones")
 
@@ -60,32 +65,37 @@ class Connections:
         self._open.add(connection)
         self._idle[connection] = None
         if not room and len(self._open) > self._most + HEALTH_RESERVE:
-            self.closed(connection)
-            connection.drop()
+            self._drop(connection)
         return room
 
     def closed(self, connection: Droppable) -> None:
         self._open.discard(connection)
+        self._leaving.pop(connection, None)
         self._idle.pop(connection, None)
 
     def works(self, connection: Droppable) -> None:
         """A request of this connection is being answered from now on."""
         self._idle.pop(connection, None)
 
-    def rests(self, connection: Droppable) -> None:
-        """Nothing of this connection is being answered any more."""
+    def rests(self, connection: Droppable, *, leaving: bool) -> None:
+        """Nothing of this connection is being answered any more, or, if it is ``leaving``, will ever be."""
         if connection in self._open:
             self._idle.pop(connection, None)
-            self._idle[connection] = None
+            (self._leaving if leaving else self._idle)[connection] = None
+        if len(self._leaving) > _MOST_LEAVING:
+            self._drop(next(iter(self._leaving)))
 
     def drop_idle(self) -> bool:
         """Closes the connection that has been idle longest. Returns False if there is none."""
-        for connection in self._idle:
+        for connection in (*islice(self._leaving, 1), *islice(self._idle, 1)):
             self._dropped.count()
-            self.closed(connection)
-            connection.drop()
+            self._drop(connection)
             return True
         return False
+
+    def _drop(self, connection: Droppable) -> None:
+        self.closed(connection)
+        connection.drop()
 
 
 def handler_of_accept_errors(*listeners: Connections) -> Callable[[Any, dict[str, Any]], None]:

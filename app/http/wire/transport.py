@@ -7,6 +7,10 @@ from typing import Any, Final
 _LINGER_SECONDS: Final = 5.0
 
 
+def _nothing() -> None:
+    pass
+
+
 class LingeringTransport(asyncio.Transport):
     """Passes on to an asyncio transport what uvicorn asks of one, with two differences.
 
@@ -34,11 +38,18 @@ class LingeringTransport(asyncio.Transport):
         """Whether the answer is sent and the transport only waits for the client to stop."""
         return self._deadline is not None
 
-    def drop_unread(self, count: int) -> None:
-        """Counts bytes that have arrived since `close`."""
+    def drop_unread(self, count: int) -> bool:
+        """Counts bytes that have arrived since `close`, and pauses. Returns whether there may be more, by `read_on`."""
         self._most -= count
         if self._most < 0:
             self.end()
+        else:
+            self._transport.pause_reading()
+        return not self._transport.is_closing()
+
+    def read_on(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def close(self) -> None:
         if self._closing:
@@ -57,6 +68,13 @@ class LingeringTransport(asyncio.Transport):
             self._deadline.cancel()
         self._closing = True
         self._transport.close()
+
+    def forget(self) -> None:
+        """Lets go of the connection, which has ended: thousands that only the garbage collector can free stop the event
+        loop for 0.1 s when it comes."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._sends_still, self._resumed = bool, _nothing
 
     def abort(self) -> None:
         if self._deadline is not None:

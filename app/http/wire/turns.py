@@ -8,6 +8,10 @@ from typing import Final, Protocol
 
 _PASS_SECONDS: Final = 0.002
 """Longest time that connections take up of one pass of the event loop, beyond the piece in which it ends."""
+_PASS_HEADS: Final = 2
+"""Heads that are handled in one pass: each starts an application, which works in the next pass."""
+_DRAIN_SECONDS: Final = 0.001
+"""How often one of the connections that are refused is read on, so that its client gets to the answer."""
 
 
 class Waiting(Protocol):
@@ -20,6 +24,9 @@ class Waiting(Protocol):
     def begins(self) -> bool:
         """Whether the next piece is the head of a request."""
 
+    def drain(self) -> None:
+        """Reads on what is only dropped."""
+
 
 class Turns:
     """Has the connections of one event loop handle what they received piece by piece, each in its turn.
@@ -27,14 +34,17 @@ class Turns:
     uvicorn parses everything that a connection has received in one go, and h11 takes about 20 µs for a chunk: a
     connection that sends chunks of one byte stops the event loop for a second at a time. Here a connection handles at
     most one piece in each pass of the loop, and all of them together take 2 ms of it. Heads of requests and pieces of
-    bodies take turns, so that a request for health never waits behind all bodies.
+    bodies take turns, so that a request for health never waits behind all bodies. What is only read to be dropped is
+    read from one connection after the other.
     """
 
     def __init__(self) -> None:
         self._heads: deque[Waiting] = deque()
         self._bodies: deque[Waiting] = deque()
         self._known: set[Waiting] = set()
+        self._drained: deque[Waiting] = deque()
         self._due: asyncio.Handle | None = None
+        self._drains: asyncio.TimerHandle | None = None
 
     def wait(self, connection: Waiting) -> None:
         """Puts a connection at the end of its queue, unless it waits already."""
@@ -42,6 +52,18 @@ class Turns:
             self._known.add(connection)
             (self._heads if connection.begins else self._bodies).append(connection)
             self._schedule()
+
+    def drain(self, connection: Waiting) -> None:
+        """Has `drain` of a connection called in its turn."""
+        self._drained.append(connection)
+        if self._drains is None:
+            self._drains = asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_one)
+
+    def _drain_one(self) -> None:
+        self._drains = None
+        self._drained.popleft().drain()
+        if self._drained:
+            self._drains = asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_one)
 
     def leave(self, connection: Waiting) -> None:
         """Takes a connection that has ended out of its queue."""
@@ -59,7 +81,7 @@ class Turns:
         self._due = None
         until = time.perf_counter() + _PASS_SECONDS
         again = []
-        for connection in self._next(len(self._heads), len(self._bodies)):
+        for connection in self._next(min(len(self._heads), _PASS_HEADS), len(self._bodies)):
             if connection.advance():
                 again.append(connection)
             if time.perf_counter() >= until:

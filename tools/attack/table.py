@@ -1,0 +1,11 @@
+"""Every attack, under the row that it measures."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from tools.attack import small_chunks
+from tools.attack.figures import Figure
+
+ATTACKS: Final[Mapping[int, Callable[[], Iterator[Figure]]]] = {
+    1: small_chunks.measure,
+}
