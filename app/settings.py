@@ -30,7 +30,9 @@ _OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_END
 
 
 _MOST_CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
-_OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 0, 0
+_OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 96, 8
+"""File descriptors besides those of connections, generously: 20 for files and pipes, 40 for the admin port, and
+some for connections that are accepted before others are closed for them."""
 _HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
 
 

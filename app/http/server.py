@@ -27,8 +27,9 @@ _ECHO_SECONDS: Final = 2.0
 """A signal that reaches a whole group comes again from its parents, such as make, within this time."""
 _OPERATORS: Final = 32
 """Connections to the admin port."""
-_ACCEPTED: Final = 16
-"""Connections that are accepted in one pass of the event loop, so that there is room for them before the next ones."""
+_ACCEPTED: Final = 4
+"""Connections that are accepted in one pass of the event loop. Each takes 0.4 ms of the next passes, and descriptors
+must be left for all that are accepted before others are closed for them."""
 _BACKLOG: Final = 1024
 """Connections that the system completes before they are accepted."""
 

@@ -28,20 +28,20 @@ def _head(line: str, *fields: str, chunked: bool = True) -> str:
 
 _WITH: Final = f"X-API-Key: {KEY}"
 _WRONG: Final = "X-API-Key: a key of somebody else"
-_START: Final = f'--{BOUNDARY.decode()}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'.replace(
-    "\r\n", "\r\n"
-)
+_START: Final = f'--{BOUNDARY.decode()}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+_FIRST: Final = f"{len(_START):x}\r\n{_START}\r\n"
+"""The beginning of a form, as a chunk: what follows is the file."""
 
 FLOODS: Final[dict[str, dict[str, Any]]] = {
-    "a valid key": {"head": _head("POST /decode", _WITH, f"Content-Type: {_FORM}"), "piece": _BYTES * 4096},
+    "a valid key": {"head": _head("POST /decode", _WITH, f"Content-Type: {_FORM}") + _FIRST, "piece": _BYTES * 4096},
     "a wrong key": {"head": _head("POST /decode", _WRONG, f"Content-Type: {_FORM}"), "piece": _BYTES * 4096},
-    "/restore": {"head": _head("POST /restore", _WITH, f"Content-Type: {_FORM}"), "piece": _BYTES * 4096},
+    "/restore": {"head": _head("POST /restore", _WITH, f"Content-Type: {_FORM}") + _FIRST, "piece": _BYTES * 4096},
     "a JSON body": {"head": _head("POST /decode", _WITH, "Content-Type: application/json"), "piece": _BYTES * 4096},
     "a long query": {"head": _head("POST /decode?q=" + "x" * 8000, _WITH), "piece": _BYTES * 4096},
     "a path that does not exist": {"head": _head("POST /nowhere", _WITH), "piece": _BYTES * 4096},
     "GET": {"head": _head("GET /version"), "piece": _BYTES * 4096},
     "one packet a chunk": {
-        "head": _head("POST /decode", _WITH, f"Content-Type: {_FORM}"),
+        "head": _head("POST /decode", _WITH, f"Content-Type: {_FORM}") + _FIRST,
         "piece": _BYTES,
         "pause": 0.001,
     },

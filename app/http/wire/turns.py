@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Protocol
 
 _PASS_SECONDS: Final = 0.002
 """Longest time that connections take up of one pass of the event loop, beyond the piece in which it ends."""
 _PASS_HEADS: Final = 2
 """Heads that are handled in one pass: each starts an application, which works in the next pass."""
-_DRAIN_SECONDS: Final = 0.001
-"""How often one of the connections that are refused is read on, so that its client gets to the answer."""
+_DRAIN_SECONDS, _DRAINED = 0.001, 2
+"""How often some of the connections that are refused are read on, so that their clients get to the answer."""
 
 
 class Waiting(Protocol):
@@ -42,7 +43,7 @@ class Turns:
         self._heads: deque[Waiting] = deque()
         self._bodies: deque[Waiting] = deque()
         self._known: set[Waiting] = set()
-        self._drained: deque[Waiting] = deque()
+        self._drained: dict[Waiting, None] = {}
         self._due: asyncio.Handle | None = None
         self._drains: asyncio.TimerHandle | None = None
 
@@ -55,18 +56,23 @@ class Turns:
 
     def drain(self, connection: Waiting) -> None:
         """Has `drain` of a connection called in its turn."""
-        self._drained.append(connection)
-        if self._drains is None:
-            self._drains = asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_one)
+        self._drained[connection] = None
+        self._schedule_drain()
 
-    def _drain_one(self) -> None:
+    def _schedule_drain(self) -> None:
+        if self._drains is None and self._drained:
+            self._drains = asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_some)
+
+    def _drain_some(self) -> None:
         self._drains = None
-        self._drained.popleft().drain()
-        if self._drained:
-            self._drains = asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_one)
+        for connection in list(islice(self._drained, _DRAINED)):
+            del self._drained[connection]
+            connection.drain()
+        self._schedule_drain()
 
     def leave(self, connection: Waiting) -> None:
         """Takes a connection that has ended out of its queue."""
+        self._drained.pop(connection, None)
         if connection in self._known:
             self._known.discard(connection)
             for queue in (self._heads, self._bodies):
