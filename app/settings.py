@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import sys
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,7 +30,7 @@ _SHIPPED_WEIGHTS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / "weigh
 _OTEL_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-_MOST_CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
+_CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
 _OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 96, 8
 """File descriptors besides those of connections, generously: 20 for files and pipes, 40 for the admin port, and
 some for connections that are accepted before others are closed for them."""
@@ -44,14 +45,12 @@ def _threads() -> int:
     return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # per slot; small networks gain nothing from more
 
 
-def _connections(data: dict[str, object]) -> int:
-    """What the limit on file descriptors leaves, at most 1,000."""
+def most_connections(workers: int) -> int:
+    """How many connections the limit on file descriptors leaves room for, beside those of the workers."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
-        return _MOST_CONNECTIONS
-    workers = data.get("workers")
-    own = _OWN_DESCRIPTORS + _DESCRIPTORS_PER_WORKER * (workers if isinstance(workers, int) else 1)
-    return max(_FEWEST_CONNECTIONS, min(_MOST_CONNECTIONS, limit - own))
+        return sys.maxsize
+    return max(_FEWEST_CONNECTIONS, limit - _OWN_DESCRIPTORS - _DESCRIPTORS_PER_WORKER * workers)
 
 
 def _otel_is_set() -> bool:
@@ -106,7 +105,7 @@ class Settings(BaseSettings):
         default=1024.0, description="bytes a second that a request body must bring; slower ones are refused with 408"
     )
     connections: Annotated[int, Field(ge=_FEWEST_CONNECTIONS)] = Field(
-        default_factory=_connections,
+        default_factory=lambda data: min(_CONNECTIONS, most_connections(data.get("workers", 1))),
         description="connections that may be open at once; for another one the connection that has been idle longest "
         "is closed",
     )

@@ -18,6 +18,7 @@ from app.http.wire.connections import Connections, handler_of_accept_errors
 from app.http.wire.protocol import Protocol
 from app.http.wire.turns import Turns
 from app.service import Service
+from app.settings import Settings, most_connections
 
 log = logging.getLogger("qrestore.serving")
 
@@ -116,7 +117,7 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     def http(connections: Connections) -> type[asyncio.Protocol]:
         return cast("type[asyncio.Protocol]", partial(protocol, connections=connections))
 
-    public, private = Connections(settings.connections), Connections(_OPERATORS)
+    public, private = Connections(_most_connections(settings)), Connections(_OPERATORS)
     server = Server(config(app, port=settings.port, http=http(public)), service)
     second = None
     if operators is not None and settings.admin_port is not None:
@@ -135,6 +136,14 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     asyncio.run(both())
     if service.failure is not None:
         raise service.failure
+
+
+def _most_connections(settings: Settings) -> int:
+    """The connections that the settings ask for, or those that there are file descriptors for, with a warning."""
+    most = most_connections(settings.workers)
+    if settings.connections > most:
+        log.warning("QRESTORE_CONNECTIONS: the limit on file descriptors leaves only %d (ulimit -n)", most)
+    return min(settings.connections, most)
 
 
 class PlainStartupFailure:
