@@ -61,7 +61,9 @@ class Connections:
     def opened(self, connection: Droppable) -> bool:
         """Counts a new connection. Returns whether it may ask for anything, not for health only; with no room for even
         that, drops it."""
-        room = len(self._open) < self._most or self.drop_idle()
+        if len(self._open) >= self._most:
+            self.drop_idle()
+        room = len(self._open) < self._most
         self._open.add(connection)
         self._idle[connection] = None
         if not room and len(self._open) > self._most + HEALTH_RESERVE:
@@ -85,13 +87,12 @@ class Connections:
         if len(self._leaving) > _MOST_LEAVING:
             self._drop(next(iter(self._leaving)))
 
-    def drop_idle(self) -> bool:
-        """Closes the connection that has been idle longest. Returns False if there is none."""
+    def drop_idle(self) -> None:
+        """Closes a connection that is leaving, or else the one that has been idle longest, if there is any."""
         for connection in (*islice(self._leaving, 1), *islice(self._idle, 1)):
             self._dropped.count()
             self._drop(connection)
-            return True
-        return False
+            return
 
     def _drop(self, connection: Droppable) -> None:
         self.closed(connection)
