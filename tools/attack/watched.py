@@ -29,10 +29,10 @@ class Watch:
         self._answers: list[float] = []
 
     def start(self) -> None:
-        self._watch_callbacks(asyncio.events.Handle)
-        signal.signal(signal.SIGUSR1, self._report)
+        self.watch_callbacks(asyncio.events.Handle)
+        signal.signal(signal.SIGUSR1, self.report)
 
-    def _watch_callbacks(self, kind: Any) -> None:
+    def watch_callbacks(self, kind: Any) -> None:
         plain = kind._run
 
         def run(handle: asyncio.Handle) -> None:
@@ -59,7 +59,7 @@ class Watch:
 
         protocol.connection_made, protocol.on_response_complete = connection_made, on_response_complete
 
-    def _report(self, number: int, frame: FrameType | None) -> None:
+    def report(self, number: int, frame: FrameType | None) -> None:
         report = {MARK: self._longest, "callback": self._name[:300], "answers": self._answers}
         sys.stderr.write(json.dumps(report) + "\n")
         sys.stderr.flush()
