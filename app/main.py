@@ -56,7 +56,10 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     service = _service(settings)
     app = _application(service, factory=factory, in_background=True)
     operators = _operators_application(service, app) if settings.admin_port is not None else None
-    server.run(app, operators, service)
+    try:
+        server.run(app, operators, service)
+    finally:
+        gc.unfreeze()
 
 
 def _service(settings: Settings) -> Service:
@@ -87,13 +90,13 @@ def _application(
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
         service.metrics.models_loaded(runtime.models, device=runtime.device)
         service.runtime = runtime
-        gc.collect()
-        gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
         log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
 
     async def load_or_fail() -> None:
         try:
             await load()
+            gc.collect()
+            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
         except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
             service.failure = exc
 

@@ -9,9 +9,12 @@ from tools.attack.table import ATTACKS
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.attack", description="Attack a service started for it.")
-    parser.add_argument("rows", nargs="*", type=int, choices=list(ATTACKS), metavar="ROW", help="default: all")
+    parser.add_argument("rows", nargs="*", type=int, metavar="ROW", help="default: all")
     all_ok = True
-    for row in parser.parse_args(argv).rows or ATTACKS:
+    rows = parser.parse_args(argv).rows or list(ATTACKS)
+    if unknown := set(rows) - set(ATTACKS):
+        parser.error(f"no attack for row {min(unknown)}; there are {', '.join(map(str, ATTACKS))}")
+    for row in rows:
         for line, ok in lines(row, ATTACKS[row]()):
             print(line, flush=True)
             all_ok &= ok

@@ -39,6 +39,9 @@ class Flood:
         while time.monotonic() < until:
             for key, events in self._ready.select(_WAIT):
                 self._serve(key.data, events)
+        for key in list(self._ready.get_map().values()):
+            key.data.connection.close()
+        self._ready.close()
 
     def _open(self) -> None:
         connection = socket.create_connection(("127.0.0.1", self._port), timeout=10)
