@@ -29,6 +29,8 @@ _HEAD_SECONDS: Final = 10.0
 """Time for the head of a request, from the connection or, on a connection in use, from the first byte of the head."""
 _READ_SECONDS, _MIN_READ_BYTES = 10.0, 65_536
 """While part of an answer waits in memory, the client must read this many bytes of it in this time."""
+_PREFIX: Final = 24
+"""Bytes that show whether a head asks for health."""
 _PIECE_BYTES: Final = 64 * 1024
 _MOST_WAITING: Final = 48 * 1024
 """Received bytes that may wait for their turn before reading pauses."""
@@ -106,6 +108,10 @@ class Protocol(H11Protocol):
     @property
     def begins(self) -> bool:
         return self.conn.their_state is h11.IDLE
+
+    @property
+    def urgent(self) -> bool:
+        return self.begins and heads.asks_for_health(bytes(self._received[:_PREFIX]))
 
     def data_received(self, data: bytes) -> None:
         if self._wire.is_closing():

@@ -27,6 +27,10 @@ class Piecemeal:
         self._name, self._left, self._log = name, pieces, log
         self.begins = begins
 
+    @property
+    def urgent(self) -> bool:
+        return self._name == "health"
+
     def advance(self) -> bool:
         self._log.append(self._name)
         self._left -= 1
@@ -59,6 +63,11 @@ def test_a_head_waits_for_one_piece_of_a_body_at_most() -> None:
     bodies = [(f"body {number}", 5, False) for number in range(20)]
     log = handled(*bodies, ("head", 1, True), until=40)
     assert log.index("head") <= 1
+
+
+def test_who_asks_for_health_comes_first() -> None:
+    others = [(f"head {number}", 1, True) for number in range(20)]
+    assert handled(*others, ("health", 1, True), until=21)[0] == "health"
 
 
 def test_two_heads_in_a_pass_and_the_event_loop_in_between() -> None:
