@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 _PASS_SECONDS: Final = 0.002
 """Longest time that connections take up of one pass of the event loop, beyond the piece in which it ends."""
-_PASS_HEADS: Final = 2
+_PASS_HEADS: Final = 3
 """Heads that are handled in one pass: each starts an application, which works in the next pass."""
 _DRAIN_SECONDS, _DRAINED = 0.001, 2
 """How often some of the connections that are refused are read on, so that their clients get to the answer."""
@@ -44,6 +44,7 @@ class Turns:
     """
 
     def __init__(self) -> None:
+        self._health: deque[Waiting] = deque()
         self._heads: deque[Waiting] = deque()
         self._bodies: deque[Waiting] = deque()
         self._known: set[Waiting] = set()
@@ -52,15 +53,17 @@ class Turns:
         self._drains: asyncio.TimerHandle | None = None
 
     def wait(self, connection: Waiting) -> None:
-        """Puts a connection at the end of its queue, or in front if it asks for health, unless it waits already."""
+        """Puts a connection at the end of its queue, unless it waits already."""
         if connection in self._known:
             return
         self._known.add(connection)
-        if connection.urgent:
-            self._heads.appendleft(connection)
-        else:
-            (self._heads if connection.begins else self._bodies).append(connection)
+        self._queue_of(connection).append(connection)
         self._schedule()
+
+    def _queue_of(self, connection: Waiting) -> deque[Waiting]:
+        if connection.urgent:
+            return self._health
+        return self._heads if connection.begins else self._bodies
 
     def drain(self, connection: Waiting) -> None:
         """Has `drain` of a connection called in its turn."""
@@ -83,7 +86,7 @@ class Turns:
         self._drained.pop(connection, None)
         if connection in self._known:
             self._known.discard(connection)
-            for queue in (self._heads, self._bodies):
+            for queue in (self._health, self._heads, self._bodies):
                 if connection in queue:
                     queue.remove(connection)
 
@@ -95,7 +98,7 @@ class Turns:
         self._due = None
         until = time.perf_counter() + _PASS_SECONDS
         again = []
-        for connection in self._next(min(len(self._heads), _PASS_HEADS), len(self._bodies)):
+        for connection in self._next(min(len(self._health) + len(self._heads), _PASS_HEADS), len(self._bodies)):
             if connection.advance():
                 again.append(connection)
             if time.perf_counter() >= until:
@@ -107,8 +110,8 @@ class Turns:
     def _next(self, heads: int, bodies: int) -> Iterator[Waiting]:
         """Those that wait now, heads and bodies in alternation. Whoever comes meanwhile waits for the next pass."""
         while heads > 0 or bodies > 0:
-            if heads > 0 and self._heads:
-                yield self._take(self._heads)
+            if heads > 0 and (self._health or self._heads):
+                yield self._take(self._health or self._heads)
             if bodies > 0 and self._bodies:
                 yield self._take(self._bodies)
             heads, bodies = heads - 1, bodies - 1

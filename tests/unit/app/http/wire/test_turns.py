@@ -70,7 +70,7 @@ def test_who_asks_for_health_comes_first() -> None:
     assert handled(*others, ("health", 1, True), until=21)[0] == "health"
 
 
-def test_two_heads_in_a_pass_and_the_event_loop_in_between() -> None:
+def test_a_few_heads_in_a_pass_and_the_event_loop_in_between() -> None:
     passes = 0
 
     def count(log: Log) -> None:
@@ -82,7 +82,7 @@ def test_two_heads_in_a_pass_and_the_event_loop_in_between() -> None:
         again()
 
     handled(*[(f"head {number}", 1, True) for number in range(6)], until=6, then=count)
-    assert passes >= 3
+    assert passes >= 2
 
 
 def test_who_has_left_is_not_called() -> None:
