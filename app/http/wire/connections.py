@@ -1,9 +1,11 @@
 """How many connections may be open at once, and which of them give way to new ones."""
 
+import asyncio
 import errno
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -24,20 +26,30 @@ class Droppable(Protocol):
 
 
 class Tally:
-    """Logs that something happened, and after that only how often, every ten seconds at most."""
+    """Logs that something happened, and how often it has happened since, every ten seconds at most."""
 
     def __init__(self, message: str) -> None:
         """``message`` is the line, with %d for the number of times since the last one."""
         self._message = message
         self._count = 0
         self._silent_until = 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     def count(self) -> None:
         self._count += 1
-        now = time.monotonic()
-        if now >= self._silent_until:
-            log.warning(self._message, self._count)
-            self._count, self._silent_until = 0, now + _LOG_SECONDS
+        silence = self._silent_until - time.monotonic()
+        if silence <= 0:
+            self._say()
+        elif self._later is None:
+            with suppress(RuntimeError):  # outside an event loop the next count says it
+                self._later = asyncio.get_running_loop().call_later(silence, self._say)
+
+    def _say(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        log.warning(self._message, self._count)
+        self._count, self._silent_until = 0, time.monotonic() + _LOG_SECONDS
 
 
 class Connections:

@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from app.http.wire.connections import HEALTH_RESERVE, Connections, handler_of_accept_errors
+from app.http.wire import connections as wire
+from app.http.wire.connections import HEALTH_RESERVE, Connections, Tally, handler_of_accept_errors
 
 
 class Connection:
@@ -111,6 +112,21 @@ def test_failures_to_accept_are_logged_once_and_make_room(caplog: pytest.LogCapt
     assert lines[0].exc_info is None
     assert "something else" in caplog.text
     assert len(caplog.records) == 3
+
+
+def test_what_is_counted_in_silence_is_said_after_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "_LOG_SECONDS", 0.2)
+
+    async def run() -> None:
+        tally = Tally("%d times")
+        for _ in range(7):
+            tally.count()
+        await asyncio.sleep(0.6)
+
+    asyncio.run(run())
+    assert [record.getMessage() for record in caplog.records] == ["1 times", "6 times"]
 
 
 def test_asyncio_says_what_the_handler_listens_for() -> None:
