@@ -1,5 +1,6 @@
 """What routes depend on, as annotated aliases: the service, the request's id and deadline, options, uploaded images."""
 
+import asyncio
 import binascii
 from base64 import b64decode
 from typing import Annotated, Any, Final
@@ -49,6 +50,8 @@ FILE_FIELD: Final = "file"
 _ONE_MEMBER: Final = "The JSON body must have one member, image_base64, which is a string."
 _STRUCTURE: Final = (b",", b"[", b"{")  # base64 uses none of them
 _MAX_STRUCTURE: Final = 16
+_BASE64_PIECE: Final = 256 * 1024
+"""Characters that are decoded in one go, a multiple of four: 0.6 ms."""
 _FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; only the first frame of an animation is used"
 _ONE_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 
@@ -84,19 +87,34 @@ async def _multipart_images(request: Request, *, most: int, refusal: str) -> lis
 
 
 async def _base64_image(request: Request) -> bytes:
-    body = await request.body()
-    if sum(map(body.count, _STRUCTURE)) > _MAX_STRUCTURE:  # each costs the parser far more than one byte of text
-        raise MissingInput(_ONE_MEMBER)
+    body, structure = bytearray(), 0
+    async for chunk in request.stream():
+        structure += sum(map(chunk.count, _STRUCTURE))
+        if structure > _MAX_STRUCTURE:  # each costs the parser far more than one byte of text
+            raise MissingInput(_ONE_MEMBER)
+        body += chunk
     try:
-        upload = Base64Upload.model_validate_json(body)
+        upload = Base64Upload.model_validate_json(bytes(body))
     except ValidationError as exc:
         if exc.errors(include_input=False)[0]["type"] == "json_invalid":
             raise MalformedBody("The body is not valid JSON.") from exc
         raise MissingInput(_ONE_MEMBER) from exc
     try:
-        return b64decode(upload.image_base64, validate=True)
+        return await _from_base64(upload.image_base64)
     except (binascii.Error, ValueError) as exc:
         raise InvalidImage("image_base64 is not valid base64.") from exc
+
+
+async def _from_base64(text: str) -> bytes:
+    """Decodes base64 in pieces, between which the event loop does other work. Raises ValueError."""
+    decoded = bytearray()
+    for start in range(0, len(text), _BASE64_PIECE):
+        piece = text[start : start + _BASE64_PIECE]
+        if "=" in piece and start + _BASE64_PIECE < len(text):
+            raise ValueError("padding before the end")
+        decoded += b64decode(piece, validate=True)
+        await asyncio.sleep(0)
+    return bytes(decoded)
 
 
 async def _images(request: Request, service: Service, *, most: int, refusal: str) -> list[bytes]:

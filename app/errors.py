@@ -6,14 +6,18 @@
     │   ├── Unauthorized       401   no API key, or an unknown one
     │   ├── RequestTimeout     408   a request that is incomplete at its deadline
     │   ├── UploadTooLarge     413   more bytes than the service accepts
+    │   ├── TargetTooLong      414   a path and query that no request of the service needs
     │   ├── UnsupportedBody    415   neither multipart nor JSON
+    │   │   └── EncodedBody    415   a body in a content coding, such as gzip
     │   ├── UnsupportedImage   415   a file format that is not on the allow-list
     │   ├── MissingInput       422   no image in the request
     │   ├── TooManyFiles       422   more files than the request may have
     │   ├── InvalidImage       422   an allowed format whose content does not decode
     │   │   └── ImageTooLarge  422   more pixels than the service accepts
     │   ├── UnknownNetwork     422   a network that is not loaded
-    │   └── Overloaded         429   every slot and the whole queue are taken, or too many uploads arrive
+    │   ├── Misdirected        421   a host that the service does not go by
+    │   ├── Overloaded         429   every slot and the whole queue are taken, or too many uploads arrive
+    │   └── HeadTooLarge       431   more or longer header fields than the service reads
     └── ServiceError                 only the operator or a developer can fix it
         ├── InternalError      500   stands in for any unforeseen exception
         ├── WorkerCrashed      500   the image crashed two processes
@@ -89,11 +93,25 @@ class UploadTooLarge(RequestError):
     default_detail = "The request body is larger than the service accepts."
 
 
+class TargetTooLong(RequestError):
+    status = 414
+    title = "URI too long"
+    category = "target_too_long"
+    default_detail = "The path and query are longer than any that the service needs."
+
+
 class UnsupportedBody(RequestError):
     status = 415
     title = "Unsupported content type"
     category = "unsupported_body"
     default_detail = "Send multipart/form-data with a field named file, or application/json with image_base64."
+
+
+class EncodedBody(UnsupportedBody):
+    title = "Unsupported content coding"
+    category = "encoded_body"
+    default_detail = "Send the body as it is, without Content-Encoding."
+    headers: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "identity"})
 
 
 class UnsupportedImage(RequestError):
@@ -137,11 +155,25 @@ class UnknownNetwork(RequestError):
     default_detail = "No network with that name is loaded."
 
 
+class Misdirected(RequestError):
+    status = 421
+    title = "Misdirected request"
+    category = "misdirected"
+    default_detail = "The service does not answer for this host."
+
+
 class Overloaded(RequestError):
     status = 429
     title = "Too many requests"
     category = "overloaded"
     default_detail = "The service is at capacity. Try again later."
+
+
+class HeadTooLarge(RequestError):
+    status = 431
+    title = "Request header fields too large"
+    category = "head_too_large"
+    default_detail = "The head of the request has more or longer fields than the service reads."
 
 
 class ServiceError(QrestoreError):

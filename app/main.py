@@ -1,6 +1,7 @@
 """The composition root: the only place that reads settings to wire the application together."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -58,7 +59,10 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     service = _service(settings)
     app = _application(service, factory=factory, in_background=True)
     operators = _operators_application(service, app) if settings.admin_port is not None else None
-    server.run(app, operators, service)
+    try:
+        server.run(app, operators, service)
+    finally:
+        gc.unfreeze()
 
 
 def _service(settings: Settings) -> Service:
@@ -99,6 +103,8 @@ def _application(
     async def load_or_fail() -> None:
         try:
             await load()
+            gc.collect()
+            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
         except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
             service.failure = exc
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import resource
+import sys
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
@@ -17,7 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.inference.runners import Backend
@@ -34,12 +36,27 @@ PREFIX = "QRESTORE_"
 _OF_KUBERNETES = re.compile(r"QRESTORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 
 
+_CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
+_OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 96, 8
+"""File descriptors besides those of connections, generously: 20 for files and pipes, 40 for the admin port, and
+some for connections that are accepted before others are closed for them."""
+_HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
+
+
 def _slots() -> int:
     return min(4, os.cpu_count() or 1)
 
 
 def _threads() -> int:
     return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # per slot; small networks gain nothing from more
+
+
+def most_connections(workers: int) -> int:
+    """How many connections the limit on file descriptors leaves room for, beside those of the workers."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(_FEWEST_CONNECTIONS, limit - _OWN_DESCRIPTORS - _DESCRIPTORS_PER_WORKER * workers)
 
 
 def _otel_is_set() -> bool:
@@ -102,6 +119,14 @@ class Settings(BaseSettings):
     uploads: PositiveInt = Field(
         default=32, description="request bodies that may arrive at once; more are refused with 429"
     )
+    upload_rate: PositiveFloat = Field(
+        default=1024.0, description="bytes a second that a request body must bring; slower ones are refused with 408"
+    )
+    connections: Annotated[int, Field(ge=_FEWEST_CONNECTIONS)] = Field(
+        default_factory=lambda data: min(_CONNECTIONS, most_connections(data.get("workers", 1))),
+        description="connections that may be open at once; for another one the connection that has been idle longest "
+        "is closed",
+    )
     request_seconds: PositiveFloat = Field(
         default=30.0, description="deadline of a request after its arrival, upload and waiting included"
     )
@@ -137,6 +162,11 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(
         default=None,
         description="file with one API key a line, `name: key`, read again on SIGHUP; unset: requests need no key",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts that the service goes by, separated by commas, `*.example.org` for all below one; requests "
+        "for others are refused with 421; unset: any",
     )
     tracing: bool = Field(
         default_factory=_otel_is_set,
@@ -183,6 +213,18 @@ class Settings(BaseSettings):
         if admin_port and admin_port == info.data.get("port"):
             raise ValueError(f"{admin_port} is QRESTORE_PORT, too: it must be another port")
         return admin_port
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _separated(cls, hosts: object) -> object:
+        return [each.strip() for each in hosts.lower().split(",") if each.strip()] if isinstance(hosts, str) else hosts
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_of_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host} is no host: give names or addresses without port, or *.name")
+        return hosts
 
     @field_validator("backend")
     @classmethod

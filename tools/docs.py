@@ -22,6 +22,7 @@ from app.workers.pool import RestartReason
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 COMPUTED: Final[Mapping[str, str]] = {
+    "connections": "1,000, or what the limit on file descriptors leaves",
     "queue": "8 × `QRESTORE_WORKERS`",
     "slow_workers": "half of `QRESTORE_WORKERS`, at least 1",
     "torch_threads": "CPUs / workers, at most 8",
@@ -126,6 +127,8 @@ def _values(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         return "`true`, `false`"
     if kind["type"] == "string":
         return "path" if kind.get("format") == "path" else "text"
+    if kind["type"] == "array":
+        return "texts, separated by commas"
     word = "integer" if kind["type"] == "integer" else "number"
     bounds = [
         text.format(f"{kind[key]:,}")
@@ -139,7 +142,7 @@ def _default(name: str, field: Mapping[str, Any]) -> str:
     if "default" not in field:
         return COMPUTED[name]
     value = field["default"]
-    if value is None:
+    if value is None or value == []:
         return "none"
     if field.get("format") == "path":
         return f"`{Path(value).relative_to(ROOT)}/`"

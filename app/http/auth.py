@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import Unauthorized
 from app.http.keys import KeyRing
 from app.http.problems import problem_response, problem_responses
-from app.http.uploads import Body, closing_send
+from app.http.uploads import closing_send
 
 HEADER: Final = "X-API-Key"
 _BEARER: Final = "bearer "
@@ -39,22 +39,18 @@ class ApiKeys:
         *,
         keys: KeyRing,
         public: Collection[str],
-        discard: int,
         on_use: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``discard``: bytes of a refused body to read and drop, so that the client gets to the answer."""
         self._app = app
         self._keys = keys
         self._public = public
-        self._discard = discard
         self._on_use = on_use
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self._public:
             await self._app(scope, receive, send)
         elif (name := self._keys.name_of(_offered(Headers(scope=scope)))) is None:
-            answer = closing_send(Body(receive, scope["state"]["deadline"]), send, discard=self._discard)
-            await problem_response(scope, Unauthorized())(scope, receive, answer)
+            await problem_response(scope, Unauthorized())(scope, receive, closing_send(send))
         else:
             scope["state"]["key"] = name
             self._on_use(name)

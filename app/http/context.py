@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InternalError, NotReady
 from app.http.problems import problem_response
+from app.http.targets import METHOD
 from app.telemetry.metrics import Metrics
 
 log = logging.getLogger("qrestore.http")
@@ -29,6 +30,8 @@ SECURITY_HEADERS: Final = {
 _CLIENT_CLOSED_REQUEST: Final = 499
 """The status counted for a request whose client left before the answer."""
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_LONGEST_METHOD: Final = 32
+"""Characters of a method in the log: the client may send what it likes."""
 _UNMATCHED: Final = "unmatched"
 
 
@@ -106,7 +109,7 @@ class RequestContext:
                 "answered",
                 extra={
                     "request_id": request_id,
-                    "method": scope["method"],
+                    "method": str(state.get(METHOD, scope["method"]))[:_LONGEST_METHOD],
                     "endpoint": endpoint,
                     "status": status,
                     "seconds": round(seconds, 6),

@@ -1,5 +1,6 @@
 """Parses multipart forms in memory: bodies are bounded, and spooling would write photographs to disk."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -12,6 +13,8 @@ _MAX_BOUNDARY: Final = 70  # RFC 2046, 5.1.1
 _MAX_FIELDS: Final = 16
 _MAX_HEADERS: Final = 8
 _MAX_HEADER_BYTES: Final = 64 * 1024  # file names may be long; they are not used
+_PIECE_BYTES: Final = 16 * 1024
+"""What is parsed in one go. The dearest, a header of nothing but spaces, takes 2.4 ms."""
 _MAX_OUTSIDE: Final = 1024
 """Bytes accepted before the first boundary and after the last, where nothing belongs."""
 
@@ -68,6 +71,15 @@ class _Form:
         self.complete = True
 
 
+async def _in_pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream in pieces of a bounded size, between which the event loop does other work."""
+    async for chunk in stream:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            if start:
+                await asyncio.sleep(0)
+            yield chunk[start : start + _PIECE_BYTES]
+
+
 async def read_files(
     content_type: str, stream: AsyncIterator[bytes], *, field: str, most: int, refusal: str
 ) -> list[bytes]:
@@ -97,11 +109,11 @@ async def read_files(
             max_header_count=_MAX_HEADERS,
             max_header_size=_MAX_HEADER_BYTES,
         )
-        async for chunk in stream:
+        async for piece in _in_pieces(stream):
             was_complete = form.complete
-            parser.write(chunk)
+            parser.write(piece)
             if was_complete or not form.begun:
-                outside += len(chunk)
+                outside += len(piece)
             if outside > _MAX_OUTSIDE:
                 raise MalformedBody("The body has data before the form's first boundary or after its last one.")
     except FormParserError as exc:

@@ -42,13 +42,16 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError from error
     status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # the server answers HEAD wherever it answers GET
+        headers["Allow"] = "GET, HEAD"
     return _respond(
         request.scope,
         status=status,
         title=status.phrase,
         detail=f"{status.description or status.phrase}.",
         category=status.name.lower(),
-        headers=error.headers,
+        headers=headers,
     )
 
 

@@ -1,135 +1,39 @@
-"""The HTTP server: it refuses malformed and slow requests, drains on shutdown, and has a second port for operators."""
+"""The HTTP server: it bounds connections, drains on shutdown, and has a second port for operators."""
 
 import asyncio
 import contextlib
 import logging
+import socket
 import time
-import uuid
 from collections.abc import Iterator
 from functools import partial
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from app.errors import MalformedBody, QrestoreError, RequestTimeout
-from app.http.context import REQUEST_ID_HEADER, SECURITY_HEADERS
+from app.errors import QrestoreError
 from app.http.listening import listen_on, url
-from app.http.problems import problem_response
+from app.http.wire.connections import Connections, handler_of_accept_errors
+from app.http.wire.protocol import Protocol
+from app.http.wire.turns import Turns
 from app.service import Service
+from app.settings import Settings, most_connections
 
 log = logging.getLogger("qrestore.serving")
 
-_HEAD_SECONDS: Final = 10.0
-"""Time for the head of a request, from the connection or, on a connection in use, from the first byte of the head."""
-_READ_SECONDS, _MIN_READ_BYTES = 10.0, 65_536
-"""While part of an answer waits in memory, the client must read this many bytes of it in this time."""
 _FINAL_SECONDS: Final = 2
 """How long after the drain requests may still run, before they are cancelled and answered 503."""
-
-
-class Protocol(H11Protocol):
-    """The server's HTTP/1.1: answers protocol errors as problems, and waits only so long for a head, a body and a
-    reader."""
-
-    def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._service = service
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._reader_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._start_head_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_head_timer()
-        self._stop_reader_timer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._stop_head_timer()
-        elif self._head_timer is None:
-            self._start_head_timer()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._start_head_timer()
-        elif self.conn.their_state is h11.SEND_BODY:
-            self.loop.call_later(_HEAD_SECONDS, self._on_body_timeout)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._start_reader_timer()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._stop_reader_timer()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answers a request that is not valid HTTP. The server's own ``msg`` is not passed on."""
-        self._refuse(MalformedBody("The request is not valid HTTP."))
-
-    def _start_head_timer(self) -> None:
-        self._stop_head_timer()
-        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self._on_head_timeout)
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _on_body_timeout(self) -> None:
-        """Closes the connection if the request was answered but its body is still incomplete."""
-        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
-            self.transport.close()
-
-    def _start_reader_timer(self) -> None:
-        self._stop_reader_timer()
-        unread = self.transport.get_write_buffer_size()
-        self._reader_timer = self.loop.call_later(_READ_SECONDS, self._on_reader_timeout, unread)
-
-    def _stop_reader_timer(self) -> None:
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
-            self._reader_timer = None
-
-    def _on_reader_timeout(self, unread: int) -> None:
-        """Closes the connection if the client has read almost nothing of an answer that fills memory."""
-        if self.transport.get_write_buffer_size() > unread - _MIN_READ_BYTES:
-            self.transport.abort()
-        else:
-            self._start_reader_timer()
-
-    def _on_head_timeout(self) -> None:
-        self._head_timer = None
-        if self.transport.is_closing():
-            return
-        if self.conn.trailing_data[0]:
-            self._refuse(RequestTimeout())
-        else:
-            self.transport.close()
-
-    def _refuse(self, error: QrestoreError) -> None:
-        """Answers without an application, unless an answer has begun, and closes the connection."""
-        self._service.metrics.problem(error.category)
-        request_id = uuid.uuid4().hex
-        response = problem_response({"type": "http", "path": "/", "state": {"request_id": request_id}}, error)
-        headers = {**SECURITY_HEADERS, REQUEST_ID_HEADER: request_id, "Connection": "close"}
-        head = h11.Response(
-            status_code=error.status,
-            headers=[*response.raw_headers, *((n.lower().encode(), v.encode()) for n, v in headers.items())],
-        )
-        with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
-            for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+_ECHO_SECONDS: Final = 2.0
+"""A signal that reaches a whole group comes again from its parents, such as make, within this time."""
+_OPERATORS: Final = 32
+"""Connections to the admin port."""
+_ACCEPTED: Final = 4
+"""Connections that are accepted in one pass of the event loop. Each takes 0.4 ms of the next passes, and descriptors
+must be left for all that are accepted before others are closed for them."""
+_BACKLOG: Final = 1024
+"""Connections that the system completes before they are accepted."""
 
 
 class Server(uvicorn.Server):
@@ -139,14 +43,28 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._drain_until = 0.0
+        self._first: tuple[int, float] | None = None
+        self._echoed = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _await_more(self)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal starts the drain, the second ends the process at once."""
-        if self._service.draining:
+        """The first signal starts the drain, a later one ends the process at once.
+
+        A signal to a process group comes twice: to the server itself, and through the parent that passes its own on. So
+        one second signal that comes within two seconds, or is of the same kind, is taken for the first one's echo.
+        """
+        now = time.monotonic()
+        if self._first is None:
+            self._first = sig, now
+            self._service.draining = True
+            self._drain_until = now + self._service.settings.drain_seconds
+        elif not self._echoed and (sig == self._first[0] or now - self._first[1] < _ECHO_SECONDS):
+            self._echoed = True
+        else:
             self.should_exit = self.force_exit = True
-            return
-        self._service.draining = True
-        self._drain_until = time.monotonic() + self._service.settings.drain_seconds
 
     async def on_tick(self, counter: int) -> bool:
         leave = await super().on_tick(counter)
@@ -160,9 +78,21 @@ class Server(uvicorn.Server):
 class _SecondServer(uvicorn.Server):
     """A server that leaves signals to the first one."""
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _await_more(self)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _await_more(server: uvicorn.Server) -> None:
+    """Lengthens the system's queue of new connections: asyncio makes it as short as what it accepts in one pass."""
+    for each in server.servers:
+        for listener in each.sockets:
+            with socket.fromfd(listener.fileno(), listener.family, listener.type) as twin:
+                twin.listen(_BACKLOG)
 
 
 def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
@@ -183,15 +113,23 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
         access_log=False,
         server_header=False,
         ws="none",
-        http=cast("type[asyncio.Protocol]", partial(Protocol, service=service)),
+        backlog=_ACCEPTED,
         timeout_graceful_shutdown=_FINAL_SECONDS,
     )
-    server = Server(config(app, port=settings.port), service)
+
+    protocol = partial(Protocol, metrics=service.metrics, turns=Turns(), discard=settings.max_upload_bytes)
+
+    def http(connections: Connections) -> type[asyncio.Protocol]:
+        return cast("type[asyncio.Protocol]", partial(protocol, connections=connections))
+
+    public, private = Connections(_most_connections(settings)), Connections(_OPERATORS)
+    server = Server(config(app, port=settings.port, http=http(public)), service)
     second = None
     if operators is not None and settings.admin_port is not None:
-        second = _SecondServer(config(operators, port=settings.admin_port, lifespan="off"))
+        second = _SecondServer(config(operators, port=settings.admin_port, lifespan="off", http=http(private)))
 
     async def both() -> None:
+        asyncio.get_running_loop().set_exception_handler(handler_of_accept_errors(public, private))
         serving = asyncio.create_task(second.serve(second_sockets)) if second else None
         try:
             await server.serve(sockets)
@@ -203,6 +141,14 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     asyncio.run(both())
     if service.failure is not None:
         raise service.failure
+
+
+def _most_connections(settings: Settings) -> int:
+    """The connections that the settings ask for, or those that there are file descriptors for, with a warning."""
+    most = most_connections(settings.workers)
+    if settings.connections > most:
+        log.warning("QRESTORE_CONNECTIONS: the limit on file descriptors leaves only %d (ulimit -n)", most)
+    return min(settings.connections, most)
 
 
 class PlainStartupFailure:

@@ -12,6 +12,7 @@ from app.http.auth import ApiKeys, describe_keys
 from app.http.context import RequestContext
 from app.http.keys import KeyRing
 from app.http.server import PlainStartupFailure
+from app.http.targets import AllowedHosts, PlainTarget
 from app.http.uploads import UploadLimit
 from app.service import Service
 
@@ -23,13 +24,15 @@ class Treatment(Flag):
     """Needs no API key."""
     PROBE = auto()
     """Machines ask for it every few seconds: its requests are logged at the level debug."""
+    HEALTH = auto()
+    """Orchestrators ask for it by the machine's address, whatever hosts the service goes by."""
     INTERACTIVE = auto()
     """A page of the framework that loads scripts from elsewhere: it gets no Content-Security-Policy."""
 
 
 PATHS: Final[Mapping[str, Treatment]] = {
-    "/livez": Treatment.PUBLIC | Treatment.PROBE,
-    "/readyz": Treatment.PUBLIC | Treatment.PROBE,
+    "/livez": Treatment.PUBLIC | Treatment.PROBE | Treatment.HEALTH,
+    "/readyz": Treatment.PUBLIC | Treatment.PROBE | Treatment.HEALTH,
     "/metrics": Treatment.PUBLIC | Treatment.PROBE,
     "/version": Treatment.PUBLIC,
     "/": Treatment.PUBLIC,
@@ -51,24 +54,36 @@ PATHS: Final[Mapping[str, Treatment]] = {
 def install(app: FastAPI, service: Service, keys: KeyRing | None) -> None:
     """Surrounds the application that clients use with its stack of middleware; with ``keys`` they need one of them."""
     settings = service.settings
-    layers = [Middleware(PlainStartupFailure), _context(service)]
+    layers = [Middleware(PlainStartupFailure), Middleware(PlainTarget), _context(service), *_hosts(service)]
     public = _paths(Treatment.PUBLIC)
     if keys is not None:
-        on_use, discard = service.metrics.key_used, settings.max_upload_bytes
-        layers.append(Middleware(ApiKeys, keys=keys, public=public, discard=discard, on_use=on_use))
-    layers.append(Middleware(UploadLimit, max_bytes=settings.max_upload_bytes, admission=service.admission))
+        layers.append(Middleware(ApiKeys, keys=keys, public=public, on_use=service.metrics.key_used))
+    layers.append(
+        Middleware(
+            UploadLimit,
+            max_bytes=settings.max_upload_bytes,
+            least_rate=settings.upload_rate,
+            admission=service.admission,
+            most=settings.uploads,
+        )
+    )
     _surround(app, layers)
     describe_keys(app, public=public, needed=keys is not None)
 
 
 def install_for_operators(app: FastAPI, service: Service) -> None:
     """Surrounds the application on the admin port with its stack of middleware: no uploads, no key."""
-    _surround(app, [_context(service)])
+    _surround(app, [Middleware(PlainTarget), _context(service)])
 
 
 def _surround(app: FastAPI, layers: list[Middleware]) -> None:
     problems.install(app)
     app.user_middleware[:] = layers  # the framework, too, keeps them outermost first
+
+
+def _hosts(service: Service) -> list[Middleware]:
+    hosts = service.settings.allowed_hosts
+    return [Middleware(AllowedHosts, hosts=hosts, health=_paths(Treatment.HEALTH))] if hosts else []
 
 
 def _context(service: Service) -> Middleware:

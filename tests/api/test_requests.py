@@ -104,20 +104,13 @@ class TestUploadLimit:
     def test_declared_length_is_refused_before_the_body_is_read(self, start: Callable[..., TestClient]) -> None:
         app = start(FakeLadder(), max_upload_bytes=1000).app
         events = asyncio.run(self._conversation(app, 2, (b"content-length", b"1200")))
-        assert events[:2] == ["http.response.start 413", "http.response.body"]
-        assert events[2:] == ["receive", "receive", "http.response.body"]
+        assert events == ["http.response.start 413", "http.response.body"]
 
-    def test_no_more_than_the_limit_is_discarded(self, start: Callable[..., TestClient]) -> None:
+    def test_no_more_than_the_limit_is_read(self, start: Callable[..., TestClient]) -> None:
         app = start(FakeLadder(), max_upload_bytes=1000).app
         kind = (b"content-type", b"application/json")
         events = asyncio.run(self._conversation(app, 1_000_000, kind))
-        assert events == [
-            *["receive"] * 2,
-            "http.response.start 413",
-            "http.response.body",
-            *["receive"] * 2,
-            "http.response.body",
-        ]
+        assert events == ["receive", "receive", "http.response.start 413", "http.response.body"]
 
     @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
     def test_bytes_are_counted_if_no_length_is_declared(self, start: Callable[..., TestClient], kind: str) -> None:

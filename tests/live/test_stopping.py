@@ -1,14 +1,21 @@
-"""The second half of row 40 of docs/bad-inputs.md: stopping a service whose children misbehave."""
+"""The second half of row 40 of docs/bad-inputs.md: stopping a service whose children misbehave, and by many signals."""
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.live.behaviours import Behaviour
 from tests.support.live.poison import MISBEHAVING, picture
-from tests.support.live.servers import GOOD, running
+from tests.support.live.servers import GOOD, ROOT, Server, running
+from tests.support.live.slow import at_work
+from tools.attack import signals
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +38,65 @@ def test_row_40_while_draining(weights: Path) -> None:
             assert hanging.result().problem(503)["type"].endswith("not_ready")
         assert server.process.wait(DRAIN + 10) == 0
         server.wait_until(lambda: not any(Path(f"/proc/{pid}/statm").exists() for pid in children), 20)
+
+
+@pytest.mark.parametrize("name", signals.CASES)
+def test_only_a_signal_that_is_meant_cuts_work_off(name: str) -> None:
+    times, finished = signals.CASES[name]
+    status, seconds = signals.stopped(times)
+    assert (status == 200) == finished
+    assert finished or seconds < 10
+
+
+def test_a_signal_to_the_group_of_make_lets_work_finish(weights: Path, tmp_path: Path) -> None:
+    """make passes the signal on to the service, which has had it already."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"WEIGHTS": weights, "DEVICE": "cpu", "WORKERS": 1, "TORCH_THREADS": 1}
+    environment = os.environ | {f"QRESTORE_{name}": str(value) for name, value in settings.items()}
+    entry = tmp_path / "serve.py"
+    entry.write_text(SERVE_ON.format(port=port))
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"serve:\n\tPYTHONPATH={ROOT} {sys.executable} {entry}\n")
+    make = subprocess.Popen(
+        ["make", "-f", str(makefile), "serve"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        server = Server(make, port)
+        server.wait_until(lambda: is_ready(server), 90)
+        with at_work(server, 3.0) as (working,):
+            os.killpg(make.pid, signal.SIGTERM)
+            assert working.result().status == 200
+        make.wait(30)
+        server.wait_until(lambda: not is_listening(port), 30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(make.pid, signal.SIGKILL)
+        make.wait(30)
+
+
+SERVE_ON = """
+from tests.support.live.slow_service import factory
+
+if __name__ == "__main__":
+    from app.main import serve
+    from app.settings import Settings
+
+    serve(Settings(port={port}), factory=factory)
+"""
+
+
+def is_ready(server: Server) -> bool:
+    return is_listening(server.port) and server.get("/readyz").status == 200
+
+
+def is_listening(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False

@@ -1,6 +1,7 @@
 """Settings: defaults, the environment, and refusals."""
 
 import math
+import resource
 
 import pytest
 from pydantic import ValidationError
@@ -46,12 +47,33 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("budget_seconds", 0),
         ("budget_seconds", "nan"),
         ("log_level", "loud"),
+        ("connections", 15),
+        ("upload_rate", 0),
+        ("allowed_hosts", "example.org:80"),
         ("unheard_of", 1),
     ],
 )
 def test_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({name: value})
+
+
+def test_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QRESTORE_ALLOWED_HOSTS", "QR.example.org, *.example.net,,192.0.2.7,2001:db8::1")
+    assert Settings().allowed_hosts == ("qr.example.org", "*.example.net", "192.0.2.7", "2001:db8::1")
+    monkeypatch.delenv("QRESTORE_ALLOWED_HOSTS")
+    assert Settings().allowed_hosts == ()
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "workers", "connections"),
+    [(256, 2, 144), (1024, 4, 896), (1 << 20, 4, 1000), (64, 1, 16), (resource.RLIM_INFINITY, 4, 1000)],
+)
+def test_connections_are_what_the_descriptors_leave(
+    descriptors: int, workers: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    assert Settings(workers=workers).connections == connections
 
 
 def test_only_thorough_effort_has_no_budget() -> None:

@@ -12,6 +12,7 @@ from app.http.auth import ApiKeys
 from app.http.context import SECURITY_HEADERS, RequestContext
 from app.http.server import PlainStartupFailure
 from app.http.stack import PATHS, Treatment
+from app.http.targets import AllowedHosts, PlainTarget
 from app.http.uploads import UploadLimit
 from app.main import create_app
 from app.settings import Settings
@@ -44,9 +45,11 @@ def test_the_layers_from_the_outermost_to_the_innermost(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(KEY)
     layers = [layer.cls for layer in application(api_keys_file=keys).user_middleware]
-    assert layers == [PlainStartupFailure, RequestContext, ApiKeys, UploadLimit]
+    assert layers == [PlainStartupFailure, PlainTarget, RequestContext, ApiKeys, UploadLimit]
+    layers = [layer.cls for layer in application(allowed_hosts="example.org").user_middleware]
+    assert layers == [PlainStartupFailure, PlainTarget, RequestContext, AllowedHosts, UploadLimit]
     layers = [layer.cls for layer in application().user_middleware]
-    assert layers == [PlainStartupFailure, RequestContext, UploadLimit]
+    assert layers == [PlainStartupFailure, PlainTarget, RequestContext, UploadLimit]
 
 
 def test_every_path_of_the_table_is_served(guarded: TestClient) -> None:

@@ -1,0 +1,25 @@
+"""Runs attacks and prints what each measured: row, name, figure, what is wanted, ok or FAIL. Exits 1 after a FAIL."""
+
+import argparse
+from collections.abc import Sequence
+
+from tools.attack.figures import lines
+from tools.attack.table import ATTACKS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tools.attack", description="Attack a service started for it.")
+    parser.add_argument("rows", nargs="*", type=int, metavar="ROW", help="default: all")
+    all_ok = True
+    rows = parser.parse_args(argv).rows or list(ATTACKS)
+    if unknown := set(rows) - set(ATTACKS):
+        parser.error(f"no attack for row {min(unknown)}; there are {', '.join(map(str, ATTACKS))}")
+    for row in rows:
+        for line, ok in lines(row, ATTACKS[row]()):
+            print(line, flush=True)
+            all_ok &= ok
+    return 0 if all_ok else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""What an attack measured, and what was wanted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the report: what was measured, the figure in words, what is wanted, and whether it is so."""
+
+    name: str
+    figure: str
+    wanted: str
+    ok: bool
+
+
+def at_most(name: str, value: float, bound: float, *, unit: str, beside: str = "") -> Figure:
+    """A figure that must not exceed ``bound``; ``beside`` stands behind it."""
+    return Figure(name, f"{value:.1f} {unit}{beside}", f"<= {bound:g} {unit}", value <= bound)
+
+
+def is_true(name: str, ok: bool, *, figure: str = "", wanted: str = "yes") -> Figure:
+    return Figure(name, figure or ("yes" if ok else "no"), wanted, ok)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie, by nearest rank; infinite without values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("inf")
+
+
+def lines(row: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:
+    """Each figure as a line of the report, with whether it is as wanted."""
+    for each in figures:
+        verdict = "ok" if each.ok else "FAIL"
+        yield f"{row:>3}  {each.name:<46} {each.figure:<44} {each.wanted:<14} {verdict}", each.ok
