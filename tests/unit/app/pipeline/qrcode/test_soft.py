@@ -7,9 +7,10 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import PADDING, assemble, blocks
+from app.pipeline.qrcode.evidence import evidence
 from app.pipeline.qrcode.log_odds import LogOdds, codeword_log_odds, rank_formats
 from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, render, zigzag
-from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, evidence, try_soft
+from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, try_soft
 from tests.support.codes import Modules, encode, scrambled
 
 ADDRESS = "https://example.org/a?id=90210"
