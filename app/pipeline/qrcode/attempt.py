@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
-from app.pipeline.qrcode.message_ends import MessageEnd, rank_ends
+from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE, MessageEnd, rank_ends
 from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
@@ -34,10 +34,22 @@ class Decoded:
 
 
 class Attempt:
-    """Decodes a symbol under one format; a block is read if its evidence exceeds its message by ``margin`` bits."""
+    """Decodes a symbol under one format.
 
-    def __init__(self, log_odds: LogOdds, version: int, candidate: FormatInformation, margin: float) -> None:
-        self._version, self._format, self._margin = version, candidate, margin
+    A block is read if its evidence exceeds its message by ``margin`` bits. Message ends are tried that have more than
+    ``least_end`` bits of evidence.
+    """
+
+    def __init__(
+        self,
+        log_odds: LogOdds,
+        version: int,
+        candidate: FormatInformation,
+        *,
+        margin: float,
+        least_end: float = LEAST_EVIDENCE,
+    ) -> None:
+        self._version, self._format, self._margin, self._least_end = version, candidate, margin, least_end
         self._blocks: Blocks = blocks(version, candidate.level)
         self._soft = codeword_log_odds(log_odds, version, candidate.level, candidate.mask)
         self._words = np.packbits(self._soft > 0, axis=2)[:, :, 0]
@@ -186,4 +198,4 @@ class Attempt:
             self._soft.shape
         )
         soft = np.where(self._read[:, None, None], certain, self._soft).reshape(-1, 8)[structure.message]
-        return rank_ends(np.clip(soft, -_CERTAIN, _CERTAIN).astype(np.float32), self._version)
+        return rank_ends(np.clip(soft, -_CERTAIN, _CERTAIN).astype(np.float32), self._version, self._least_end)

@@ -29,6 +29,6 @@ def likelihood_bits(agreement: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def byte_evidence(length: int, ec: int, erased: int, errors: int) -> float:
-    """Evidence, in bits beyond those of the data, for a codeword of ``length`` bytes of which ``erased`` were erased and
-    ``errors`` others were wrong."""
+    """Evidence, in bits beyond those of the data, for a codeword of ``length`` bytes of which ``erased`` were erased
+    and ``errors`` others were wrong."""
     return 8 * (ec - erased - errors) - log2(comb(length - erased, errors))

@@ -9,29 +9,38 @@ from itertools import groupby
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import Blocks, blocks
+from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence, likelihood_bits
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
 from app.pipeline.qrcode.message_ends import padding_evidence
-from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases
+from app.pipeline.qrcode.messages import message_bits
+from app.pipeline.qrcode.patterns import LEVELS, Bits, format_positions, format_word
+from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases, syndromes
 
 _PAIRS: Final = 63  # least reliable free bits whose errors are tried, for each format: one tile of `least_errors`
-_PADDING_BITS: Final = 14.0  # evidence for a padding that chance reaches among 32 formats, each with some 100 ends
+_LEAST_DECODED: Final = 20.0  # evidence from which a block counts as decoded; chance brings decoders near some word
+_PADDING_BITS: Final = 20.0  # evidence for a padding that chance hardly reaches among 32 formats with some 100 ends
 _CERTAIN: Final = 5.0  # largest log-odds of a bit when paddings are compared
+
+
+def format_evidence(log_odds: LogOdds, version: int, best: FormatInformation) -> float:
+    """Evidence, in bits, of the format information for a format: of the copy, or both together, that has more."""
+    word = np.where(format_word(best.level, best.mask), np.float32(1), np.float32(-1))
+    copies = word * log_odds[format_positions(version)]
+    return max(evidence(bits) for bits in (copies[0], copies[1], copies.ravel()))
 
 
 def search_formats(log_odds: LogOdds, version: int, formats: list[FormatInformation]) -> list[FormatInformation]:
     """Those of the formats for which the codewords of log-odds (M, M) speak, the best first; perhaps none.
 
-    What speaks for a format is, in this order, blocks that decode, the likeliest word found in the most reliable block,
-    and padding. Tighter codes gain more from the same word, so that a format wins over those whose codes contain its
+    What speaks for a format is a block that decodes, or else a padding, or else the likeliest word found in the most
+    reliable block. Tighter codes gain more from the same word, so that a format wins over those whose codes contain its
     own.
     """
     by_level = groupby(sorted(formats, key=lambda one: one.level), key=lambda one: one.level)
     levels = [_Level(log_odds, version, list(group)) for _, group in by_level]
-    for weigh in (_Level.decoded_bits, _Level.likeliest_bits):
+    for weigh in (_Level.decoded_bits, _Level.padding_bits, _Level.statistics_bits):
         weighed = [(bits, one) for level in levels for one, bits in zip(level.formats, weigh(level), strict=True)]
         if found := sorted((pair for pair in weighed if pair[0] > 0), key=lambda pair: -pair[0]):
             return [one for _, one in found]
@@ -57,22 +66,25 @@ class _Level:
         for i in np.flatnonzero(ok & ~((corrected != 0) & absent).any(axis=1)):
             bits[i] = byte_evidence(structure.length, structure.ec, 0, int(errors[i]))
         found: list[float] = bits.reshape(count, -1).max(axis=1).tolist()
-        # A decoder that accepts any word within its reach meets one by chance: what that is worth, no format has.
         return [one if one >= _LEAST_DECODED else 0.0 for one in found]
 
-    def likeliest_bits(self) -> list[float]:
-        """The larger of the evidence of ordered statistics for the most reliable block and that for a padding, in
-        bits."""
-        return np.maximum(self._statistics_bits(), self._padding_bits()).tolist()
+    def padding_bits(self) -> list[float]:
+        """Evidence of the likeliest padding beyond what chance may bring, in bits."""
+        bits = self._soft.reshape(len(self.formats), -1, 8)[:, self._blocks.message].clip(-_CERTAIN, _CERTAIN)
+        gained = padding_evidence(likelihood_bits(bits), likelihood_bits(-bits))
+        found: list[float] = (gained[..., 2:].max(axis=(0, 2)) - _PADDING_BITS).tolist()
+        return found
 
-    def _statistics_bits(self) -> NDArray[np.float64]:
+    def statistics_bits(self) -> list[float]:
+        """Evidence of ordered statistics for the most reliable block, in bits beyond its data; 0 where there can be
+        none."""
         structure = self._blocks
         block = np.abs(self._soft[0]).clip(max=_CERTAIN).sum(axis=(1, 2)).argmax()
         soft = self._soft[:, block].reshape(len(self.formats), -1)
         absent = np.repeat(structure.absent[block], 8)
         data = int((~absent[: -8 * structure.ec]).sum())
         magnitudes = np.abs(soft[0])
-        found = np.zeros(len(soft))
+        found = [0.0] * len(soft)
         if evidence(magnitudes[~absent]) <= data:
             return found
         cost = np.where(absent, np.inf, magnitudes).astype(np.float32)
@@ -82,10 +94,19 @@ class _Level:
                 found[i] = evidence(np.where((soft[i] > 0) ^ wrong, soft[i], -soft[i])[~absent]) - data
         return found
 
-    def _padding_bits(self) -> NDArray[np.float64]:
-        bits = self._soft.reshape(len(self.formats), -1, 8)[:, self._blocks.message].clip(-_CERTAIN, _CERTAIN)
-        gained = padding_evidence(likelihood_bits(bits), likelihood_bits(-bits))
-        return np.asarray(gained[..., 2:].max(axis=(0, 2)) - _PADDING_BITS)
 
+def tighten(modules: Bits, version: int, level: str, mask: int) -> tuple[Bits, str]:
+    """The symbol (M, M) of this level and mask at the level with the most check codewords of which it is a codeword,
+    and that level.
 
-_LEAST_DECODED: Final = 25.0
+    Where levels divide the codewords alike, a tighter code is part of a looser one: what was written at level M decodes
+    at level L as well.
+    """
+    log_odds = np.where(modules, np.float32(1), np.float32(-1))
+    for tighter in reversed(LEVELS[LEVELS.index(level) + 1 :]):
+        structure = blocks(version, tighter)
+        words = np.packbits(codeword_log_odds(log_odds, version, tighter, mask) > 0, axis=2)[:, :, 0]
+        data = words.ravel()[structure.message]
+        if not syndromes(words, structure.ec).any() and message_bits(data, version) is not None:
+            return assemble(data, version, tighter, mask), tighter
+    return modules, level

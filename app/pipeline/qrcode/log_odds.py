@@ -43,25 +43,24 @@ class FormatInformation:
     """How well a format word fits log-odds.
 
     ``score`` is the sum of the log-odds of its 30 bits; the difference of two scores is twice that of the
-    log-likelihoods. ``distance`` is the number of wrong hard bits, of 15, in the copy that fits better,
-    ``other_distance`` in the other one; the code corrects 3.
+    log-likelihoods. ``distance`` is the number of wrong hard bits, of 15, in the copy that fits better; the code
+    corrects 3.
     """
 
     level: str
     mask: int
     score: float
     distance: int
-    other_distance: int
 
 
 def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
     """All 32 formats by the log-odds of both copies together, the most likely first."""
     copies = log_odds[format_positions(version)]
     scores = np.where(FORMAT_WORDS, 1, -1) @ copies.sum(axis=0)
-    distances = np.sort((FORMAT_WORDS[:, None, :] != (copies > 0)).sum(axis=2), axis=1)
+    distances = (FORMAT_WORDS[:, None, :] != (copies > 0)).sum(axis=2).min(axis=1)
     fits = [
-        FormatInformation(level, mask, float(score), int(near), int(far))
-        for (level, mask), score, (near, far) in zip(FORMATS, scores, distances, strict=True)
+        FormatInformation(level, mask, float(score), int(distance))
+        for (level, mask), score, distance in zip(FORMATS, scores, distances, strict=True)
     ]
     return sorted(fits, key=lambda fit: -fit.score)
 

@@ -28,7 +28,8 @@ MOST_ENDS: Final = 4
 """Message ends that are tried."""
 PADDINGS: Final = (PADDING, (0x00,), (PADDING[0],), (0xFF,))
 """Codewords that encoders repeat after a message: those of the standard first, then others that are met."""
-_LEAST_EVIDENCE = 12.0  # bits for a message end to be tried; among some thousand ends, chance brings one near it
+LEAST_EVIDENCE: Final = 12.0
+"""Bits for a message end to be tried: among some thousand ends, chance brings one near it."""
 _RIVAL_EVIDENCE = 10.0  # bits by which a message end may fall behind the best one and still be tried
 _UTF_8 = 26  # the ECI assignment that encoders write most
 
@@ -95,8 +96,11 @@ def _counts(version: int, codewords: int, header: tuple[int, int, int]) -> _Coun
     begins = -(-np.minimum(ends + 4, 8 * codewords) // 8)
     # segno writes one more zero codeword if the terminator ends with a codeword.
     idle = ((ends + 4) % 8 == 0) & (begins < codewords)
-    both = (np.concatenate([array, array[idle]]) for array in (bits, ends))
-    return _Counts(*both, np.concatenate([begins, begins[idle] + 1]))
+    return _Counts(
+        np.concatenate([bits, bits[idle]]),
+        np.concatenate([ends, ends[idle]]),
+        np.concatenate([begins, begins[idle] + 1]),
+    )
 
 
 def _binary(values: NDArray[np.intp], width: int) -> Bits:
@@ -104,9 +108,9 @@ def _binary(values: NDArray[np.intp], width: int) -> Bits:
     return (values[:, None] >> np.arange(width - 1, -1, -1) & 1).astype(np.bool_)
 
 
-def rank_ends(soft: LogOdds, version: int) -> list[MessageEnd]:
-    """Message ends with enough evidence in the log-odds (D, 8) of the data codewords, the likeliest first; at most
-    ``MOST_ENDS``.
+def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> list[MessageEnd]:
+    """At most ``MOST_ENDS`` message ends with more than ``least`` bits of evidence in the log-odds (D, 8) of the data
+    codewords, the likeliest first.
 
     For a message of one segment, with UTF-8 or FNC1 declared or not, the hypothesis includes the header; for any other
     message, the padding only.
@@ -131,7 +135,7 @@ def rank_ends(soft: LogOdds, version: int) -> list[MessageEnd]:
             for i in np.argsort(-scores)[:MOST_ENDS]
         ]
     found.sort(key=lambda one: -one.evidence)
-    enough = max(_LEAST_EVIDENCE, found[0].evidence - _RIVAL_EVIDENCE)
+    enough = max(least, found[0].evidence - _RIVAL_EVIDENCE)
     return [one.on(codewords) for one in found[:MOST_ENDS] if one.evidence > enough]
 
 

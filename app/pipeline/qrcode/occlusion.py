@@ -19,25 +19,23 @@ def leave_out_patches(log_odds: LogOdds) -> LogOdds | None:
     break up areas of one tone, so that modules under a patch are unknown: half of them are wrong.
     """
     covered = np.zeros(log_odds.shape, dtype=np.bool_)
-    for tone in (log_odds > 0, log_odds < 0):
+    for tone in (np.asarray(log_odds > 0), np.asarray(log_odds < 0)):
         patch = _squares(tone, _PATCH)
         if patch.any():
             edge = _squares(tone, _EDGE)
             for _ in range(_STEPS):
-                patch |= _dilated(patch) & edge
+                patch = np.asarray(patch | _dilated(patch) & edge)
             covered |= patch
     return np.where(covered, np.float32(0), log_odds) if covered.any() else None
 
 
 def _squares(tone: Bits, side: int) -> Bits:
     """Where (M, M) squares of ``side`` modules lie that have this tone throughout."""
-    size = len(tone)
-    if size < side:
-        return np.zeros_like(tone)
-    windows = np.lib.stride_tricks.sliding_window_view(tone, (side, side)).all(axis=(2, 3))
+    squares = np.asarray(np.lib.stride_tricks.sliding_window_view(tone, (side, side)).all(axis=(2, 3)))
+    places = len(squares)
     inside = np.zeros_like(tone)
     for row, column in np.ndindex(side, side):
-        inside[row : row + len(windows), column : column + len(windows)] |= windows
+        inside[row : row + places, column : column + places] |= squares
     return inside
 
 

@@ -10,14 +10,19 @@ No codeword is believed without evidence. Evidence is counted in bits: log2 of h
 under the codeword than under fair coins. For log-odds whose signs are independent of a given codeword this likelihood
 ratio has mean 1, so that evidence of T bits has a probability of at most 2^-T (Markov), and a message of k bits is one
 of 2^k. A block counts as read if its evidence exceeds the bits of the message in it by a margin: Forney's test (IEEE
-Trans. IT 14(2), 1968). So one test, of all codewords of a block at once, passes by accident with a probability of at
-most 2^-20. Under one format there are at most 7: hard decisions, erasures (whose choice is charged), ordered
-statistics, and these under each of 4 message ends. At most 2 formats that the format information speaks for are tried,
-which makes 14 tests, and at most 2 of the other formats, which are chosen among 32 and charged log2 32 = 5 bits: as
-much as 7 tests in all. Log-odds without a symbol are therefore read with a probability of at most 21 x 2^-20 = 2.0e-5,
-twice that if both modules with and without patches (`occlusion`) are tried; that patches are chosen by the log-odds
-changes nothing, because the bound holds for any log-odds and random codewords. Every block must pass, and the data must
-be a message that the standard's parsers accept, which makes it rarer still.
+Trans. IT 14(2), 1968). So one test, of all codewords of
+a block at once, passes by accident with a probability of at most 2^-20. What is counted in such tests:
+
+- Hard decisions, erasures (the choice of which is charged) and ordered statistics make three. They must also give a
+  message, which random data are in less than one case of 100 (test_soft.py), so that they count as 0.03.
+- Under a message end that may be part of the evidence is given away with the header. At most 4 ends are tried: 4.
+- At most 2 formats that the format information speaks for are tried: 2 x 4.03.
+- Where that cannot be read, any of the 32 formats may be chosen. The three tests count as 32 x 0.03. Message ends need
+  5 bits more evidence, which makes up for the choice: 4.
+
+Log-odds without a symbol are therefore read with a probability of at most 13.1 x 2^-20 = 1.25e-5; twice that if
+patches of one tone are left out (`occlusion`) and in again, which may depend on the log-odds, because the bound holds
+for any log-odds and random codewords. Symbols of several blocks are safer, since every block must pass.
 
 Nothing is asked of the padding: encoders fill it as they like. A padding that is recognised helps as a hypothesis.
 """
@@ -29,9 +34,10 @@ from typing import Final
 
 import numpy as np
 
-from app.pipeline.qrcode.attempt import STAGES, Attempt
-from app.pipeline.qrcode.format_search import search_formats
+from app.pipeline.qrcode.attempt import STAGES, Attempt, Decoded
+from app.pipeline.qrcode.format_search import format_evidence, search_formats, tighten
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, rank_formats
+from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE
 from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import FORMATS, Bits, dimension, function_patterns
 
@@ -45,10 +51,11 @@ _LEAST_AGREEMENT = 0.3  # of the function patterns' log-odds with their values; 
 _LEAST_SEARCH_AGREEMENT = 0.6  # as above, from which formats are searched for
 _LEAST_MAGNITUDE = 0.05  # mean magnitude of the data modules' log-odds; below it they say nothing
 _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information corrects
-_SURE_FORMAT_ERRORS = 1  # bits of 15 up to which one copy is enough; chance brings 3 % of random bits so near a word
+_SURE_FORMAT = 7.0  # bits of evidence from which only likely formats are tried; 1 in 250 of random bits has so much
 _CLOSE_FORMAT = 12.0  # difference of scores below which the second best format is tried as well
 _MOST_SEARCHED = 2  # formats that are tried though the format information does not speak for them
-_SEARCH_BITS: Final = log2(len(FORMATS))
+_QUICK_STAGES = ("hard", "erasures")  # where patches of one tone are taken for modules after all: they hardly ever are
+_SEARCH_BITS: Final = log2(len(FORMATS))  # that the choice of one of them costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,12 @@ def try_soft(
     if log_odds.shape != (dimension(version),) * 2:
         raise ValueError(f"version {version} has {dimension(version)} modules a side, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
-    uncovered = leave_out_patches(log_odds)
-    views = [log_odds] if uncovered is None else [uncovered, log_odds]
+    views = [(log_odds, stages)]
+    if (uncovered := leave_out_patches(log_odds)) is not None:
+        views = [(uncovered, stages), (log_odds, [stage for stage in stages if stage in _QUICK_STAGES])]
     reasons = []
-    for view in views:
-        read = _try_view(view, version, stages, margin)
+    for view, effort in views:
+        read = _try_view(view, version, effort, margin)
         if isinstance(read, SoftRead):
             return _count_corrections(read, log_odds, version)
         reasons.append(read.reason)
@@ -112,37 +120,40 @@ def _try_view(log_odds: LogOdds, version: int, stages: Collection[str], margin: 
         return SoftRefusal(lack)
     formats = rank_formats(log_odds, version)
     likely = formats[:2] if formats[0].score - formats[1].score < _CLOSE_FORMAT else formats[:1]
+    is_sure = format_evidence(log_odds, version, formats[0]) >= _SURE_FORMAT
     reasons = []
     for candidate in likely:
         if candidate.distance > _MOST_FORMAT_ERRORS:
             reasons.append(f"format information too far: distance {candidate.distance} is above {_MOST_FORMAT_ERRORS}")
             continue
-        read = _try_format(log_odds, version, candidate, stages, margin)
-        if isinstance(read, SoftRead):
-            return read
-        reasons.append(read.reason)
-    if agreement > _LEAST_SEARCH_AGREEMENT and not _is_sure(formats[0]):
+        attempt = Attempt(log_odds, version, candidate, margin=margin)
+        if found := attempt.read(stages):
+            return _soft_read(found, version, candidate, is_sure=is_sure)
+        reasons.append(attempt.refusal)
+    if not is_sure and "statistics" in stages and _may_be_searched(log_odds, version, agreement):
         others = [one for one in formats if one not in likely or one.distance > _MOST_FORMAT_ERRORS]
+        least_end = LEAST_EVIDENCE + _SEARCH_BITS
         for candidate in search_formats(log_odds, version, others)[:_MOST_SEARCHED]:
-            read = _try_format(log_odds, version, candidate, stages, margin + _SEARCH_BITS)
-            if isinstance(read, SoftRead):
-                return read
-            reasons.append(read.reason)
+            attempt = Attempt(log_odds, version, candidate, margin=margin, least_end=least_end)
+            if found := attempt.read(stages):
+                return _soft_read(found, version, candidate, is_sure=False)
+            reasons.append(attempt.refusal)
     return SoftRefusal("; ".join(reasons))
 
 
-def _try_format(
-    log_odds: LogOdds, version: int, candidate: FormatInformation, stages: Collection[str], margin: float
-) -> SoftRead | SoftRefusal:
-    attempt = Attempt(log_odds, version, candidate, margin)
-    if found := attempt.read(stages):
-        return SoftRead(found.modules, candidate.level, candidate.mask, 0, 0, found.confidence, found.method)
-    return SoftRefusal(attempt.refusal)
+def _may_be_searched(log_odds: LogOdds, version: int, agreement: float) -> bool:
+    """Whether this seems to be a symbol without readable format information, and its mirror image, too."""
+    if agreement <= _LEAST_SEARCH_AGREEMENT:
+        return False
+    mirrored = log_odds.T
+    return format_evidence(mirrored, version, rank_formats(mirrored, version)[0]) < _SURE_FORMAT
 
 
-def _is_sure(best: FormatInformation) -> bool:
-    """Whether the format information says by itself which format it is, though not every bit is right."""
-    return best.distance <= _SURE_FORMAT_ERRORS or best.other_distance <= _MOST_FORMAT_ERRORS
+def _soft_read(found: Decoded, version: int, candidate: FormatInformation, *, is_sure: bool) -> SoftRead:
+    modules, level = found.modules, candidate.level
+    if not is_sure:
+        modules, level = tighten(modules, version, level, candidate.mask)
+    return SoftRead(modules, level, candidate.mask, 0, 0, found.confidence, found.method)
 
 
 def _count_corrections(read: SoftRead, log_odds: LogOdds, version: int) -> SoftRead:
