@@ -17,7 +17,7 @@ from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
 
 STAGES: Final = ("hard", "erasures", "statistics", "padding")
-_CERTAIN = 5.0  # largest log-odds of a bit when ends are compared: a few wrong bits must not outweigh the rest
+_CERTAIN = 5.0  # log-odds of the bits of blocks that are read, when message ends are compared
 _MOST_ROWS = 6000  # parity checks reduced in one read, at some 40 microseconds each
 _PAIRS, _NEAR_PAIRS, _TRIPLES = 383, 127, 32  # least reliable free bits that error patterns combine
 _WORTH_TRIPLES = 60.0  # bits short of the margin up to which triple errors are tried
@@ -198,4 +198,4 @@ class Attempt:
             self._soft.shape
         )
         soft = np.where(self._read[:, None, None], certain, self._soft).reshape(-1, 8)[structure.message]
-        return rank_ends(np.clip(soft, -_CERTAIN, _CERTAIN).astype(np.float32), self._version, self._least_end)
+        return rank_ends(soft.astype(np.float32), self._version, self._least_end)

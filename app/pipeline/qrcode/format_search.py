@@ -13,7 +13,7 @@ import numpy as np
 from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence, likelihood_bits
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
-from app.pipeline.qrcode.message_ends import padding_evidence
+from app.pipeline.qrcode.message_ends import channels, padding_evidence
 from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import LEVELS, Bits, format_positions, format_word
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases, syndromes
@@ -21,7 +21,7 @@ from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases
 _PAIRS: Final = 63  # least reliable free bits whose errors are tried, for each format: one tile of `least_errors`
 _LEAST_DECODED: Final = 20.0  # evidence from which a block counts as decoded; chance brings decoders near some word
 _PADDING_BITS: Final = 20.0  # evidence for a padding that chance hardly reaches among 32 formats with some 100 ends
-_CERTAIN: Final = 5.0  # largest log-odds of a bit when paddings are compared
+_CERTAIN: Final = 5.0  # largest log-odds of a bit when blocks are compared
 
 
 def format_evidence(log_odds: LogOdds, version: int, best: FormatInformation) -> float:
@@ -70,9 +70,9 @@ class _Level:
 
     def padding_bits(self) -> list[float]:
         """Evidence of the likeliest padding beyond what chance may bring, in bits."""
-        bits = self._soft.reshape(len(self.formats), -1, 8)[:, self._blocks.message].clip(-_CERTAIN, _CERTAIN)
-        gained = padding_evidence(likelihood_bits(bits), likelihood_bits(-bits))
-        found: list[float] = (gained[..., 2:].max(axis=(0, 2)) - _PADDING_BITS).tolist()
+        soft = self._soft.reshape(len(self.formats), -1, 8)[:, self._blocks.message]
+        gained = [padding_evidence(likelihood_bits(bits), likelihood_bits(-bits)) for bits in channels(soft)]
+        found: list[float] = (np.stack(gained)[..., 2:].max(axis=(0, 1, 3)) - _PADDING_BITS).tolist()
         return found
 
     def statistics_bits(self) -> list[float]:

@@ -31,6 +31,9 @@ PADDINGS: Final = (PADDING, (0x00,), (PADDING[0],), (0xFF,))
 LEAST_EVIDENCE: Final = 12.0
 """Bits for a message end to be tried: among some thousand ends, chance brings one near it."""
 _RIVAL_EVIDENCE = 10.0  # bits by which a message end may fall behind the best one and still be tried
+_CHANNELS = ((1.0, 5.0), (0.25, 1.5))
+"""Scales of log-odds, and their largest values after that: a few wrong bits must not outweigh the rest."""
+_NO_HEADER = np.zeros(0, dtype=np.bool_)
 _UTF_8 = 26  # the ECI assignment that encoders write most
 
 # What may come before the count of a message's only segment: mode, value and width of the bits.
@@ -113,18 +116,35 @@ def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> lis
     codewords, the likeliest first.
 
     For a message of one segment, with UTF-8 or FNC1 declared or not, the hypothesis includes the header; for any other
-    message, the padding only.
+    message, the padding only. As padding may be grey all over where the rest is clear, log-odds are compared as they
+    are and damped.
     """
+    best: dict[tuple[bytes, int, int, int], _Hypothesis] = {}
+    for damped in channels(soft):
+        for one in _likeliest(damped, version):
+            key = (one.header.tobytes(), one.end, one.begin, one.padding)
+            if key not in best or best[key].evidence < one.evidence:
+                best[key] = one
+    found = sorted(best.values(), key=lambda one: -one.evidence)[:MOST_ENDS]
+    enough = max(least, found[0].evidence - _RIVAL_EVIDENCE)
+    return [one.on(len(soft)) for one in found if one.evidence > enough]
+
+
+def channels(soft: LogOdds) -> list[LogOdds]:
+    """Log-odds of any shape as they are, and damped; both bounded."""
+    return [np.clip(np.float32(scale) * soft, -ceiling, ceiling).astype(np.float32) for scale, ceiling in _CHANNELS]
+
+
+def _likeliest(soft: LogOdds, version: int) -> list[_Hypothesis]:
+    """``MOST_ENDS`` hypotheses of each kind, or a few more."""
     codewords = len(soft)
     for_one, for_zero = likelihood_bits(soft), likelihood_bits(-soft)
     by_padding = padding_evidence(for_one, for_zero)
     padding = by_padding.argmax(axis=0)
     padded = by_padding.max(axis=0)
     zeros = np.concatenate([[0], np.cumsum(for_zero)])
-    found = [
-        _Hypothesis(float(padded[begin]), np.zeros(0, dtype=np.bool_), 8 * begin, begin, int(padding[begin]))
-        for begin in range(2, codewords)
-    ]
+    begins = 2 + np.argsort(-padded[2:codewords])[:MOST_ENDS]
+    found = [_Hypothesis(float(padded[i]), _NO_HEADER, 8 * int(i), int(i), int(padding[i])) for i in begins]
     for header in _HEADERS:
         counts = _counts(version, codewords, header)
         width, begins, ends = counts.headers.shape[1], counts.begins, counts.ends
@@ -134,9 +154,7 @@ def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> lis
             _Hypothesis(float(scores[i]), counts.headers[i], int(ends[i]), int(begins[i]), int(padding[begins[i]]))
             for i in np.argsort(-scores)[:MOST_ENDS]
         ]
-    found.sort(key=lambda one: -one.evidence)
-    enough = max(least, found[0].evidence - _RIVAL_EVIDENCE)
-    return [one.on(codewords) for one in found[:MOST_ENDS] if one.evidence > enough]
+    return found
 
 
 def padding_evidence(for_one: LogOdds, for_zero: LogOdds) -> NDArray[np.float64]:
