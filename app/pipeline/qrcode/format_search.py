@@ -15,20 +15,13 @@ from app.pipeline.qrcode.evidence import byte_evidence, evidence, likelihood_bit
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
 from app.pipeline.qrcode.message_ends import channels, padding_evidence
 from app.pipeline.qrcode.messages import message_bits
-from app.pipeline.qrcode.patterns import LEVELS, Bits, format_positions, format_word
+from app.pipeline.qrcode.patterns import LEVELS, Bits
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases, syndromes
 
 _PAIRS: Final = 63  # least reliable free bits whose errors are tried, for each format: one tile of `least_errors`
 _LEAST_DECODED: Final = 20.0  # evidence from which a block counts as decoded; chance brings decoders near some word
 _PADDING_BITS: Final = 20.0  # evidence for a padding that chance hardly reaches among 32 formats with some 100 ends
 _CERTAIN: Final = 5.0  # largest log-odds of a bit when blocks are compared
-
-
-def format_evidence(log_odds: LogOdds, version: int, best: FormatInformation) -> float:
-    """Evidence, in bits, of the format information for a format: of the copy, or both together, that has more."""
-    word = np.where(format_word(best.level, best.mask), np.float32(1), np.float32(-1))
-    copies = word * log_odds[format_positions(version)]
-    return max(evidence(bits) for bits in (copies[0], copies[1], copies.ravel()))
 
 
 def search_formats(log_odds: LogOdds, version: int, formats: list[FormatInformation]) -> list[FormatInformation]:

@@ -57,7 +57,7 @@ class MessageEnd:
     ones: Bits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Hypothesis:
     """The message ends before bit ``end``; codeword ``begin`` and those after it repeat the padding number
     ``padding``; the first bits are ``header`` (W,), which is empty for a message of unknown segments."""
@@ -116,7 +116,7 @@ def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> lis
     codewords, the likeliest first.
 
     For a message of one segment, with UTF-8 or FNC1 declared or not, the hypothesis includes the header; for any other
-    message, the padding only. As padding may be grey all over where the rest is clear, log-odds are compared as they
+    message, the padding only, and the likeliest of these is among the ends. As padding may be grey all over where the rest is clear, log-odds are compared as they
     are and damped.
     """
     best: dict[tuple[bytes, int, int, int], _Hypothesis] = {}
@@ -125,9 +125,11 @@ def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> lis
             key = (one.header.tobytes(), one.end, one.begin, one.padding)
             if key not in best or best[key].evidence < one.evidence:
                 best[key] = one
-    found = sorted(best.values(), key=lambda one: -one.evidence)[:MOST_ENDS]
-    enough = max(least, found[0].evidence - _RIVAL_EVIDENCE)
-    return [one.on(len(soft)) for one in found if one.evidence > enough]
+    ranked = sorted((one for one in best.values() if one.evidence > least), key=lambda one: -one.evidence)
+    found = [one for one in ranked if one.evidence > ranked[0].evidence - _RIVAL_EVIDENCE][:MOST_ENDS]
+    if plain := [one for one in ranked if not len(one.header) and one not in found][:1]:
+        found = [*found[: MOST_ENDS - 1], *plain]  # a message of several segments has a header to mislead
+    return [one.on(len(soft)) for one in found]
 
 
 def channels(soft: LogOdds) -> list[LogOdds]:

@@ -35,8 +35,13 @@ from typing import Final
 import numpy as np
 
 from app.pipeline.qrcode.attempt import STAGES, Attempt, Decoded
-from app.pipeline.qrcode.format_search import format_evidence, search_formats, tighten
-from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, rank_formats
+from app.pipeline.qrcode.format_search import search_formats, tighten
+from app.pipeline.qrcode.log_odds import (
+    FormatInformation,
+    LogOdds,
+    format_evidence,
+    rank_formats,
+)
 from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE
 from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import FORMATS, Bits, dimension, function_patterns
