@@ -116,8 +116,8 @@ def rank_ends(soft: LogOdds, version: int, least: float = LEAST_EVIDENCE) -> lis
     codewords, the likeliest first.
 
     For a message of one segment, with UTF-8 or FNC1 declared or not, the hypothesis includes the header; for any other
-    message, the padding only, and the likeliest of these is among the ends. As padding may be grey all over where the rest is clear, log-odds are compared as they
-    are and damped.
+    message, the padding only, and the likeliest of these is among the ends. As padding may be grey all over where the
+    rest is clear, log-odds are compared as they are and damped.
     """
     best: dict[tuple[bytes, int, int, int], _Hypothesis] = {}
     for damped in channels(soft):

@@ -29,7 +29,7 @@ def test_the_end_of_a_message_is_found_whatever_pads_it(bits: str, padding: tupl
     ends = rank_ends(soft.astype(np.float32), 2)
     right = [end for end in ends if not (end.known & (end.ones != data)).any()]
     assert right
-    assert right[0].known.ravel()[len(bits.replace(" ", "")) :].all()
+    assert right[0].known.ravel()[len(bits.replace(" ", "")) + 7 :].all()
     assert len(ends) <= MOST_ENDS
     if bits != TWO_SEGMENTS:
         assert right[0] is ends[0]

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import zxingcpp
 
+from app.pipeline.qrcode.attempt import STAGES
 from app.pipeline.qrcode.codewords import PADDING, assemble, blocks
 from app.pipeline.qrcode.evidence import evidence
 from app.pipeline.qrcode.log_odds import LogOdds, rank_formats
 from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, mask_pattern, render, zigzag
-from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, try_soft
+from app.pipeline.qrcode.soft import MARGIN, SoftRead, SoftRefusal, decode_soft, try_soft
 from tests.support.codes import Modules, encode, scrambled
 
 ADDRESS = "https://example.org/a?id=90210"
