@@ -25,7 +25,7 @@ def data_of(bits: str, padding: tuple[int, ...], codewords: int = 28) -> NDArray
 @pytest.mark.parametrize("bits", [HELLO, HANZI, GS1, UTF_8, TWO_SEGMENTS], ids=["byte", "hanzi", "gs1", "eci", "two"])
 def test_the_end_of_a_message_is_found_whatever_pads_it(bits: str, padding: tuple[int, ...]) -> None:
     data = data_of(bits, padding)
-    soft = np.where(data, 4, -4) + np.random.default_rng(1).normal(0, 2.5, data.shape)
+    soft = np.where(data, 4, -4) + np.random.default_rng(1).normal(0, 1.8, data.shape)
     ends = rank_ends(soft.astype(np.float32), 2)
     right = [end for end in ends if not (end.known & (end.ones != data)).any()]
     assert right
