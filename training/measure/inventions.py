@@ -1,12 +1,14 @@
 """Measures how often soft decoding makes a false read: python -m training.measure.inventions.
 
 Gives `decode_soft` log-odds without a symbol, or of a symbol that is too damaged to decode, and counts the symbols that
-it reads. Three kinds take turns:
+it reads. Five kinds take turns:
 
 - noise: gaussian log-odds of a random scale; for half of them the function patterns and a format are right;
 - random bits: a symbol of random codewords with confident log-odds, 0 to 30 % of its modules inverted;
 - damaged: a symbol with a message, 15 to 50 % of its modules inverted, with log-odds there that are weaker, equal or
-  stronger at random. A read of the original symbol is right and does not count as false.
+  stronger at random. A read of the original symbol is right and does not count as false;
+- lost format: random bits or a damaged symbol, with format information that says nothing, is of one tone, or random;
+- covered: the same under a patch of one tone that covers a tenth to a half of the modules.
 """
 
 import argparse
@@ -111,10 +113,34 @@ def damaged(rng: Generator, version: int) -> Input:
     return Input(version, log_odds.astype(np.float32), modules)
 
 
+def lost_format(rng: Generator, version: int) -> Input:
+    """Random bits or a damaged symbol; both copies of the format information say nothing, or are of one tone, or
+    random."""
+    made = (random_bits, damaged)[int(rng.integers(2))](rng, version)
+    at = format_positions(version)
+    strength = np.abs(made.log_odds[at])
+    tone = (0, 1, -1, rng.choice([-1, 1], strength.shape))[int(rng.integers(4))]
+    made.log_odds[at] = tone * strength
+    return made
+
+
+def covered(rng: Generator, version: int) -> Input:
+    """Random bits or a damaged symbol under a patch of one tone, a tenth to a half of the symbol large."""
+    made = (random_bits, damaged)[int(rng.integers(2))](rng, version)
+    size = len(made.log_odds)
+    side = round(size * rng.uniform(0.1, 0.5) ** 0.5)
+    top, left = rng.integers(0, size - side + 1, 2)
+    patch = made.log_odds[top : top + side, left : left + side]
+    patch[:] = rng.choice([-1, 1]) * np.abs(patch)
+    return made
+
+
 KINDS: dict[str, Callable[[Generator, int], Input]] = {
     "noise": noise,
     "random bits": random_bits,
     "damaged": damaged,
+    "lost format": lost_format,
+    "covered": covered,
 }
 
 

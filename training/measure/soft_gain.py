@@ -19,9 +19,10 @@ from matplotlib.figure import Figure
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.pipeline.qrcode.attempt import STAGES
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import LEVELS, Bits
-from app.pipeline.qrcode.soft import STAGES, decode_soft
+from app.pipeline.qrcode.soft import decode_soft
 from training.data.symbols import random_message_symbol
 from training.measure.charts import add_legend, new_figure, save
 

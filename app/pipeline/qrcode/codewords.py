@@ -24,10 +24,12 @@ from app.pipeline.qrcode.patterns import (
 from app.pipeline.qrcode.reed_solomon import encode
 
 PADDING = (0xEC, 0x11)
-# Mode indicators (7.4).
+# Mode indicators (7.4; Hanzi mode is that of GB/T 18284).
 TERMINATOR, NUMERIC, ALPHANUMERIC, STRUCTURED_APPEND, BYTE, FNC1_FIRST = range(6)
-ECI, KANJI, FNC1_SECOND = 7, 8, 9
-CHARACTER_MODES = (NUMERIC, ALPHANUMERIC, BYTE, KANJI)
+ECI, KANJI, FNC1_SECOND, HANZI = 7, 8, 9, 13
+CHARACTER_MODES = (NUMERIC, ALPHANUMERIC, BYTE, KANJI, HANZI)
+GB_2312 = 1
+"""The one character set of Hanzi mode, which follows its mode indicator in 4 bits (GB/T 18284-2000)."""
 
 # Table 9, versions 1 to 40: error correction codewords per block, then number of blocks.
 _EC = {

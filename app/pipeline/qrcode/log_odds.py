@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import blocks
+from app.pipeline.qrcode.evidence import evidence
 from app.pipeline.qrcode.patterns import (
     FORMAT_WORDS,
     FORMATS,
     format_positions,
+    format_word,
     function_patterns,
     mask_pattern,
     version_positions,
@@ -63,6 +65,13 @@ def rank_formats(log_odds: LogOdds, version: int) -> list[FormatInformation]:
         for (level, mask), score, distance in zip(FORMATS, scores, distances, strict=True)
     ]
     return sorted(fits, key=lambda fit: -fit.score)
+
+
+def format_evidence(log_odds: LogOdds, version: int, best: FormatInformation) -> float:
+    """Evidence, in bits, of the format information for a format: of the copy, or both together, that has more."""
+    word, copies = format_word(best.level, best.mask), log_odds[format_positions(version)]
+    agreement = np.where(word, copies, -copies)
+    return max(evidence(bits) for bits in (*agreement, agreement.ravel()))
 
 
 def version_distance(log_odds: LogOdds, version: int) -> int | None:

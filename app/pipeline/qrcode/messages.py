@@ -1,4 +1,5 @@
-"""What the standard allows as a message: segments, their lengths, terminator and padding (ISO/IEC 18004:2015, 7.4)."""
+"""What a symbol's data codewords may hold: segments, their lengths, and where the message ends (ISO/IEC 18004:2015,
+7.4; Hanzi mode: GB/T 18284)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,11 @@ from app.pipeline.qrcode.codewords import (
     ECI,
     FNC1_FIRST,
     FNC1_SECOND,
+    GB_2312,
+    HANZI,
     KANJI,
     NUMERIC,
-    PADDING,
     STRUCTURED_APPEND,
-    TERMINATOR,
 )
 
 
@@ -22,7 +23,7 @@ def count_bits(version: int, mode: int) -> int:
     """Length of the character count indicator of a message's segment (table 3). Raises KeyError for a mode without
     one."""
     sizes = {NUMERIC: (10, 12, 14), ALPHANUMERIC: (9, 11, 13), BYTE: (8, 16, 16), KANJI: (8, 10, 12)}
-    return sizes[mode][(version > 9) + (version > 26)]
+    return sizes[KANJI if mode == HANZI else mode][(version > 9) + (version > 26)]
 
 
 def payload_bits(mode: int, counts: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -48,6 +49,9 @@ class _BitReader:
     def left(self) -> int:
         return self._bits - self.at
 
+    def peek(self, count: int) -> int:
+        return self._value >> self.left - count & ((1 << count) - 1)
+
     def take(self, count: int) -> int:
         if count > self.left:
             raise EOFError
@@ -56,77 +60,67 @@ class _BitReader:
 
 
 def message_bits(data: NDArray[np.uint8], version: int) -> int | None:
-    """Bits of a message before its terminator; None if the data codewords are no message that the standard allows
-    (7.4).
+    """Bits of a message before its terminator; None if zxing-cpp would not parse these data codewords.
 
-    A message has known modes in an allowed order, counts that fit, at least one character and none that does not exist;
-    then a terminator, zeros up to the end of the codeword, and the alternating padding. A zero codeword may precede the
-    padding: segno writes one if the terminator ends with a codeword. The text itself is not decoded.
+    A message has known modes, counts that fit, digits and letters that exist, and a payload. Then comes the terminator,
+    four zeros or as many as fit. Whatever follows is padding: encoders fill it as they like. As in zxing-cpp, segments
+    may be empty, FNC1 in first position and structured append may stand anywhere, and double bytes without a character
+    are allowed.
     """
     reader = _BitReader(data)
+    has_payload = False
     try:
-        end = _segments(reader, version)
-        tail = reader.take(min(4, reader.left)) or reader.take(-reader.at % 8)
-    except EOFError:
+        while reader.peek(min(4, reader.left)):
+            has_payload = _segment(reader, version, is_first=not has_payload) or has_payload
+    except (EOFError, ValueError):
         return None
-    padding = data[reader.at // 8 :]
-    if len(padding) and padding[0] == 0:
-        padding = padding[1:]
-    return end if end and tail == 0 and np.array_equal(padding, np.resize(PADDING, len(padding))) else None
+    return reader.at if has_payload else None
 
 
-def _segments(reader: _BitReader, version: int) -> int | None:
-    """Reads up to the terminator and returns where it begins; None if something is not allowed."""
-    started = filled = False
-    while reader.left >= 4:
-        begin = reader.at
-        mode = reader.take(4)
-        if mode == TERMINATOR:
-            reader.at = begin
-            break
-        if mode in CHARACTER_MODES:
-            if not _characters(reader, mode, reader.take(count_bits(version, mode))):
-                return None
-            filled = True
-        elif mode == ECI:
-            lead = reader.take(3)
-            assignment = reader.take((5, 5, 5, 5, 13, 13, 21, 0)[lead])
-            if lead == 7 or assignment > 999_999:
-                return None
-            filled = False
-        elif started or mode not in (STRUCTURED_APPEND, FNC1_FIRST, FNC1_SECOND):
-            return None
-        elif mode == STRUCTURED_APPEND:
-            index, last = reader.take(4), reader.take(4)
-            reader.take(8)
-            if index > last:
-                return None
-            continue
-        elif mode == FNC1_SECOND:
-            reader.take(8)
-        started = True
-    return reader.at if filled else None
+def _segment(reader: _BitReader, version: int, *, is_first: bool) -> bool:
+    """Reads a segment; returns whether it adds to the payload. ``is_first``: nothing before it did. Raises ValueError
+    if it is not allowed, EOFError if it is longer than the data."""
+    mode = reader.take(4)
+    if mode in CHARACTER_MODES:
+        if mode == HANZI and reader.take(4) != GB_2312:
+            raise ValueError
+        count = reader.take(count_bits(version, mode))
+        _characters(reader, mode, count)
+        return count > 0
+    if mode == ECI:
+        lead = reader.take(3)
+        if lead == 7:
+            raise ValueError
+        reader.take((5, 5, 5, 5, 13, 13, 21)[lead])
+    elif mode == STRUCTURED_APPEND:
+        reader.take(16)
+    elif mode == FNC1_SECOND:
+        if not is_first or not _is_application(reader.take(8)):
+            raise ValueError
+        return True  # the application indicator is part of the payload
+    elif mode != FNC1_FIRST:
+        raise ValueError
+    return False
 
 
-def _characters(reader: _BitReader, mode: int, count: int) -> bool:
-    """Reads ``count`` characters of a mode; False if ``count`` is 0 or a character does not exist."""
-    if count == 0:
-        return False
-    if mode == BYTE:
-        reader.take(8 * count)
-        return True
-    if mode == KANJI:
-        return all(_is_kanji(reader.take(13)) for _ in range(count))
+def _is_application(indicator: int) -> bool:
+    """Whether 8 bits are an application indicator: two digits, or a Latin letter's code plus 100 (7.4.8.3)."""
+    return indicator < 100 or 165 <= indicator <= 190 or 197 <= indicator <= 222
+
+
+def _characters(reader: _BitReader, mode: int, count: int) -> None:
+    """Reads ``count`` characters of a mode. Raises ValueError for digits and letters that do not exist."""
+    if mode not in (NUMERIC, ALPHANUMERIC):
+        reader.take((8 if mode == BYTE else 13) * count)
+        return
     widths, limits = ((10, 4, 7), (1000, 10, 100)) if mode == NUMERIC else ((11, 6), (45 * 45, 45))
     group = len(widths)
-    whole = all(reader.take(widths[0]) < limits[0] for _ in range(count // group))
-    rest = count % group
-    return whole and (rest == 0 or reader.take(widths[rest]) < limits[rest])
+    for _ in range(count // group):
+        _take_below(reader, widths[0], limits[0])
+    if rest := count % group:
+        _take_below(reader, widths[rest], limits[rest])
 
 
-def _is_kanji(value: int) -> bool:
-    """Whether 13 bits encode a double byte of Shift JIS, 8140-9FFC or E040-EBBF (7.4.6)."""
-    code = (value // 0xC0 << 8 | value % 0xC0) + 0x8140
-    code += 0xC140 - 0x8140 if code > 0x9FFF else 0
-    low = code & 0xFF
-    return 0x40 <= low <= 0xFC and low != 0x7F
+def _take_below(reader: _BitReader, width: int, limit: int) -> None:
+    if reader.take(width) >= limit:
+        raise ValueError

@@ -171,11 +171,17 @@ def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
 
     Known bits are never free. If one is dependent, patterns that make it wrong cost infinitely much.
     """
+    return reduced_bases(hard[None], cost, ec)[0]
+
+
+def reduced_bases(hard: Flags, cost: NDArray[np.float32], ec: int) -> list[Basis]:
+    """The bases of several words, hard bits (K, 8 n), whose errors cost the same (8 n,), for the price of one; see
+    `reduced_basis`."""
     order = np.argsort(cost, kind="stable")
-    check = parity_check(len(hard) // 8, ec)
-    gap = (check @ hard.astype(np.uint8)) & 1
-    rows = len(check)
-    packed = np.packbits(np.concatenate([check[:, order], gap[:, None]], axis=1), axis=1)
+    check = parity_check(len(cost) // 8, ec)
+    gaps = (check @ hard.T.astype(np.uint8)) & 1
+    rows, words = len(check), len(hard)
+    packed = np.packbits(np.concatenate([check[:, order], gaps], axis=1), axis=1)
     packed = np.ascontiguousarray(np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))).view(np.uint64)
     as_bytes = packed.view(np.uint8)
     pivots: list[int] = []
@@ -194,10 +200,11 @@ def reduced_basis(hard: Flags, cost: NDArray[np.float32], ec: int) -> Basis:
         pivots.append(column)
         if len(pivots) == rows:
             break
-    reduced = np.unpackbits(as_bytes, axis=1, count=len(order) + 1)
+    reduced = np.unpackbits(as_bytes, axis=1, count=len(order) + words)
     is_free = np.isfinite(cost[order])
     is_free[pivots] = False
-    return Basis(order[pivots], order[is_free], reduced[:, -1], reduced[:, :-1][:, is_free], cost)
+    effect = reduced[:, : len(order)][:, is_free]
+    return [Basis(order[pivots], order[is_free], gap, effect, cost) for gap in reduced[:, len(order) :].T]
 
 
 def least_errors(basis: Basis, *, pairs: int, triples: int = 0) -> tuple[Flags, float]:

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from app.pipeline.qrcode.attempt import STAGES
 from app.pipeline.qrcode.patterns import function_patterns
-from app.pipeline.qrcode.soft import STAGES
 from training.data.symbols import random_message_symbol
 from training.measure import soft_gain
 from training.measure.soft_gain import (

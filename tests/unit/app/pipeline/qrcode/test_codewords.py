@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 from segno import consts
 
 from app.pipeline.qrcode.codewords import ALPHANUMERIC, BYTE, NUMERIC, assemble, blocks
-from app.pipeline.qrcode.log_odds import LogOdds, codeword_log_odds, rank_formats, version_distance
+from app.pipeline.qrcode.log_odds import (
+    LogOdds,
+    codeword_log_odds,
+    format_evidence,
+    rank_formats,
+    version_distance,
+)
 from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
 from app.pipeline.qrcode.patterns import (
     LEVELS,
@@ -193,77 +199,19 @@ def test_version_distance_is_that_of_the_better_copy() -> None:
     assert version_distance(log_odds_of(np.zeros((49, 49), dtype=np.bool_)), 8) == int(version_word(8).sum())
 
 
+def test_format_information_says_as_much_as_its_better_copy() -> None:
+    log_odds = log_odds_of(encode("ranked", version=2, error="q", mask=6))
+    rows, columns = format_positions(2)
+    best = rank_formats(log_odds, 2)[0]
+    whole = format_evidence(log_odds, 2, best)
+    log_odds[rows[0], columns[0]] = 4  # under a dark sticker
+    one_copy = format_evidence(log_odds, 2, best)
+    assert 24 < whole < 26
+    assert 9 < one_copy < 11
+    log_odds[rows[1], columns[1]] = 4
+    assert format_evidence(log_odds, 2, rank_formats(log_odds, 2)[0]) < 0
+
+
 def test_assemble_needs_the_right_number_of_codewords() -> None:
     with pytest.raises(ValueError, match="version 1-L holds 19 data codewords"):
         assemble(np.zeros(18, dtype=np.uint8), 1, "L", 0)
-
-
-def codewords_of(bits: str, total: int) -> NDArray[np.uint8]:
-    """The bits, then zeros up to the end of the codeword, then padding."""
-    plain = bits.replace(" ", "")
-    plain += "0" * (-len(plain) % 8)
-    data = [int(plain[i : i + 8], 2) for i in range(0, len(plain), 8)]
-    return np.array((data + [0xEC, 0x11] * total)[:total], dtype=np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("bits", "end"),
-    [
-        ("0100 00000001 01000001 0000", 20),
-        ("0100 00000001 01000001 0000 00000000", 20),  # segno's idle zero codeword
-        ("0001 0000000011 1111100111 0000", 24),
-        ("0001 0000000001 1001 0000", 18),
-        ("0001 0000000010 1100011 0000", 21),
-        ("0010 000000010 11111101000 0000", 24),
-        ("0010 000000001 101100 0000", 19),
-        ("1000 00000001 0000000000000 0000", 25),
-        ("0111 00011010 0100 00000001 01000001 0000", 32),
-        ("0111 1000000010000000 0001 0000000001 0001 0000", 38),
-        ("0111 110011110100001000111111 0001 0000000001 0001 0000", 46),
-        ("0101 0001 0000000001 0001 0000", 22),
-        ("1001 00000000 0001 0000000001 0001 0000", 30),
-        ("0011 0000 0001 10101010 0001 0000000001 0001 0000", 38),
-        ("0001 0000000001 0001 0100 00000001 01000001 0000", 38),
-    ],
-)
-def test_messages_that_the_standard_allows(bits: str, end: int) -> None:
-    assert message_bits(codewords_of(bits, 19), 1) == end
-
-
-@pytest.mark.parametrize(
-    ("bits", "why"),
-    [
-        ("0000", "nothing in it"),
-        ("0100 00000000 0000", "no character"),
-        ("0100 11111111 01000001 0000", "longer than the symbol"),
-        ("0001 0000000011 1111101000 0000", "three digits of 1000"),
-        ("0001 0000000001 1010 0000", "a digit of 10"),
-        ("0001 0000000010 1100100 0000", "two digits of 100"),
-        ("0010 000000010 11111101001 0000", "two characters of 45 x 45"),
-        ("0010 000000001 101101 0000", "a character of 45"),
-        ("1000 00000001 0000000111111 0000", "no low byte 7F"),
-        ("1000 00000001 0000010111111 0000", "no low byte FF"),
-        ("0111 11100000 0100 00000001 01000001 0000", "no such designator"),
-        ("0111 110011110100001001000000 0001 0000000001 0001 0000", "designator of 1,000,000"),
-        ("0111 00011010 0000", "a designator of nothing"),
-        ("0001 0000000001 0001 0101 0001 0000000001 0001 0000", "FNC1 in the middle"),
-        ("0011 0010 0001 10101010 0001 0000000001 0001 0000", "third part of two"),
-        ("0110 00000001 01000001 0000", "no such mode"),
-        ("1101 00000001 01000001 0000", "no mode of this standard"),
-        ("0100 00000001 01000001 0000 00000000 00000000", "two idle codewords"),
-        ("0100 00000001 01000001 0000 00010001", "padding that begins with its second half"),
-        ("0001 0000000001 0001 0000 0001", "ones up to the codeword's end"),
-    ],
-)
-def test_messages_that_the_standard_forbids(bits: str, why: str) -> None:
-    assert message_bits(codewords_of(bits, 19), 1) is None, why
-
-
-def test_a_message_may_fill_the_symbol() -> None:
-    full = "0100 00010001" + "01000001" * 17
-    assert message_bits(codewords_of(full + "0000", 19), 1) == 148
-    digits = "0001 0000101001" + "0000000001" * 13 + "0000001" + "0"  # 41 digits and one bit of a terminator
-    assert message_bits(codewords_of(digits, 19), 1) == 151
-    spoiled = codewords_of(digits, 19)
-    spoiled[-1] |= 1
-    assert message_bits(spoiled, 1) is None

@@ -4,7 +4,15 @@ import reedsolo
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.reed_solomon import decode, encode, least_errors, parity_check, reduced_basis, syndromes
+from app.pipeline.qrcode.reed_solomon import (
+    decode,
+    encode,
+    least_errors,
+    parity_check,
+    reduced_bases,
+    reduced_basis,
+    syndromes,
+)
 
 SHAPES = [(26, 7), (26, 17), (44, 10), (50, 18), (34, 22), (153, 30), (255, 30)]
 Words = NDArray[np.uint8]
@@ -156,3 +164,13 @@ def test_known_bits_that_fit_no_codeword_give_no_pattern() -> None:
     cost = np.full(word.shape, np.inf, dtype=np.float32)
     cost[-8:] = 1.0
     assert least_errors(reduced_basis(word, cost, 7), pairs=400)[1] == np.inf
+
+
+def test_several_words_are_reduced_as_each_alone() -> None:
+    rng = np.random.default_rng(7)
+    soft = np.abs(rng.normal(size=26 * 8)).astype(np.float32)
+    words = rng.random((3, 26 * 8)) < 0.5
+    for word, basis in zip(words, reduced_bases(words, soft, 7), strict=True):
+        alone = reduced_basis(word, soft, 7)
+        for name in ("dependent", "free", "gap", "effect", "cost"):
+            assert np.array_equal(getattr(basis, name), getattr(alone, name)), name

@@ -1,15 +1,17 @@
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from time import process_time
 
 import numpy as np
 import pytest
 import zxingcpp
-from numpy.typing import NDArray
 
+from app.pipeline.qrcode.attempt import STAGES
 from app.pipeline.qrcode.codewords import PADDING, assemble, blocks
-from app.pipeline.qrcode.log_odds import LogOdds, codeword_log_odds, rank_formats
-from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, render, zigzag
-from app.pipeline.qrcode.soft import MARGIN, STAGES, SoftRead, SoftRefusal, decode_soft, evidence, try_soft
+from app.pipeline.qrcode.evidence import evidence
+from app.pipeline.qrcode.log_odds import LogOdds, rank_formats
+from app.pipeline.qrcode.occlusion import leave_out_patches
+from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, mask_pattern, render, zigzag
+from app.pipeline.qrcode.soft import MARGIN, SoftRead, SoftRefusal, decode_soft, try_soft
 from tests.support.codes import Modules, encode, scrambled
 
 ADDRESS = "https://example.org/a?id=90210"
@@ -112,12 +114,63 @@ def test_the_second_best_format_is_tried_when_it_is_close() -> None:
     assert np.array_equal(read.modules, modules)
 
 
-def test_a_format_far_from_every_word_is_refused() -> None:
-    log_odds = clear(encode(ADDRESS, version=3, error="m", mask=2))
-    rows, columns = format_positions(3)
-    log_odds[rows[:, 2::3], columns[:, 2::3]] *= -1
-    assert min(fit.distance for fit in rank_formats(log_odds, 3)[:2]) > 3
-    assert decode_soft(log_odds, 3) is None
+def lose_format(log_odds: LogOdds, how: str, version: int, *, seed: int = 0) -> None:
+    """Overwrites both copies of the format information."""
+    at = format_positions(version)
+    signs = {"nothing": 0, "light": -1, "dark": 1}.get(how)
+    word = np.random.default_rng((seed, 77)).choice([-1, 1], (2, 15)) if signs is None else signs
+    log_odds[at] = 6 * word
+
+
+@pytest.mark.parametrize("how", ["nothing", "light", "dark", "random"])
+@pytest.mark.parametrize(("version", "level"), [(1, "m"), (2, "q"), (3, "l"), (5, "h"), (7, "m"), (14, "q")])
+def test_a_lost_format_is_found_by_the_codewords(how: str, version: int, level: str) -> None:
+    mask = 5
+    modules = encode("CLEAR 7" if version < 3 else ADDRESS, version=version, error=level, mask=mask)
+    log_odds = noisy(modules, 2.3, seed=version)
+    lose_format(log_odds, how, version, seed=1)
+    read = decode_soft(log_odds, version)
+    assert read is not None
+    assert (read.level, read.mask) == (level.upper(), mask)
+    assert np.array_equal(read.modules, modules)
+
+
+def test_a_lost_format_costs_hardly_a_read() -> None:
+    """At a noise that one symbol in three does not survive."""
+    symbols = [(encode(ADDRESS[:24] + str(i), version=3, error="m", mask=i % 8), 3) for i in range(20)]
+    with_format = without = 0
+    for seed, (modules, version) in enumerate(symbols):
+        log_odds = noisy(modules, 1.35, seed=seed)
+        with_format += decode_soft(log_odds, version) is not None
+        lose_format(log_odds, "nothing", version)
+        read = decode_soft(log_odds, version)
+        assert read is None or np.array_equal(read.modules, modules)
+        without += read is not None
+    assert 5 <= with_format <= 19
+    assert without >= with_format - 2
+
+
+def test_a_mirrored_symbol_is_not_searched_for_a_format() -> None:
+    """Its format is readable in its mirror image, which is where it is read."""
+    log_odds = np.ascontiguousarray(clear(scrambled(encode(ADDRESS, version=3, error="m", mask=0))).T)
+    refusal = try_soft(log_odds, 3)
+    assert isinstance(refusal, SoftRefusal)
+    assert refusal.reason.count("format information too far") + refusal.reason.count("not enough evidence") <= 2
+
+
+@pytest.mark.parametrize("level", ["m", "q", "h"])
+def test_the_level_of_a_lost_format_is_the_one_that_was_written(level: str) -> None:
+    """In versions of one block, the codewords of a level are codewords of the lower ones, too."""
+    modules = encode("NEST", version=1, error=level, mask=4)
+    log_odds = clear(modules)
+    log_odds[format_positions(1)] = np.where(format_word("L", 4), 6, -6)
+    log_odds[format_positions(1)[0][0], format_positions(1)[1][0]] *= np.where(np.arange(15) % 3, 1, -1)
+    rows, columns = format_positions(1)
+    log_odds[rows[1, :2], columns[1, :2]] *= -1
+    read = decode_soft(log_odds, 1)
+    assert read is not None
+    assert read.level == level.upper()
+    assert np.array_equal(read.modules, modules)
 
 
 def test_a_valid_codeword_that_is_no_message_is_refused() -> None:
@@ -126,14 +179,109 @@ def test_a_valid_codeword_that_is_no_message_is_refused() -> None:
     assert decode_soft(clear(assemble(data, 2, "M", 4)), 2) is None
 
 
-def test_wrong_padding_is_refused() -> None:
-    modules = encode("PADDED", version=2, error="m", mask=0)
-    soft = codeword_log_odds(clear(modules), 2, "M", 0)
-    data: NDArray[np.uint8] = np.packbits(soft > 0, axis=2)[0, :28, 0]
-    assert data[-2:].tolist() in (list(PADDING), list(PADDING)[::-1])
-    assert decode_soft(clear(assemble(data, 2, "M", 0)), 2) is not None
-    data[-1] ^= 1
-    assert decode_soft(clear(assemble(data, 2, "M", 0)), 2) is None
+def padded(message: str, version: int, level: str, padding: Sequence[int], *, mask: int = 2) -> Modules:
+    """A symbol of these bits, filled with this padding."""
+    plain = message.replace(" ", "")
+    plain += "0" * (-len(plain) % 8)
+    data = [int(plain[i : i + 8], 2) for i in range(0, len(plain), 8)]
+    total = blocks(version, level).data_codewords
+    return assemble(np.array((data + list(padding) * total)[:total], dtype=np.uint8), version, level, mask)
+
+
+TEXT = "0100 00001000" + "".join(f"{byte:08b}" for byte in b"PADDED-1") + "0000"
+EVERY_MODE = {
+    "hanzi": "1101 0001 00000010 0101010010011 0001011001001 0000",
+    "kanji": "1000 00000010 0110110011111 1101010101010 0000",
+    "eci and byte": "0111 00011010 0100 00000010 1100001110100100 0000",
+    "eci and kanji": "0111 00010100 1000 00000001 0110110011111 0000",
+    "gs1": "0101 0010 000000100 00001001001 00001001001 0000",
+    "application": "1001 10100101 0001 0000000001 0001 0000",
+    "structured append": "0011 0001 0010 10101010 0100 00000010 0100000101000010 0000",
+    "empty segment": "0001 0000000000 0100 00000010 0100000101000010 0000",
+    "empty hanzi": "1101 0001 00000000 0100 00000010 0100000101000010 0000",
+    "three modes": "0001 0000000010 1100011 0010 000000001 101100 1101 0001 00000001 0101010010011 0000",
+}
+
+
+@pytest.mark.parametrize("padding", [(0x00,), (0xEC,), (0xFF,), (0x11, 0xEC), (0x5A, 0xC3, 0x99, 0x07, 0xB1)])
+@pytest.mark.parametrize("stages", [("hard",), STAGES])
+def test_any_padding_is_accepted_on_the_strength_of_the_code(padding: tuple[int, ...], stages: Sequence[str]) -> None:
+    modules = padded(TEXT, 2, "M", padding)
+    read = decode_soft(clear(modules) if stages == ("hard",) else noisy(modules, 1.7, seed=5), 2, stages=stages)
+    assert read is not None
+    assert np.array_equal(read.modules, modules)
+
+
+@pytest.mark.parametrize("padding", [PADDING, (0x00,), (0xEC,), (0xFF,)])
+def test_a_padding_that_is_known_earns_evidence(padding: tuple[int, ...]) -> None:
+    """At a noise at which few symbols are read without a hypothesis on their padding."""
+    symbols = [(padded(TEXT, 2, "M", padding, mask=i % 8), 2) for i in range(12)]
+    without = reads(symbols, 1.25, ("hard", "erasures", "statistics"))
+    assert reads(symbols, 1.25, STAGES) >= without + 5
+
+
+@pytest.mark.parametrize("message", EVERY_MODE.values(), ids=EVERY_MODE)
+def test_every_mode_is_read_as_zxing_reads_the_clean_symbol(message: str) -> None:
+    modules = padded(message, 2, "M", PADDING)
+    read = decode_soft(noisy(modules, 1.8, seed=6), 2)
+    assert read is not None
+    (clean,) = zxingcpp.read_barcodes(render(modules, pixels=4))
+    (corrected,) = zxingcpp.read_barcodes(render(read.modules, pixels=4))
+    assert (corrected.bytes, corrected.text, corrected.symbology_identifier) == (
+        clean.bytes,
+        clean.text,
+        clean.symbology_identifier,
+    )
+    assert clean.bytes
+
+
+def block_of(share: float, size: int, seed: int) -> tuple[slice, slice]:
+    """A square somewhere in the symbol that covers this share of it."""
+    side = round(size * share**0.5)
+    top, left = np.random.default_rng(seed).integers(0, size - side + 1, 2)
+    return np.s_[top : top + side, left : left + side]
+
+
+@pytest.mark.parametrize(("level", "share"), [("l", 0.08), ("m", 0.18), ("q", 0.27), ("h", 0.33)])
+@pytest.mark.parametrize("tone", [0, -6, 6])
+def test_a_block_that_hides_what_the_code_can_make_up_for_is_read(level: str, share: float, tone: int) -> None:
+    """Unknown, or taken for dark or light modules: twice what hard decisions can correct."""
+    hard = 0
+    for seed in range(5):
+        modules = encode(ADDRESS, version=6, error=level, mask=seed)
+        log_odds = clear(modules)
+        log_odds[block_of(share, 41, seed)] = tone
+        read = decode_soft(log_odds, 6)
+        assert read is not None, seed
+        assert np.array_equal(read.modules, modules)
+        hard += decode_soft(np.where(log_odds == 0, np.float32(1), log_odds), 6, stages=("hard",)) is not None
+    assert hard <= 2
+
+
+def test_modules_that_a_patch_hides_count_as_corrected() -> None:
+    modules = encode(ADDRESS, version=6, error="h", mask=1)
+    log_odds = clear(modules)
+    log_odds[15:25, 15:25] = 6
+    read = decode_soft(log_odds, 6)
+    assert read is not None
+    assert read.corrected_modules == (modules != (log_odds > 0)).sum() > 30
+
+
+def test_modules_of_one_tone_may_be_right_after_all() -> None:
+    """Data and a fixed mask may make up an area of one tone, larger than erasures could make up for."""
+    rows, columns = zigzag(5)
+    bits = np.random.default_rng(9).random(8 * 108) < 0.5
+    bits[:12] = [int(bit) for bit in "0100" + f"{106:08b}"]
+    inside = (rows[:864] >= 10) & (rows[:864] < 26) & (columns[:864] >= 20) & (columns[:864] < 36)
+    inside[:12] = inside[-4:] = False
+    bits[-4:] = False
+    bits = np.where(inside, ~mask_pattern(5, 0)[rows[:864], columns[:864]], bits)
+    modules = assemble(np.packbits(bits), 5, "L", 0)
+    assert leave_out_patches(clear(modules)) is not None
+    read = decode_soft(clear(modules), 5)
+    assert read is not None
+    assert np.array_equal(read.modules, modules)
+    assert (read.method, read.flips) == ("hard", 0)
 
 
 def test_random_codewords_under_right_patterns_are_refused() -> None:
@@ -174,7 +322,7 @@ def test_symbols_without_any_evidence_are_refused() -> None:
 
 
 def far_format() -> LogOdds:
-    log_odds = clear(encode(ADDRESS, version=2, error="l", mask=2))
+    log_odds = clear(scrambled(encode(ADDRESS, version=2, error="l", mask=2)))
     rows, columns = format_positions(2)
     log_odds[rows[:, 2::3], columns[:, 2::3]] *= -1
     return log_odds
