@@ -70,6 +70,7 @@ class Misbehaving:
 @pytest.fixture(scope="session")
 def misbehaving(weights: Path) -> Iterator[Misbehaving]:
     settings = {"workers": SLOTS, "queue": QUEUE, "request_seconds": DEADLINE, "worker_memory_bytes": 512 << 20}
+    settings |= {"slow_workers": 1, "quick_seconds": 60}  # no work counts as slow
     requests = (upload(GOOD), *(request(line=b"GET " + path, kind=b"") for path in (b"/readyz", b"/models", b"/livez")))
     with running(entry=MISBEHAVING, weights=weights, ready=False, **settings) as server:
         answers = tuple(server.send(raw) for raw in requests)
