@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, overload
 
 from app.errors import NotReady
-from app.pipeline.results import Outcome, Restored
+from app.pipeline.results import AUTO, MODULES, Outcome, Restored
 from app.schemas import ModelCard
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import trace_stages
 from app.workers.admission import Admission
 from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
-from app.workers.worker import Worker
+from app.workers.worker import Progress, Worker
 
 log = logging.getLogger("qrestore")
 
@@ -117,14 +116,20 @@ class Service:
         seconds = self.settings.work_seconds * job.images
         worker = self._working_runtime().worker
 
-        def work(give_way: threading.Event) -> Any:
-            return worker.run(job, deadline=deadline, seconds=seconds, give_way=give_way)
+        def work(progress: Progress) -> Any:
+            return worker.run(job, deadline=deadline, seconds=seconds, progress=progress)
 
-        result: Outcome | Restored = await self.admission.run(work, deadline=deadline, seconds=seconds)
+        result: Outcome | Restored
+        result = await self.admission.run(work, deadline=deadline, seconds=seconds, is_slow=self._is_slow(job))
         outcome = result.outcome if isinstance(result, Restored) else result
         self.metrics.record(outcome)
         trace_stages(outcome.trace)
         return result
+
+    def _is_slow(self, job: Job) -> bool:
+        """Whether a job is known to take long: networks outside the ladder may take seconds for a picture."""
+        quick = (AUTO, MODULES, self.settings.light_network, self.settings.heavy_network)
+        return isinstance(job, RestoreJob) and job.network not in quick
 
     def register_gauges(self) -> None:
         """Has the gauges of this service's state read it whenever they are scraped."""

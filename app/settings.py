@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         description="more child processes: requests that take long move to them, so that others need not wait",
     )
     quick_seconds: PositiveFloat = Field(
-        default=1.0,
+        default=0.5,
         description="seconds of work after which a request counts as slow; where the slow workers are busy and others "
         "wait, it begins again later",
     )
@@ -213,6 +213,7 @@ class Settings(BaseSettings):
         if admin_port and admin_port == info.data.get("port"):
             raise ValueError(f"{admin_port} is QRESTORE_PORT, too: it must be another port")
         return admin_port
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _separated(cls, hosts: object) -> object:

@@ -24,6 +24,7 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
+_IN_RESERVE = 1  # child that takes the place of one that is killed, until another has started
 _NO_CHILDREN = (
     "The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES, or a limit on processes or open files "
     "(ulimit -u, ulimit -n), too low?"
@@ -82,7 +83,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         pool = Pool(
             factory or blueprint.handler,
             partial(_infer, runners),
-            size=settings.workers + settings.slow_workers,
+            size=settings.workers + settings.slow_workers + _IN_RESERVE,
             limits=limits,
             result_classes=RESULTS,
             preload=_PRELOADED,

@@ -9,7 +9,6 @@ An `Admission` belongs to one event loop; only the work itself runs on threads.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,13 @@ from typing import Final, TypeVar
 
 from app.errors import Overloaded, ProcessingTimeout, QueueTimeout
 from app.workers.lanes import Lane
-from app.workers.worker import GaveWay
+from app.workers.worker import GaveWay, Progress
 
 T = TypeVar("T")
 
 _LATEST_WEIGHT: Final = 0.1  # of the latest piece of work in the moving average of durations
+_BUSY: Final = 0.5  # of its time in the quick lane that work has spent at work, from which it counts as slow
+_STARVED: Final = 4.0  # times its time in the quick lane, after which it counts as slow even if it got no processor
 _GRACE_SECONDS: Final = 0.25  # by which work may be late: what ends it looks at the clock every 0.05 s
 
 
@@ -45,10 +46,10 @@ class Slowness(StrEnum):
 
 @dataclass(eq=False)
 class _Turn:
-    """One piece of work in a slot of its ``lane``, until it ``ended``; ``give_way`` is set to end it early."""
+    """One piece of work in a slot of its ``lane``, until it ``ended``."""
 
     lane: Lane
-    give_way: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = field(default_factory=Progress)
     began: float = field(default_factory=time.monotonic)
     ended: bool = False
 
@@ -105,19 +106,21 @@ class Admission:
         finally:
             self.uploads -= 1
 
-    async def run(self, work: Callable[[threading.Event], T], *, deadline: float, seconds: float) -> T:
-        """The work's result, or what it raises.
+    async def run(self, work: Callable[[Progress], T], *, deadline: float, seconds: float, is_slow: bool = False) -> T:
+        """The work's result, or what it raises. ``is_slow``: it is known to take long.
 
         The work gets ``seconds`` from when it begins. It must end itself by then and by ``deadline``
-        (`time.monotonic`), and raise GaveWay soon after the event that it is given is set.
+        (`time.monotonic`), and raise GaveWay soon after it is asked to give way.
 
         Raises Overloaded at once if every place is taken, QueueTimeout if no slot is free by ``deadline``, and
         ProcessingTimeout if the work has not ended itself in time. A caller that is cancelled while it waits leaves the
         queue; work that has begun goes on, and frees its slot when it ends.
         """
         arrived = time.monotonic()
-        turn = await self._take_slot(self.quick, deadline)
+        turn = await self._take_slot(self.slow if is_slow else self.quick, deadline)
         self._on_wait(turn.began - arrived)
+        if is_slow:
+            return await self._answer(turn, work, min(deadline, turn.began + seconds))
         asyncio.get_running_loop().call_later(self._quick_seconds, self._outlast, turn)
         try:
             return await self._answer(turn, work, min(deadline, turn.began + seconds))
@@ -135,9 +138,9 @@ class Admission:
             raise QueueTimeout(retry_after=self._average_seconds) from exc
         return _Turn(lane)
 
-    async def _answer(self, turn: _Turn, work: Callable[[threading.Event], T], until: float) -> T:
+    async def _answer(self, turn: _Turn, work: Callable[[Progress], T], until: float) -> T:
         """Runs the work in its slot; returns its result, or gives it up if it is late."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, turn.give_way)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, turn.progress)
         running.add_done_callback(partial(self._finish, turn))
         done, _ = await asyncio.wait({running}, timeout=max(0.0, until - time.monotonic()) + _GRACE_SECONDS)
         if not done:
@@ -162,23 +165,32 @@ class Admission:
         """Moves work that was not quick into the slow lane, or remembers that it may have to give way."""
         if turn.ended:
             return
-        if self.slow.take_free_slot():
+        if not self._is_slow(turn.progress):
+            asyncio.get_running_loop().call_later(self._quick_seconds / 2, self._outlast, turn)
+        elif self.slow.take_free_slot():
             self._move(turn)
         else:
             self._overdue.append(turn)
             self._make_room()
 
+    def _is_slow(self, progress: Progress) -> bool:
+        """Whether work has had its time in the quick lane; it is not to blame for a wait for a child or a processor."""
+        if progress.begun is None:
+            return False
+        elapsed = time.monotonic() - progress.begun
+        return progress.spent() >= _BUSY * self._quick_seconds or elapsed >= _STARVED * self._quick_seconds
+
     def _move(self, turn: _Turn) -> None:
         """Lets work go on in a slot of the slow lane that was taken for it."""
         turn.lane = self.slow
-        turn.give_way.clear()
+        turn.progress.give_way.clear()
         self.quick.free()
         self._on_slow(Slowness.MOVED)
 
     def _make_room(self) -> None:
         """Asks as many pieces of overdue work to give way as requests wait for a slot, the longest overdue first."""
         for turn in self._overdue[: self.quick.waiting]:
-            turn.give_way.set()
+            turn.progress.give_way.set()
 
     def close(self) -> None:
         """Waits for running work to end; work that has not begun is dropped."""

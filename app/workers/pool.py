@@ -31,7 +31,7 @@ from app.workers.process import (
     start_fork_server,
 )
 from app.workers.sandbox import remaining_abilities
-from app.workers.worker import GaveWay
+from app.workers.worker import GaveWay, Progress
 
 log = logging.getLogger("qrestore.isolation")
 
@@ -104,19 +104,19 @@ class Pool:
         """Whether recent starts of children succeeded and the pool's own threads are alive."""
         return self._failed_starts < _MAX_FAILED_STARTS and self._watcher.is_alive() and self._refiller.is_alive()
 
-    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
+    def run(self, job: Any, *, deadline: float, seconds: float, progress: Progress | None = None) -> Any:
         """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds`` from now.
 
         Raises the QrestoreError that the job raised; ProcessingTimeout when the time was up, and GaveWay when
-        ``give_way`` was set, the child being dead by then; WorkerCrashed when the job ended two children; InternalError
-        for anything else.
+        ``progress`` asked for it, the child being dead by then; WorkerCrashed when the job ended two children;
+        InternalError for anything else.
         """
         until = min(deadline, time.monotonic() + seconds)
         crashes = 0
         for _ in range(_MAX_ATTEMPTS):
             child = self._take(until)
             try:
-                result = child.run(job, until, self._infer, give_way)
+                result = child.run(job, until, self._infer, progress or Progress())
             except ChildGone:
                 if self._closed.is_set():
                     break

@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 import multiprocessing
+import os
 import pickle
 import resource
 import signal
@@ -16,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from app import errors
 from app.errors import InternalError, QrestoreError
 from app.workers.sandbox import confine
+from app.workers.worker import Progress
 
 log = logging.getLogger("qrestore.isolation")
 
@@ -130,7 +133,8 @@ class Child:
         self.overdue = self.gave_way = False
         """Whether it was killed for being late, or to give way."""
         self._deadline: float | None = time.monotonic() + START_SECONDS
-        self._give_way: threading.Event | None = None
+        self._progress: Progress | None = None
+        self._network_seconds = 0.0
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_run_child, args=(theirs, factory, limits), name="qrestore-worker")
         try:
@@ -147,14 +151,14 @@ class Child:
         finally:
             self._deadline = None
 
-    def run(self, job: Any, deadline: float, infer: Infer, give_way: threading.Event | None = None) -> Any:
+    def run(self, job: Any, deadline: float, infer: Infer, progress: Progress) -> Any:
         """The job's result; ``infer`` runs the networks that the child asks for.
 
         Raises the QrestoreError that the job raised, InternalError for any other exception, and ChildGone.
         """
         self.jobs += 1
         self.begun = False
-        self._deadline, self._give_way = deadline, give_way
+        self._deadline, self._progress, self._network_seconds = deadline, progress, 0.0
         try:
             self._send((max(0.0, deadline - time.monotonic()), job))
             while True:
@@ -163,6 +167,8 @@ class Child:
                     return content
                 if kind == _BEGUN:
                     self.begun = True
+                    progress.begun = time.monotonic()
+                    progress.spent = partial(self._spent_since, processor_seconds(self.pid))
                 elif kind == _SPENT:
                     self.spent = True
                 elif kind == _INFER:
@@ -175,15 +181,22 @@ class Child:
                 else:
                     raise ChildGone
         finally:
-            self._deadline = self._give_way = None
+            self._deadline = self._progress = None
 
     def _infer(self, infer: Infer, content: Any) -> NDArray[np.float32]:
+        began = time.monotonic()
         try:
             name, arrays = content
             return infer(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
         except Exception as exc:
             log.exception("a child asked what no network answers")
             raise ChildGone from exc
+        finally:
+            self._network_seconds += time.monotonic() - began
+
+    def _spent_since(self, before: float) -> float:
+        """Seconds that the child has spent on its job, which began when its processor time was ``before``."""
+        return processor_seconds(self.pid) - before + self._network_seconds
 
     def _send(self, message: object) -> None:
         try:
@@ -204,10 +217,10 @@ class Child:
 
     def kill_if_due(self, now: float) -> None:
         """Kills the child if it is late or has to give way."""
-        deadline, give_way = self._deadline, self._give_way
+        deadline, progress = self._deadline, self._progress
         if deadline is not None and now > deadline:
             self.overdue = True
-        elif give_way is not None and give_way.is_set():
+        elif progress is not None and progress.give_way.is_set():
             self.gave_way = True
         if self.overdue or self.gave_way:
             with contextlib.suppress(ValueError):  # it was ended in this moment
@@ -242,6 +255,15 @@ def resident_memory(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor seconds of a process so far; 0 if it is gone or the system has no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def start_fork_server(preload: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Workers: what does the jobs of a service."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,13 +12,26 @@ class GaveWay(Exception):
     """Work was ended because it was asked to give way; it may be done again."""
 
 
+class Progress:
+    """What passes between who waits for a job and the worker that does it.
+
+    ``give_way`` asks the worker to end the job. ``begun`` is when the job began (`time.monotonic`), and ``spent`` tells
+    how many seconds of processors and networks it has taken since; the worker sets both.
+    """
+
+    def __init__(self) -> None:
+        self.give_way = threading.Event()
+        self.begun: float | None = None
+        self.spent: Callable[[], float] = lambda: 0.0
+
+
 class Worker(Protocol):
     """What a worker is: it does jobs, from several threads at once. `app.workers.pool.Pool` is the one that serves."""
 
-    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
+    def run(self, job: Any, *, deadline: float, seconds: float, progress: Progress | None = None) -> Any:
         """The job's result, by ``deadline`` (`time.monotonic`) and within ``seconds``.
 
-        Raises QrestoreError, and GaveWay where ``give_way`` is set before the job is done.
+        Raises QrestoreError, and GaveWay where ``progress`` asks for it before the job is done.
         """
         ...
 
@@ -38,8 +52,8 @@ class InProcessWorker:
     pipeline: Pipeline
     healthy: bool = True
 
-    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
-        del deadline, seconds, give_way
+    def run(self, job: Any, *, deadline: float, seconds: float, progress: Progress | None = None) -> Any:
+        del deadline, seconds, progress
         return self.pipeline.do(job)
 
     def memory(self) -> int:

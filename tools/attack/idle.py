@@ -18,7 +18,8 @@ _MOST_LINES: Final = 40
 _HALF_A_HEAD: Final = b"GET /livez HTTP/1.1\r\nX-Idle: "
 
 
-def _keep_idle(server: Server, kept: ExitStack, *, sends: bytes = b"") -> None:
+def keep_idle(server: Server, kept: ExitStack, *, sends: bytes = b"") -> None:
+    """Opens connections that send nothing more, until ``kept`` closes them."""
     for _ in range(IDLE):
         with suppress(OSError):
             connection = kept.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
@@ -35,7 +36,7 @@ def _beside(server: Server, attacked: Server, name: str, *, sends: bytes = b"") 
     """What the service does while idle connections are open to ``attacked``, one of its ports."""
     lines = len(server.log)
     with ExitStack() as kept:
-        _keep_idle(attacked, kept, sends=sends)
+        keep_idle(attacked, kept, sends=sends)
         with probed(attacked.port) as health:
             until = time.monotonic() + SECONDS
             ready = [_answers(view, "/readyz") for view in (server, attacked) for _ in range(10)]

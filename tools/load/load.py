@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.live.servers import running
-from tools.load import processes
+from tools.load import hostile, processes
 from tools.load.client import Target, at, closed_loop, open_loop
 from tools.load.measuring import Measurement, lines, measure
 from tools.load.traffic import DIRECT, MIXED, drawn
@@ -87,7 +87,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--direct", action="store_true", help="only photographs that stock decoders read")
     parser.add_argument("--rate", type=float, help="requests a second at random times, without waiting for answers")
     parser.add_argument("--least", type=float, default=0.0, help="fail below so many right answers a second")
+    told = "what honest clients see beside hostile ones, so many seconds each (default 15)"
+    parser.add_argument("--hostile", type=float, nargs="?", const=15.0, metavar="SECONDS", help=told)
     options = parser.parse_args(argv)
+    if options.hostile:
+        for line in hostile.lines(options.hostile):
+            say(line)
+        return 0
     kinds = options.kinds or (DIRECT if options.direct else MIXED)
     connections = options.connections if options.rate is None else max(options.connections, 128)
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import threading
 import time
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.workers.admission import Admission
 from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
+from app.workers.worker import Progress
 
 OUTCOME = Outcome(codes=(), width=1, height=1, route=None, trace=(Stage("direct", 0.5, 0),), truncated=False)
 RESTORED = Restored(png=b"", width=1, height=1, network=None, outcome=OUTCOME)
@@ -32,8 +32,8 @@ class FakeWorker:
         self.result = result
         self.calls: list[dict[str, Any]] = []
 
-    def run(self, job: Any, *, deadline: float, seconds: float, give_way: threading.Event | None = None) -> Any:
-        assert give_way is not None
+    def run(self, job: Any, *, deadline: float, seconds: float, progress: Progress | None = None) -> Any:
+        assert progress is not None
         self.calls.append({"job": job, "deadline": deadline, "seconds": seconds})
         if isinstance(self.result, Exception):
             raise self.result

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import Overloaded, ProcessingTimeout, QueueTimeout
 from app.workers.admission import Admission, RefusalReason, Slowness
-from app.workers.worker import GaveWay
+from app.workers.worker import GaveWay, Progress
 
 LONG = 30.0
 DEFAULTS: dict[str, Any] = {"slots": 1, "queue": 2, "uploads": 1, "slow_slots": 1, "quick_seconds": LONG}
@@ -23,13 +23,14 @@ class Work:
         self.begun: list[str] = []
         self.gate = threading.Event()
 
-    def named(self, name: str) -> Callable[[threading.Event], str]:
-        def work(give_way: threading.Event) -> str:
+    def named(self, name: str) -> Callable[[Progress], str]:
+        def work(progress: Progress) -> str:
             self.begun.append(name)
+            progress.begun, progress.spent = time.monotonic(), lambda: LONG
             for _ in range(1000):
                 if self.gate.wait(0.01):
                     return name
-                if give_way.is_set():
+                if progress.give_way.is_set():
                     raise GaveWay
             raise AssertionError("nobody opened the gate")
 
@@ -216,6 +217,48 @@ def test_work_that_takes_long_moves_to_the_slow_lane_and_leaves_its_slot_to_othe
     assert slow == [Slowness.MOVED]
 
 
+def test_work_that_is_known_to_take_long_begins_in_the_slow_lane() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        tasks = [
+            asyncio.create_task(admission.run(work.named(name), deadline=soon(), seconds=LONG, is_slow=True))
+            for name in "ab"
+        ]
+        await settled()
+        assert (admission.quick.busy, admission.slow.busy, admission.slow.waiting) == (0, 1, 1)
+        work.gate.set()
+        assert await asyncio.gather(*tasks) == ["a", "b"]
+
+    played(play)
+
+
+def test_work_that_gets_no_processor_counts_as_slow_much_later() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        def starve(progress: Progress) -> bool:
+            progress.begun = time.monotonic()
+            return work.gate.wait(10)
+
+        task = asyncio.create_task(admission.run(starve, deadline=soon(), seconds=LONG))
+        await asyncio.sleep(0.2)
+        assert (admission.quick.busy, admission.slow.busy) == (1, 0)
+        await asyncio.sleep(0.4)
+        assert (admission.quick.busy, admission.slow.busy) == (0, 1)
+        work.gate.set()
+        await task
+
+    played(play, quick_seconds=0.1)
+
+
+def test_work_that_waits_for_a_child_is_not_slow() -> None:
+    async def play(admission: Admission, work: Work) -> None:
+        task = asyncio.create_task(admission.run(lambda _: work.gate.wait(10), deadline=soon(), seconds=LONG))
+        await asyncio.sleep(0.5)
+        assert (admission.quick.busy, admission.slow.busy) == (1, 0)
+        work.gate.set()
+        await task
+
+    played(play, quick_seconds=0.05)
+
+
 def test_slow_work_keeps_its_slot_while_nobody_waits() -> None:
     async def play(admission: Admission, work: Work) -> None:
         tasks = begin(admission, work, "a")
@@ -268,7 +311,12 @@ def test_as_many_give_way_as_wait() -> None:
 def test_overdue_work_moves_as_soon_as_the_slow_lane_has_room() -> None:
     async def play(admission: Admission, work: Work) -> None:
         gate = threading.Event()
-        first = asyncio.create_task(admission.run(lambda _: gate.wait(10), deadline=soon(), seconds=LONG))
+
+        def hold(progress: Progress) -> bool:
+            progress.begun, progress.spent = time.monotonic(), lambda: LONG
+            return gate.wait(10)
+
+        first = asyncio.create_task(admission.run(hold, deadline=soon(), seconds=LONG))
         await asyncio.sleep(0.1)
         tasks = begin(admission, work, "b")
         await asyncio.sleep(0.1)

@@ -21,7 +21,7 @@ from app.errors import InternalError, InvalidImage, ProcessingTimeout, WorkerCra
 from app.pipeline.inference.severity import Route
 from app.workers.pool import Pool, RestartReason, child_abilities
 from app.workers.process import Arrays, Factory, Infer, Limits
-from app.workers.worker import GaveWay
+from app.workers.worker import GaveWay, Progress
 from tests.support import isolated
 from tests.support.waiting import wait_for
 
@@ -131,6 +131,18 @@ def test_a_child_that_left_work_unfinished_is_replaced(make: Make, restarts: Cou
     assert do(pool, "pid") not in before
 
 
+def test_progress_tells_the_time_of_processors_and_networks(make: Make) -> None:
+    def slowly(name: str, arrays: Arrays) -> NDArray[np.float32]:
+        time.sleep(0.3)
+        return doubled(name, arrays)
+
+    pool, progress = make(infer=slowly), Progress()
+    pool.run(
+        ("ask", ("double", np.zeros(1, np.float32))), deadline=time.monotonic() + LONG, seconds=LONG, progress=progress
+    )
+    assert 0.3 <= progress.spent() < LONG
+
+
 def test_a_child_that_dies_in_idleness_is_replaced_before_a_job_needs_it(make: Make) -> None:
     pool = make(size=2)
     dead = pool.pids()[0]
@@ -139,12 +151,13 @@ def test_a_child_that_dies_in_idleness_is_replaced_before_a_job_needs_it(make: M
 
 
 def test_a_job_gives_way(make: Make, restarts: Counter[RestartReason]) -> None:
-    pool, give_way = make(), threading.Event()
-    threading.Timer(0.2, give_way.set).start()
+    pool, progress = make(), Progress()
+    threading.Timer(0.5, progress.give_way.set).start()
     began = time.monotonic()
     with pytest.raises(GaveWay):
-        pool.run(("spin", None), deadline=began + LONG, seconds=LONG, give_way=give_way)
-    assert 0.2 <= time.monotonic() - began < 5
+        pool.run(("spin", None), deadline=began + LONG, seconds=LONG, progress=progress)
+    assert progress.spent() >= 0.0
+    assert 0.5 <= time.monotonic() - began < 5
     assert restarts == {RestartReason.GAVE_WAY: 1}
     assert do(pool, "echo", 1) == 1
 
