@@ -81,7 +81,7 @@ docs: install ## write docs/configuration.md and docs/metrics.md from the code
 fuzz: system $(TEST) $(VENV)/.group-fuzz ## mutate requests, images and codes for ten minutes (ARGS="--seconds 60")
 	$(BIN)/python -m tools.fuzz $(or $(ARGS),--seconds 600)
 
-load: system $(TEST) ## load a server of its own and say what bounds it (ARGS="--direct")
+load: system $(TEST) ## load a server of its own and say what bounds it (ARGS="--direct", ARGS="--hostile")
 	$(BIN)/python -m tools.load.load --start $(ARGS)
 
 soak: system $(TEST) ## 10,000 requests, and what memory they left behind (ARGS="--count 2000")
