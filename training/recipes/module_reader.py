@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from training.data.crops import ALIGNED_DATA, reading_batch
+from training.data.crops import ALIGNED_DATA
+from training.data.hard_readings import HARD_DATA, mixed_reading_batch
 from training.objectives.losses import reading_error, reading_loss
 from training.run.config import TrainConfig
 from training.run.sample_sheets import reading_sheet
@@ -27,7 +28,7 @@ def module_reader() -> TrainConfig:
         name="module-reader",
         architecture="ModuleReader",
         network={"pixels": 4, "width": 64, "blocks": 10, "residual_init": 0.1},
-        make_batch=partial(reading_batch, size=batch_size, window=41),
+        make_batch=partial(mixed_reading_batch, size=batch_size, window=41, hard=0.5),
         loss=reading_loss,
         error=reading_error,
         picture=reading_sheet,
@@ -39,6 +40,7 @@ def module_reader() -> TrainConfig:
             "resolution": "0.95-2.6 px a module (35 %, coarse), else 2.6-8",
             "blur": "modules: motion 6.5 (33 %), shake 4.5 (6), defocus 2 (42), gaussian 1.15 (5), two (7), far ones "
             "more often; if coarse 0.35x, if grainy 0.15x, in parts without quiet zone 0.5x",
+            **HARD_DATA,
         },
         minutes=105,
         batch_size=batch_size,
