@@ -1,7 +1,7 @@
-"""Sheets that were folded or crumpled, seen obliquely: relief, displacement and light, with the exact place of every point.
+"""Sheets that were folded or crumpled, seen obliquely and lit from a side, with the exact place of every point.
 
-A sheet is a relief, heights (S, S) in pixels of its picture. Seen from a tilt, (2,) as the tangents of the angles along x and
-y, a point (x, y) of the sheet appears at ``(x, y) + height * tilt``. That its paper keeps its length is neglected.
+A sheet is a relief, heights (S, S) in pixels of its picture. Seen from a tilt, (2,) as the tangents of the angles along
+x and y, a point (x, y) of the sheet appears at ``(x, y) + height * tilt``. That paper keeps its length is neglected.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def folded(rng: Generator, side: int, count: int) -> Image:
 
 
 def crumpled(rng: Generator, side: int, count: int) -> Image:
-    """The relief of a crumpled sheet: facets between ``count`` points at random heights, with mean 0 and deviation 1."""
+    """The relief of a crumpled sheet: facets between ``count`` points of random heights, mean 0 and deviation 1."""
     frame = np.array([[-0.2, -0.2], [1.2, -0.2], [1.2, 1.2], [-0.2, 1.2]])
     points = (np.concatenate([frame, rng.uniform(-0.15, 1.15, (count, 2))]) * side).astype(np.float32)
     heights = {
@@ -68,7 +68,7 @@ def _normalised(relief: Image) -> Image:
 @dataclass(frozen=True)
 class Sheet:
     """A folded sheet: its ``relief`` (S, S) in pixels, the ``tilt`` (2,) from which it is seen, and the direction
-    ``light`` (3,) from which it is lit; its edges are softened over ``softness`` pixels."""
+    ``light`` (3,) from which it is lit."""
 
     relief: Image
     tilt: NDArray[np.float64]
@@ -103,14 +103,19 @@ class Sheet:
         """The sheet's picture (S, S) as it is seen, lit; its border is repeated."""
         lit = image * np.clip(self.shading, 0, 2.2)
         row, column = np.indices(image.shape, dtype=np.float32)
-        x, y = column, row
+        height = np.zeros_like(image)
         for _ in range(_ITERATIONS):
-            height = cv2.remap(self.relief, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            x, y = column - np.float32(self.tilt[0]) * height, row - np.float32(self.tilt[1]) * height
-        return np.asarray(cv2.remap(lit, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
+            height = _sample(self.relief, column - self.tilt[0] * height, row - self.tilt[1] * height)
+        return _sample(lit, column - self.tilt[0] * height, row - self.tilt[1] * height)
 
     def seen_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where points (N, 2) of the sheet are seen; both from the outer edge."""
-        at = (points - 0.5).astype(np.float32)
-        height = cv2.remap(self.relief, at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        at = points - 0.5
+        height = _sample(self.relief, at[:, :1], at[:, 1:])
         return np.asarray(points + height.astype(np.float64) * self.tilt, dtype=np.float64)
+
+
+def _sample(image: Image, x: NDArray[np.floating], y: NDArray[np.floating]) -> Image:
+    """An image at positions, in pixel centres; its border is repeated."""
+    at = x.astype(np.float32), y.astype(np.float32)
+    return np.asarray(cv2.remap(image, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)

@@ -1,8 +1,8 @@
 """Training crops for the module reader of codes that are partly hidden, cut off, styled, faint, creased, or printed to
 the edge on dark pages.
 
-The truth of a hidden module is what was printed there. Nothing in the crop tells it, so that its best log-odds are near 0:
-with enough hidden modules among the samples a reader learns to say that it does not know.
+The truth of a hidden module is what was printed there. Nothing in the crop tells it, so that its best log-odds are near
+0: with enough hidden modules among the samples a reader learns to say that it does not know.
 """
 
 from dataclasses import dataclass
@@ -33,9 +33,10 @@ from training.data.symbols import PIXELS_DRAWN, SURROUND, draw_symbol, draw_symb
 _BLUR_ODDS = (0.2, 0.04, 0.2, 0.3, 0.02, 0.24)  # of the outcomes of `degrade.blur`
 _MARGIN = QUIET_ZONE + SURROUND  # modules around a symbol
 HARD_DATA = {
-    "hard samples": "50 %, each with some of: hidden 55 %, bare page 30 %, styled 35 %, cut off 18 %, creased 15 %, faint 20 %",
-    "hidden": "1-3 of logo (34 %), sticker (12), tear (12), glare (9), finger, hole (7), dirt (6), painted finder pattern "
-    "(5), strokes, bands (4), each 1.5-38 % of the symbol, of any tone",
+    "hard samples": "50 %, each with some of: hidden 55 %, bare page 30 %, styled 35 %, cut off 18 %, creased 15 %, "
+    "faint 20 %",
+    "hidden": "1-3 of logo (34 %), sticker (12), tear (12), glare (9), finger, hole (7), dirt (6), painted finder "
+    "pattern (5), strokes, bands (4), each 1.5-38 % of the symbol, of any tone",
     "bare page": "quiet zone of 0-1 module on a dark or light page, clutter, a picture, or modules of neighbours",
     "styled": "dots (30 %), over a picture (18), thin, rounded (14), halftone, blended with a picture (12); rings for "
     "finder patterns 33 %",
@@ -153,8 +154,8 @@ def _shoot(rng: Generator, label: Image, kinds: _Kinds, *, modules: int) -> tupl
 
 
 def _cut_off(rng: Generator, picture: Image, corners: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
-    """Ends the picture within the symbol, on one or two sides; beyond, nothing is known, so that the service repeats the
-    border, or the picture goes on in one tone."""
+    """Ends the picture within the symbol, on one or two sides: the service repeats the border; or the picture goes on
+    in one tone."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     sides = rng.permutation(4)[: 1 if rng.random() < 0.75 else 2]
     edges = np.array([0, 0, picture.shape[1], picture.shape[0]], dtype=np.float64)

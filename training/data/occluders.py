@@ -1,4 +1,4 @@
-"""Things that hide modules: logos, stickers, fingers, holes, tears, glare, dirt, strokes, bands, painted finder patterns.
+"""Things that hide modules: logos, stickers, fingers, holes, tears, glare, dirt, strokes, bands, paint.
 
 An occluder is what it paints and where: two pictures (S, S), the paint in reflectance and the cover in [0, 1]. Under a
 cover of 1 nothing of the symbol is left.

@@ -1,5 +1,5 @@
-"""Symbols as designers and machines draw them: dots, rounded and thin modules, styled finder patterns, halftones, photographs
-behind the modules.
+"""Symbols as designers and machines draw them: dots, rounded and thin modules, styled finder patterns, halftones,
+pictures behind the modules.
 
 Pictures are float32 (S, S), 0 ink to 1 paper, without quiet zone; ``pixels`` per module.
 """
@@ -94,9 +94,9 @@ def draw_halftone(rng: Generator, modules: Modules, pixels: int) -> Image:
     cells = draw_picture(rng, size) > rng.random((size, size))
     cells[1::_SMALLER, 1::_SMALLER] = ~modules
     drawn = cv2.resize(cells.astype(np.float32), (modules.shape[0] * pixels,) * 2, interpolation=cv2.INTER_NEAREST)
-    drawn = np.asarray(drawn, dtype=np.float32)
-    _keep_finders(drawn, draw_symbol(modules, pixels=pixels), modules, pixels)
-    return drawn
+    halftone = np.asarray(drawn, dtype=np.float32)
+    _keep_finders(halftone, draw_symbol(modules, pixels=pixels), modules, pixels)
+    return halftone
 
 
 def draw_over_picture(rng: Generator, modules: Modules, pixels: int) -> Image:
@@ -134,7 +134,7 @@ def draw_picture(rng: Generator, side: int) -> Image:
         shapes[:] = 0
         box = (tuple(centre.tolist()), tuple(axes.tolist()), float(rng.uniform(0, 180)))
         if rng.random() < 0.5:
-            cv2.ellipse(shapes, box, 255, -1, cv2.LINE_AA)  # type: ignore[call-overload]
+            cv2.ellipse(shapes, box, 255, -1, cv2.LINE_AA)
         else:
             cv2.fillConvexPoly(shapes, np.rint(cv2.boxPoints(box)).astype(np.int32), 255, cv2.LINE_AA)
         cover = shapes.astype(np.float32) / 255 * np.float32(rng.uniform(0.3, 1))
