@@ -34,9 +34,7 @@ def crumpled(rng: Generator, side: int, count: int) -> Image:
     """The relief of a crumpled sheet: facets between ``count`` points of random heights, mean 0 and deviation 1."""
     frame = np.array([[-0.2, -0.2], [1.2, -0.2], [1.2, 1.2], [-0.2, 1.2]])
     points = (np.concatenate([frame, rng.uniform(-0.15, 1.15, (count, 2))]) * side).astype(np.float32)
-    heights = {
-        tuple(point): float(height) for point, height in zip(points.tolist(), rng.normal(size=len(points)), strict=True)
-    }
+    heights = dict(zip(map(tuple, points.tolist()), rng.normal(size=len(points)).tolist(), strict=True))
     low, high = int(-0.3 * side), int(1.3 * side)
     mesh = cv2.Subdiv2D((low, low, high - low, high - low))
     mesh.insert(points.tolist())

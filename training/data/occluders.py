@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.pipeline.quad import square
 from training.data import degrade
 from training.data.degrade import Image
 from training.data.styles import draw_picture
@@ -152,9 +153,7 @@ def logo(rng: Generator, ground: Ground, share: float) -> tuple[Image, Image]:
     low, high = middle - np.array([width, height]) / 2, middle + np.array([width, height]) / 2
     if kind < 0.7:
         low, high = (ground.low + np.rint((at - ground.low) / ground.module) * ground.module for at in (low, high))
-        cleared = _polygon(
-            ground, np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
-        )
+        cleared = _polygon(ground, low + square(1) * (high - low))
     else:
         cleared = _polygon(ground, middle + _outline(rng, width, height))
     empty = ground.paper if rng.random() < 0.75 else ground.tone(rng)
