@@ -132,11 +132,13 @@ def rectify_crop(
 @dataclass(frozen=True)
 class ReadingSample:
     """A training crop for the module reader, M x M modules: ``crop`` (4 M, 4 M) in [0, 1], the modules ``dark`` (M, M),
-    and ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
+    and ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them. ``hidden`` (M, M): the modules of
+    which nothing shows, where that is known."""
 
     crop: NDArray[np.float32]
     dark: NDArray[np.bool_]
     planes: NDArray[np.float32]
+    hidden: NDArray[np.bool_] | None = None
 
 
 def reading_sample(rng: Generator, version: int, *, window: int, corner_error: float = 0.5) -> ReadingSample:

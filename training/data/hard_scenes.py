@@ -1,5 +1,5 @@
-"""Scenes for the locator that hold hard codes: on dark pages without quiet zone, cut off, hidden in part, styled, faint,
-creased, and several on a sheet that touch each other.
+"""Scenes for the locator that hold hard codes: on dark pages without quiet zone, cut off, hidden in part, styled,
+faint, creased, and several on a sheet that touch each other.
 
 A sheet is printed with one code or a grid of them, worn, and put into a scene.
 """
@@ -41,9 +41,10 @@ _SMALLEST = 28  # pixels a side of a code that the locator is to see
 _FINEST_STYLED = 4  # pixels a module at which styles are drawn
 _STEEP = 0.2  # share of sheets that are seen from far aside
 HARD_DATA = {
-    "hard scenes": "50 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart (38)",
-    "hard codes": "no quiet zone on a page of the ink's tone 35 % (40 % of them inverted, 12 % of others), styled 30 %, "
-    "hidden in part 35 % (logos, stickers, tears, painted finder patterns), creased 15 %, faint 15 %",
+    "hard scenes": "50 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
+    "(38)",
+    "hard codes": "no quiet zone on a page of the ink's tone 35 % (40 % of them inverted, 12 % of others), styled "
+    "30 %, hidden in part 35 % (logos, stickers, tears, painted finder patterns), creased 15 %, faint 15 %",
     "picture's end": "15 %: beyond it nothing, or its border repeated",
 }
 """Describes the hard scenes in checkpoints' provenance."""
@@ -72,10 +73,8 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
     else:
         reach = side * 10 ** rng.uniform(np.log10(0.11), np.log10(0.8))
     sheet = _print(rng, reach, rows, columns)
-    if rng.random() < 0.45:
-        image = np.full((side, side), sheet.page, dtype=np.float32)
-    else:
-        image = draw_background(rng, side)
+    is_plain = rng.random() < 0.45
+    image = np.full((side, side), sheet.page, dtype=np.float32) if is_plain else draw_background(rng, side)
     for _ in range(rng.integers(0, 4)):
         image = paste(image, draw_distractor(rng), rng)
     corners = _place(rng, sheet, reach, side, cut=layout == "cut")
@@ -194,10 +193,8 @@ def _end(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[
         width, height = (last, side) if rng.random() < 0.5 else (side, last)
     seen = to_uint8(image)[:height, :width]
     beyond = ((0, side - height), (0, side - width))
-    if rng.random() < 0.5:
-        window = np.pad(standardise(seen), beyond)
-    else:
-        window = standardise(np.pad(seen, beyond, mode="edge"))
+    is_empty = rng.random() < 0.5
+    window = np.pad(standardise(seen), beyond) if is_empty else standardise(np.pad(seen, beyond, mode="edge"))
     shares = [visible_share(code.corners, width, height) for code in codes]
     shown = [
         SceneCode(code.corners, code.modules, share >= MIN_VISIBLE)
