@@ -1,11 +1,11 @@
 """Measures whether a module reader's log-odds mean what they say: python -m training.measure.reliability.
 
-Reads synthetic crops with known modules, a kind at a time, at corners as imprecise as in training, and compares how often
-the reader is wrong with how often its log-odds say that it is. A reader that is calibrated says the truth at every
+Reads synthetic crops with known modules, a kind at a time, at corners as imprecise as in training, and compares how
+often the reader is wrong with how often its log-odds say that it is: a calibrated reader says the truth at every
 strength. Prints, per kind: wrong modules and what the log-odds say (%); the expected calibration error (the mean
 difference of the two over bins of strength, weighted by modules, in points); the same for sure modules, by strength;
-and, for modules of which nothing shows, the mean strength and the share that are still sure (beyond `SURE`).
-Function patterns do not count.
+and, for modules of which nothing shows, the mean strength and the share that are still sure (beyond `SURE`). Function
+patterns do not count.
 """
 
 import argparse
@@ -78,7 +78,7 @@ class Reliability:
         return cls(
             np.bincount(at, minlength=bins),
             np.bincount(at[wrong], minlength=bins),
-            np.bincount(at, weights=said, minlength=bins),
+            np.bincount(at, weights=said, minlength=bins).astype(np.float64),
             strength[hidden],
         )
 
@@ -103,7 +103,7 @@ def measure(network: torch.nn.Module, draw: Draw, count: int, *, seed: int = 0) 
     for index in range(count):
         rng = np.random.default_rng((seed, index))
         sample = draw(rng, min(draw_reading_version(rng), _HIGHEST_VERSION))
-        crop, planes = (torch.from_numpy(part) for part in (sample.crop[None, None], sample.planes[None]))
+        crop, planes = (torch.tensor(part) for part in (sample.crop[None, None], sample.planes[None]))
         with torch.inference_mode():
             log_odds = network(crop, planes)[0, 0].numpy()
         free = sample.planes[0] == 0

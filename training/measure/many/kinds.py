@@ -120,13 +120,23 @@ def _strong_symbol(rng: Generator) -> EncodedSymbol:
 
 
 def logo(rng: Generator, index: int) -> Picture:
-    """A logo over 15-25 % of a symbol of level H, three quarters of them in the middle, the others anywhere between the
-    finder patterns and the opposite corner; dark, light or grey, square, round or with round corners, half of them on
-    cleared paper, with a letter in another tone."""
+    """A logo over 15-25 % of a symbol; see `_with_logo`."""
+    return _with_logo(rng, index, (0.15, 0.25))
+
+
+def large_logo(rng: Generator, index: int) -> Picture:
+    """A logo over 25-32 % of a symbol; see `_with_logo`."""
+    return _with_logo(rng, index, (0.25, 0.32))
+
+
+def _with_logo(rng: Generator, index: int, share: tuple[float, float]) -> Picture:
+    """A logo over a share of the area of a symbol of level H, three quarters of them in the middle, the others anywhere
+    between the finder patterns and the opposite corner; dark, light or grey, square, round or with round corners, half
+    of them on cleared paper, most with a letter in another tone."""
     symbol = _strong_symbol(rng)
     label = symbol_label(draw_symbol(symbol.modules, pixels=PIXELS))
     side = symbol.modules.shape[0] * PIXELS
-    reach = rng.uniform(0.15, 0.25) ** 0.5 * side
+    reach = rng.uniform(*share) ** 0.5 * side
     shape = int(rng.integers(3))
     if shape == 1:
         reach *= (4 / np.pi) ** 0.5
@@ -249,6 +259,7 @@ KINDS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
     "dark": dark_page,
     "darksoft": soft_dark_page,
     "logo": logo,
+    "biglogo": large_logo,
     "cut": cut,
     "finder": finder_gone,
     "faint": faint_dots,
