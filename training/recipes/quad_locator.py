@@ -14,6 +14,9 @@ def quad_locator() -> TrainConfig:
     ``python -m training quad-locator --threads 1``: 105 minutes on one of two virtual cores (AVX-512, bfloat16) shared
     with the module reader's run, 8,437 steps. Corner loss in units of a code's side: 0.44 after 40 steps, 0.19 after
     1,740, 0.063 at the end.
+
+    Half of the scenes of the present mixture are hard (`training.data.hard_scenes`); on these, the weights of that run
+    have a corner loss of 0.45, on the others 0.067 (128 scenes each).
     """
     batch_size = 16
     return TrainConfig(
