@@ -5,6 +5,7 @@ With several processes: python -m torch.distributed.run --standalone --nproc-per
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, help="threads of torch (default: all cores)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
     parser.add_argument("--start", type=Path, metavar="FILE", help="start from this checkpoint's weights")
+    parser.add_argument("--seed", type=int, help="replace the recipe's seed, as a run that continues another needs")
     parser.add_argument("--gopro", type=Path, metavar="DIR", help="first train on the GoPro frames in this folder")
     parser.add_argument("--vgg19", type=Path, metavar="FILE", help="torchvision's VGG19, for perceptual losses")
     parser.add_argument(
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     limits = {"minutes": arguments.budget, "steps": arguments.steps}
     try:
         config = find_recipe(arguments.recipe, vgg19=arguments.vgg19).with_length(**limits)
+        if arguments.seed is not None:
+            config = replace(config, seed=arguments.seed)
         start = starting_weights(arguments.start, config) if arguments.start else None
         before = first_stage(config, gopro=arguments.gopro, has_weights=start is not None, **limits)
     except (ValueError, ImportError, AttributeError, InvalidCheckpoint) as error:

@@ -1,5 +1,6 @@
 """Training samples without end: degraded crops, rectified as the service rectifies them, with their clean symbols."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -52,7 +53,7 @@ class CropBatch:
         return replace(self, degraded=self.degraded.to(device), clean=self.clean.to(device), dark=dark, planes=planes)
 
 
-def _photograph(
+def photograph(
     label: degrade.Image, rng: Generator, *, modules: int, module: float
 ) -> tuple[degrade.Image, NDArray[np.float64], float]:
     """Warps the label into a camera picture with ``module`` pixels per module on average, rotated by up to 45 degrees.
@@ -96,9 +97,9 @@ def aligned_sample(
     module = rng.uniform(1.0, 2.6) if coarse else rng.uniform(2.6, 8.0)
     # A picture that is coarse, blurred and noisy at once holds nothing to learn from.
     label = degrade.blur(label, rng, module=PIXELS_DRAWN, reach=0.4 if coarse else 1.0)
-    picture, corners, _ = _photograph(label, rng, modules=dimension(version), module=module)
+    picture, corners, _ = photograph(label, rng, modules=dimension(version), module=module)
     picture = degrade.sensor(picture, rng, worst_noise=0.3 if coarse else 0.1)
-    crop = _rectify(picture, corners + _corner_errors(rng, corner_error) * module, dimension(version), QUIET_ZONE)
+    crop = rectify_crop(picture, corners + corner_errors(rng, corner_error) * module, dimension(version), QUIET_ZONE)
     return crop, modules
 
 
@@ -116,23 +117,28 @@ def _wear(label: degrade.Image, rng: Generator) -> degrade.Image:
     return label
 
 
-def _corner_errors(rng: Generator, limit: float) -> NDArray[np.float64]:
-    """Normal errors, (4, 2), clipped at two standard deviations, which are ``limit``."""
+def corner_errors(rng: Generator, limit: float) -> NDArray[np.float64]:
+    """Normal errors of corners, (4, 2), clipped at two standard deviations, which are ``limit``."""
     return np.clip(rng.normal(0, limit / 2, (4, 2)), -limit, limit)
 
 
-def _rectify(picture: degrade.Image, corners: NDArray[np.float64], modules: int, margin: int) -> NDArray[np.float32]:
+def rectify_crop(
+    picture: degrade.Image, corners: NDArray[np.float64], modules: int, margin: int
+) -> NDArray[np.float32]:
+    """The crop that the service would cut out and normalise, (4 S, 4 S) in [0, 1], S = ``modules`` + 2 ``margin``."""
     return imaging.normalise(rectifying.rectify(degrade.to_uint8(picture), corners, modules, margin=margin))
 
 
 @dataclass(frozen=True)
 class ReadingSample:
     """A training crop for the module reader, M x M modules: ``crop`` (4 M, 4 M) in [0, 1], the modules ``dark`` (M, M),
-    and ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them."""
+    and ``planes`` (4, M, M) as `app.pipeline.inference.module_reader` makes them. ``hidden`` (M, M): the modules of
+    which nothing shows, where that is known."""
 
     crop: NDArray[np.float32]
     dark: NDArray[np.bool_]
     planes: NDArray[np.float32]
+    hidden: NDArray[np.bool_] | None = None
 
 
 def reading_sample(rng: Generator, version: int, *, window: int, corner_error: float = 0.5) -> ReadingSample:
@@ -160,21 +166,30 @@ def reading_sample(rng: Generator, version: int, *, window: int, corner_error: f
     blur_reach = 0.15 if grainy else 0.35 if coarse else longest
     label = degrade.blur(label, rng, module=PIXELS_DRAWN, reach=blur_reach, odds=_READING_ODDS)
     margin = QUIET_ZONE if side == whole else 0
-    picture, corners, _ = _photograph(label, rng, modules=side - 2 * margin, module=module)
+    picture, corners, _ = photograph(label, rng, modules=side - 2 * margin, module=module)
     if grainy:
         contrast = float(np.ptp(picture))
         picture = degrade.noise(picture, rng, sigma=contrast * rng.uniform(0.05, 0.32))
     picture = degrade.sensor(picture, rng, worst_noise=0.0 if grainy else 0.1)
-    crop = _rectify(picture, corners + _corner_errors(rng, corner_error) * module, side - 2 * margin, margin)
+    crop = rectify_crop(picture, corners + corner_errors(rng, corner_error) * module, side - 2 * margin, margin)
     part = np.s_[row : row + side, column : column + side]
     return ReadingSample(crop, np.pad(modules, QUIET_ZONE)[part], planes(version)[:, part[0], part[1]])
 
 
+def draw_reading_version(rng: Generator) -> int:
+    """The version of a batch for the module reader: small ones more often."""
+    weights = (np.array(VERSIONS) + 2.0) ** -1.6
+    return int(rng.choice(VERSIONS, p=weights / weights.sum()))
+
+
 def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
     """A batch of ``size`` crops for the module reader, all of one version, small versions more often."""
-    weights = (np.array(VERSIONS) + 2.0) ** -1.6
-    version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
-    drawn = [reading_sample(rng, version, window=window) for _ in range(size)]
+    version = draw_reading_version(rng)
+    return stack_readings([reading_sample(rng, version, window=window) for _ in range(size)])
+
+
+def stack_readings(drawn: Sequence[ReadingSample]) -> CropBatch:
+    """A batch of crops for the module reader, all of one size."""
     dark = torch.from_numpy(np.stack([sample.dark for sample in drawn]).astype(np.float32))[:, None]
     return CropBatch(
         degraded=torch.from_numpy(np.stack([sample.crop for sample in drawn]))[:, None],

@@ -3,7 +3,7 @@
 Images are float32 (S, S) in [0, 1]; positions (x, y) are in pixels from the outer edge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -23,8 +23,10 @@ from training.data.symbols import draw_dots, draw_symbol, random_symbol
 
 _SHARE_WITHOUT = 0.12  # scenes without a code
 _SHARE_CLOSE = 0.4  # scenes with one code that fills most of the window, as in the locator's second pass
-_MIN_VISIBLE = 0.6  # of a code's area; codes that show less are left out of the loss
-MAX_CODES = 4  # per scene
+MIN_VISIBLE = 0.6
+"""Of a code's area: codes that show less are left out of the loss."""
+MAX_CODES = 16
+"""Codes of a scene, at most."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tupl
 
     By default ``_SHARE_WITHOUT`` of the scenes are empty.
     """
-    image = _background(rng, side)
+    image = draw_background(rng, side)
     for _ in range(rng.integers(0, 6)):
-        image = _paste(image, draw_distractor(rng), rng)
+        image = paste(image, draw_distractor(rng), rng)
     codes: list[SceneCode] = []
     unit = float(rng.uniform(2, 8))
     if not (rng.random() < _SHARE_WITHOUT if empty is None else empty):
@@ -58,16 +60,16 @@ def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tupl
             if code:
                 codes.append(code)
         if codes:
-            unit = min(_blur_unit(code) for code in codes)
-    return _photograph(image, rng, unit), codes
+            unit = min(blur_unit(code) for code in codes)
+    return expose(image, rng, unit), codes
 
 
-def _blur_unit(code: SceneCode) -> float:
+def blur_unit(code: SceneCode) -> float:
     """Pixels per module, the unit of blur; larger for codes of more than 41 modules a side."""
     return float(cv2.contourArea(code.corners.astype(np.float32)) ** 0.5) / min(code.modules, 41)
 
 
-def _photograph(image: Image, rng: Generator, unit: float) -> Image:
+def expose(image: Image, rng: Generator, unit: float, *, worst_noise: float = 0.2) -> Image:
     """Light, blur, low resolution, noise and JPEG, each in a share of the scenes."""
     if rng.random() < 0.6:
         image = degrade.shade(image, rng)
@@ -79,7 +81,7 @@ def _photograph(image: Image, rng: Generator, unit: float) -> Image:
         factor = min(1.0, rng.uniform(1.0, 2.5) / unit)
         small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         image = np.asarray(cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-    return np.clip(degrade.sensor(np.clip(image, 0, 1), rng, worst_noise=0.2), 0, 1)
+    return np.clip(degrade.sensor(np.clip(image, 0, 1), rng, worst_noise=worst_noise), 0, 1)
 
 
 # --- background and distractors -------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ def _octaves(rng: Generator, side: int) -> Image:
     return np.asarray((field - field.min()) / max(float(np.ptp(field)), 1e-6), dtype=np.float32)
 
 
-def _background(rng: Generator, side: int) -> Image:
+def draw_background(rng: Generator, side: int) -> Image:
     """Uniform grey, octave noise, or dead leaves: overlapping shapes of all sizes (Lee et al., IJCV 2001)."""
     kind = rng.random()
     if kind < 0.2:
@@ -178,16 +180,16 @@ def draw_distractor(rng: Generator) -> Image:
     return _DISTRACTORS[rng.integers(len(_DISTRACTORS))](rng)
 
 
-def _paste(image: Image, patch: Image, rng: Generator) -> Image:
+def paste(image: Image, patch: Image, rng: Generator) -> Image:
     """Pastes a patch in random greys at a random position, size and rotation."""
     side = image.shape[0]
-    corners = _quad(rng, aspect=patch.shape[0] / patch.shape[1], tilt=rng.uniform(0, 0.8))
+    corners = tilted_square(rng, aspect=patch.shape[0] / patch.shape[1], tilt=rng.uniform(0, 0.8))
     corners = corners * side * 10 ** rng.uniform(-0.9, -0.2) + rng.uniform(0, side, 2)
     dark, light = rng.random(2)
-    return _compose(image, (dark + (light - dark) * patch).astype(np.float32), corners)
+    return compose(image, (dark + (light - dark) * patch).astype(np.float32), corners)
 
 
-def _compose(image: Image, patch: Image, corners: NDArray[np.float64], mask: Image | None = None) -> Image:
+def compose(image: Image, patch: Image, corners: NDArray[np.float64], mask: Image | None = None) -> Image:
     """Warps ``patch`` so that its outer corners lie at ``corners`` (4, 2), and puts it over ``image`` where ``mask``,
     warped alike, is 1."""
     height, width = patch.shape
@@ -203,7 +205,7 @@ def _compose(image: Image, patch: Image, corners: NDArray[np.float64], mask: Ima
     return np.asarray(image + cover * (warped - image), dtype=np.float32)
 
 
-def _quad(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.float64]:
+def tilted_square(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.float64]:
     """Corners, (4, 2), of a flat rectangle of area 1 around the origin, rotated at random, tilted by ``tilt`` radians
     about a random axis and seen from a distance of 1.5 to 6 times its size."""
     width = aspect**-0.5
@@ -254,7 +256,7 @@ def _add_code(
         version = int(rng.integers(1, version))
         size = dimension(version)
     steep = rng.random() < 0.3
-    quad = _quad(rng, aspect=1.0, tilt=rng.uniform(0.6, 1.2) if steep else rng.uniform(0, 0.6)) * reach
+    quad = tilted_square(rng, aspect=1.0, tilt=rng.uniform(0.6, 1.2) if steep else rng.uniform(0, 0.6)) * reach
     side = image.shape[0]
     if close:
         extent = np.ptp(quad, axis=0).max()
@@ -280,8 +282,8 @@ def _add_code(
         label = degrade.occlude(label, rng, module=pixels * size / 25)
     frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (size + 2 * quiet)
     outer = cv2.perspectiveTransform(frame[None], matrix)[0]
-    image = _compose(image, label, np.asarray(outer, dtype=np.float64), cover)
-    return image, SceneCode(corners, size, _visible_share(corners, side) >= _MIN_VISIBLE)
+    image = compose(image, label, np.asarray(outer, dtype=np.float64), cover)
+    return image, SceneCode(corners, size, visible_share(corners, side) >= MIN_VISIBLE)
 
 
 def _bend(
@@ -316,9 +318,10 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return bool(distance < 1.15 * sum(radii))
 
 
-def _visible_share(corners: NDArray[np.float64], side: int) -> float:
-    """Share of a quad's area that lies inside the scene."""
-    window = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float32)
+def visible_share(corners: NDArray[np.float64], side: int, height: int | None = None) -> float:
+    """Share of a quad's area that lies inside a scene of ``side`` x ``side`` pixels, or of ``side`` x ``height``."""
+    low = side if height is None else height
+    window = np.array([[0, 0], [side, 0], [side, low], [0, low]], dtype=np.float32)
     quad = corners.astype(np.float32)
     shared, _ = cv2.intersectConvexConvex(quad, window)
     return float(shared / max(cv2.contourArea(quad), 1e-6))
@@ -350,7 +353,8 @@ class SceneBatch:
         return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
 
 
-def _maps(codes: list[SceneCode], side: int) -> dict[str, NDArray[np.float32]]:
+def target_maps(codes: list[SceneCode], side: int) -> dict[str, NDArray[np.float32]]:
+    """The maps of a `SceneBatch` for one window, by name."""
     cells = side // STRIDE
     at = np.stack(np.meshgrid(*(np.arange(cells) * STRIDE + STRIDE / 2,) * 2), axis=-1)
     maps = {name: np.zeros((1, cells, cells), dtype=np.float32) for name in ("code", "code_side", "log_size")}
@@ -376,10 +380,13 @@ def _maps(codes: list[SceneCode], side: int) -> dict[str, NDArray[np.float32]]:
 
 def scene_batch(rng: Generator, *, size: int, side: int) -> SceneBatch:
     """A batch of ``size`` scenes of ``side`` x ``side`` pixels."""
-    windows, maps = [], []
-    for _ in range(size):
-        image, codes = scene(rng, side)
-        windows.append(standardise(to_uint8(image)))
-        maps.append(_maps(codes, side))
+    scenes = [scene(rng, side) for _ in range(size)]
+    return stack_scenes([(standardise(to_uint8(image)), codes) for image, codes in scenes])
+
+
+def stack_scenes(scenes: Sequence[tuple[NDArray[np.float32], list[SceneCode]]]) -> SceneBatch:
+    """A batch of windows (S, S), as the locator sees them, and the codes in them."""
+    windows = [window for window, _ in scenes]
+    maps = [target_maps(codes, window.shape[0]) for window, codes in scenes]
     stacked = {name: torch.from_numpy(np.stack([one[name] for one in maps])) for name in maps[0]}
     return SceneBatch(window=torch.from_numpy(np.stack(windows))[:, None], **stacked)

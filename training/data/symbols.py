@@ -75,12 +75,12 @@ class EncodedSymbol:
     modules: NDArray[np.bool_]
 
 
-def random_text_symbol(rng: Generator, version: int) -> EncodedSymbol:
-    """A symbol of a random level that holds random ASCII letters, digits and punctuation in byte mode.
+def random_text_symbol(rng: Generator, version: int, *, level: str | None = None) -> EncodedSymbol:
+    """A symbol that holds random ASCII letters, digits and punctuation in byte mode; of a random level by default.
 
     They fill 60 to 95 % of it, and at least seven characters: enough that no two texts are the same.
     """
-    level = str(rng.choice(LEVELS))
+    level = level or str(rng.choice(LEVELS))
     most = _capacity(version, level)
     count = max(min(7, most), int(rng.uniform(0.6, 0.95) * most))
     payload = rng.choice(np.frombuffer(_TEXT.encode(), dtype=np.uint8), count)

@@ -4,7 +4,8 @@ A code is hit if it holds the centre of an answer of its own with its payload; w
 and answers left over are extra. Prints, per set, pictures, codes, hits with their 95 % interval, wrong and extra
 answers, seconds per picture (wall clock and processor), hits by rung, and hits by what was done to the codes. Unlike
 in the service, the ladder has no budget.
-``--ceiling`` adds how many codes the module reader and soft decoding read when told the true corners.
+``--ceiling`` adds how many codes the module reader and soft decoding read when told the true corners, ``--beside`` how
+many each stock decoder reads.
 
 ``--ratchet`` without sets measures each row of the project's table and fails if it has fallen; ``--raise`` also writes
 higher numbers into it. With sets it measures these and holds them to their rows. ``--ratchet=FILE`` takes another
@@ -21,6 +22,8 @@ import numpy as np
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
+from training.measure.decoders import stock_decoders
+from training.measure.many.beside import count_beside
 from training.measure.many.ceiling import count_readable
 from training.measure.many.reading import PictureResult, measure, ratchet_row, trait_totals
 from training.measure.many.sets import NAMES, pictures
@@ -90,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--ratchet", type=Path, nargs="?", const=TABLE, metavar="FILE", help="fail if less is read than in this table"
     )
     parser.add_argument("--ceiling", action="store_true", help="also read the codes at their true corners")
+    parser.add_argument("--beside", action="store_true", help="also read the pictures with each stock decoder")
     add_ratchet_options(parser)
     add_options(parser)
     options = parser.parse_args(argv)
@@ -119,6 +123,10 @@ def _measure_sets(tools: Tools, options: argparse.Namespace) -> Iterator[Row]:
             chosen = pictures(name, start=options.start, count=options.count)
             readable = sum(count_readable(tools.reader, picture) for picture in chosen)
             print(f"  readable at their true corners: {readable}", flush=True)
+        if options.beside:
+            chosen = pictures(name, start=options.start, count=options.count)
+            beside = count_beside(stock_decoders(), chosen)
+            print("  beside: " + ", ".join(f"{engine} {reads}" for engine, reads in beside.items()), flush=True)
         yield ratchet_row(name, options.effort, results)
 
 

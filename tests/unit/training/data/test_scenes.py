@@ -117,7 +117,7 @@ def test_codes_of_a_scene_do_not_overlap(photographs: list[tuple[Image, SceneCod
 
 def test_corners_are_truly_at_the_symbol(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printed flat and photographed perfectly, a code shows its patterns where its corners say, and nowhere beside."""
-    monkeypatch.setattr(scenes, "_photograph", spare)
+    monkeypatch.setattr(scenes, "expose", spare)
     monkeypatch.setattr(scenes, "_bend", flat)
     large = [(image, code) for image, code in drawn(110) if code.visible and area(code) ** 0.5 > 2.5 * code.modules]
     there = np.array([likeness(image, code) for image, code in large])

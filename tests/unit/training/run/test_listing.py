@@ -94,6 +94,17 @@ def test_a_recipe_of_ones_own_is_run_within_its_budget(tmp_path: Path) -> None:
     assert 0.3 <= run.clock.seconds < 3
 
 
+def test_a_run_may_have_a_seed_of_its_own(tmp_path: Path) -> None:
+    words = ["tests.support.tiny_recipes:plain", "--steps", "2", "--device", "cpu"]
+    for name, seed in (("own", ["--seed", "77"]), ("recipe", [])):
+        main([*words, *seed, "--out", str(tmp_path / name)])
+    own, recipe = (load(tmp_path / name / "plain" / "plain.safetensors") for name in ("own", "recipe"))
+    assert own.provenance["seed"] == 77
+    assert recipe.provenance["seed"] == plain().seed != 77
+    first, second = (list(one.network.state_dict().values()) for one in (own, recipe))
+    assert not all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_the_run_that_another_begins_with_is_run_before_unless_weights_are_given(given: bool, tmp_path: Path) -> None:
     words = ["tests.support.tiny_recipes:staged", "--steps", "3", "--device", "cpu", "--out", str(tmp_path)]

@@ -1,0 +1,109 @@
+"""Hard scenes hold codes where they say, several of them often, and say which of them show enough of themselves."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.models.contract import STRIDE
+from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.quad import homography
+from training.data import hard_scenes
+from training.data.degrade import Image
+from training.data.hard_scenes import hard_scene, mixed_scene_batch
+from training.data.scenes import MAX_CODES, SceneCode
+
+SIDE = 256
+
+
+def window(seed: int) -> tuple[NDArray[np.float32], list[SceneCode]]:
+    return hard_scene(np.random.default_rng(seed), SIDE)
+
+
+def likeness(image: Image, code: SceneCode, *, shift: tuple[int, int] = (0, 0)) -> float:
+    """Correlation with the patterns that its version fixes, whatever the polarity; the place shifted by modules."""
+    patterns = function_patterns((code.modules - 17) // 4)
+    rows, columns = np.nonzero(patterns.known)
+    centres = np.stack([columns + 0.5 + shift[0], rows + 0.5 + shift[1]], axis=1)[None]
+    at = cv2.perspectiveTransform(centres, homography(code.corners, code.modules))[0].astype(np.float32) - 0.5
+    inside = ((at > 0) & (at < SIDE - 1)).all(axis=1)
+    values = cv2.remap(image, at[inside, :1], at[inside, 1:], cv2.INTER_LINEAR)[:, 0]
+    return abs(float(np.corrcoef(values, patterns.dark[rows, columns][inside])[0, 1])) if values.std() else 0.0
+
+
+@pytest.fixture(scope="module")
+def windows() -> list[tuple[NDArray[np.float32], list[SceneCode]]]:
+    return [window(seed) for seed in range(100)]
+
+
+def test_windows_are_as_the_locator_sees_them(windows: list[tuple[NDArray[np.float32], list[SceneCode]]]) -> None:
+    for picture, codes in windows:
+        assert picture.shape == (SIDE, SIDE)
+        assert picture.dtype == np.float32
+        assert len(codes) <= MAX_CODES
+        for code in codes:
+            assert cv2.contourArea(code.corners.astype(np.float32), oriented=True) > 0
+            assert code.modules in {dimension(version) for version in range(1, 41)}
+    again, same = window(7)
+    assert np.array_equal(again, windows[7][0])
+    assert len(same) == len(windows[7][1])
+
+
+def test_several_codes_are_frequent_and_touch(windows: list[tuple[NDArray[np.float32], list[SceneCode]]]) -> None:
+    counts = np.array([len(codes) for _, codes in windows])
+    assert 0.2 < np.mean(counts > 1) < 0.5
+    assert counts.max() > 6
+    gaps = []
+    for _, codes in windows:
+        for one in codes:
+            for other in codes:
+                if one is not other:
+                    apart = np.linalg.norm(one.corners[:, None] - other.corners[None], axis=2).min()
+                    gaps.append(apart / (cv2.contourArea(one.corners.astype(np.float32)) ** 0.5 / one.modules))
+    assert min(gaps) < 1.5
+
+
+def test_codes_are_cut_off_and_the_flags_say_how_much(
+    windows: list[tuple[NDArray[np.float32], list[SceneCode]]],
+) -> None:
+    codes = [code for _, codes in windows for code in codes]
+    outside = [((code.corners < -2) | (code.corners > SIDE + 2)).any() for code in codes]
+    assert 0.15 < np.mean(outside) < 0.7
+    assert 0.03 < np.mean([not code.visible for code in codes]) < 0.4
+
+
+def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photographed perfectly, a code that shows whole has its patterns where its corners say, and nowhere beside."""
+
+    def spare(image: Image, rng: np.random.Generator, unit: float, *, worst_noise: float) -> Image:
+        return np.clip(image, 0, 1)
+
+    def sound(rng: np.random.Generator, sheet: object, pixels: int) -> object:
+        return sheet
+
+    monkeypatch.setattr(hard_scenes, "expose", spare)
+    monkeypatch.setattr(hard_scenes, "_wear", sound)
+    monkeypatch.setattr(hard_scenes, "_end", lambda rng, image, codes: (image, codes))
+    there, beside = [], []
+    for seed in range(60):
+        picture, codes = window(seed)
+        for code in codes:
+            side = cv2.contourArea(code.corners.astype(np.float32)) ** 0.5
+            inside = ((code.corners > 0) & (code.corners < SIDE)).all()
+            if inside and side > 2.5 * code.modules:
+                there.append(likeness(picture, code))
+                beside.append(max(likeness(picture, code, shift=step) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))))
+    assert len(there) > 12
+    assert np.median(there) > 0.8
+    assert np.mean(np.array(there) > beside) > 0.95
+
+
+def test_batches_mix_and_number_the_codes() -> None:
+    batch, same = (mixed_scene_batch(np.random.default_rng(3), size=6, side=SIDE, hard=1.0) for _ in range(2))
+    cells = SIDE // STRIDE
+    assert batch.window.shape == (6, 1, SIDE, SIDE)
+    assert batch.corners.shape == (6, 8, cells, cells)
+    assert np.array_equal(batch.window, same.window)
+    assert int(batch.owner.max()) < MAX_CODES
+    plain = mixed_scene_batch(np.random.default_rng(3), size=6, side=SIDE, hard=0.0)
+    assert not np.array_equal(plain.window, batch.window)
