@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         description="more child processes: requests that take long move to them, so that others need not wait",
     )
     quick_seconds: PositiveFloat = Field(
-        default=0.5,
+        default=0.25,
         description="seconds of work after which a request counts as slow; where the slow workers are busy and others "
         "wait, it begins again later",
     )

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _LATEST_WEIGHT: Final = 0.1  # of the latest piece of work in the moving average of durations
 _BUSY: Final = 0.5  # of its time in the quick lane that work has spent at work, from which it counts as slow
 _STARVED: Final = 4.0  # times its time in the quick lane, after which it counts as slow even if it got no processor
-_GRACE_SECONDS: Final = 0.25  # by which work may be late: what ends it looks at the clock every 0.05 s
+_GRACE_SECONDS: Final = 0.15  # by which work may be late: what ends it looks at the clock every 0.05 s
 
 
 class RefusalReason(StrEnum):
