@@ -24,7 +24,7 @@ from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
 _GPU_BATCH = 8
-_IN_RESERVE = 1  # child that takes the place of one that is killed, until another has started
+_IN_RESERVE = 2  # children that take the place of those that are killed, until others have started
 _NO_CHILDREN = (
     "The child processes cannot be started: is QRESTORE_WORKER_MEMORY_BYTES, or a limit on processes or open files "
     "(ulimit -u, ulimit -n), too low?"

@@ -24,7 +24,7 @@ from tools.attack.figures import Figure, at_most, is_true
 _RECOVERY_MS: Final = 5000.0
 _START_MS: Final = 30_000.0
 _WORK_SECONDS: Final = 3.0
-_CHILDREN: Final = 4  # of two workers: a slow one and one in reserve, too
+_CHILDREN: Final = 5  # of two workers: a slow one and two in reserve, too
 _IN_NAMESPACE: Final = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
 
 
