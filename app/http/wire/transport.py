@@ -64,21 +64,22 @@ class LingeringTransport(asyncio.Transport):
 
     def end(self) -> None:
         """Closes without waiting any longer."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop_waiting()
         self._closing = True
         self._transport.close()
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     def forget(self) -> None:
         """Lets go of the connection, which has ended: thousands that only the garbage collector can free stop the event
         loop for 0.1 s when it comes."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop_waiting()
         self._sends_still, self._resumed = bool, _nothing
 
     def abort(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop_waiting()
         self._closing = True
         self._transport.abort()
 
