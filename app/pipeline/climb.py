@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 LOCATE = "locate"
 """The stage of a trace that looks for places."""
+LEAST_SCAN = 1.0
+"""Seconds that one scan of an engine may take, if so many are left."""
 _SAME_PLACE = 0.3  # overlap from which two quads are one place
 _INSIDE = 0.5  # part of a candidate that lies in codes that were read, from which it is taken for parts of these
 _FINDER = 0.25  # of the way from a corner to the centre, where a finder pattern lies
@@ -35,7 +37,6 @@ _TRUSTED_SCORE = 0.85  # of a candidate without a region that some rungs may sti
 _TOO_SMALL = 1.5  # pixels a module below which an unread place counts as too small
 _SCANNED_AT_ONCE = 250_000  # pixels up to which an engine needs no bound: none keeps it busy for a second
 _SCAN_SHARE = 0.5  # of the time left that one scan may take
-_LEAST_SCAN = 1.0  # seconds that it may take, if so many are left
 _CUT_OFF = 0.5  # modules that a corner may lie outside the picture
 
 
@@ -160,7 +161,7 @@ class Climb:
             return call(picture)
         left = max(0.0, self.budget - (monotonic() - self.began))
         try:
-            return run_within(max(_SCAN_SHARE * left, min(left, _LEAST_SCAN), least), lambda: call(picture))
+            return run_within(max(_SCAN_SHARE * left, min(left, LEAST_SCAN), least), lambda: call(picture))
         except Unfinished:
             self.is_complete = False
             return None

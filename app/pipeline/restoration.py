@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import LOCATE, Climb, Rung, Survey
+from app.pipeline.climb import LEAST_SCAN, LOCATE, Climb, Rung, Survey
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.engines.symbol import Symbol, merge_symbols
 from app.pipeline.imaging import GreyImage, resize, resize_to
@@ -28,7 +28,6 @@ from app.pipeline.tools import Tools
 
 _WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
 _ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
-_LEAST_SCAN: Final = 1.0  # seconds for which an engine may look at a restored picture when the budget has ended
 _STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 """Rungs whose reads state every module."""
 
@@ -176,7 +175,7 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
     if region:
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
-    reads = (climb.scan(engine.read, restored, least=_LEAST_SCAN) or [] for engine in engines)
+    reads = (climb.scan(engine.read, restored, least=LEAST_SCAN) or [] for engine in engines)
     return [symbol.at(symbol.corners.scaled(factor)) for symbol in merge_symbols(*reads)]
 
 
