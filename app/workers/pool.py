@@ -194,11 +194,15 @@ class Pool:
                 return
             try:
                 child = self._start()
-            except ChildGone:
+            except ChildGone as exc:
                 self._failed_starts += 1
+                if self._failed_starts == 1 and not self._closed.is_set():
+                    log.error("no child process starts (%r); trying again until one does", exc.__cause__ or exc)
                 doublings = min(self._failed_starts, _MAX_FAILED_STARTS)
                 self._closed.wait(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2**doublings))
                 continue
+            if self._failed_starts:
+                log.warning("a child process started after %d failed starts", self._failed_starts)
             self._failed_starts = 0
             with self._changed:
                 self._missing -= 1

@@ -195,8 +195,11 @@ class Child:
             self._network_seconds += time.monotonic() - began
 
     def _spent_since(self, before: float) -> float:
-        """Seconds that the child has spent on its job, which began when its processor time was ``before``."""
-        return processor_seconds(self.pid) - before + self._network_seconds
+        """Seconds that the child has spent on its job, which began when its processor time was ``before``.
+
+        0 from its networks alone once the child is gone, for nobody knows its processor time any more.
+        """
+        return max(0.0, processor_seconds(self.pid) - before) + self._network_seconds
 
     def _send(self, message: object) -> None:
         try:

@@ -201,7 +201,9 @@ def test_children_that_are_dead_already_do_not_count_as_tries(make: Make) -> Non
     assert do(pool, "echo", 1) == 1
 
 
-def test_a_pool_that_cannot_replace_its_children_is_unhealthy_until_it_can(make: Make, tmp_path: Path) -> None:
+def test_a_pool_that_cannot_replace_its_children_is_unhealthy_until_it_can(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     hindrance = tmp_path / "hindrance"
     pool = make(factory=partial(isolated.unless, hindrance))
     hindrance.touch()
@@ -212,6 +214,9 @@ def test_a_pool_that_cannot_replace_its_children_is_unhealthy_until_it_can(make:
     hindrance.unlink()
     wait_for(lambda: pool.healthy)
     assert do(pool, "echo", 1) == 1
+    assert "EOFError" in caplog.text
+    assert sum("no child process starts" in record.getMessage() for record in caplog.records) == 1
+    assert "a child process started after" in caplog.text
 
 
 class Unforeseen(Exception):
