@@ -44,12 +44,15 @@ some for connections that are accepted before others are closed for them."""
 _HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
 
 
+_MOST_SLOTS, _MOST_THREADS = 4, 8  # small networks gain nothing from more threads
+
+
 def _slots() -> int:
-    return min(4, machine.look().usable_processors)
+    return min(_MOST_SLOTS, machine.look().usable_processors)
 
 
 def _threads() -> int:
-    return min(8, max(1, machine.look().usable_processors // _slots()))  # small networks gain nothing from more
+    return min(_MOST_THREADS, max(1, machine.look().usable_processors // _MOST_SLOTS))
 
 
 def most_connections(workers: int) -> int:
