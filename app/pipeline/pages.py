@@ -1,6 +1,7 @@
 """Reads files of several pictures: page after page, or the frames of an animation together."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic, perf_counter
@@ -27,6 +28,7 @@ _DRAWN_MODULE: Final = 5.0  # pixels a module of what is drawn finer
 _MARGIN: Final = 0.25  # of the size of a place, around what is drawn finer
 _MOST_FACTOR: Final = 8.0
 _SAME_PLACE: Final = 0.3
+_FRAMES_CLIMBED: Final = 3  # of an animation without a plain code, for which there is time to look as into a picture
 
 PageRanges = tuple[tuple[int, int | None], ...]
 """First and last page of each range, counted from 0, both included; no last page for a range without end."""
@@ -56,20 +58,27 @@ class Task:
     max_codes: int = 1 << 20
 
 
-def read_document(reader: Reader, document: Document, task: Task) -> Outcome:
-    """Reads the pictures of a file. Raises NoSuchPage, and what decoding raises where no page can be decoded.
+def read_document(reader: Reader, opened: Callable[[], Document], task: Task) -> Outcome:
+    """Opens a file and reads its pictures. Raises NoSuchPage, and what opening and decoding raise.
 
     Each page gets an equal share of the time that is left, and what it leaves over is for the others. Of several pages,
     one that cannot be decoded is told with its problem; the outcome is then not complete.
     """
-    wanted = _wanted(document.count, task.ranges)
-    chosen = wanted[: task.most_pages]
-    if document.is_film and len(chosen) > 1:
-        outcome = _read_film(reader, document, chosen, task)
-    else:
-        outcome = _read_pages(reader, document, chosen, task)
-    is_cut = len(wanted) > len(chosen) or document.is_cut
-    return replace(outcome, truncated=outcome.truncated or is_cut, page_count=document.count)
+    document, stage = _timed(opened)
+    with closing(document):
+        wanted = _wanted(document.count, task.ranges)
+        chosen = wanted[: task.most_pages]
+        if document.is_film and len(chosen) > 1:
+            outcome = _read_film(reader, document, chosen, task)
+        else:
+            outcome = _read_pages(reader, document, chosen, task)
+        is_cut = len(wanted) > len(chosen) or document.is_cut
+        return replace(
+            outcome,
+            trace=tuple(add_up((stage, *outcome.trace)).values()),
+            truncated=outcome.truncated or is_cut,
+            page_count=document.count,
+        )
 
 
 def _wanted(count: int, ranges: PageRanges | None) -> list[int]:
@@ -179,15 +188,12 @@ def _is_known(one: Found, codes: Iterable[Found]) -> bool:
 
 
 def _read_film(reader: Reader, document: Document, chosen: Sequence[int], task: Task) -> Outcome:
-    """Reads each frame alone and, if none gives a code, their evidence added up; each payload counts once."""
+    """Reads each frame alone and, if none gives a code, their evidence added up; each payload counts once.
+
+    Most codes in animations are plain to see in some frame, or in frames laid over one another, so that is tried first.
+    """
     pages, stage = _timed(lambda: [document.page(index) for index in chosen])
-    budget = min(task.total, task.budget * len(pages))
-    began = monotonic()
-    images = [page.image for page in pages]
-    outcome = reader.fuse(images, effort=task.effort, budget=budget, expect=task.expect)
-    left = budget - (monotonic() - began)
-    if not outcome.codes and task.effort is not Effort.FAST and left > 0:
-        outcome = _read_overlaid(reader, images, outcome, replace(task, budget=left))
+    outcome = _read_frames(reader, [page.image for page in pages], task)
     return replace(
         outcome,
         codes=tuple(replace(one, frame=0, page=pages[one.frame].index) for one in outcome.codes),
@@ -195,6 +201,30 @@ def _read_film(reader: Reader, document: Document, chosen: Sequence[int], task: 
         trace=(stage, *outcome.trace),
         pages=tuple(_info(page) for page in pages),
     )
+
+
+def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Outcome:
+    began = monotonic()
+    glance = replace(task, effort=Effort.FAST)
+    plain = reader.fuse(frames, effort=Effort.FAST, budget=task.total, expect=task.expect)
+    if task.effort is Effort.BALANCED and not plain.codes:
+        plain = _read_overlaid(reader, frames, plain, glance)
+        if plain.codes:
+            return plain
+    if task.effort is Effort.FAST or (task.expect and len(plain.codes) >= task.expect):
+        return plain
+    budget = min(task.total - (monotonic() - began), task.budget * (1 if plain.codes else _FRAMES_CLIMBED))
+    outcome = reader.fuse(frames, effort=task.effort, budget=max(0.0, budget), expect=task.expect)
+    missed = [one for one in plain.codes if not any(_is_same(one, other) for other in outcome.codes)]
+    outcome = replace(outcome, codes=(*outcome.codes, *missed), trace=(*plain.trace, *outcome.trace))
+    left = min(task.total, budget) - (monotonic() - began)
+    if not outcome.codes and left > 0:
+        outcome = _read_overlaid(reader, frames, outcome, replace(task, budget=left))
+    return outcome
+
+
+def _is_same(one: Found, other: Found) -> bool:
+    return one.symbol.payload == other.symbol.payload and one.symbol.symbology == other.symbol.symbology
 
 
 def _read_overlaid(reader: Reader, frames: Sequence[GreyImage], outcome: Outcome, task: Task) -> Outcome:

@@ -5,7 +5,6 @@ that a result is made of.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -147,9 +146,8 @@ class Pipeline:
             most_pages=self.max_pages,
             max_codes=self.max_codes,
         )
-        opened = open_file(job.data, max_pixels=self.max_pixels, most_frames=self.max_pages)
-        with closing(opened):
-            return read_document(self.ladder, opened, task)
+        opened = partial(open_file, job.data, max_pixels=self.max_pixels, most_frames=self.max_pages)
+        return read_document(self.ladder, opened, task)
 
     def _restore(self, job: RestoreJob) -> Restored:
         image, stage = self._decode_image(job.data)
