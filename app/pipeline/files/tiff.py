@@ -53,6 +53,7 @@ _OTHER_COMPRESSIONS: Final = {
 _GREY_KINDS: Final = frozenset({0, 1})
 _KINDS: Final = frozenset({0, 1, 2, 3, 5, 6})
 """Photometric interpretations: grey either way round, RGB, palette, CMYK, YCbCr."""
+_TILE_STEP: Final = 32
 _UNSIGNED: Final = 1
 _PER_CENTIMETRE: Final = 3
 _INCH: Final = 2.54
@@ -86,6 +87,8 @@ class _File:
         return self.directory(self.offset.unpack_from(self.data, self.first_at)[0])
 
     def directory(self, at: int) -> _Directory:
+        if at > len(self.data):
+            raise InvalidImage
         (count,) = self.count.unpack_from(self.data, at)
         self.entries_left -= count
         if self.entries_left < 0:
@@ -166,6 +169,9 @@ def _check_coding(file: _File, page: _Directory, *, kind: int, depth: int) -> No
             f"The pixels of the TIFF are compressed by {name}, which is not supported. Save it with LZW, Deflate, "
             "PackBits, JPEG, CCITT or no compression."
         )
+    sides = (file.value(page, tag, 0) for tag in (_TILE_WIDTH, _TILE_HEIGHT))
+    if compression == 1 and any(side % _TILE_STEP for side in sides):  # the decoder calls them damaged
+        raise UnsupportedImage("The TIFF has tiles of an unusual size. Save it in strips, or compressed.")
     formats = set(file.values(page, _SAMPLE_FORMAT)) or {_UNSIGNED}
     depths = set(file.values(page, _BITS)) or {1}
     is_planar = file.value(page, _PLANES, 1) == 2 and file.value(page, _SAMPLES, 1) > 1
