@@ -15,8 +15,8 @@ cv2.
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXEL_CEILING))
 
-# OpenCV writes a line to stderr for every damaged file, which would let clients fill the log. It reads the variable when
-# it is loaded.
+# OpenCV writes to stderr what it finds wrong with a file, which would let clients fill the log. It reads the variable
+# when it is loaded.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 # Matrix products here are small: a second BLAS thread costs more than it gains. OpenBLAS reads the variable when numpy

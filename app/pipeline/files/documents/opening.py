@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from app.pipeline.files.decoding import decode_image, decode_page, format_of, page_offsets, read_header
+from app.pipeline.files.decoding import FORMATS, decode_image, decode_page, format_of, page_offsets, read_header
 from app.pipeline.files.documents import pdf
 from app.pipeline.files.documents.animation import Animation
 from app.pipeline.files.documents.document import Area, Document, Page
@@ -23,7 +23,7 @@ def open_file(data: bytes, *, max_pixels: int, most_frames: int) -> Document:
 
 def is_pdf(data: bytes) -> bool:
     """Whether the file is a PDF and not a picture in which its mark stands."""
-    return pdf.MAGIC.match(data) is not None
+    return not any(kind.magic.match(data) for kind in FORMATS) and pdf.MAGIC.match(data) is not None
 
 
 def decode_first(data: bytes, *, max_pixels: int) -> GreyImage:

@@ -32,7 +32,7 @@ _LEAST_SIDE: Final = 2000
 MOST_PIXELS: Final = 36_000_000
 """Pixels of the longest side, at least, since a page may state its size in units of its own; and of a page, at most:
 A4 at 600 dpi has 35 million."""
-_MOST_CLOSER: Final = 4_000_000
+MOST_CLOSER: Final = 4_000_000
 """Most pixels of an area that is drawn finer."""
 _SCAN: Final = 0.25
 """Share of the page from which a picture counts as a scan, whose pixels the rendering then follows."""
@@ -90,7 +90,7 @@ class Pdf:
         with _translated():
             page, _, (width, height) = self._open(index)
         left, top, right, bottom = (round(factor * side) for side in area)
-        if (right - left) * (bottom - top) > _MOST_CLOSER:
+        if (right - left) * (bottom - top) > MOST_CLOSER:
             return None
         with _translated():
             size = round(factor * width), round(factor * height)
