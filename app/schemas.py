@@ -3,9 +3,11 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from app.pipeline import symbologies
 from app.pipeline.inference import severity
+from app.pipeline.part import Part
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restored, Stage, Unread, View
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
@@ -27,7 +29,7 @@ class Code(Wire):
     text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
     bytes_base64: str = Field(description="exact payload bytes")
     content_type: str
-    symbology: str = Field(description="QRCode, MicroQRCode or RMQRCode")
+    symbology: str = Field(description="QRCode, MicroQRCode, RMQRCode, or another that `symbologies` asked for")
     version: int | None
     ec_level: str | None
     engine: str = Field(description="decoder that read it")
@@ -70,8 +72,10 @@ class UnreadCode(Wire):
     ]
     reason: Reason = Field(
         description="`too_small`: its modules cover too few pixels; `cut_off`: a part of it lies outside the picture; "
-        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first"
+        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first; `other_symbology`: "
+        "it is readable, but of a symbology that was not asked for: see the option `symbologies`"
     )
+    symbology: str = Field(description="QRCode, or what `symbologies` calls it", examples=["QRCode"])
     module_pixels: Pixels | None = Field(
         description="side of one module in pixels of the image as stored; null if unknown"
     )
@@ -86,6 +90,7 @@ class UnreadCode(Wire):
         return cls(
             position=unread.corners.as_tuple,
             reason=unread.reason,
+            symbology=unread.symbology,
             module_pixels=unread.module_pixels,
             confidence=unread.confidence,
             version=unread.version,
@@ -140,6 +145,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
     "reason": "too_small",
+    "symbology": "QRCode",
     "module_pixels": 1.08,
     "confidence": 0.714,
     "version": 3,
@@ -241,8 +247,30 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
     }
 
 
+def _valid_region(text: str) -> str:
+    Part.parse(text)
+    return text
+
+
+def _valid_symbologies(text: str) -> str:
+    symbologies.parse(text)
+    return text
+
+
+Region = Annotated[
+    str,
+    AfterValidator(_valid_region),
+    Field(
+        description="`x,y,width,height`: the part of the picture in which alone is looked, as stored in the file. Four "
+        "whole numbers are pixels; if one has a decimal point, all are shares of the picture from 0 to 1. Positions "
+        "stay those in the whole picture",
+        examples=["120,80,400,300", "0.5,0,0.5,1"],
+    ),
+]
+
+
 class DecodeOptions(BaseModel):
-    """Query schema of POST /decode."""
+    """Options of POST /decode."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -273,10 +301,24 @@ class DecodeOptions(BaseModel):
         "shows well enough; each payload is then answered once",
         examples=[True],
     )
+    region: Region | None = None
+    symbologies: Annotated[str, AfterValidator(_valid_symbologies)] = Field(
+        default="qr",
+        description="what is read, by words between commas: `qr` (QR, Micro QR and rMQR codes), `matrix` (these and "
+        f"the others of two dimensions), `linear` (bar codes), `all`, or names: "
+        f"{', '.join(sorted(symbologies.GROUPS['all']))}. Only codes of the QR family are restored; others are read "
+        "as the picture and its variants show them",
+        examples=["all", "qr,DataMatrix"],
+    )
+
+
+def _text_of_number(value: object) -> object:
+    """JSON may give the number itself."""
+    return str(value) if type(value) is int else value
 
 
 class RestoreOptions(BaseModel):
-    """Query schema of POST /restore."""
+    """Options of POST /restore."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -288,7 +330,7 @@ class RestoreOptions(BaseModel):
         "the blur",
         examples=["modules", "lenet"],
     )
-    scale: Literal["1", "4"] = Field(
+    scale: Annotated[Literal["1", "4"], BeforeValidator(_text_of_number)] = Field(
         default="1",
         description="1: 4 pixels per module; 4: 16 pixels per module, by the x4 network; `view=original` needs 1",
     )
@@ -299,20 +341,13 @@ class RestoreOptions(BaseModel):
         "with the restored code painted over the damaged one in the greys of its paper and ink",
         examples=[View.ORIGINAL],
     )
+    region: Region | None = None
 
     @model_validator(mode="after")
     def _original_has_its_own_size(self) -> Self:
         if self.view is View.ORIGINAL and self.scale != "1":
             raise ValueError("view=original keeps the size of the picture, so scale must be 1")
         return self
-
-
-class Base64Upload(BaseModel):
-    """Body schema: an upload as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_base64: str = Field(description="the image file, standard base64 with padding")
 
 
 class ModelCard(Wire):

@@ -53,12 +53,13 @@ class Found:
 
 class Reason(StrEnum):
     """Why a code that was seen was not read: its modules are too small; a part of it lies outside the picture; nothing
-    that was tried made it readable; the budget ended first."""
+    that was tried made it readable; the budget ended first; it is of a symbology that was not asked for."""
 
     TOO_SMALL = "too_small"
     CUT_OFF = "cut_off"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
+    OTHER_SYMBOLOGY = "other_symbology"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Unread:
 
     ``corners`` are in pixels of the input picture, of several pictures number ``frame``. ``confidence``, 0 to 1, is the
     agreement of the picture with the function patterns of a symbol there. ``module_pixels``, the side of a module, and
-    ``version`` are None if unknown.
+    ``version`` are None if unknown. ``symbology`` is as in `app.pipeline.symbologies`.
     """
 
     corners: Quad
@@ -76,6 +77,7 @@ class Unread:
     module_pixels: float | None = None
     version: int | None = None
     frame: int = 0
+    symbology: str = "QRCode"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,48 +4,61 @@ Jobs travel to a child process and results travel back, so everything here can b
 that a result is made of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
+import numpy as np
+
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.decoding import decode_image, read_header
+from app.pipeline.files.looks import other_looks
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
+from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
+from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
 
 IMAGING_STAGE: Final = "imaging"
 """The first stage of every trace: from the bytes of a file to grey pixels."""
+_EVERYTHING: Final = Part(0, 0, 1, 1, shared=True)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`."""
+    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`.
+
+    Looks only at a ``part`` of the image if one is given; positions are those in the whole image all the same.
+    """
 
     data: bytes
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`."""
+    `Ladder.fuse`. ``part`` is one of each image."""
 
     frames: tuple[bytes, ...]
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
 
     @property
     def images(self) -> int:
@@ -54,7 +67,8 @@ class FuseJob:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Restore the picture of the code in one encoded image. The options are those of `LadderLike.restore`."""
+    """Restore the picture of the code in one encoded image, or in a ``part`` of it. The other options are those of
+    `LadderLike.restore`."""
 
     data: bytes
     network: str
@@ -62,6 +76,7 @@ class RestoreJob:
     binary: bool
     view: View
     budget: float = inf
+    part: Part | None = None
     images: ClassVar[int] = 1
 
 
@@ -74,10 +89,26 @@ RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, 
 class LadderLike(Protocol):
     """The part of a ladder that jobs need. Synchronous, and safe to call from several threads at once."""
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome: ...
+    def run(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
+    ) -> Outcome: ...
 
     def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+        self,
+        frames: Sequence[GreyImage],
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: Sequence[LookAgain] = (),
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome: ...
 
     def restore(
@@ -89,7 +120,29 @@ class LadderLike(Protocol):
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What of an encoded image is looked at: ``seen``, the ``part`` (rows and columns) of the ``whole`` grey picture,
+    which took the time of ``stage`` to decode."""
+
+    data: bytes
+    whole: GreyImage
+    seen: GreyImage
+    part: tuple[slice, slice]
+    stage: Stage
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """x and y of the part."""
+        rows, columns = self.part
+        return columns.start, rows.start
+
+    def look_again(self, *, colours: bool) -> Iterator[GreyImage]:
+        return other_looks(self.data, colours=colours, part=self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,35 +166,62 @@ class Pipeline:
         """
         match job:
             case DecodeJob():
-                image, stage = self._decode_image(job.data)
-                return _traced(self.ladder.run(image, effort=job.effort, budget=job.budget, expect=job.expect), stage)
+                view = self._view(job.data, job.part)
+                outcome = self.ladder.run(
+                    view.seen,
+                    effort=job.effort,
+                    budget=job.budget,
+                    expect=job.expect,
+                    look_again=view.look_again,
+                    symbologies=job.symbologies,
+                )
+                return _as_sent(outcome, view)
             case FuseJob():
                 self._check_total(job.frames)
-                frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
-                images = [image for image, _ in frames]
-                outcome = self.ladder.fuse(images, effort=job.effort, budget=job.budget, expect=job.expect)
-                return _traced(outcome, *(stage for _, stage in frames))
+                views = [_of_frame(i, partial(self._view, data, job.part)) for i, data in enumerate(job.frames)]
+                outcome = self.ladder.fuse(
+                    [view.seen for view in views],
+                    effort=job.effort,
+                    budget=job.budget,
+                    expect=job.expect,
+                    look_again=[view.look_again for view in views],
+                    symbologies=job.symbologies,
+                )
+                return _as_sent(outcome, *views)
             case RestoreJob():
                 return self._restore(job)
 
     def _restore(self, job: RestoreJob) -> Restored:
-        image, stage = self._decode_image(job.data)
+        view = self._view(job.data, job.part)
         restoration = self.ladder.restore(
-            image, network=job.network, scale=job.scale, binary=job.binary, view=job.view, budget=job.budget
+            view.seen,
+            network=job.network,
+            scale=job.scale,
+            binary=job.binary,
+            view=job.view,
+            budget=job.budget,
+            look_again=view.look_again,
         )
-        height, width = restoration.image.shape
+        restored = restoration.image
+        if job.view is View.ORIGINAL and job.part is not None:
+            restored = view.whole.copy()
+            restored[view.part] = restoration.image
+        height, width = restored.shape
         return Restored(
-            png=encode_png(restoration.image),
+            png=encode_png(restored),
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_traced(restoration.outcome, stage),
+            outcome=_as_sent(restoration.outcome, view),
         )
 
-    def _decode_image(self, data: bytes) -> tuple[GreyImage, Stage]:
+    def _view(self, data: bytes, part: Part | None) -> _View:
+        """Decodes an image. Raises RegionOutside, too."""
         began = perf_counter()
-        image = decode_image(data, max_pixels=self.max_pixels)
-        return image, Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
+        whole = decode_image(data, max_pixels=self.max_pixels)
+        inside = (part or _EVERYTHING).of(*whole.shape)
+        stage = Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
+        return _View(data, whole, np.ascontiguousarray(whole[inside]), inside, stage)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
@@ -153,9 +233,17 @@ class Pipeline:
             )
 
 
-def _traced(outcome: Outcome, *stages: Stage) -> Outcome:
-    """The outcome with these stages in front of its trace."""
-    return replace(outcome, trace=(*stages, *outcome.trace))
+def _as_sent(outcome: Outcome, *views: _View) -> Outcome:
+    """The outcome of what was seen in the frames of the whole images, with the stages of decoding these in front."""
+    height, width = views[0].whole.shape
+
+    def move(corners: Quad, frame: int) -> Quad:
+        return corners.moved(*views[frame].origin)
+
+    codes = (replace(one, symbol=one.symbol.at(move(one.symbol.corners, one.frame))) for one in outcome.codes)
+    unread = (replace(one, corners=move(one.corners, one.frame)) for one in outcome.unread)
+    trace = (*(view.stage for view in views), *outcome.trace)
+    return replace(outcome, codes=tuple(codes), unread=tuple(unread), width=width, height=height, trace=trace)
 
 
 def _of_frame(index: int, read: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
 """Decodes image bytes to 8-bit grey pixels, after checking format and pixel count by the header alone.
 
 Pixels are as stored: EXIF orientation is not applied, so positions refer to the frame in the file. Transparent pixels
-are blended with white. Animations give their first frame; 16-bit and palette images, the grey of their 8-bit version.
+are blended with white; `app.pipeline.files.looks` shows them on black, and colours that grey hides. Animations give their first frame; 16-bit and palette images, the grey of their 8-bit version.
 
 Refuses files that end early, and PNG files with a checksum that does not match. The compressed data of a JPEG has no
 checksum: damage there goes unnoticed.
@@ -31,9 +31,11 @@ from app.pipeline.imaging import GreyImage
 FORMATS: Final[tuple[Format, ...]] = (JPEG, PNG, WEBP, GIF, BMP)
 """All formats that the service accepts."""
 
+WHITE, BLACK = 255, 0
+"""Grounds on which transparent pixels are shown."""
+AS_STORED: Final = cv2.IMREAD_UNCHANGED
+
 _GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-_AS_STORED: Final = cv2.IMREAD_UNCHANGED
-_WHITE: Final = 255
 _BAND_PIXELS: Final = 1 << 20
 
 
@@ -63,10 +65,16 @@ def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
         )
     with _translate_cut_short():
         needed = _format_of(data).strip(data)
-    stored = _decode(needed, _AS_STORED if header.transparent else _GREY)
+    stored = _decode(needed, AS_STORED if header.transparent else _GREY)
     if stored.shape[0] * stored.shape[1] > max_pixels:
         raise ImageTooLarge
-    return _blend_on_white(stored, header)
+    return blend(stored, header, WHITE)
+
+
+def decode_stored(data: bytes, flags: int) -> NDArray[np.uint8 | np.uint16]:
+    """Decodes a file that `decode_image` has accepted once more, with OpenCV's ``flags``. Raises InvalidImage."""
+    with _translate_cut_short():
+        return _decode(_format_of(data).strip(data), flags)
 
 
 def _format_of(data: bytes) -> Format:
@@ -97,8 +105,8 @@ def _decode(data: bytes, flags: int) -> NDArray[np.uint8 | np.uint16]:
     return image  # type: ignore[return-value]
 
 
-def _blend_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
-    """Blends stored pixels, (H, W), (H, W, 3) or (H, W, 4), with white: grey (H, W).
+def blend(stored: NDArray[np.uint8 | np.uint16], header: Header, ground: int) -> GreyImage:
+    """Blends stored pixels, (H, W), (H, W, 3) or (H, W, 4), with a ground, `WHITE` or `BLACK`: grey (H, W).
 
     Works in bands: the intermediate arrays are several times as large as input and output.
     """
@@ -106,25 +114,37 @@ def _blend_on_white(stored: NDArray[np.uint8 | np.uint16], header: Header) -> Gr
         return np.asarray(stored, np.uint8)
     height, width = stored.shape[:2]
     grey = np.empty((height, width), np.uint8)
-    rows = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, rows):
-        grey[top : top + rows] = _blend_band(stored[top : top + rows], header)
+    for rows in bands(height, width):
+        grey[rows] = _blend_band(stored[rows], header, ground)
     return grey
 
 
-def _blend_band(stored: NDArray[np.uint8 | np.uint16], header: Header) -> GreyImage:
-    pixels = _eight_bits(stored)
+def bands(height: int, width: int, *, multiple: int = 1) -> Iterator[slice]:
+    """Cuts the rows of a picture into slices of about a megapixel, each of a ``multiple`` of rows but the last."""
+    rows = max(1, _BAND_PIXELS // width // multiple) * multiple
+    return (slice(top, min(height, top + rows)) for top in range(0, height, rows))
+
+
+def _blend_band(stored: NDArray[np.uint8 | np.uint16], header: Header, ground: int) -> GreyImage:
+    pixels = eight_bits(stored)
     if pixels.ndim == 2:
         if header.grey_key is None:
             return pixels
-        key = header.grey_key if header.depth >= 8 else header.grey_key * _WHITE // ((1 << header.depth) - 1)
-        return np.where(stored == key, np.uint8(_WHITE), pixels)
+        key = header.grey_key if header.depth >= 8 else header.grey_key * WHITE // ((1 << header.depth) - 1)
+        return np.where(stored == key, np.uint8(ground), pixels)
     if pixels.shape[2] == 3:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY), np.uint8)
-    ink = (_WHITE - grey).astype(np.uint16) * pixels[:, :, 3]
-    return (_WHITE - (ink + _WHITE // 2) // _WHITE).astype(np.uint8)
+    return lay_over(grey, pixels[:, :, 3], ground)
 
 
-def _eight_bits(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+def lay_over(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8], ground: int) -> NDArray[np.uint8]:
+    """Lays pixels of this opacity, 0 to 255, over a ground, `WHITE` or `BLACK`; the shapes broadcast."""
+    ink = (WHITE - pixels if ground == WHITE else pixels).astype(np.uint16) * alpha
+    laid = ((ink + WHITE // 2) // WHITE).astype(np.uint8)
+    return WHITE - laid if ground == WHITE else laid
+
+
+def eight_bits(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+    """The high bytes of 16-bit samples; others as they are."""
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8, copy=False)

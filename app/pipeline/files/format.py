@@ -10,7 +10,8 @@ class Header:
     """What the header of an image file declares; ``width`` and ``height`` are in pixels.
 
     ``transparent``: some pixels may be transparent. ``grey_key``: the sample value, at ``depth`` bits, that a grey PNG
-    declares transparent.
+    declares transparent. ``coloured``: some pixels may have a colour. ``reducible``: the decoder makes a smaller
+    picture in a fraction of the time.
     """
 
     width: int
@@ -18,6 +19,8 @@ class Header:
     transparent: bool = False
     grey_key: int | None = None
     depth: int = 8
+    coloured: bool = True
+    reducible: bool = False
 
 
 def keep_everything(data: bytes) -> bytes:

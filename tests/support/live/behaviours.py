@@ -96,8 +96,7 @@ class MisbehavingLadder:
     def __init__(self) -> None:
         self._engine = ZXing()
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
-        del effort, budget, expect
+    def run(self, image: GreyImage, **_: Any) -> Outcome:
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
@@ -115,10 +114,8 @@ class MisbehavingLadder:
             return replace(outcome, unread=seen, complete=False)
         return replace(outcome, codes=tuple(Found(symbol=symbol, rung="direct") for symbol in symbols))
 
-    def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
-    ) -> Outcome:
-        return self.run(frames[0], effort=effort, budget=budget, expect=expect)
+    def fuse(self, frames: Sequence[GreyImage], **_: Any) -> Outcome:
+        return self.run(frames[0])
 
     def restore(self, image: GreyImage, **_: Any) -> Restoration:
         raise UnknownNetwork
