@@ -1,4 +1,4 @@
-"""What routes depend on, as annotated aliases: the service, the request's id and deadline, uploads and their options."""
+"""What routes depend on, as annotated aliases: the service, the request's id and deadline, uploads with options."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar

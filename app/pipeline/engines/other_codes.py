@@ -27,10 +27,10 @@ class OtherCodes:
 
     name = ZXing.name
 
-    def __init__(self, symbologies: frozenset[str], options: ZXingOptions = ZXingOptions()) -> None:
+    def __init__(self, symbologies: frozenset[str], options: ZXingOptions | None = None) -> None:
         wanted = [_FORMATS[name] for name in sorted(symbologies - QR_FAMILY)]
         self._formats = zxingcpp.BarcodeFormats(wanted)
-        self._options = options
+        self._options = options or ZXingOptions()
 
     def read(self, image: GreyImage) -> list[Symbol]:
         if image.size == 0 or max(image.shape) > LONGEST_SIDE or not len(self._formats):

@@ -1,7 +1,8 @@
 """Decodes image bytes to 8-bit grey pixels, after checking format and pixel count by the header alone.
 
 Pixels are as stored: EXIF orientation is not applied, so positions refer to the frame in the file. Transparent pixels
-are blended with white; `app.pipeline.files.looks` shows them on black, and colours that grey hides. Animations give their first frame; 16-bit and palette images, the grey of their 8-bit version.
+are blended with white; `app.pipeline.files.looks` shows them on black, and colours that grey hides. Animations give
+their first frame; 16-bit and palette images, the grey of their 8-bit version.
 
 Refuses files that end early, and PNG files with a checksum that does not match. The compressed data of a JPEG has no
 checksum: damage there goes unnoticed.

@@ -28,7 +28,7 @@ from app.pipeline.files.decoding import (
 )
 from app.pipeline.files.format import Header
 from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection
+from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection, is_textured
 
 Stored = NDArray[np.uint8 | np.uint16]
 """Decoded pixels, (H, W), (H, W, 3) or with opacity (H, W, 4)."""
@@ -54,7 +54,7 @@ def other_looks(data: bytes, *, colours: bool, part: tuple[slice, slice] = _WHOL
         return
     if header.transparent:
         stored = decode_stored(data, AS_STORED)[part]
-        grounds = (WHITE, BLACK) if _is_transparent(stored, header) else (WHITE,)
+        grounds = (WHITE, BLACK) if _has_holes(stored, header) else (WHITE,)
         if len(grounds) > 1:
             yield blend(stored, header, BLACK)
     elif colours and _may_hide(data, header, part):
@@ -82,13 +82,23 @@ def _decoded_bytes(header: Header) -> int:
     return header.width * header.height * channels * (2 if header.transparent and header.depth == 16 else 1)
 
 
-def _is_transparent(stored: Stored, header: Header) -> bool:
-    """Whether any pixel is: many files have a channel of opacity that is full everywhere."""
-    if stored.ndim == 2:
-        return header.grey_key is not None and not np.array_equal(
-            blend(stored, header, BLACK), blend(stored, header, WHITE)
-        )
-    return stored.shape[2] == 4 and int(stored[:, :, 3].min()) < np.iinfo(stored.dtype).max
+def _has_holes(stored: Stored, header: Header) -> bool:
+    """Whether opacity varies as modules do. In many files it is full everywhere, or empty around a photograph."""
+    if stored.ndim == 3 and stored.shape[2] < 4:
+        return False
+    height, width = stored.shape[:2]
+    factor = -(-max(height, width) // COARSE_SIDE)
+    small = (height // factor, width // factor)
+    if stored.ndim == 3:
+        opacity = eight_bits(stored[:, :, 3])
+    elif header.grey_key is not None:
+        opacity = np.where(blend(stored, header, BLACK) == blend(stored, header, WHITE), WHITE, BLACK).astype(np.uint8)
+    else:
+        return False
+    if min(small) < 1:
+        return False
+    coarse = cv2.resize(opacity[: small[0] * factor, : small[1] * factor], small[::-1], interpolation=cv2.INTER_AREA)
+    return is_textured(np.asarray(coarse, np.uint8))
 
 
 def _may_hide(data: bytes, header: Header, part: tuple[slice, slice]) -> bool:
