@@ -220,8 +220,8 @@ class Pipeline:
         began = perf_counter()
         whole = decode_image(data, max_pixels=self.max_pixels)
         inside = (part or _EVERYTHING).of(*whole.shape)
-        stage = Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
-        return _View(data, whole, np.ascontiguousarray(whole[inside]), inside, stage)
+        seen = whole if part is None else np.ascontiguousarray(whole[inside])
+        return _View(data, whole, seen, inside, Stage(IMAGING_STAGE, perf_counter() - began, 0))
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
@@ -235,6 +235,9 @@ class Pipeline:
 
 def _as_sent(outcome: Outcome, *views: _View) -> Outcome:
     """The outcome of what was seen in the frames of the whole images, with the stages of decoding these in front."""
+    outcome = replace(outcome, trace=(*(view.stage for view in views), *outcome.trace))
+    if all(view.seen is view.whole for view in views):
+        return outcome
     height, width = views[0].whole.shape
 
     def move(corners: Quad, frame: int) -> Quad:
@@ -242,8 +245,7 @@ def _as_sent(outcome: Outcome, *views: _View) -> Outcome:
 
     codes = (replace(one, symbol=one.symbol.at(move(one.symbol.corners, one.frame))) for one in outcome.codes)
     unread = (replace(one, corners=move(one.corners, one.frame)) for one in outcome.unread)
-    trace = (*(view.stage for view in views), *outcome.trace)
-    return replace(outcome, codes=tuple(codes), unread=tuple(unread), width=width, height=height, trace=trace)
+    return replace(outcome, codes=tuple(codes), unread=tuple(unread), width=width, height=height)
 
 
 def _of_frame(index: int, read: Callable[[], T]) -> T:

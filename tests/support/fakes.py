@@ -52,6 +52,7 @@ class FakeLadder:
     complete: bool = True
     failure: Exception | None = None
     calls: list[dict[str, object]] = field(default_factory=list)
+    symbologies: list[frozenset[str]] = field(default_factory=list)
 
     def run(
         self,
@@ -64,6 +65,7 @@ class FakeLadder:
         symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome:
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shape": image.shape})
+        self.symbologies.append(symbologies)
         return self._outcome(image)
 
     def fuse(
@@ -79,6 +81,7 @@ class FakeLadder:
         """Finds the symbols in the last frame."""
         shapes = [frame.shape for frame in frames]
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shapes": shapes})
+        self.symbologies.append(symbologies)
         outcome = self._outcome(frames[0])
         return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
 

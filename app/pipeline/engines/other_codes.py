@@ -69,5 +69,8 @@ def _symbol(code: zxingcpp.Barcode) -> Symbol:
 
 
 def _name(code: zxingcpp.Barcode) -> str:
-    """The symbology as `app.pipeline.symbologies` calls it; zxing-cpp distinguishes some forms of one."""
-    return code.format.name if code.format.name in _FORMATS else code.symbology.name
+    """The symbology as `app.pipeline.symbologies` calls it; zxing-cpp distinguishes some forms of one, such as stacked
+    ones."""
+    form = code.format.name
+    own = (name for name in sorted(_FORMATS, key=len, reverse=True) if form.startswith(name))
+    return next(own, code.symbology.name)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from functools import partial
-from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from app.errors import UnknownNetwork
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread
+from app.pipeline.results import Found, Outcome, Reason, Restoration, Stage, Unread
 from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from app.errors import RequestError
-from app.http.multipart import read_files
+from app.http.multipart import read_form
 from app.routers.restore import prefers_json
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)  # warns of every malformed form
@@ -25,11 +25,13 @@ def form(data: bytes) -> None:
 
     kind = "multipart/form-data; boundary=" + boundary.decode("latin-1")
     try:
-        files = _finish(read_files(kind, stream(), field="file", most=2, refusal="No more than two."))
+        found = _finish(read_form(kind, stream(), file="file", fields=("effort",), most=2, refusal="No more than two."))
     except RequestError:
         return
-    assert len(files) <= 2
-    assert all(file in body for file in files)
+    assert len(found.files) <= 2
+    assert all(file in body for file in found.files)
+    assert set(found.fields) <= {"effort"}
+    assert not found.unknown & {"effort"} or b"filename" in body
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:
