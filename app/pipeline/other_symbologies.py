@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from app.pipeline.climb import LEAST_SCAN, Climb
@@ -22,12 +23,11 @@ def read_others(climb: Climb, symbologies: frozenset[str], look_again: LookAgain
     variants and in the pictures of ``look_again``: up to the first that shows any, with thorough effort in all of them,
     with fast effort in none but the untouched one."""
     before = len(climb.found)
-    for picture in _pictures(climb, look_again):
-        for rung, symbols in _looks(climb, picture, symbologies):
-            climb.take(map(Read, symbols), rung)
-            if climb.is_over or (len(climb.found) > before and not climb.is_thorough):
-                return
-        if climb.effort is Effort.FAST:
+    if climb.is_over:
+        return
+    for rung, symbols in _looks(climb, symbologies, look_again):
+        climb.take(map(Read, symbols), rung)
+        if climb.is_over or (len(climb.found) > before and not climb.is_thorough):
             return
 
 
@@ -43,17 +43,20 @@ def name_others(climb: Climb) -> list[Unread]:
     ]
 
 
-def _pictures(climb: Climb, look_again: LookAgain | None) -> Iterator[GreyImage]:
-    yield climb.image
-    if look_again is not None:
-        yield from look_again(colours=True)
-
-
-def _looks(climb: Climb, picture: GreyImage, symbologies: frozenset[str]) -> Iterator[tuple[str, list[Symbol]]]:
-    """Each look at a picture: its rung, and the codes that it shows."""
-    yield DIRECT, climb.scan(OtherCodes(symbologies).read, picture) or []
-    for variant in variants_of(symbologies):
-        yield VARIANTS_RUNG, climb.scan(partial(_read_variant, variant), picture, least=LEAST_SCAN) or []
+def _looks(
+    climb: Climb, symbologies: frozenset[str], look_again: LookAgain | None
+) -> Iterator[tuple[str, list[Symbol]]]:
+    """Each look at the pictures: its rung, and the codes that it shows."""
+    engine = OtherCodes(symbologies)
+    yield DIRECT, climb.scan(engine.read, climb.image) or []
+    if climb.effort is Effort.FAST:
+        return
+    others = iter(()) if look_again is None else look_again(colours=True)
+    for picture in chain([climb.image], others):
+        if picture is not climb.image:
+            yield DIRECT, climb.scan(engine.read, picture) or []
+        for variant in variants_of(symbologies):
+            yield VARIANTS_RUNG, climb.scan(partial(_read_variant, variant), picture, least=LEAST_SCAN) or []
 
 
 def _read_variant(variant: Variant, picture: GreyImage) -> list[Symbol]:
