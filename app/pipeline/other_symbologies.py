@@ -27,7 +27,7 @@ def read_others(climb: Climb, symbologies: frozenset[str], look_again: LookAgain
         return
     for rung, symbols in _looks(climb, symbologies, look_again):
         climb.take(map(Read, symbols), rung)
-        if climb.is_over or (len(climb.found) > before and not climb.is_thorough):
+        if len(climb.found) > before and not climb.is_thorough:
             return
 
 
@@ -56,6 +56,8 @@ def _looks(
         if picture is not climb.image:
             yield DIRECT, climb.scan(engine.read, picture) or []
         for variant in variants_of(symbologies):
+            if climb.is_over:
+                return
             yield VARIANTS_RUNG, climb.scan(partial(_read_variant, variant), picture, least=LEAST_SCAN) or []
 
 
