@@ -13,7 +13,9 @@
     │   ├── MissingInput       422   no image in the request
     │   ├── TooManyFiles       422   more files than the request may have
     │   ├── InvalidImage       422   an allowed format whose content does not decode
-    │   │   └── ImageTooLarge  422   more pixels than the service accepts
+    │   │   ├── ImageTooLarge  422   more pixels than the service accepts
+    │   │   └── EncryptedFile  422   a document that asks for a password
+    │   ├── NoSuchPage         422   pages that the file does not have
     │   ├── UnknownNetwork     422   a network that is not loaded
     │   ├── RegionOutside      422   a region that exceeds the image
     │   ├── Misdirected        421   a host that the service does not go by
@@ -36,6 +38,9 @@ from math import ceil
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import ClassVar, Final
+
+ACCEPTED_FILES: Final = "PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, PNM and PDF"
+"""The formats that the service reads, in words."""
 
 
 class QrestoreError(Exception):
@@ -122,7 +127,7 @@ class UnsupportedImage(RequestError):
     status = 415
     title = "Unsupported image format"
     category = "unsupported_image"
-    default_detail = "The file is not a PNG, JPEG, WebP, BMP or GIF image."
+    default_detail = f"The file is of no kind that the service reads: {ACCEPTED_FILES}."
 
 
 class MissingInput(RequestError):
@@ -150,6 +155,19 @@ class ImageTooLarge(InvalidImage):
     title = "Image too large"
     category = "image_too_large"
     default_detail = "The image has more pixels than the service accepts."
+
+
+class EncryptedFile(InvalidImage):
+    title = "Encrypted file"
+    category = "encrypted_file"
+    default_detail = "The file asks for a password. Send it without encryption."
+
+
+class NoSuchPage(RequestError):
+    status = 422
+    title = "No such page"
+    category = "no_such_page"
+    default_detail = "The file does not have the pages that the request asks for."
 
 
 class UnknownNetwork(RequestError):
@@ -252,6 +270,8 @@ UPLOAD_ERRORS: Final = (
     InvalidImage,
     ImageTooLarge,
     RegionOutside,
+    EncryptedFile,
+    NoSuchPage,
     Overloaded,
     InternalError,
     WorkerCrashed,

@@ -1,16 +1,21 @@
 """Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
 
 from base64 import b64encode
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.pipeline import symbologies
 from app.pipeline.inference import severity
+from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restored, Stage, Unread, View
+from app.pipeline.results import AUTO, Effort, Found, Outcome, PageInfo, Reason, Restored, Stage, Unread, View
+
+PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
+"""Numbers and ranges of pages, separated by commas."""
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
+Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Field(ge=0, le=1)]
@@ -35,6 +40,9 @@ class Code(Wire):
     engine: str = Field(description="decoder that read it")
     rung: str = Field(description="rung of the ladder that read it, or `fused` if only several frames combined did")
     frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
+    page: int = Field(
+        description="index of the page, or of the frame of an animation, that shows it, from 0", examples=[0]
+    )
     position: Annotated[
         tuple[Point, Point, Point, Point],
         Field(
@@ -56,6 +64,7 @@ class Code(Wire):
             engine=symbol.engine,
             rung=found.rung,
             frame=found.frame,
+            page=found.page,
             position=symbol.corners.as_tuple,
         )
 
@@ -84,6 +93,9 @@ class UnreadCode(Wire):
     )
     version: int | None = Field(description="null if unknown")
     frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
+    page: int = Field(
+        description="index of the page, or of the frame of an animation, that shows it, from 0", examples=[0]
+    )
 
     @classmethod
     def of(cls, unread: Unread) -> Self:
@@ -95,6 +107,7 @@ class UnreadCode(Wire):
             confidence=unread.confidence,
             version=unread.version,
             frame=unread.frame,
+            page=unread.page,
         )
 
 
@@ -103,6 +116,25 @@ class ImageSize(Wire):
 
     width: int
     height: int
+
+
+class PageAnswer(Wire):
+    """Answer schema: one picture of the file that was looked at."""
+
+    index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame")
+    width: int = Field(description="pixels, as stored; of a PDF, as rendered. 0 if it could not be decoded")
+    height: int
+    dpi: Dpi | None = Field(description="pixels an inch; null if the file does not say")
+    orientation: int = Field(
+        ge=1,
+        le=8,
+        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that",
+    )
+    problem: str | None = Field(description="why it could not be decoded; null if it could")
+
+    @classmethod
+    def of(cls, page: PageInfo) -> Self:
+        return cls.model_validate(page)
 
 
 class Route(Wire):
@@ -140,6 +172,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "engine": "zxing",
     "rung": "modules",
     "frame": 0,
+    "page": 0,
     "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
 }
 _UNREAD_EXAMPLE: dict[str, Any] = {
@@ -150,11 +183,14 @@ _UNREAD_EXAMPLE: dict[str, Any] = {
     "confidence": 0.714,
     "version": 3,
     "frame": 0,
+    "page": 0,
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680},
+    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
+    "page_count": 1,
     "route": None,
     "trace": [
         {"stage": "imaging", "seconds": 0.010996, "codes": 0},
@@ -193,19 +229,29 @@ class DecodeAnswer(Wire):
     codes: list[Code]
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
     image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
+    pages: list[PageAnswer] = Field(description="the pictures of the file that were looked at, of several files none")
+    page_count: int = Field(description="number of pages that the file has, or of different frames of an animation")
     route: Route | None = Field(description="null if no region was routed to a network")
     trace: list[TraceEntry]
-    truncated: bool = Field(description="true if there are more codes than one answer may hold")
+    truncated: bool = Field(
+        description="true if there are more codes than one answer may hold, or more pages than are read"
+    )
     complete: bool = Field(
         description="false if the budget ended before the search did: more time, as with `budget` or "
-        "`effort=thorough`, may find more"
+        "`effort=thorough`, may find more; also if a page could not be decoded"
     )
     request_id: str
 
     @classmethod
     def of(cls, outcome: Outcome, *, request_id: str) -> Self:
         unread = [UnreadCode.of(place) for place in outcome.unread]
-        return cls(unread=unread, complete=outcome.complete, **_findings(outcome, request_id))
+        return cls(
+            unread=unread,
+            complete=outcome.complete,
+            pages=[PageAnswer.of(page) for page in outcome.pages],
+            page_count=outcome.page_count,
+            **_findings(outcome, request_id),
+        )
 
 
 class RestoreAnswer(Wire):
@@ -310,6 +356,30 @@ class DecodeOptions(BaseModel):
         "as the picture and its variants show them",
         examples=["all", "qr,DataMatrix"],
     )
+    pages: str | None = Field(
+        default=None,
+        pattern=PAGES_PATTERN,
+        max_length=200,
+        description="pages to read of a PDF or TIFF, or frames of an animation, counted from 1 as people do: `2`, "
+        "`1-3`, `1,4-6`, `10-`. The codes on page 1 have `page` 0. If left out, all of them up to the service's limit",
+        examples=["1-3"],
+    )
+
+    @property
+    def page_ranges(self) -> PageRanges | None:
+        """The pages asked for, counted from 0."""
+        if self.pages is None:
+            return None
+        parts = (part.partition("-") for part in self.pages.split(","))
+        return tuple(
+            (int(first) - 1, int(last) - 1 if last else None if dash else int(first) - 1) for first, dash, last in parts
+        )
+
+    @model_validator(mode="after")
+    def _pages_of_one_file(self) -> Self:
+        if self.pages is not None and self.fuse:
+            raise ValueError("fuse combines the first pages of several files, so pages cannot be chosen")
+        return self
 
 
 def _text_of_number(value: object) -> object:

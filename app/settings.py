@@ -155,9 +155,16 @@ class Settings(BaseSettings):
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
     max_pixels: Annotated[int, Field(ge=1, le=PIXEL_CEILING)] = Field(
-        default=50_000_000, description="most pixels in all images of a request together, as their headers declare"
+        default=50_000_000,
+        description="most pixels in all images of a request together, as their headers declare; each page of a file "
+        "may have as many",
     )
     max_frames: PositiveInt = Field(default=8, description="most images in one request with `fuse=true`")
+    max_pages: PositiveInt = Field(
+        default=50,
+        description="most pages of a PDF or TIFF, or frames of an animation, that a request reads; if there are more, "
+        "`truncated` is true",
+    )
     max_codes: Annotated[int, Field(ge=1, le=254)] = Field(  # zxing-cpp stops at 255, and one more must be seen
         default=250, description="most codes in one answer; if there are more, `truncated` is true"
     )

@@ -19,7 +19,7 @@ RAW: Final = ("application/octet-stream", "application/pdf", "binary/octet-strea
 """Content types, besides all of images, of a body that is the file itself."""
 _WANTED: Final = f"The JSON body must be an object whose member {MEMBER} is a string."
 _STRUCTURE: Final = (b",", b"[", b"{")  # base64 uses none of them
-_MAX_STRUCTURE: Final = 64
+_MAX_STRUCTURE: Final = 256
 _SHOWN_NAME: Final = 64  # characters of an unknown member's name
 _UNKNOWN: Final = "There is no option of this name"
 _NO_FILE_NAME: Final = "It has no file name, which makes it a text and no file"

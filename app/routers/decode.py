@@ -41,6 +41,9 @@ async def decode(
 
     Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
 
+    Of a PDF or TIFF all pages are read, of an animation all different frames, each up to a limit; `pages` chooses among
+    them. `page` of a code says which shows it.
+
     With `fuse=true`, several parts named `file` are frames of one label. Each is read alone first. If none of them
     gives a code, or with `effort=thorough`, the evidence of all frames is added up, which reads codes that no single
     frame shows well enough.
@@ -58,7 +61,9 @@ def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> Dec
     symbologies = parse_symbologies(options.symbologies)
     if options.fuse:
         return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies)
-    return DecodeJob(frames[0], effort, budget, options.expect, part, symbologies)
+    longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
+    total = longest if options.budget is None else budget
+    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, part, symbologies)
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

@@ -4,45 +4,55 @@ Jobs travel to a child process and results travel back, so everything here can b
 that a result is made of.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
-import numpy as np
-
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.decoding import decode_image, read_header
-from app.pipeline.files.looks import other_looks
+from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
+from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
 from app.pipeline.part import Part
 from app.pipeline.quad import Quad
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
+from app.pipeline.results import (
+    AUTO,
+    Effort,
+    Found,
+    Outcome,
+    PageInfo,
+    Reason,
+    Restoration,
+    Restored,
+    Stage,
+    Unread,
+    View,
+)
+from app.pipeline.seeing import Seen, in_whole, see
 from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
 
-IMAGING_STAGE: Final = "imaging"
-"""The first stage of every trace: from the bytes of a file to grey pixels."""
-_EVERYTHING: Final = Part(0, 0, 1, 1, shared=True)
-
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`.
+    """Read every code in one file, or ``expect`` of them; see `read_document`.
 
-    Looks only at a ``part`` of the image if one is given; positions are those in the whole image all the same.
+    ``budget``: seconds for each page; ``total``: seconds for all pages of a file that has several. ``pages``: those to
+    read, None for all. ``part``: the one of each page in which alone is looked; positions are those in the whole page.
     """
 
     data: bytes
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    total: float = inf
+    pages: PageRanges | None = None
     part: Part | None = None
     symbologies: frozenset[str] = QR_FAMILY
     images: ClassVar[int] = 1
@@ -82,34 +92,12 @@ class RestoreJob:
 
 Job = DecodeJob | FuseJob | RestoreJob
 
-RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason)
+RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo)
 """Every class that a result is made of."""
 
 
-class LadderLike(Protocol):
+class LadderLike(Reader, Protocol):
     """The part of a ladder that jobs need. Synchronous, and safe to call from several threads at once."""
-
-    def run(
-        self,
-        image: GreyImage,
-        *,
-        effort: Effort,
-        budget: float = inf,
-        expect: int | None = None,
-        look_again: LookAgain | None = None,
-        symbologies: frozenset[str] = QR_FAMILY,
-    ) -> Outcome: ...
-
-    def fuse(
-        self,
-        frames: Sequence[GreyImage],
-        *,
-        effort: Effort,
-        budget: float = inf,
-        expect: int | None = None,
-        look_again: Sequence[LookAgain] = (),
-        symbologies: frozenset[str] = QR_FAMILY,
-    ) -> Outcome: ...
 
     def restore(
         self,
@@ -125,32 +113,14 @@ class LadderLike(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """What of an encoded image is looked at: ``seen``, the ``part`` (rows and columns) of the ``whole`` grey picture,
-    which took the time of ``stage`` to decode."""
-
-    data: bytes
-    whole: GreyImage
-    seen: GreyImage
-    part: tuple[slice, slice]
-    stage: Stage
-
-    @property
-    def origin(self) -> tuple[int, int]:
-        """x and y of the part."""
-        rows, columns = self.part
-        return columns.start, rows.start
-
-    def look_again(self, *, colours: bool) -> Iterator[GreyImage]:
-        return other_looks(self.data, colours=colours, part=self.part)
-
-
-@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total."""
+    """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered."""
 
     ladder: LadderLike
     max_pixels: int
+    max_pages: int = 50
+    max_codes: int = 1 << 20
 
     @overload
     def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
@@ -159,93 +129,87 @@ class Pipeline:
     @overload
     def do(self, job: Job) -> Outcome | Restored: ...
     def do(self, job: Job) -> Outcome | Restored:
-        """The job's result; its trace begins with one imaging stage an image.
+        """The job's result; its trace begins with an imaging stage.
 
-        Raises what `decode_image` raises, of a `FuseJob` with the number of the first bad frame in front, and
-        UnknownNetwork from a `RestoreJob`.
+        Raises what `open_file` and `read_document` raise, of a `FuseJob` with the number of the first bad frame in
+        front, and UnknownNetwork from a `RestoreJob`.
         """
         match job:
             case DecodeJob():
-                view = self._view(job.data, job.part)
-                outcome = self.ladder.run(
-                    view.seen,
-                    effort=job.effort,
-                    budget=job.budget,
-                    expect=job.expect,
-                    look_again=view.look_again,
-                    symbologies=job.symbologies,
-                )
-                return _as_sent(outcome, view)
+                return self._read(job)
             case FuseJob():
                 self._check_total(job.frames)
-                views = [_of_frame(i, partial(self._view, data, job.part)) for i, data in enumerate(job.frames)]
+                frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
+                seen = [one for one, _ in frames]
                 outcome = self.ladder.fuse(
-                    [view.seen for view in views],
+                    [one.image for one in seen],
                     effort=job.effort,
                     budget=job.budget,
                     expect=job.expect,
-                    look_again=[view.look_again for view in views],
+                    look_again=[one.look_again for one in seen],
                     symbologies=job.symbologies,
                 )
-                return _as_sent(outcome, *views)
+                return _traced(in_whole(outcome, *seen), *(stage for _, stage in frames))
             case RestoreJob():
                 return self._restore(job)
 
+    def _read(self, job: DecodeJob) -> Outcome:
+        task = Task(
+            job.effort,
+            budget=job.budget,
+            total=job.total,
+            expect=job.expect,
+            ranges=job.pages,
+            most_pages=self.max_pages,
+            max_codes=self.max_codes,
+            part=job.part,
+            symbologies=job.symbologies,
+        )
+        opened = partial(open_file, job.data, max_pixels=self.max_pixels, most_frames=self.max_pages)
+        return read_document(self.ladder, opened, task)
+
     def _restore(self, job: RestoreJob) -> Restored:
-        view = self._view(job.data, job.part)
+        seen, stage = self._see(job.data, job.part)
         restoration = self.ladder.restore(
-            view.seen,
+            seen.image,
             network=job.network,
             scale=job.scale,
             binary=job.binary,
             view=job.view,
             budget=job.budget,
-            look_again=view.look_again,
+            look_again=seen.look_again,
         )
-        restored = restoration.image
-        if job.view is View.ORIGINAL and job.part is not None:
-            restored = view.whole.copy()
-            restored[view.part] = restoration.image
+        restored = seen.painted(restoration.image) if job.view is View.ORIGINAL else restoration.image
         height, width = restored.shape
         return Restored(
             png=encode_png(restored),
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_as_sent(restoration.outcome, view),
+            outcome=_traced(in_whole(restoration.outcome, seen), stage),
         )
 
-    def _view(self, data: bytes, part: Part | None) -> _View:
-        """Decodes an image. Raises RegionOutside, too."""
+    def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
+        """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        whole = decode_image(data, max_pixels=self.max_pixels)
-        inside = (part or _EVERYTHING).of(*whole.shape)
-        seen = whole if part is None else np.ascontiguousarray(whole[inside])
-        return _View(data, whole, seen, inside, Stage(IMAGING_STAGE, perf_counter() - began, 0))
+        page = first_page(data, max_pixels=self.max_pixels)
+        return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
-        headers = [_of_frame(index, partial(read_header, data)) for index, data in enumerate(frames)]
-        total = sum(header.width * header.height for header in headers)
+        total = sum(
+            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels))
+            for index, data in enumerate(frames)
+        )
         if total > self.max_pixels:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
             )
 
 
-def _as_sent(outcome: Outcome, *views: _View) -> Outcome:
-    """The outcome of what was seen in the frames of the whole images, with the stages of decoding these in front."""
-    outcome = replace(outcome, trace=(*(view.stage for view in views), *outcome.trace))
-    if all(view.seen is view.whole for view in views):
-        return outcome
-    height, width = views[0].whole.shape
-
-    def move(corners: Quad, frame: int) -> Quad:
-        return corners.moved(*views[frame].origin)
-
-    codes = (replace(one, symbol=one.symbol.at(move(one.symbol.corners, one.frame))) for one in outcome.codes)
-    unread = (replace(one, corners=move(one.corners, one.frame)) for one in outcome.unread)
-    return replace(outcome, codes=tuple(codes), unread=tuple(unread), width=width, height=height)
+def _traced(outcome: Outcome, *stages: Stage) -> Outcome:
+    """The outcome with these stages in front of its trace."""
+    return replace(outcome, trace=(*stages, *outcome.trace))
 
 
 def _of_frame(index: int, read: Callable[[], T]) -> T:

@@ -13,31 +13,28 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from app.pipeline.files.decoding import (
-    AS_STORED,
     BLACK,
     WHITE,
     bands,
-    blend,
-    decode_stored,
+    decode_colours,
+    decode_reduced,
     eight_bits,
+    flatten,
     lay_over,
+    opacity,
     read_header,
+    spare_bits,
 )
-from app.pipeline.files.format import Header
+from app.pipeline.files.format import Header, Stored
 from app.pipeline.imaging import GreyImage
 from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection, is_textured
-
-Stored = NDArray[np.uint8 | np.uint16]
-"""Decoded pixels, (H, W), (H, W, 3) or with opacity (H, W, 4)."""
 
 _MOST_BYTES: Final = 200_000_000
 """Of decoded pixels, up to which a picture is looked at again: 50 megapixels in colour, or 25 with 16 bits and opacity.
 A child process that has both the colours and the grey picture needs no more memory then than for the first decoding of
 the worst picture (docs/measurements.md, Memory of child processes)."""
-_COLOUR: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _HALF: Final = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
 _QUARTER: Final = cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION
 _WHOLE: Final = (slice(None), slice(None))
@@ -50,36 +47,32 @@ def other_looks(data: bytes, *, colours: bool, part: tuple[slice, slice] = _WHOL
     Raises InvalidImage.
     """
     header = read_header(data)
-    if _decoded_bytes(header) > _MOST_BYTES:
+    if _decoded_bytes(header) > _MOST_BYTES or not (header.transparent or (colours and _may_hide(data, header, part))):
         return
-    if header.transparent:
-        stored = decode_stored(data, AS_STORED)[part]
-        grounds = (WHITE, BLACK) if _has_holes(stored, header) else (WHITE,)
-        if len(grounds) > 1:
-            yield blend(stored, header, BLACK)
-    elif colours and _may_hide(data, header, part):
-        stored, grounds = decode_stored(data, _COLOUR)[part], (WHITE,)
-    else:
-        return
+    stored = decode_colours(data, header)[part]
+    has_holes = header.transparent and _has_holes(stored, header)
+    if has_holes:
+        yield flatten(stored, header, BLACK)
     if colours and stored.ndim == 3:
-        for ground in grounds:
+        for ground in (WHITE, BLACK) if has_holes else (WHITE,):
             yield from project(stored, ground)
 
 
 def project(stored: Stored, ground: int = WHITE) -> Iterator[GreyImage]:
     """Yields the projection of a picture's colours (H, W, 3), or (H, W, 4) on a ground, unless grey shows as much."""
-    projection = find_projection(_coarse(stored, ground))
+    spare = spare_bits(stored)
+    projection = find_projection(_coarse(stored, ground, spare))
     if projection is not None:
         height, width = stored.shape[:2]
         grey = np.empty((height, width), np.uint8)
         for rows in bands(height, width):
-            grey[rows] = projection.apply(_on_ground(stored[rows], ground))
+            grey[rows] = projection.apply(_on_ground(stored[rows], ground, spare))
         yield grey
 
 
 def _decoded_bytes(header: Header) -> int:
     channels = 4 if header.transparent else 3
-    return header.width * header.height * channels * (2 if header.transparent and header.depth == 16 else 1)
+    return header.width * header.height * channels * (2 if header.depth > 8 else 1)
 
 
 def _has_holes(stored: Stored, header: Header) -> bool:
@@ -90,14 +83,14 @@ def _has_holes(stored: Stored, header: Header) -> bool:
     factor = -(-max(height, width) // COARSE_SIDE)
     small = (height // factor, width // factor)
     if stored.ndim == 3:
-        opacity = eight_bits(stored[:, :, 3])
+        plane = opacity(stored)
     elif header.grey_key is not None:
-        opacity = np.where(blend(stored, header, BLACK) == blend(stored, header, WHITE), WHITE, BLACK).astype(np.uint8)
+        plane = np.where(flatten(stored, header, BLACK) == flatten(stored, header), WHITE, BLACK).astype(np.uint8)
     else:
         return False
     if min(small) < 1:
         return False
-    coarse = cv2.resize(opacity[: small[0] * factor, : small[1] * factor], small[::-1], interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(plane[: small[0] * factor, : small[1] * factor], small[::-1], interpolation=cv2.INTER_AREA)
     return is_textured(np.asarray(coarse, np.uint8))
 
 
@@ -109,27 +102,27 @@ def _may_hide(data: bytes, header: Header, part: tuple[slice, slice]) -> bool:
     longest = max(header.width, header.height)
     if not header.reducible or longest < 2 * COARSE_SIDE or part != _WHOLE:
         return True
-    reduced = decode_stored(data, _HALF if longest < 4 * COARSE_SIDE else _QUARTER)
-    return find_projection(_coarse(reduced, WHITE)) is not None
+    reduced = decode_reduced(data, _HALF if longest < 4 * COARSE_SIDE else _QUARTER)
+    return find_projection(_coarse(reduced, WHITE, 0)) is not None
 
 
-def _coarse(stored: Stored, ground: int) -> ColourImage:
+def _coarse(stored: Stored, ground: int, spare: int) -> ColourImage:
     """The colours on a ground, reduced by a whole factor to at most `COARSE_SIDE`; a margin of a few pixels is lost."""
     height, width = stored.shape[:2]
     factor = -(-max(height, width) // COARSE_SIDE)
     small = (max(1, height // factor), max(1, width // factor))
     if factor == 1:
-        return _on_ground(stored, ground)
+        return _on_ground(stored, ground, spare)
     coarse = np.zeros((*small, 3), np.uint8)
     for rows in bands(small[0] * factor, width, multiple=factor):
-        band = _on_ground(stored[rows, : small[1] * factor], ground)
+        band = _on_ground(stored[rows, : small[1] * factor], ground, spare)
         top, bottom = rows.start // factor, rows.stop // factor
         if bottom > top and band.shape[1] >= factor:
             coarse[top:bottom] = cv2.resize(band, (small[1], bottom - top), interpolation=cv2.INTER_AREA)
     return coarse
 
 
-def _on_ground(stored: Stored, ground: int) -> ColourImage:
+def _on_ground(stored: Stored, ground: int, spare: int) -> ColourImage:
     """Colours (H, W, 3) as a viewer shows them."""
-    pixels = eight_bits(stored)
-    return pixels if pixels.shape[2] == 3 else lay_over(pixels[:, :, :3], pixels[:, :, 3:], ground)
+    pixels = eight_bits(stored[:, :, :3], spare)
+    return pixels if stored.shape[2] == 3 else lay_over(pixels, opacity(stored)[:, :, np.newaxis], ground)

@@ -23,7 +23,7 @@ def _read_header(data: bytes) -> Header:
     them first."""
     _, _, width, height, depth, colour = _IHDR.unpack_from(data)
     transparent = bool(colour & _ALPHA_BIT)
-    grey_key = None
+    grey_key, frames = None, 1
     at, kind = len(_SIGNATURE), b""
     while kind != b"IEND" and at < len(data):
         length, kind = _CHUNK.unpack_from(data, at)
@@ -33,11 +33,20 @@ def _read_header(data: bytes) -> Header:
             transparent = True
             if colour == _GREY_TYPE and length == 2:
                 grey_key = int.from_bytes(data[at + 8 : at + 10], "big")
+        if kind == b"acTL" and length >= 4:
+            frames = max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
         at += 12 + length
     if at > len(data):
         raise InvalidImage
-    coloured = bool(colour & _COLOUR_BIT)
-    return Header(width, height, transparent=transparent, grey_key=grey_key, depth=depth, coloured=coloured)
+    return Header(
+        width,
+        height,
+        transparent=transparent,
+        grey_key=grey_key,
+        depth=depth,
+        frames=frames,
+        coloured=bool(colour & _COLOUR_BIT),
+    )
 
 
 def _strip(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""WebP (RFC 9649); the first frame of an animation."""
+"""WebP (RFC 9649); the first frame of an animation, and how many there are."""
 
 import re
 from struct import Struct
@@ -9,7 +9,8 @@ from app.pipeline.files.format import Format, Header
 
 _LOSSY: Final = Struct("<26xHH")
 _LOSSLESS: Final = Struct("<21xI")
-_FLAGS_AT: Final = 20
+_CHUNK: Final = Struct("<4sI")
+_CHUNKS_AT, _FLAGS_AT = 12, 20
 _ALPHA, _ANIMATED = 0x10, 0x02
 _LOSSLESS_ALPHA: Final = 1 << 28
 _14_BITS: Final = (1 << 14) - 1
@@ -20,7 +21,9 @@ def _read_header(data: bytes) -> Header:
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
-        return Header(width, height, transparent=bool(data[_FLAGS_AT] & (_ALPHA | _ANIMATED)))
+        is_animated = bool(data[_FLAGS_AT] & _ANIMATED)
+        frames = max(1, _count_frames(data)) if is_animated else 1
+        return Header(width, height, transparent=is_animated or bool(data[_FLAGS_AT] & _ALPHA), frames=frames)
     if kind == b"VP8L":
         (bits,) = _LOSSLESS.unpack_from(data)
         return Header((bits & _14_BITS) + 1, (bits >> 14 & _14_BITS) + 1, transparent=bool(bits & _LOSSLESS_ALPHA))
@@ -28,6 +31,15 @@ def _read_header(data: bytes) -> Header:
         width, height = _LOSSY.unpack_from(data)
         return Header(width & _14_BITS, height & _14_BITS)
     raise InvalidImage
+
+
+def _count_frames(data: bytes) -> int:
+    frames, at = 0, _CHUNKS_AT
+    while at + _CHUNK.size <= len(data):
+        kind, size = _CHUNK.unpack_from(data, at)
+        frames += kind == b"ANMF"
+        at += _CHUNK.size + size + size % 2
+    return frames
 
 
 def _strip(data: bytes) -> bytes:
