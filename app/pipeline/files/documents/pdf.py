@@ -22,7 +22,7 @@ from app.errors import EncryptedFile, ImageTooLarge, InvalidImage
 from app.pipeline.files.documents.document import Area, Page
 from app.pipeline.files.looks import project
 from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import ColourImage
+from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection
 
 MAGIC: Final = re.compile(rb"[\s\S]{0,1019}?%PDF-")
 """The mark of a PDF, which readers accept anywhere in the first kilobyte."""
@@ -78,10 +78,12 @@ class Pdf:
         looks = partial(_looks_at, self._data, self._max_pixels, index)
         return Page(index, image, dpi=scale * _POINTS, looks=looks)
 
-    def colours(self, index: int) -> ColourImage:
-        """Renders a page as `page` does, in blue, green and red (H, W, 3)."""
+    def colours(self, index: int, *, longest: int | None = None) -> ColourImage:
+        """Renders a page as `page` does, or no longer than so many pixels, in blue, green and red (H, W, 3)."""
         with _translated():
-            page, _, size = self._open(index)
+            page, _, (width, height) = self._open(index)
+            factor = 1.0 if longest is None else min(1.0, longest / max(width, height))
+            size = max(1, round(factor * width)), max(1, round(factor * height))
             return self._draw(page, size, (0, 0, *size), smooth=True, form=pdfium.FPDFBitmap_BGR)
 
     def _open(self, index: int) -> tuple[Any, float, tuple[int, int]]:
@@ -152,11 +154,15 @@ class Pdf:
 def _looks_at(
     data: bytes, max_pixels: int, index: int, *, colours: bool, part: tuple[slice, slice]
 ) -> Iterator[GreyImage]:
-    """Opens the file once more: what asks may come after it was closed."""
-    if colours:
-        with closing(Pdf(data, max_pixels=max_pixels)) as document:
-            picture = document.colours(index)[part]
-        yield from project(picture)
+    """Opens the file once more: what asks may come after it was closed. A small rendering tells whether the colours
+    are worth another one."""
+    if not colours:
+        return
+    with closing(Pdf(data, max_pixels=max_pixels)) as document:
+        if find_projection(document.colours(index, longest=COARSE_SIDE)) is None:
+            return
+        picture = document.colours(index)[part]
+    yield from project(picture)
 
 
 def _pictures(page: Any, width: float, height: float) -> Iterator[tuple[float, float]]:
