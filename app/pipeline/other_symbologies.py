@@ -15,8 +15,8 @@ from app.pipeline.results import Effort, Reason, Unread
 from app.pipeline.rungs import DIRECT, VARIANTS_RUNG
 
 _MOST_NAMED: Final = 2_000_000
-"""Pixels to which a picture is reduced before codes of other symbologies are looked for unasked: at 12 megapixels that took
-0.29 s of the processor, at 2 0.03 s."""
+"""Pixels to which a picture is reduced before codes of other symbologies are looked for unasked: at 12 megapixels that
+took 0.29 s of the processor, at 2 it takes 0.03 s."""
 NAMING: Final = "others"
 """The stage of a trace that looks for codes of symbologies that were not asked for."""
 

@@ -15,8 +15,9 @@ from app.pipeline.symbologies import LINEAR, MATRIX, QR_FAMILY
 
 _FORMATS: Final = {name: getattr(zxingcpp, name) for name in (MATRIX | LINEAR) - QR_FAMILY}
 """zxing-cpp's name for each symbology is that of `app.pipeline.symbologies`."""
-UNASKED: Final = frozenset({"Aztec", "DataMatrix", "MaxiCode", "PDF417", "Code128", "EAN13", "EAN8", "UPCA"})
-"""Symbologies of which a code is named unasked: frequent, and so guarded that other things do not read as one."""
+UNASKED: Final = (MATRIX | LINEAR) - QR_FAMILY - {"Codabar", "DXFilmEdge"}
+"""Symbologies of which a code is named unasked. In 760 pictures of other things (`training.measure.codeless`) and 130
+photographs none of them was read that was not there; the others have the weakest checks and are rare."""
 
 
 class OtherCodes:
