@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.errors import TooManyFiles
 from app.http.bodies import FILE_FIELD, MEMBER, RAW, UploadBody, read_body, refuse_options
-from app.schemas import DecodeOptions, RestoreOptions
+from app.options import DecodeOptions, RestoreOptions
 from app.service import Runtime, Service
 
 Options = TypeVar("Options", bound=BaseModel)

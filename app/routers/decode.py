@@ -8,10 +8,11 @@ from fastapi import APIRouter
 from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeUpload, RequestId
 from app.http.problems import problem_responses
+from app.options import DecodeOptions
 from app.pipeline.part import Part
 from app.pipeline.results import Effort
 from app.pipeline.symbologies import parse as parse_symbologies
-from app.schemas import DecodeAnswer, DecodeOptions
+from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.workers.jobs import DecodeJob, FuseJob
 

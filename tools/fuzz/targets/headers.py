@@ -1,7 +1,7 @@
 """Parsers of HTTP bodies and headers that are written in Python."""
 
 import logging
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
@@ -55,7 +55,7 @@ def accept(data: bytes) -> None:
 
 
 def base64(data: bytes) -> None:
-    """Decodes the base64 of a JSON member: what a strict decoder takes must come out the same."""
+    """Decodes the base64 of a JSON member: what an encoder writes must come out the same."""
     text = data.decode("utf-8", "replace")
     try:
         decoded = _finish(decode_base64(text), waits=True)
@@ -65,7 +65,8 @@ def base64(data: bytes) -> None:
         expected = b64decode(data, validate=True)
     except ValueError:
         return
-    assert decoded == expected
+    if b64encode(expected) == data:  # the standard library takes superfluous padding
+        assert decoded == expected
 
 
 def region(data: bytes) -> None:
