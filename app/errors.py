@@ -7,7 +7,7 @@
     │   ├── RequestTimeout     408   a request that is incomplete at its deadline
     │   ├── UploadTooLarge     413   more bytes than the service accepts
     │   ├── TargetTooLong      414   a path and query that no request of the service needs
-    │   ├── UnsupportedBody    415   neither multipart nor JSON
+    │   ├── UnsupportedBody    415   neither multipart nor JSON nor an image
     │   │   └── EncodedBody    415   a body in a content coding, such as gzip
     │   ├── UnsupportedImage   415   a file format that is not on the allow-list
     │   ├── MissingInput       422   no image in the request
@@ -17,6 +17,7 @@
     │   │   └── EncryptedFile  422   a document that asks for a password
     │   ├── NoSuchPage         422   pages that the file does not have
     │   ├── UnknownNetwork     422   a network that is not loaded
+    │   ├── RegionOutside      422   a region that exceeds the image
     │   ├── Misdirected        421   a host that the service does not go by
     │   ├── Overloaded         429   every slot and the whole queue are taken, or too many uploads arrive
     │   └── HeadTooLarge       431   more or longer header fields than the service reads
@@ -109,7 +110,10 @@ class UnsupportedBody(RequestError):
     status = 415
     title = "Unsupported content type"
     category = "unsupported_body"
-    default_detail = "Send multipart/form-data with a field named file, or application/json with image_base64."
+    default_detail = (
+        "Send multipart/form-data with a field named file, application/json with image_base64, or the file itself as "
+        "image/* or application/octet-stream."
+    )
 
 
 class EncodedBody(UnsupportedBody):
@@ -171,6 +175,13 @@ class UnknownNetwork(RequestError):
     title = "Unknown network"
     category = "unknown_network"
     default_detail = "No network with that name is loaded."
+
+
+class RegionOutside(RequestError):
+    status = 422
+    title = "Region outside the image"
+    category = "region_outside"
+    default_detail = "The region exceeds the image."
 
 
 class Misdirected(RequestError):
@@ -258,6 +269,7 @@ UPLOAD_ERRORS: Final = (
     TooManyFiles,
     InvalidImage,
     ImageTooLarge,
+    RegionOutside,
     EncryptedFile,
     NoSuchPage,
     Overloaded,

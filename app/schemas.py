@@ -1,16 +1,12 @@
 """Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
 
 from base64 import b64encode
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.pipeline.inference import severity
-from app.pipeline.pages import PageRanges
-from app.pipeline.results import AUTO, Effort, Found, Outcome, PageInfo, Reason, Restored, Stage, Unread, View
-
-PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
-"""Numbers and ranges of pages, separated by commas."""
+from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage, Unread
 
 Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
@@ -32,7 +28,7 @@ class Code(Wire):
     text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
     bytes_base64: str = Field(description="exact payload bytes")
     content_type: str
-    symbology: str = Field(description="QRCode, MicroQRCode or RMQRCode")
+    symbology: str = Field(description="QRCode, MicroQRCode, RMQRCode, or another that `symbologies` asked for")
     version: int | None
     ec_level: str | None
     engine: str = Field(description="decoder that read it")
@@ -79,8 +75,10 @@ class UnreadCode(Wire):
     ]
     reason: Reason = Field(
         description="`too_small`: its modules cover too few pixels; `cut_off`: a part of it lies outside the picture; "
-        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first"
+        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first; `other_symbology`: "
+        "it is readable, but of a symbology that was not asked for: see the option `symbologies`"
     )
+    symbology: str = Field(description="QRCode, or what `symbologies` calls it", examples=["QRCode"])
     module_pixels: Pixels | None = Field(
         description="side of one module in pixels of the image as stored; null if unknown"
     )
@@ -98,6 +96,7 @@ class UnreadCode(Wire):
         return cls(
             position=unread.corners.as_tuple,
             reason=unread.reason,
+            symbology=unread.symbology,
             module_pixels=unread.module_pixels,
             confidence=unread.confidence,
             version=unread.version,
@@ -173,6 +172,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
     "reason": "too_small",
+    "symbology": "QRCode",
     "module_pixels": 1.08,
     "confidence": 0.714,
     "version": 3,
@@ -285,104 +285,6 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
         "truncated": outcome.truncated,
         "request_id": request_id,
     }
-
-
-class DecodeOptions(BaseModel):
-    """Query schema of POST /decode."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    effort: Effort | None = Field(
-        default=None,
-        description="`fast`: one plain look at the picture; `balanced`: every code that can be read within the budget; "
-        "`thorough`: every code that can be read, without a budget. The service's own default if left out",
-    )
-    budget: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="seconds of work after which the search ends, at any effort; what is unread then is named in "
-        "`unread`, and `complete` is false. A budget beyond the deadline of the request is cut to what the deadline "
-        "allows. If left out, `balanced` has the service's own budget, `fast` and `thorough` have none",
-        examples=[0.5],
-    )
-    expect: int | None = Field(
-        default=None,
-        ge=1,
-        le=254,
-        description="number of codes to read: the search ends when it has read so many",
-        examples=[1],
-    )
-    fuse: bool = Field(
-        default=False,
-        description="treat several files as frames of one label, and combine them to read codes that no single frame "
-        "shows well enough; each payload is then answered once",
-        examples=[True],
-    )
-    pages: str | None = Field(
-        default=None,
-        pattern=PAGES_PATTERN,
-        max_length=200,
-        description="pages to read of a PDF or TIFF, or frames of an animation, counted from 1 as people do: `2`, "
-        "`1-3`, `1,4-6`, `10-`. The codes on page 1 have `page` 0. If left out, all of them up to the service's limit",
-        examples=["1-3"],
-    )
-
-    @property
-    def page_ranges(self) -> PageRanges | None:
-        """The pages asked for, counted from 0."""
-        if self.pages is None:
-            return None
-        parts = (part.partition("-") for part in self.pages.split(","))
-        return tuple(
-            (int(first) - 1, int(last) - 1 if last else None if dash else int(first) - 1) for first, dash, last in parts
-        )
-
-    @model_validator(mode="after")
-    def _pages_of_one_file(self) -> Self:
-        if self.pages is not None and self.fuse:
-            raise ValueError("fuse combines the first pages of several files, so pages cannot be chosen")
-        return self
-
-
-class RestoreOptions(BaseModel):
-    """Query schema of POST /restore."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    network: str = Field(
-        default=AUTO,
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="`modules` redraws the symbol from its decoded modules; the name of a restoring network in /models "
-        "runs that network; `auto` redraws the symbol if its modules decode, otherwise it runs the network that suits "
-        "the blur",
-        examples=["modules", "lenet"],
-    )
-    scale: Literal["1", "4"] = Field(
-        default="1",
-        description="1: 4 pixels per module; 4: 16 pixels per module, by the x4 network; `view=original` needs 1",
-    )
-    binary: bool = Field(default=False, description="answer black and white only, instead of grey")
-    view: View = Field(
-        default=View.STRAIGHTENED,
-        description="`straightened`: the code alone, upright; `original`: the whole picture in grey at its own size, "
-        "with the restored code painted over the damaged one in the greys of its paper and ink",
-        examples=[View.ORIGINAL],
-    )
-
-    @model_validator(mode="after")
-    def _original_has_its_own_size(self) -> Self:
-        if self.view is View.ORIGINAL and self.scale != "1":
-            raise ValueError("view=original keeps the size of the picture, so scale must be 1")
-        return self
-
-
-class Base64Upload(BaseModel):
-    """Body schema: an upload as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_base64: str = Field(description="the image file, standard base64 with padding")
 
 
 class ModelCard(Wire):

@@ -41,6 +41,7 @@ _CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
 _OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 96, 8
 """File descriptors besides those of connections, generously: 20 for files and pipes, 40 for the admin port, and
 some for connections that are accepted before others are closed for them."""
+_ORIGIN = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
 
 
@@ -176,6 +177,11 @@ class Settings(BaseSettings):
         description="hosts that the service goes by, separated by commas, `*.example.org` for all below one; requests "
         "for others are refused with 421; unset: any",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="origins, such as `https://app.example.org`, separated by commas, whose pages may call the service "
+        "from a browser; `*` for all; unset: none but the service's own",
+    )
     tracing: bool = Field(
         default_factory=_otel_is_set,
         description="send traces to where the standard OTEL_ variables say; needs the extra otel",
@@ -222,10 +228,18 @@ class Settings(BaseSettings):
             raise ValueError(f"{admin_port} is QRESTORE_PORT, too: it must be another port")
         return admin_port
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _separated(cls, hosts: object) -> object:
-        return [each.strip() for each in hosts.lower().split(",") if each.strip()] if isinstance(hosts, str) else hosts
+    def _separated(cls, words: object) -> object:
+        return [each.strip() for each in words.lower().split(",") if each.strip()] if isinstance(words, str) else words
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is no origin: give scheme, host and port, as https://app.example.org:8443")
+        return origins
 
     @field_validator("allowed_hosts")
     @classmethod

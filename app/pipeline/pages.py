@@ -12,9 +12,12 @@ import numpy as np
 from app.errors import NoSuchPage, RequestError
 from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.fusing import FUSED
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread
+from app.pipeline.seeing import in_whole, see
+from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
 
@@ -37,17 +40,34 @@ PageRanges = tuple[tuple[int, int | None], ...]
 class Reader(Protocol):
     """The part of a ladder that reads pages."""
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome: ...
+    def run(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
+    ) -> Outcome: ...
 
     def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+        self,
+        frames: Sequence[GreyImage],
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: Sequence[LookAgain] = (),
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """How to read a file: ``budget`` seconds for each page, ``total`` for all of several, at most ``most_pages`` of
-    those in ``ranges``, and at most ``max_codes`` codes, or ``expect``."""
+    those in ``ranges``, and at most ``max_codes`` codes, or ``expect``, of these ``symbologies``, and only in a
+    ``part`` of each page."""
 
     effort: Effort
     budget: float = inf
@@ -56,6 +76,8 @@ class Task:
     ranges: PageRanges | None = None
     most_pages: int = 1
     max_codes: int = 1 << 20
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
 
 
 def read_document(reader: Reader, opened: Callable[[], Document], task: Task) -> Outcome:
@@ -120,8 +142,16 @@ def _read_pages(reader: Reader, document: Document, chosen: Sequence[int], task:
 def _read_page(reader: Reader, document: Document, index: int, task: Task) -> Outcome:
     page, stage = _timed(lambda: document.page(index))
     began = monotonic()
-    outcome = reader.run(page.image, effort=task.effort, budget=task.budget, expect=task.expect)
-    outcome = replace(outcome, trace=(stage, *outcome.trace), pages=(_info(page),))
+    seen = see(page, task.part)
+    outcome = reader.run(
+        seen.image,
+        effort=task.effort,
+        budget=task.budget,
+        expect=task.expect,
+        look_again=seen.look_again,
+        symbologies=task.symbologies,
+    )
+    outcome = replace(in_whole(outcome, seen), trace=(stage, *outcome.trace), pages=(_info(page),))
     left = task.budget - (monotonic() - began)
     if outcome.unread and left > 0 and not (task.expect and len(outcome.codes) >= task.expect):
         outcome = _look_closer(reader, document, outcome, replace(task, budget=left))
@@ -145,8 +175,8 @@ def _look_closer(reader: Reader, document: Document, outcome: Outcome, task: Tas
             left = task.budget - (monotonic() - began)
             if left <= 0:
                 break
-            seen = reader.run(picture, effort=task.effort, budget=left, expect=1)
-            found = [_moved(one, area, factor) for one in seen.codes]
+            closer = reader.run(picture, effort=task.effort, budget=left, expect=1, symbologies=task.symbologies)
+            found = [_moved(one, area, factor) for one in closer.codes]
             if found:
                 codes += [one for one in found if not _is_known(one, codes)]
                 unread.remove(place)
@@ -193,7 +223,8 @@ def _read_film(reader: Reader, document: Document, chosen: Sequence[int], task: 
     Most codes in animations are plain to see in some frame, or in frames laid over one another, so that is tried first.
     """
     pages, stage = _timed(lambda: [document.page(index) for index in chosen])
-    outcome = _read_frames(reader, [page.image for page in pages], task)
+    seen = [see(page, task.part) for page in pages]
+    outcome = in_whole(_read_frames(reader, [one.image for one in seen], task), *seen)
     return replace(
         outcome,
         codes=tuple(replace(one, frame=0, page=pages[one.frame].index) for one in outcome.codes),
@@ -206,7 +237,7 @@ def _read_film(reader: Reader, document: Document, chosen: Sequence[int], task: 
 def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Outcome:
     began = monotonic()
     glance = replace(task, effort=Effort.FAST)
-    plain = reader.fuse(frames, effort=Effort.FAST, budget=task.total, expect=task.expect)
+    plain = reader.fuse(frames, effort=Effort.FAST, budget=task.total, expect=task.expect, symbologies=task.symbologies)
     if task.effort is Effort.BALANCED and not plain.codes:
         plain = _read_overlaid(reader, frames, plain, glance)
         if plain.codes:
@@ -214,7 +245,9 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
     if task.effort is Effort.FAST or (task.expect and len(plain.codes) >= task.expect):
         return plain
     budget = min(task.total - (monotonic() - began), task.budget * (1 if plain.codes else _FRAMES_CLIMBED))
-    outcome = reader.fuse(frames, effort=task.effort, budget=max(0.0, budget), expect=task.expect)
+    outcome = reader.fuse(
+        frames, effort=task.effort, budget=max(0.0, budget), expect=task.expect, symbologies=task.symbologies
+    )
     missed = [one for one in plain.codes if not any(_is_same(one, other) for other in outcome.codes)]
     outcome = replace(outcome, codes=(*outcome.codes, *missed), trace=(*plain.trace, *outcome.trace))
     left = min(task.total, budget) - (monotonic() - began)
@@ -235,10 +268,10 @@ def _read_overlaid(reader: Reader, frames: Sequence[GreyImage], outcome: Outcome
         left = task.budget - (monotonic() - began)
         if left <= 0:
             break
-        seen = reader.run(overlay, effort=task.effort, budget=left, expect=task.expect)
-        if seen.codes:
-            stage = Stage(FUSED, perf_counter() - start, len(seen.codes))
-            codes = tuple(replace(one, rung=FUSED, frame=0) for one in seen.codes)
+        read = reader.run(overlay, effort=task.effort, budget=left, expect=task.expect, symbologies=task.symbologies)
+        if read.codes:
+            stage = Stage(FUSED, perf_counter() - start, len(read.codes))
+            codes = tuple(replace(one, rung=FUSED, frame=0) for one in read.codes)
             return replace(outcome, codes=codes, unread=(), trace=(*outcome.trace, stage))
     return outcome
 

@@ -54,12 +54,13 @@ class Found:
 
 class Reason(StrEnum):
     """Why a code that was seen was not read: its modules are too small; a part of it lies outside the picture; nothing
-    that was tried made it readable; the budget ended first."""
+    that was tried made it readable; the budget ended first; it is of a symbology that was not asked for."""
 
     TOO_SMALL = "too_small"
     CUT_OFF = "cut_off"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
+    OTHER_SYMBOLOGY = "other_symbology"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Unread:
 
     ``corners`` are in pixels of the input picture, ``page`` of the file ``frame``. ``confidence``, 0 to 1, is the
     agreement of the picture with the function patterns of a symbol there. ``module_pixels``, the side of a module, and
-    ``version`` are None if unknown.
+    ``version`` are None if unknown. ``symbology`` is as in `app.pipeline.symbologies`.
     """
 
     corners: Quad
@@ -78,6 +79,7 @@ class Unread:
     version: int | None = None
     frame: int = 0
     page: int = 0
+    symbology: str = "QRCode"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from typing import ClassVar, Final, Protocol, TypeVar, overload
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.documents.opening import count_pixels, decode_first, open_file
+from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
 from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
+from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import (
     AUTO,
@@ -32,6 +33,8 @@ from app.pipeline.results import (
     Unread,
     View,
 )
+from app.pipeline.seeing import Seen, in_whole, see
+from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class DecodeJob:
     """Read every code in one file, or ``expect`` of them; see `read_document`.
 
     ``budget``: seconds for each page; ``total``: seconds for all pages of a file that has several. ``pages``: those to
-    read, None for all.
+    read, None for all. ``part``: the one of each page in which alone is looked; positions are those in the whole page.
     """
 
     data: bytes
@@ -50,18 +53,22 @@ class DecodeJob:
     expect: int | None = None
     total: float = inf
     pages: PageRanges | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`."""
+    `Ladder.fuse`. ``part`` is one of each image."""
 
     frames: tuple[bytes, ...]
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
 
     @property
     def images(self) -> int:
@@ -70,7 +77,8 @@ class FuseJob:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Restore the picture of the code in one encoded image. The options are those of `LadderLike.restore`."""
+    """Restore the picture of the code in one encoded image, or in a ``part`` of it. The other options are those of
+    `LadderLike.restore`."""
 
     data: bytes
     network: str
@@ -78,6 +86,7 @@ class RestoreJob:
     binary: bool
     view: View
     budget: float = inf
+    part: Part | None = None
     images: ClassVar[int] = 1
 
 
@@ -99,6 +108,7 @@ class LadderLike(Reader, Protocol):
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration: ...
 
 
@@ -129,10 +139,17 @@ class Pipeline:
                 return self._read(job)
             case FuseJob():
                 self._check_total(job.frames)
-                frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
-                images = [image for image, _ in frames]
-                outcome = self.ladder.fuse(images, effort=job.effort, budget=job.budget, expect=job.expect)
-                return _traced(outcome, *(stage for _, stage in frames))
+                frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
+                seen = [one for one, _ in frames]
+                outcome = self.ladder.fuse(
+                    [one.image for one in seen],
+                    effort=job.effort,
+                    budget=job.budget,
+                    expect=job.expect,
+                    look_again=[one.look_again for one in seen],
+                    symbologies=job.symbologies,
+                )
+                return _traced(in_whole(outcome, *seen), *(stage for _, stage in frames))
             case RestoreJob():
                 return self._restore(job)
 
@@ -145,28 +162,38 @@ class Pipeline:
             ranges=job.pages,
             most_pages=self.max_pages,
             max_codes=self.max_codes,
+            part=job.part,
+            symbologies=job.symbologies,
         )
         opened = partial(open_file, job.data, max_pixels=self.max_pixels, most_frames=self.max_pages)
         return read_document(self.ladder, opened, task)
 
     def _restore(self, job: RestoreJob) -> Restored:
-        image, stage = self._decode_image(job.data)
+        seen, stage = self._see(job.data, job.part)
         restoration = self.ladder.restore(
-            image, network=job.network, scale=job.scale, binary=job.binary, view=job.view, budget=job.budget
+            seen.image,
+            network=job.network,
+            scale=job.scale,
+            binary=job.binary,
+            view=job.view,
+            budget=job.budget,
+            look_again=seen.look_again,
         )
-        height, width = restoration.image.shape
+        restored = seen.painted(restoration.image) if job.view is View.ORIGINAL else restoration.image
+        height, width = restored.shape
         return Restored(
-            png=encode_png(restoration.image),
+            png=encode_png(restored),
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_traced(restoration.outcome, stage),
+            outcome=_traced(in_whole(restoration.outcome, seen), stage),
         )
 
-    def _decode_image(self, data: bytes) -> tuple[GreyImage, Stage]:
+    def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
+        """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        image = decode_first(data, max_pixels=self.max_pixels)
-        return image, Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
+        page = first_page(data, max_pixels=self.max_pixels)
+        return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""

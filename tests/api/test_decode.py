@@ -71,8 +71,9 @@ class TestAnswer:
         position = [[40.0, 10.0], [60.0, 12.0], [58.0, 32.0], [38.0, 30.0]]
         first, second = answer["unread"]
         expected = {"reason": "too_small", "module_pixels": 1.08, "confidence": 0.654, "version": 3, "frame": 2}
+        expected |= {"symbology": "QRCode"}
         assert first == {"position": position} | expected
-        unknown = {"reason": "cut_off", "module_pixels": None, "version": None, "frame": 0}
+        unknown = {"reason": "cut_off", "module_pixels": None, "version": None, "frame": 0, "symbology": "QRCode"}
         assert second == {"position": position, "confidence": 0.654} | unknown
 
     def test_a_search_that_its_budget_ended_says_so(self, start: Callable[..., TestClient], blank_png: bytes) -> None:

@@ -83,9 +83,10 @@ def test_frames_are_counted(
         assert ladder.calls == []
 
 
-def test_files_of_other_fields_count_too(client: TestClient, blank_png: bytes) -> None:
+def test_files_of_other_fields_are_refused_by_name(client: TestClient, blank_png: bytes) -> None:
     files = [("other", blank_png), ("file", blank_png)]
-    assert client.post("/decode", files=files).json()["type"] == "urn:qrestore:problem:too_many_files"
+    problem = client.post("/decode", files=files).json()
+    assert [error["location"] for error in problem["errors"]] == ["form.other"]
 
 
 @pytest.mark.parametrize(

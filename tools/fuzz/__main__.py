@@ -20,12 +20,15 @@ from tools.fuzz.findings import CORPUS, Budget, Tally
 
 Campaign = Callable[[int, Budget], Tally]
 SHARES = {
-    "images": 0.30,
+    "images": 0.26,
     "symbols": 0.08,
     "pictures": 0.14,
     "header": 0.06,
     "form": 0.06,
     "accept": 0.02,
+    "base64": 0.02,
+    "region": 0.01,
+    "symbologies": 0.01,
     "message": 0.04,
     "text": 0.02,
     "raw-http": 0.18,

@@ -21,7 +21,8 @@ class Header:
     ``transparent``: some pixels may be transparent. ``grey_key``: the sample value, at ``depth`` bits, that a grey PNG
     declares transparent. ``inverted``: the decoder returns light as dark. ``orientation``, 1 to 8 as EXIF counts them,
     says how viewers turn the picture. ``dpi``: pixels an inch across; None if the file does not say. ``frames``: more
-    than 1 if the file is an animation of so many, at least.
+    than 1 if the file is an animation of so many, at least. ``coloured``: some pixels may have a colour.
+    ``reducible``: the decoder makes a smaller picture in a fraction of the time.
     """
 
     width: int
@@ -33,6 +34,8 @@ class Header:
     orientation: int = 1
     dpi: float | None = None
     frames: int = 1
+    coloured: bool = True
+    reducible: bool = False
 
 
 def keep_everything(data: bytes) -> bytes:
@@ -50,6 +53,11 @@ def decode_by_opencv(data: bytes, header: Header) -> Stored:
         flags = cv2.IMREAD_UNCHANGED
     elif header.depth > 8:
         flags |= cv2.IMREAD_ANYDEPTH
+    return imdecode(data, flags)
+
+
+def imdecode(data: bytes, flags: int) -> Stored:
+    """What OpenCV decodes with these flags. Raises InvalidImage."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as exc:

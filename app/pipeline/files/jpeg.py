@@ -21,6 +21,7 @@ _SCAN_MARKER: Final = re.compile(rb"\xff\xda")
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
 _SEGMENT: Final = Struct(">H")
 _SIZE: Final = Struct(">HH")
+_COMPONENTS_AT: Final = 9  # bytes after the marker of a frame
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -43,7 +44,7 @@ def _read_header(data: bytes) -> Header:
     for marker, start, _ in _segments(data):
         if marker in _FRAMES:
             height, width = _SIZE.unpack_from(data, start + 5)
-            return Header(width, height)
+            return Header(width, height, coloured=data[start + _COMPONENTS_AT] > 1, reducible=True)
     raise InvalidImage
 
 

@@ -14,7 +14,7 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _IHDR: Final = Struct(">8xI4sIIBB")
 _CHUNK: Final = Struct(">I4s")
 _GREY_TYPE: Final = 0
-_ALPHA_BIT: Final = 4
+_COLOUR_BIT, _ALPHA_BIT = 2, 4
 _ANCILLARY_BIT: Final = 0x20
 
 
@@ -38,7 +38,15 @@ def _read_header(data: bytes) -> Header:
         at += 12 + length
     if at > len(data):
         raise InvalidImage
-    return Header(width, height, transparent=transparent, grey_key=grey_key, depth=depth, frames=frames)
+    return Header(
+        width,
+        height,
+        transparent=transparent,
+        grey_key=grey_key,
+        depth=depth,
+        frames=frames,
+        coloured=bool(colour & _COLOUR_BIT),
+    )
 
 
 def _strip(data: bytes) -> bytes:

@@ -14,6 +14,9 @@ PARSERS: Final = {
     "header": "formats",
     "form": "headers",
     "accept": "headers",
+    "base64": "headers",
+    "region": "headers",
+    "symbologies": "headers",
     "message": "formats",
     "text": "formats",
 }

@@ -1,5 +1,6 @@
 """What a file of one or several pictures is, once it is open."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,17 +10,27 @@ Area = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of a page."""
 
 
+class Looks(Protocol):
+    """Other grey pictures of a page, see `app.pipeline.imaging.LookAgain`."""
+
+    def __call__(self, *, colours: bool, part: tuple[slice, slice]) -> Iterator[GreyImage]:
+        """Yields those of a part (rows and columns) of the page."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """One decoded picture of a file.
 
     ``orientation``, 1 to 8 as EXIF counts them, says how viewers turn it; ``dpi`` is pixels an inch, None if unknown.
+    ``looks`` shows what the grey image may hide; None if nothing more is known than that.
     """
 
     index: int
     image: GreyImage
     dpi: float | None = None
     orientation: int = 1
+    looks: Looks | None = None
 
 
 class Document(Protocol):

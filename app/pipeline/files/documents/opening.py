@@ -1,11 +1,14 @@
 """Opens a file of any accepted format as a document of one or several pictures."""
 
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
-from app.pipeline.files.decoding import FORMATS, decode_image, decode_page, format_of, page_offsets, read_header
+from app.pipeline.files.decoding import FORMATS, decode_image, decode_page, page_bytes, page_offsets, read_header
 from app.pipeline.files.documents import pdf
 from app.pipeline.files.documents.animation import Animation
 from app.pipeline.files.documents.document import Area, Document, Page
+from app.pipeline.files.looks import other_looks
 from app.pipeline.imaging import GreyImage
 
 
@@ -16,7 +19,7 @@ def open_file(data: bytes, *, max_pixels: int, most_frames: int) -> Document:
     """
     if is_pdf(data):
         return pdf.Pdf(data, max_pixels=max_pixels)
-    if format_of(data).page_offsets(data)[1:] or read_header(data).frames == 1:
+    if len(page_offsets(data)) > 1 or read_header(data).frames == 1:
         return Pictures(data, max_pixels=max_pixels)
     return Animation(data, most=most_frames, max_pixels=max_pixels)
 
@@ -26,12 +29,12 @@ def is_pdf(data: bytes) -> bool:
     return not any(kind.magic.match(data) for kind in FORMATS) and pdf.MAGIC.match(data) is not None
 
 
-def decode_first(data: bytes, *, max_pixels: int) -> GreyImage:
-    """The first page of a file as grey pixels (H, W). Raises as `open_file` does."""
+def first_page(data: bytes, *, max_pixels: int) -> Page:
+    """The first page of a file, or the first frame. Raises as `open_file` does."""
     if not is_pdf(data):
-        return decode_image(data, max_pixels=max_pixels)
+        return Page(0, decode_image(data, max_pixels=max_pixels), looks=partial(other_looks, data))
     with closing(pdf.Pdf(data, max_pixels=max_pixels)) as document:
-        return document.page(0).image
+        return document.page(0)
 
 
 def count_pixels(data: bytes, *, max_pixels: int) -> int:
@@ -58,8 +61,10 @@ class Pictures:
         return len(self._offsets)
 
     def page(self, index: int) -> Page:
-        header, image = decode_page(self._data, self._offsets[index], max_pixels=self._max_pixels)
-        return Page(index, image, dpi=header.dpi, orientation=header.orientation)
+        offset = self._offsets[index]
+        header, image = decode_page(self._data, offset, max_pixels=self._max_pixels)
+        looks = partial(_looks_at, self._data, offset)
+        return Page(index, image, dpi=header.dpi, orientation=header.orientation, looks=looks)
 
     def closer(self, index: int, area: Area, factor: float, *, smooth: bool) -> GreyImage | None:
         del index, area, factor, smooth
@@ -67,3 +72,7 @@ class Pictures:
 
     def close(self) -> None:
         self._data = b""
+
+
+def _looks_at(data: bytes, offset: int, *, colours: bool, part: tuple[slice, slice]) -> Iterator[GreyImage]:
+    yield from other_looks(page_bytes(data, offset), colours=colours, part=part)

@@ -7,7 +7,8 @@ PDFium has no JavaScript, and nothing here triggers an action.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from math import hypot
 from threading import RLock
 from typing import Any, Final
@@ -15,10 +16,13 @@ from typing import Any, Final
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
+from numpy.typing import NDArray
 
 from app.errors import EncryptedFile, ImageTooLarge, InvalidImage
 from app.pipeline.files.documents.document import Area, Page
+from app.pipeline.files.looks import project
 from app.pipeline.imaging import GreyImage
+from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection
 
 MAGIC: Final = re.compile(rb"[\s\S]{0,1019}?%PDF-")
 """The mark of a PDF, which readers accept anywhere in the first kilobyte."""
@@ -52,6 +56,7 @@ class Pdf:
     is_film = is_cut = False
 
     def __init__(self, data: bytes, *, max_pixels: int) -> None:
+        self._data, self._max_pixels = data, max_pixels
         self._most = min(max_pixels, MOST_PIXELS)
         self._pages: dict[int, tuple[Any, float, tuple[int, int]]] = {}
         with _translated():
@@ -70,7 +75,16 @@ class Pdf:
         with _translated():
             page, scale, size = self._open(index)
             image = self._draw(page, size, (0, 0, *size), smooth=True)
-        return Page(index, image, dpi=scale * _POINTS)
+        looks = partial(_looks_at, self._data, self._max_pixels, index)
+        return Page(index, image, dpi=scale * _POINTS, looks=looks)
+
+    def colours(self, index: int, *, longest: int | None = None) -> ColourImage:
+        """Renders a page as `page` does, or no longer than so many pixels, in blue, green and red (H, W, 3)."""
+        with _translated():
+            page, _, (width, height) = self._open(index)
+            factor = 1.0 if longest is None else min(1.0, longest / max(width, height))
+            size = max(1, round(factor * width)), max(1, round(factor * height))
+            return self._draw(page, size, (0, 0, *size), smooth=True, form=pdfium.FPDFBitmap_BGR)
 
     def _open(self, index: int) -> tuple[Any, float, tuple[int, int]]:
         """A page, the pixels that a point has on it, and its size in pixels; the page before it is closed."""
@@ -111,10 +125,18 @@ class Pdf:
             scale = max(scale, _LEAST_SIDE / max(width, height))
         return float(min(scale, (self._most / (width * height)) ** 0.5, _LONGEST_SIDE / max(width, height)))
 
-    def _draw(self, page: Any, size: tuple[int, int], area: Area, *, smooth: bool) -> GreyImage:
+    def _draw(
+        self,
+        page: Any,
+        size: tuple[int, int],
+        area: Area,
+        *,
+        smooth: bool,
+        form: int = pdfium.FPDFBitmap_Gray,
+    ) -> NDArray[np.uint8]:
         """Renders the area of a page that has ``size`` pixels as a whole."""
         left, top, right, bottom = area
-        bitmap = pypdfium2.PdfBitmap.new_native(right - left, bottom - top, pdfium.FPDFBitmap_Gray)
+        bitmap = pypdfium2.PdfBitmap.new_native(right - left, bottom - top, form)
         try:
             bitmap.fill_rect((255, 255, 255, 255), 0, 0, right - left, bottom - top)
             flags = pdfium.FPDF_ANNOT | (0 if smooth else pdfium.FPDF_RENDER_NO_SMOOTHIMAGE)
@@ -122,9 +144,25 @@ class Pdf:
             pdfium.FPDF_RenderPageBitmap(bitmap, page, *place)
             if self._pdf.formenv:
                 pdfium.FPDF_FFLDraw(self._pdf.formenv, bitmap, page, *place)
-            return np.array(bitmap.to_numpy()[:, :, 0] if bitmap.to_numpy().ndim == 3 else bitmap.to_numpy(), np.uint8)
+            pixels = bitmap.to_numpy()
+            is_grey = form == pdfium.FPDFBitmap_Gray and pixels.ndim == 3
+            return np.array(pixels[:, :, 0] if is_grey else pixels, np.uint8)
         finally:
             bitmap.close()
+
+
+def _looks_at(
+    data: bytes, max_pixels: int, index: int, *, colours: bool, part: tuple[slice, slice]
+) -> Iterator[GreyImage]:
+    """Opens the file once more: what asks may come after it was closed. A small rendering tells whether the colours
+    are worth another one."""
+    if not colours:
+        return
+    with closing(Pdf(data, max_pixels=max_pixels)) as document:
+        if find_projection(document.colours(index, longest=COARSE_SIDE)) is None:
+            return
+        picture = document.colours(index)[part]
+    yield from project(picture)
 
 
 def _pictures(page: Any, width: float, height: float) -> Iterator[tuple[float, float]]:

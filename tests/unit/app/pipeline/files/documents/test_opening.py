@@ -5,7 +5,7 @@ import pytest
 
 from app.errors import InvalidImage, UnsupportedImage
 from app.pipeline.files.documents.animation import Animation
-from app.pipeline.files.documents.opening import Pictures, count_pixels, decode_first, open_file
+from app.pipeline.files.documents.opening import Pictures, count_pixels, first_page, open_file
 from app.pipeline.files.documents.pdf import Pdf
 from app.pipeline.files.png import encode_png
 from tests.support.live import pictures
@@ -31,16 +31,19 @@ def test_kinds_of_documents(name: str) -> None:
     assert document.count == count
     assert document.page(0).image.min() == 10
     document.close()
-    assert decode_first(data, max_pixels=1_000_000).min() == 10
+    assert first_page(data, max_pixels=1_000_000).image.min() == 10
     assert count_pixels(data, max_pixels=1_000_000) == document_pixels(data)
 
 
 def document_pixels(data: bytes) -> int:
-    return decode_first(data, max_pixels=1_000_000).size
+    return first_page(data, max_pixels=1_000_000).image.size
 
 
 def test_no_document() -> None:
     with pytest.raises(InvalidImage, match="empty"):
         open_file(b"", max_pixels=100, most_frames=9)
+    for cut in (b"II*\0", b"MM\0*\0\0\0\x08", b"GIF89a", b"\0\0\0\x18ftypheic"):
+        with pytest.raises(InvalidImage):
+            open_file(cut, max_pixels=100, most_frames=9)
     with pytest.raises(UnsupportedImage, match="a ZIP archive"):
         open_file(b"PK\3\4" + bytes(50), max_pixels=100, most_frames=9)
