@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from math import ceil
 from struct import Struct, pack
+from struct import error as StructError
 from typing import Final
 
 from app.errors import InvalidImage, UnsupportedImage
@@ -216,6 +217,17 @@ def _check_blocks(file: _File, page: _Directory, width: int, height: int) -> Non
 
 def _most_of_a_tile(side: int) -> int:
     return max(2 * side, side + 1024)
+
+
+def exif_orientation(exif: bytes) -> int:
+    """The orientation, 1 to 8, that EXIF data states; 1 if it states none or makes no sense."""
+    if not TIFF.magic.match(exif):
+        return 1
+    try:
+        file = _File(exif)
+        return _orientation(file.value(file.first(), _ORIENTATION, 1))
+    except (InvalidImage, StructError):
+        return 1
 
 
 def _orientation(value: int) -> int:
