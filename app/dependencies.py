@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from app.errors import TooManyFiles
+from app.errors import ACCEPTED_FILES, TooManyFiles
 from app.http.bodies import FILE_FIELD, MEMBER, RAW, UploadBody, read_body, refuse_options
 from app.options import DecodeOptions, RestoreOptions
 from app.service import Runtime, Service
@@ -51,7 +51,7 @@ Ready = Annotated[Runtime, Depends(_ready)]
 Deadline = Annotated[float, Depends(_deadline)]
 RequestId = Annotated[str, Depends(_request_id)]
 
-_FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; only the first frame of an animation is used"
+_FORMATS: Final = f"{ACCEPTED_FILES}; all pages of a document and all frames of an animation are read"
 _ONE_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 _BASE64: Final[dict[str, Any]] = {
     "type": "string",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
 from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage, Unread
 
@@ -337,7 +338,7 @@ class Problem(Wire):
                     "type": "urn:qrestore:problem:unsupported_image",
                     "title": "Unsupported image format",
                     "status": 415,
-                    "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image.",
+                    "detail": UnsupportedImage.default_detail,
                     "instance": "/decode",
                     "request_id": _REQUEST_ID,
                 }
