@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.live.servers import running
-from tools.fuzz.campaigns.native import images, pictures, symbols
+from tools.fuzz.campaigns.native import documents, images, pictures, symbols
 from tools.fuzz.campaigns.openapi import openapi
 from tools.fuzz.campaigns.parsers import parsers
 from tools.fuzz.campaigns.raw_http import SETTINGS, raw_http
@@ -36,7 +36,7 @@ SHARES = {
 }
 """The share of the time that each campaign gets."""
 SERVED = {"raw-http": raw_http, "openapi": openapi}
-NATIVE = {"images": images, "symbols": symbols, "pictures": pictures}
+NATIVE = {"images": images, "documents": documents, "symbols": symbols, "pictures": pictures}
 
 
 def campaigns(names: Sequence[str]) -> Iterator[tuple[str, Campaign]]:

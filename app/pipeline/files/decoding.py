@@ -78,8 +78,8 @@ def page_bytes(data: bytes, offset: int) -> bytes:
 def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
     """Decodes an encoded image to grey pixels (H, W).
 
-    Raises UnsupportedImage, InvalidImage, or ImageTooLarge: before decoding a pixel if the header declares more than
-    ``max_pixels``, afterwards if only the decoded image has more.
+    Raises UnsupportedImage; ImageTooLarge, before decoding a pixel, if the header declares more than ``max_pixels``;
+    InvalidImage, too, if the decoded image has another size than that.
     """
     header, kind = read_header(data), format_of(data)
     most = min(max_pixels, kind.max_pixels or max_pixels)
@@ -90,8 +90,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
     with _translate_cut_short():
         needed = kind.strip(data)
     stored = kind.decode(needed, header)
-    if stored.shape[0] * stored.shape[1] > most:
-        raise ImageTooLarge
+    if stored.shape[:2] != (header.height, header.width):
+        raise InvalidImage
     return flatten(stored, header)
 
 
