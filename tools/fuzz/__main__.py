@@ -20,7 +20,8 @@ from tools.fuzz.findings import CORPUS, Budget, Tally
 
 Campaign = Callable[[int, Budget], Tally]
 SHARES = {
-    "images": 0.26,
+    "images": 0.16,
+    "documents": 0.1,
     "symbols": 0.08,
     "pictures": 0.14,
     "header": 0.06,

@@ -61,12 +61,21 @@ def _read_header(data: bytes) -> Header:
 
 def _strip(data: bytes) -> bytes:
     """Keeps critical chunks and transparency only: no text, profile, EXIF or animation."""
+    return _keep(data, (b"tRNS",))
+
+
+def keep_animation(data: bytes) -> bytes:
+    """Keeps what the frames of an animation need only."""
+    return _keep(data, (b"tRNS", b"acTL", b"fcTL", b"fdAT"))
+
+
+def _keep(data: bytes, ancillary: tuple[bytes, ...]) -> bytes:
     kept = [data[: len(_SIGNATURE)]]
     at, kind = len(_SIGNATURE), b""
     while kind != b"IEND" and at < len(data):
         length, kind = _CHUNK.unpack_from(data, at)
         end = at + 12 + length
-        if not kind[0] & _ANCILLARY_BIT or kind == b"tRNS":
+        if not kind[0] & _ANCILLARY_BIT or kind in ancillary:
             kept.append(data[at:end])
         at = end
     return b"".join(kept)

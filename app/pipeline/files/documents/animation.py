@@ -1,15 +1,24 @@
 """Animations: the frames of GIF, WebP, APNG and AVIF, each as a viewer shows it, less repetitions."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
+from io import BytesIO
+from struct import error as StructError
+from typing import Final
+from zlib import error as ZlibError
 
 import cv2
 import numpy as np
+from PIL import Image
 
-from app.errors import ImageTooLarge, InvalidImage
+from app.errors import InvalidImage
 from app.pipeline.files.decoding import decode_image, flatten, read_header
 from app.pipeline.files.documents.document import Area, Page
 from app.pipeline.files.format import Header, Stored
+from app.pipeline.files.png import PNG, keep_animation
 from app.pipeline.imaging import GreyImage
+
+_PILLOW_ERRORS: Final = (SyntaxError, OSError, ValueError, EOFError, LookupError, StructError, ZlibError)
 
 
 class Animation:
@@ -46,17 +55,34 @@ class Animation:
 
 
 def _decode_frames(data: bytes, header: Header, most: int) -> list[GreyImage]:
-    """At most ``most`` frames, grey (H, W)."""
+    """At most ``most`` frames, grey (H, W). OpenCV decodes them, but of an APNG Pillow: damaged ones crash OpenCV."""
+    decode = _decode_apng if PNG.magic.match(data) else _decode_by_opencv
+    frames = []
+    for frame in decode(data, most):
+        if frame.shape[:2] != (header.height, header.width):
+            raise InvalidImage("The frames of the animation do not suit its size.")
+        frames.append(flatten(frame, header))
+    return frames
+
+
+def _decode_by_opencv(data: bytes, most: int) -> Iterator[Stored]:
     try:
         read, animation = cv2.imdecodeanimation(np.frombuffer(data, np.uint8)[np.newaxis], count=most)
     except cv2.error as exc:
         raise InvalidImage from exc
     if not read:
         raise InvalidImage
-    frames: list[Stored] = list(animation.frames)  # type: ignore[arg-type]
-    if any(frame.shape[:2] != (header.height, header.width) for frame in frames):
-        raise ImageTooLarge("The frames of the animation do not suit its size.")
-    return [flatten(frame, header) for frame in frames]
+    return iter(animation.frames)  # type: ignore[arg-type]
+
+
+def _decode_apng(data: bytes, most: int) -> Iterator[Stored]:
+    try:
+        with Image.open(BytesIO(keep_animation(data)), formats=("PNG",)) as picture:
+            for number in range(min(most, getattr(picture, "n_frames", 1))):
+                picture.seek(number)
+                yield np.asarray(cv2.cvtColor(np.asarray(picture.convert("RGBA")), cv2.COLOR_RGBA2BGRA), np.uint8)
+    except (*_PILLOW_ERRORS, Image.DecompressionBombError) as exc:
+        raise InvalidImage from exc
 
 
 def _distinct(first: GreyImage, frames: list[GreyImage]) -> list[tuple[int, GreyImage]]:

@@ -43,7 +43,7 @@ _SCAN: Final = 0.25
 _MOST_OBJECTS: Final = 20_000
 """Objects of a page among which pictures are looked for, in the page and the forms on it."""
 _DEEPEST: Final = 3
-_MOST_IMAGE_BYTES: Final = 150_000_000
+MOST_IMAGE_BYTES: Final = 150_000_000
 """Most bytes that one picture on a page may have once it is unpacked."""
 _LONGEST_SIDE: Final = 32_767
 _LOCK: Final = RLock()
@@ -174,7 +174,7 @@ def _pictures(page: Any, width: float, height: float) -> Iterator[tuple[float, f
             continue
         info = image.get_metadata()
         across, down = int(info.width), int(info.height)
-        if across * down * max(1, int(info.bits_per_pixel)) // 8 > _MOST_IMAGE_BYTES:
+        if across * down * max(1, int(info.bits_per_pixel)) // 8 > MOST_IMAGE_BYTES:
             raise ImageTooLarge(f"A picture in the PDF has {across} x {down} pixels, more than the service accepts.")
         a, b, c, d, _, _ = image.get_matrix().get()
         wide, high = hypot(a, b), hypot(c, d)
