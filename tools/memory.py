@@ -31,7 +31,7 @@ _SIDE: Final = isqrt(_PIXELS)
 _WEBP_SIDE: Final = 16_383  # the longest that WebP has
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MIB: Final = 1 << 20
-_EXTRA_SAMPLES, _JPEG = 338, 7
+_EXTRA_SAMPLES: Final = 338
 _QUICK: Final = (cv2.IMWRITE_AVIF_SPEED, 10, cv2.IMWRITE_AVIF_QUALITY, 20)
 _POLL_SECONDS: Final = 0.01
 
@@ -76,7 +76,6 @@ def documents(noise: NDArray[np.uint8]) -> Iterator[tuple[str, list[bytes]]]:
     yield "TIFF, 16 bits, colour, one strip", [tiff(TiffPage(deep, RGB, is_packed=True))]
     clear = np.zeros((_SIDE, _SIDE, 4), np.uint8)
     yield "TIFF, colour and alpha, one strip", [tiff(TiffPage(clear, RGB, is_packed=True, tags={_EXTRA_SAMPLES: 2}))]
-    yield "TIFF, JPEG, one strip", [_encode(".tiff", noise[:2500, :2500], cv2.IMWRITE_TIFF_COMPRESSION, _JPEG)]
     half = isqrt(JPEG2000.max_pixels or _PIXELS)
     yield "JPEG 2000, colour and alpha", [_encode(".jp2", clear[:half, :half])]
     yield "AVIF, 12 bits, colour", [_encode(".avif", deep[:7000, :7000], cv2.IMWRITE_AVIF_DEPTH, 12, *_QUICK)]

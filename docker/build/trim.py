@@ -3,10 +3,10 @@
     .venv/bin/python trim.py SITE_PACKAGES
 
 These are headers, test suites, type stubs, the C++ test programs in torch's wheel, what OpenVINO has for other devices
-than CPUs and other formats than ONNX, what Pillow has for other things than the pixels of PNG, pip, and bytecode, which
-the image compiles again for what it imports. The symbol tables of torch's libraries serve only debuggers and go too (GNU
-strip, from binutils). Other wheels' libraries stay as they are: they are stripped already, and some were patched in a way
-that a second strip would damage.
+than CPUs and other formats than ONNX, what Pillow has for other things than the pixels of PNG, pip, and bytecode,
+which the image compiles again for what it imports. The symbol tables of torch's libraries serve only debuggers and go
+too (GNU strip, from binutils). Other wheels' libraries stay as they are: they are stripped already, and some were
+patched in a way that a second strip would damage.
 """
 
 import shutil
