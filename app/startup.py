@@ -39,7 +39,12 @@ _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for 
 
 def load_pipeline(settings: Settings) -> Pipeline:
     """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
-    return Pipeline(ladder=load_ladder(settings), max_pixels=settings.max_pixels)
+    return Pipeline(
+        ladder=load_ladder(settings),
+        max_pixels=settings.max_pixels,
+        max_pages=settings.max_pages,
+        max_codes=settings.max_codes,
+    )
 
 
 def load_ladder(settings: Settings) -> Ladder:
@@ -153,6 +158,7 @@ def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
         max_codes=settings.max_codes,
         max_pixels=settings.max_pixels,
         threads=settings.torch_threads,
+        max_pages=settings.max_pages,
     )
 
 

@@ -19,6 +19,8 @@ const STAGES = {
   heavy: "restored by the heavy network",
   upscale: "enlarged by a network",
   fused: "several frames combined",
+  colours: "colours and transparency",
+  others: "codes of other kinds",
 };
 
 const ADVICE = {

@@ -44,30 +44,32 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Found:
     """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture; of several
-    pictures it is number ``frame``, counted from 0."""
+    files it is number ``frame``, of the pictures in its file number ``page``, both counted from 0."""
 
     symbol: Symbol
     rung: str
     frame: int = 0
+    page: int = 0
 
 
 class Reason(StrEnum):
     """Why a code that was seen was not read: its modules are too small; a part of it lies outside the picture; nothing
-    that was tried made it readable; the budget ended first."""
+    that was tried made it readable; the budget ended first; it is of a symbology that was not asked for."""
 
     TOO_SMALL = "too_small"
     CUT_OFF = "cut_off"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
+    OTHER_SYMBOLOGY = "other_symbology"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
     """A code that was seen but not read.
 
-    ``corners`` are in pixels of the input picture, of several pictures number ``frame``. ``confidence``, 0 to 1, is the
+    ``corners`` are in pixels of the input picture, ``page`` of the file ``frame``. ``confidence``, 0 to 1, is the
     agreement of the picture with the function patterns of a symbol there. ``module_pixels``, the side of a module, and
-    ``version`` are None if unknown.
+    ``version`` are None if unknown. ``symbology`` is as in `app.pipeline.symbologies`.
     """
 
     corners: Quad
@@ -76,6 +78,25 @@ class Unread:
     module_pixels: float | None = None
     version: int | None = None
     frame: int = 0
+    page: int = 0
+    symbology: str = "QRCode"
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """A picture that was looked at, number ``index`` of its file, counted from 0; ``width`` and ``height`` in pixels.
+
+    ``dpi``: pixels an inch, None if the file does not say. ``orientation``, 1 to 8 as EXIF counts them, says how
+    viewers turn it; positions refer to the picture as it is before that. ``problem``: why it could not be decoded; its
+    size is then 0 x 0.
+    """
+
+    index: int
+    width: int
+    height: int
+    dpi: float | None = None
+    orientation: int = 1
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +104,9 @@ class Outcome:
     """The result of reading a picture.
 
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
-    if no network ran. ``truncated``: there are more codes than the limit. ``unread``: codes that were seen but not
-    read, the most credible first. ``complete``: the search ended by itself, before its budget did.
+    if no network ran. ``truncated``: there are more codes or pages than the limit. ``unread``: codes that were seen but
+    not read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``pages`` are
+    those that were looked at, ``page_count`` is how many the file has.
     """
 
     codes: tuple[Found, ...]
@@ -95,6 +117,8 @@ class Outcome:
     truncated: bool
     unread: tuple[Unread, ...] = ()
     complete: bool = True
+    pages: tuple[PageInfo, ...] = ()
+    page_count: int = 1
 
 
 AUTO, MODULES = "auto", "modules"

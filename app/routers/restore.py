@@ -4,13 +4,14 @@ from asyncio import to_thread
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Response
 
 from app import errors
-from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, UploadedImage
+from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, RestoreUpload
 from app.http.problems import problem_responses
+from app.pipeline.part import Part
 from app.pipeline.results import Restored
-from app.schemas import RestoreAnswer, RestoreOptions
+from app.schemas import RestoreAnswer
 from app.workers.jobs import RestoreJob
 
 router = APIRouter(tags=["codes"])
@@ -53,8 +54,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     responses=_ANSWERS | problem_responses(*errors.UPLOAD_ERRORS, errors.UnknownNetwork),
 )
 async def restore(
-    data: UploadedImage,
-    options: Annotated[RestoreOptions, Query()],
+    upload: RestoreUpload,
     service: CurrentService,
     deadline: Deadline,
     request_id: RequestId,
@@ -64,13 +64,15 @@ async def restore(
 
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
+    options = upload.options
     job = RestoreJob(
-        data,
+        upload.images[0],
         network=options.network,
         scale=int(options.scale),
         binary=options.binary,
         view=options.view,
         budget=service.settings.budget_seconds,
+        part=None if options.region is None else Part.parse(options.region),
     )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):

@@ -43,11 +43,14 @@ class TestAnswer:
                     "engine": "zxing",
                     "rung": "direct",
                     "frame": 0,
+                    "page": 0,
                     "position": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
                 }
             ],
             "unread": [],
             "image": {"width": 64, "height": 48},
+            "pages": [{"index": 0, "width": 64, "height": 48, "dpi": None, "orientation": 1, "problem": None}],
+            "page_count": 1,
             "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
             "truncated": False,
             "complete": True,
@@ -71,8 +74,16 @@ class TestAnswer:
         position = [[40.0, 10.0], [60.0, 12.0], [58.0, 32.0], [38.0, 30.0]]
         first, second = answer["unread"]
         expected = {"reason": "too_small", "module_pixels": 1.08, "confidence": 0.654, "version": 3, "frame": 2}
+        expected |= {"symbology": "QRCode", "page": 0}
         assert first == {"position": position} | expected
-        unknown = {"reason": "cut_off", "module_pixels": None, "version": None, "frame": 0}
+        unknown = {
+            "reason": "cut_off",
+            "module_pixels": None,
+            "version": None,
+            "frame": 0,
+            "symbology": "QRCode",
+            "page": 0,
+        }
         assert second == {"position": position, "confidence": 0.654} | unknown
 
     def test_a_search_that_its_budget_ended_says_so(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
@@ -175,7 +186,7 @@ class TestRefusals:
         ("query", "data", "expected", "category"),
         [
             ("", b"", 422, "invalid_image"),
-            ("", b"%PDF-1.7", 415, "unsupported_image"),
+            ("", b"PK\3\4", 415, "unsupported_image"),
             ("", b"\x89PNG\r\n\x1a\n", 422, "invalid_image"),
             ("?effort=lazy", None, 422, "invalid_request"),
             ("?unknown=1", None, 422, "invalid_request"),

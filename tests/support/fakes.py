@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.errors import UnknownNetwork
 from app.pipeline.crops.redrawing import module_means
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
 from app.pipeline.inference.window_locator import Levels
@@ -19,6 +19,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
+from app.pipeline.symbologies import QR_FAMILY
 
 
 def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
@@ -51,17 +52,36 @@ class FakeLadder:
     complete: bool = True
     failure: Exception | None = None
     calls: list[dict[str, object]] = field(default_factory=list)
+    symbologies: list[frozenset[str]] = field(default_factory=list)
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+    def run(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
+    ) -> Outcome:
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shape": image.shape})
+        self.symbologies.append(symbologies)
         return self._outcome(image)
 
     def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+        self,
+        frames: Sequence[GreyImage],
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: Sequence[LookAgain] = (),
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome:
         """Finds the symbols in the last frame."""
         shapes = [frame.shape for frame in frames]
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shapes": shapes})
+        self.symbologies.append(symbologies)
         outcome = self._outcome(frames[0])
         return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
 
@@ -74,6 +94,7 @@ class FakeLadder:
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration:
         self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view, "budget": budget})
         if network not in {"auto", "modules", "lenet"}:

@@ -41,14 +41,14 @@ class ZXing:
     name = "zxing"
 
     def __init__(self, options: ZXingOptions = ZXingOptions()) -> None:
-        self._options = options
+        self.options = options
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
+        return [_zxing_symbol(code) for code in self._scan(image, self.options, return_errors=False)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
         """Reads, and also returns QR codes that did not decode; sightings of Micro QR and rMQR codes are mere noise."""
-        codes = self._scan(image, options or self._options, return_errors=True)
+        codes = self._scan(image, options or self.options, return_errors=True)
         symbols = [_zxing_symbol(code) for code in codes if code.valid]
         sightings = [
             Sighting(_zxing_corners(code), _dimension(code))

@@ -5,13 +5,13 @@ import pickle
 import pytest
 
 from app.pipeline.inference.severity import Route
-from app.pipeline.results import Found, Outcome, Reason, Restored, Stage
+from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage
 from app.workers.jobs import RESULTS
 from app.workers.process import _RestrictedUnpickler, by_pickled_name
 from tests.support.fakes import symbol, unread
 
 OUTCOME = Outcome(
-    codes=(Found(symbol(), "direct", frame=1),),
+    codes=(Found(symbol(), "direct", frame=1, page=2),),
     width=30,
     height=20,
     route=Route(212.5, 100.0, "lenet"),
@@ -19,6 +19,8 @@ OUTCOME = Outcome(
     truncated=True,
     unread=tuple(unread(reason, module_pixels=1.5, version=3, frame=2) for reason in Reason),
     complete=False,
+    pages=(PageInfo(0, 30, 20, 300.0, 6), PageInfo(1, 0, 0, problem="damaged")),
+    page_count=3,
 )
 
 
