@@ -5,57 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.answers import Code, Confidence, Message, Pixels, Point, Wire
 from app.pipeline.inference import severity
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restored, Stage, Unread, View
+from app.pipeline.results import AUTO, Effort, Outcome, Reason, Restored, Stage, Unread, View
 
-Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
-Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Field(ge=0, le=1)]
-Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
-
-
-class Wire(BaseModel):
-    """Base of the answer schemas."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-class Code(Wire):
-    """Answer schema: one code that was read."""
-
-    text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
-    bytes_base64: str = Field(description="exact payload bytes")
-    content_type: str
-    symbology: str = Field(description="QRCode, MicroQRCode or RMQRCode")
-    version: int | None
-    ec_level: str | None
-    engine: str = Field(description="decoder that read it")
-    rung: str = Field(description="rung of the ladder that read it, or `fused` if only several frames combined did")
-    frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
-    position: Annotated[
-        tuple[Point, Point, Point, Point],
-        Field(
-            description="outer corners, clockwise from the symbol's own top left, in pixels of the image as stored: "
-            "EXIF orientation is not applied"
-        ),
-    ]
-
-    @classmethod
-    def of(cls, found: Found) -> Self:
-        symbol = found.symbol
-        return cls(
-            text=symbol.text.encode("utf-8", "replace").decode("utf-8"),
-            bytes_base64=b64encode(symbol.payload).decode("ascii"),
-            content_type=symbol.content_type,
-            symbology=symbol.symbology,
-            version=symbol.version,
-            ec_level=symbol.ec_level,
-            engine=symbol.engine,
-            rung=found.rung,
-            frame=found.frame,
-            position=symbol.corners.as_tuple,
-        )
 
 
 class UnreadCode(Wire):
@@ -128,14 +83,30 @@ _REQUEST_ID = "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11"
 _CODE_EXAMPLE: dict[str, Any] = {
     "text": "https://example.org/parcel/7F3K-2291-0C",
     "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD",
+    "exact": True,
     "content_type": "Text",
     "symbology": "QRCode",
+    "symbology_identifier": "]Q1",
     "version": 3,
     "ec_level": "M",
+    "mask": 4,
+    "segments": [{"mode": "byte", "eci": None, "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD"}],
+    "charset": "UTF-8",
+    "charset_source": "guessed",
+    "structured_append": None,
+    "gs1": [],
+    "gs1_hri": None,
+    "errors_corrected": 3,
+    "confidence": 0.769,
+    "mirrored": False,
+    "inverted": False,
+    "rotation": 354.1,
+    "module_pixels": 7.12,
     "engine": "zxing",
     "rung": "modules",
     "frame": 0,
     "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
+    "position_normalised": [[0.15824, 0.36062], [0.37847, 0.33024], [0.37767, 0.65449], [0.14458, 0.667]],
 }
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
@@ -147,6 +118,7 @@ _UNREAD_EXAMPLE: dict[str, Any] = {
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
+    "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680},
     "route": None,
@@ -185,6 +157,7 @@ class DecodeAnswer(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
+    messages: list[Message] = Field(description="messages that several of the codes hold together in structured append")
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
     image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
     route: Route | None = Field(description="null if no region was routed to a network")
@@ -199,7 +172,8 @@ class DecodeAnswer(Wire):
     @classmethod
     def of(cls, outcome: Outcome, *, request_id: str) -> Self:
         unread = [UnreadCode.of(place) for place in outcome.unread]
-        return cls(unread=unread, complete=outcome.complete, **_findings(outcome, request_id))
+        messages = [Message.of(message) for message in outcome.messages]
+        return cls(unread=unread, complete=outcome.complete, messages=messages, **_findings(outcome, request_id))
 
 
 class RestoreAnswer(Wire):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.quad import Quad
 
 SOFT = "soft"
@@ -43,12 +44,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture; of several
-    pictures it is number ``frame``, counted from 0."""
+    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture, ``size``
+    wide and high; of several pictures it is number ``frame``, counted from 0."""
 
     symbol: Symbol
     rung: str
     frame: int = 0
+    size: tuple[int, int] = (1, 1)
 
 
 class Reason(StrEnum):
@@ -84,7 +86,8 @@ class Outcome:
 
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
     if no network ran. ``truncated``: there are more codes than the limit. ``unread``: codes that were seen but not
-    read, the most credible first. ``complete``: the search ended by itself, before its budget did.
+    read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``messages``: those
+    that several of the codes hold together.
     """
 
     codes: tuple[Found, ...]
@@ -95,6 +98,7 @@ class Outcome:
     truncated: bool
     unread: tuple[Unread, ...] = ()
     complete: bool = True
+    messages: tuple[AppendedMessage, ...] = ()
 
 
 AUTO, MODULES = "auto", "modules"

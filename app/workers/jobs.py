@@ -15,8 +15,14 @@ from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.decoding import decode_image, read_header
 from app.pipeline.files.png import encode_png
+from app.pipeline.finishing import finish
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.payload.appending import AppendedMessage
+from app.pipeline.payload.charsets import Charset
+from app.pipeline.payload.interpreting import CharsetSource
+from app.pipeline.qrcode.contents import Contents
+from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
 
@@ -28,24 +34,27 @@ IMAGING_STAGE: Final = "imaging"
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`."""
+    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`.
+    ``charset`` is that of bytes without an ECI."""
 
     data: bytes
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    charset: Charset | None = None
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`."""
+    `Ladder.fuse`. ``charset`` as in `DecodeJob`."""
 
     frames: tuple[bytes, ...]
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    charset: Charset | None = None
 
     @property
     def images(self) -> int:
@@ -67,7 +76,10 @@ class RestoreJob:
 
 Job = DecodeJob | FuseJob | RestoreJob
 
-RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason)
+RESULTS: Final = (
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason),
+    *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
+)
 """Every class that a result is made of."""
 
 
@@ -114,13 +126,14 @@ class Pipeline:
         match job:
             case DecodeJob():
                 image, stage = self._decode_image(job.data)
-                return _traced(self.ladder.run(image, effort=job.effort, budget=job.budget, expect=job.expect), stage)
+                outcome = self.ladder.run(image, effort=job.effort, budget=job.budget, expect=job.expect)
+                return finish(_traced(outcome, stage), job.charset)
             case FuseJob():
                 self._check_total(job.frames)
                 frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
                 images = [image for image, _ in frames]
                 outcome = self.ladder.fuse(images, effort=job.effort, budget=job.budget, expect=job.expect)
-                return _traced(outcome, *(stage for _, stage in frames))
+                return finish(_traced(outcome, *(stage for _, stage in frames)), job.charset)
             case RestoreJob():
                 return self._restore(job)
 
@@ -135,7 +148,7 @@ class Pipeline:
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_traced(restoration.outcome, stage),
+            outcome=finish(_traced(restoration.outcome, stage)),
         )
 
     def _decode_image(self, data: bytes) -> tuple[GreyImage, Stage]:

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import zxingcpp
 
 from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.contents import read_contents
+from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.quad import Quad
 
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
 _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRCode"}
+_SAMPLED = 24  # modules along each side of a symbol that say whether it is inverted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,12 @@ class ZXing:
         self._options = options
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
+        return [_zxing_symbol(code, image) for code in self._scan(image, self._options, return_errors=False)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
         """Reads, and also returns QR codes that did not decode; sightings of Micro QR and rMQR codes are mere noise."""
         codes = self._scan(image, options or self._options, return_errors=True)
-        symbols = [_zxing_symbol(code) for code in codes if code.valid]
+        symbols = [_zxing_symbol(code, image) for code in codes if code.valid]
         sightings = [
             Sighting(_zxing_corners(code), _dimension(code))
             for code in codes
@@ -73,17 +77,38 @@ class ZXing:
         return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
 
 
-def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
-    return Symbol(
+def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
+    modules = np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    corners = _zxing_corners(code)
+    version = _version(code)
+    symbol = Symbol(
         payload=code.bytes,
         text=code.text,
         content_type=code.content_type.name,
         symbology=_SMALL_SYMBOLS.get(code.format, "QRCode"),
-        version=_version(code),
+        version=version,
         ec_level=code.ec_level or None,
         engine=ZXing.name,
-        corners=_zxing_corners(code),
+        corners=corners,
+        small_version=_extra(code)["Version"] if version is None else None,
+        identifier=code.symbology_identifier,
+        inverted=_is_inverted(image, corners, modules),
     )
+    contents = None if code.format in _SMALL_SYMBOLS else read_contents(modules)
+    return symbol.stating(contents) if contents else symbol
+
+
+def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:
+    """Whether the dark modules (h, w) of a symbol are lighter in the picture than its light ones."""
+    rows, columns = (np.unique(np.linspace(0, side - 1, _SAMPLED).astype(np.intp)) for side in modules.shape)
+    height, width = modules.shape
+    own = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(own, corners.array.astype(np.float32))
+    grid = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1).reshape(1, -1, 2)
+    x, y = cv2.perspectiveTransform(grid, matrix)[0].T
+    grey = image[np.clip(y, 0, image.shape[0] - 1).astype(np.intp), np.clip(x, 0, image.shape[1] - 1).astype(np.intp)]
+    dark = modules[np.ix_(rows, columns)].ravel()
+    return bool(dark.any() and not dark.all() and grey[dark].mean() > grey[~dark].mean())
 
 
 def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
@@ -96,8 +121,8 @@ def _zxing_corners(code: zxingcpp.Barcode) -> Quad:
 
 
 def _version(code: zxingcpp.Barcode) -> int | None:
-    """Version number, from "7" of a QR code or "M2" of a Micro QR code; None for rMQR versions such as "R11x27"."""
-    version = str(_extra(code)["Version"]).removeprefix("M")
+    """Version number of a QR code; None for Micro QR and rMQR versions, "M2" and "R11x27"."""
+    version = str(_extra(code)["Version"])
     return int(version) if version.isdecimal() else None
 
 
