@@ -1,11 +1,12 @@
 """The engine zxing-cpp. It also reports codes that it sees but cannot read."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import zxingcpp
+from numpy.typing import NDArray
 
 from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
@@ -16,7 +17,7 @@ from app.pipeline.quad import Quad
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
 _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRCode"}
-_SAMPLED = 24  # modules along each side of a symbol that say whether it is inverted
+_SAMPLED = 7  # modules along each side of a symbol, those of a finder pattern, that say whether it is inverted
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,21 @@ def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
 
 def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:
     """Whether the dark modules (h, w) of a symbol are lighter in the picture than its light ones."""
-    rows, columns = (np.unique(np.linspace(0, side - 1, _SAMPLED).astype(np.intp)) for side in modules.shape)
-    height, width = modules.shape
-    own = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(own, corners.array.astype(np.float32))
-    grid = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1).reshape(1, -1, 2)
-    x, y = cv2.perspectiveTransform(grid, matrix)[0].T
-    grey = image[np.clip(y, 0, image.shape[0] - 1).astype(np.intp), np.clip(x, 0, image.shape[1] - 1).astype(np.intp)]
-    dark = modules[np.ix_(rows, columns)].ravel()
-    return bool(dark.any() and not dark.all() and grey[dark].mean() > grey[~dark].mean())
+    weights, index = _samples(*modules.shape)
+    x, y = (weights @ corners.array).astype(np.intp).T
+    grey = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].astype(np.intp)
+    dark = modules.ravel()[index]
+    count = np.count_nonzero(dark)
+    return bool(0 < count < len(dark) and grey @ dark * (len(dark) - count) > grey @ ~dark * count)
+
+
+@cache
+def _samples(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Modules, at most ``_SAMPLED`` a side, of a finder pattern in the corner: bilinear weights (N, 4) of their centres
+    by the symbol's corners, and flat indices (N,)."""
+    rows, columns = (part.ravel() for part in np.indices((min(height, _SAMPLED), min(width, _SAMPLED))))
+    y, x = (rows + 0.5) / height, (columns + 0.5) / width
+    return np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1), rows * width + columns
 
 
 def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:

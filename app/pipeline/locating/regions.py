@@ -157,7 +157,7 @@ class Region:
     def _stating(self, symbol: Symbol, picture: GreyImage) -> Symbol:
         """The region's own symbol with what its codewords say, if the engine that read it in ``picture``, an exhibit's,
         states none and hard decisions give them."""
-        if symbol.contents is None:
+        if not symbol.exact:
             looks = (dark_modules(picture, self.version, local=local) for local in (False, True))
             if contents := next(filter(None, map(read_contents, looks)), None):
                 return symbol.stating(contents)

@@ -22,8 +22,10 @@ from app.pipeline.qrcode.patterns import (
 )
 from app.pipeline.qrcode.reed_solomon import decode, syndromes
 from app.pipeline.qrcode.segments import Message, parse_message
+from app.pipeline.qrcode.single_words import correct_word
 
 Words = NDArray[np.uint8]
+_FEW = 8  # blocks with errors up to which they are corrected one by one
 _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information corrects
 
 
@@ -102,12 +104,16 @@ def _correct(words: Words, structure: Blocks) -> Words | None:
     bad = syndromes(words, structure.ec).any(axis=1)
     if not bad.any():
         return words
-    corrected, ok, _ = decode(words[bad], structure.ec, structure.absent[bad] & False)
-    if not ok.all() or (corrected[structure.absent[bad]] != 0).any():
-        return None
     words = words.copy()
-    words[bad] = corrected
-    return words
+    if np.count_nonzero(bad) > _FEW:
+        words[bad], ok, _ = decode(words[bad], structure.ec, structure.absent[bad] & False)
+        is_whole = bool(ok.all())
+    else:
+        corrected = [(block, correct_word(words[block], structure.ec)) for block in np.flatnonzero(bad)]
+        for block, word in corrected:
+            words[block] = 0 if word is None else word
+        is_whole = all(word is not None for _, word in corrected)
+    return words if is_whole and not words[structure.absent].any() else None
 
 
 def _agreement(modules: Bits, version: int) -> float:

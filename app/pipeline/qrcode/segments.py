@@ -152,6 +152,15 @@ class _BitReader:
         self.at += count
         return value
 
+    def take_many(self, width: int, count: int) -> list[int]:
+        """``count`` numbers of ``width`` bits each."""
+        if count * width > self.left:
+            raise EOFError
+        begin, self.at = self.at, self.at + count * width
+        bits = np.unpackbits(np.frombuffer(self._data, np.uint8, offset=begin >> 3))[begin & 7 :]
+        values = bits[: count * width].reshape(count, width) @ (1 << np.arange(width - 1, -1, -1))
+        return [int(value) for value in values]
+
 
 class _Parser:
     """Reads one segment after another; its methods raise EOFError and ValueError for what `parse_message` refuses."""
@@ -212,38 +221,29 @@ class _Parser:
             if self.fnc1:
                 payload = payload.replace(b"%%", b"\0").replace(b"%", _SEPARATOR).replace(b"\0", b"%")
         else:
-            payload = b"".join(_double_byte(reader.take(13), mode) for _ in range(count))
+            payload = b"".join(_double_byte(value, mode) for value in reader.take_many(13, count))
         self.segments.append(Segment(MODE_NAMES[mode], self._eci, payload))
 
 
 def _digits(reader: _BitReader, count: int) -> bytes:
     """Three digits in 10 bits, the last one or two in 4 or 7 (7.4.3)."""
-    groups = [_below(reader, 10, 1000, "03d") for _ in range(count // 3)]
-    if rest := count % 3:
-        groups.append(_below(reader, *((4, 10, "d") if rest == 1 else (7, 100, "02d"))))
-    return "".join(groups).encode()
-
-
-def _below(reader: _BitReader, width: int, limit: int, form: str) -> str:
-    value = reader.take(width)
-    if value >= limit:
+    groups = reader.take_many(10, count // 3)
+    width, limit = ((0, 1), (4, 10), (7, 100))[count % 3]
+    last = reader.take(width)
+    if last >= limit or any(group >= 1000 for group in groups):
         raise ValueError
-    return format(value, form)
+    return ("".join([f"{group:03d}" for group in groups]) + f"{last:0{count % 3}d}" * (width > 0)).encode()
 
 
 def _letters(reader: _BitReader, count: int) -> bytes:
     """Two characters in 11 bits, the last one in 6 (7.4.4)."""
-    values: list[int] = []
-    for _ in range(count // 2):
-        pair = reader.take(11)
-        if pair >= 45 * 45:
-            raise ValueError
-        values += divmod(pair, 45)
-    if count % 2:
-        values.append(reader.take(6))
-    if any(value >= 45 for value in values):
+    pairs = reader.take_many(11, count // 2)
+    last = [reader.take(6)] if count % 2 else []
+    if any(pair >= 45 * 45 for pair in pairs) or any(value >= 45 for value in last):
         raise ValueError
-    return bytes(_LETTERS[value] for value in values)
+    return bytes(
+        [_LETTERS[value] for pair in pairs for value in divmod(pair, 45)] + [_LETTERS[value] for value in last]
+    )
 
 
 def _double_byte(value: int, mode: int) -> bytes:
