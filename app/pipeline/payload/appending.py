@@ -42,8 +42,8 @@ def put_together(messages: Sequence[Message | None], hint: Charset | None = None
             groups[place.parity, place.total][place.index].setdefault(message.payload, number)
     joined: list[AppendedMessage] = []
     for (parity, total), places in groups.items():
-        for chosen in _tell_apart({index: list(same.values()) for index, same in places.items()}, messages, parity):
-            joined.append(_join(chosen, messages, parity, total, hint))
+        numbers = {index: list(same.values()) for index, same in places.items()}
+        joined += (_join(chosen, messages, parity, total, hint) for chosen in _tell_apart(numbers, messages, parity))
     return joined
 
 

@@ -35,7 +35,7 @@ def guess_charset(payload: bytes) -> Charset:
         return UTF_8
     latin = payload.decode("latin-1")
     try:
-        japanese = payload.decode("cp932")
+        japanese = payload.decode("shift_jis")
     except UnicodeDecodeError:
         return _LATIN_1
     return _SHIFT_JIS if _LATIN_CONTROLS.search(latin) or _JAPANESE_RUN.search(japanese) else _LATIN_1
