@@ -11,6 +11,8 @@ from app.pipeline.quad import Quad
 
 SOFT = "soft"
 """``Symbol.engine`` of symbols that soft decoding read."""
+ENGINES = ("zxing", "zbar", SOFT)
+"""Every ``Symbol.engine``."""
 
 
 class Effort(StrEnum):

@@ -12,9 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
-from app.pipeline.engines.zbar import ZBar
-from app.pipeline.engines.zxing import ZXing
-from app.pipeline.results import SOFT, Outcome, Reason
+from app.pipeline.results import ENGINES, Outcome, Reason
 from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
 
@@ -109,7 +107,7 @@ class Metrics:
             self._counter("qrestore_child_restarts_total", reason=restart)
         for reason in Reason:
             self._counter("qrestore_unread_total", reason=reason)
-        for engine in (ZXing.name, ZBar.name, SOFT):
+        for engine in ENGINES:
             self._counter("qrestore_differing_total", engine=engine)
             self._counter("qrestore_inexact_total", engine=engine)
 
