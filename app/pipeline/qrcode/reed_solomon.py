@@ -72,7 +72,7 @@ def syndromes(words: Words, ec: int) -> Words:
     """Evaluates words (B, n), as polynomials, at the generator's roots: (B, ec), all zero for a codeword."""
     powers = _root_powers(words.shape[1], ec)
     if words.size * ec <= _AT_ONCE:
-        return np.bitwise_xor.reduce(MUL[words[:, :, None], powers], axis=1)
+        return np.asarray(np.bitwise_xor.reduce(MUL[words[:, :, None], powers], axis=1), dtype=np.uint8)
     return np.stack([np.bitwise_xor.reduce(MUL[words, power], axis=1) for power in powers.T], axis=1)
 
 
