@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.answers import Code, Confidence, Message, Pixels, Point, Wire
 from app.pipeline.inference import severity
+from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import AUTO, Effort, Outcome, Reason, Restored, Stage, Unread, View
 
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
@@ -215,6 +216,12 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
     }
 
 
+def _check_charset(label: str) -> str:
+    if find_charset(label) is None:
+        raise ValueError("this is no charset of the WHATWG Encoding Standard")
+    return label
+
+
 class DecodeOptions(BaseModel):
     """Query schema of POST /decode."""
 
@@ -246,6 +253,14 @@ class DecodeOptions(BaseModel):
         description="treat several files as frames of one label, and combine them to read codes that no single frame "
         "shows well enough; each payload is then answered once",
         examples=[True],
+    )
+
+    charset: Annotated[str, AfterValidator(_check_charset)] | None = Field(
+        default=None,
+        max_length=40,
+        description="charset of bytes that the symbol names none for: a name of the WHATWG Encoding Standard, such as "
+        "`shift_jis` or `windows-1251`. If left out, it is guessed",
+        examples=["shift_jis"],
     )
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeQuery, RequestId, UploadedFrames
 from app.http.problems import problem_responses
+from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import Effort
 from app.schemas import DecodeAnswer, DecodeOptions
 from app.settings import Settings
@@ -51,9 +52,10 @@ async def decode(
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
+    charset = find_charset(options.charset) if options.charset else None
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect)
-    return DecodeJob(frames[0], effort, budget, options.expect)
+        return FuseJob(tuple(frames), effort, budget, options.expect, charset)
+    return DecodeJob(frames[0], effort, budget, options.expect, charset)
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

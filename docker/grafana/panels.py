@@ -203,8 +203,8 @@ READING: Final = (
     ),
     Panel(
         "Codes that engines state otherwise",
-        "Codes a second of which an engine said something else than their codewords, which are answered; and codes whose "
-        "codewords could not be had, so that the answer says `exact: false`.",
+        "Codes a second of which an engine said something else than their codewords, which are answered; and codes "
+        "whose codewords could not be had, so that the answer says `exact: false`.",
         (
             Query(total(rate("qrestore_differing_total"), "engine"), "differing, {{engine}}"),
             Query(total(rate("qrestore_inexact_total"), "engine"), "inexact, {{engine}}"),

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import webencodings
+
 _LATIN_CONTROLS: Final = re.compile(r"[\x80-\x9f]")
 _JAPANESE_RUN: Final = re.compile(r"[^\x00-\x7f]{3}")
 
@@ -18,6 +20,12 @@ class Charset:
     def decode(self, payload: bytes) -> str:
         """The text of bytes; those that the charset has not become replacement characters."""
         return payload.decode(self.codec, "replace")
+
+
+def find_charset(label: str) -> Charset | None:
+    """The charset of a name in the registry of WHATWG's Encoding Standard, in any case; None if there is none."""
+    found = webencodings.lookup(label)
+    return Charset(found.name, found.codec_info.name) if found and found.name != "x-user-defined" else None
 
 
 UTF_8: Final = Charset("UTF-8", "utf-8")
