@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.pipeline import symbologies
 from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
+from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import AUTO, Effort, View
 
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
@@ -21,6 +22,12 @@ def _valid_region(text: str) -> str:
 def _valid_symbologies(text: str) -> str:
     symbologies.parse(text)
     return text
+
+
+def _valid_charset(label: str) -> str:
+    if find_charset(label) is None:
+        raise ValueError("this is no charset of the WHATWG Encoding Standard")
+    return label
 
 
 Region = Annotated[
@@ -75,6 +82,13 @@ class DecodeOptions(BaseModel):
         f"{', '.join(sorted(symbologies.GROUPS['all']))}. Only codes of the QR family are restored; others are read "
         "as the picture and its variants show them",
         examples=["all", "qr,DataMatrix"],
+    )
+    charset: Annotated[str, AfterValidator(_valid_charset)] | None = Field(
+        default=None,
+        max_length=40,
+        description="charset of bytes that the symbol names none for: a name of the WHATWG Encoding Standard, such as "
+        "`shift_jis` or `windows-1251`. If left out, it is guessed",
+        examples=["shift_jis"],
     )
     pages: str | None = Field(
         default=None,

@@ -3,65 +3,16 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from app.answers import Code, Confidence, Message, Pixels, Point, Wire
 from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
-from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage, Unread
+from app.pipeline.results import Outcome, PageInfo, Reason, Restored, Stage, Unread
 
-Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
-Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Field(ge=0, le=1)]
-Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
-
-
-class Wire(BaseModel):
-    """Base of the answer schemas."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-class Code(Wire):
-    """Answer schema: one code that was read."""
-
-    text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
-    bytes_base64: str = Field(description="exact payload bytes")
-    content_type: str
-    symbology: str = Field(description="QRCode, MicroQRCode, RMQRCode, or another that `symbologies` asked for")
-    version: int | None
-    ec_level: str | None
-    engine: str = Field(description="decoder that read it")
-    rung: str = Field(description="rung of the ladder that read it, or `fused` if only several frames combined did")
-    frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
-    page: int = Field(
-        description="index of the page, or of the frame of an animation, that shows it, from 0", examples=[0]
-    )
-    position: Annotated[
-        tuple[Point, Point, Point, Point],
-        Field(
-            description="outer corners, clockwise from the symbol's own top left, in pixels of the image as stored: "
-            "EXIF orientation is not applied"
-        ),
-    ]
-
-    @classmethod
-    def of(cls, found: Found) -> Self:
-        symbol = found.symbol
-        return cls(
-            text=symbol.text.encode("utf-8", "replace").decode("utf-8"),
-            bytes_base64=b64encode(symbol.payload).decode("ascii"),
-            content_type=symbol.content_type,
-            symbology=symbol.symbology,
-            version=symbol.version,
-            ec_level=symbol.ec_level,
-            engine=symbol.engine,
-            rung=found.rung,
-            frame=found.frame,
-            page=found.page,
-            position=symbol.corners.as_tuple,
-        )
 
 
 class UnreadCode(Wire):
@@ -160,15 +111,31 @@ _REQUEST_ID = "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11"
 _CODE_EXAMPLE: dict[str, Any] = {
     "text": "https://example.org/parcel/7F3K-2291-0C",
     "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD",
+    "exact": True,
     "content_type": "Text",
     "symbology": "QRCode",
+    "symbology_identifier": "]Q1",
     "version": 3,
     "ec_level": "M",
+    "mask": 4,
+    "segments": [{"mode": "byte", "eci": None, "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD"}],
+    "charset": "UTF-8",
+    "charset_source": "guessed",
+    "structured_append": None,
+    "gs1": [],
+    "gs1_hri": None,
+    "errors_corrected": 3,
+    "confidence": 0.769,
+    "mirrored": False,
+    "inverted": False,
+    "rotation": 354.1,
+    "module_pixels": 7.12,
     "engine": "zxing",
     "rung": "modules",
     "frame": 0,
     "page": 0,
     "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
+    "position_normalised": [[0.15824, 0.36062], [0.37847, 0.33024], [0.37767, 0.65449], [0.14458, 0.667]],
 }
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
@@ -182,6 +149,7 @@ _UNREAD_EXAMPLE: dict[str, Any] = {
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
+    "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680},
     "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
@@ -222,6 +190,7 @@ class DecodeAnswer(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
+    messages: list[Message] = Field(description="messages that several of the codes hold together in structured append")
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
     image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
     pages: list[PageAnswer] = Field(description="the pictures of the file that were looked at, of several files none")
@@ -243,6 +212,7 @@ class DecodeAnswer(Wire):
         return cls(
             unread=unread,
             complete=outcome.complete,
+            messages=[Message.of(message) for message in outcome.messages],
             pages=[PageAnswer.of(page) for page in outcome.pages],
             page_count=outcome.page_count,
             **_findings(outcome, request_id),

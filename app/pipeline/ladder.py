@@ -11,6 +11,7 @@ from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.other_symbologies import name_others, read_others
+from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
 from app.pipeline.rungs import (
@@ -247,7 +248,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
     order = (*RUNGS, FUSED)
-    first: dict[tuple[str, bytes], Found] = {}
+    first: dict[tuple[str, bytes, StructuredAppend | None], Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
-        first.setdefault((one.symbol.symbology, one.symbol.payload), one)
+        first.setdefault((one.symbol.symbology, one.symbol.payload, one.symbol.structured_append), one)
     return list(first.values())

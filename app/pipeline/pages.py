@@ -14,6 +14,7 @@ from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.fusing import FUSED
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.part import Part
+from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread
 from app.pipeline.seeing import in_whole, see
@@ -176,7 +177,7 @@ def _look_closer(reader: Reader, document: Document, outcome: Outcome, task: Tas
             if left <= 0:
                 break
             closer = reader.run(picture, effort=task.effort, budget=left, expect=1, symbologies=task.symbologies)
-            found = [_moved(one, area, factor) for one in closer.codes]
+            found = [_moved(one, area, factor, page) for one in closer.codes]
             if found:
                 codes += [one for one in found if not _is_known(one, codes)]
                 unread.remove(place)
@@ -206,11 +207,11 @@ def _drawings(document: Document, page: PageInfo, place: Unread) -> Iterator[tup
             yield area, factor, picture
 
 
-def _moved(found: Found, area: Area, factor: float) -> Found:
+def _moved(found: Found, area: Area, factor: float, page: PageInfo) -> Found:
     """A code of a finer drawing, with its corners in pixels of the page."""
     corners = found.symbol.corners.scaled(1 / factor)
     points = [(x + area[0], y + area[1]) for x, y in corners.as_tuple]
-    return replace(found, symbol=found.symbol.at(Quad.of(points)))
+    return replace(found, symbol=found.symbol.at(Quad.of(points)), size=(page.width, page.height))
 
 
 def _is_known(one: Found, codes: Iterable[Found]) -> bool:
@@ -257,7 +258,11 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
 
 
 def _is_same(one: Found, other: Found) -> bool:
-    return one.symbol.payload == other.symbol.payload and one.symbol.symbology == other.symbol.symbology
+    return _identity(one) == _identity(other)
+
+
+def _identity(one: Found) -> tuple[str, bytes, StructuredAppend | None]:
+    return one.symbol.symbology, one.symbol.payload, one.symbol.structured_append
 
 
 def _read_overlaid(reader: Reader, frames: Sequence[GreyImage], outcome: Outcome, task: Task) -> Outcome:

@@ -23,6 +23,7 @@ from app.pipeline.qrcode.patterns import render
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
 from app.pipeline.rungs import FLATTENED, MODULE_RUNGS
+from app.pipeline.stating import state
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
@@ -145,7 +146,7 @@ def _run_network(climb: Climb, region: Region | None, network: str, scale: int) 
         symbols = _read_back(climb, region, restored)
         climb.stages[name] = Stage(name, perf_counter() - began, len(symbols))
         if symbols:
-            climb.found += (Found(symbol, _role(tools, name)) for symbol in symbols)
+            climb.found += (Found(symbol, _role(tools, name), size=climb.size) for symbol in symbols)
             break
     climb.route = replace(route, network=name)
     return name, restored
@@ -176,7 +177,10 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
     reads = (climb.scan(engine.read, restored, least=LEAST_SCAN) or [] for engine in engines)
-    return [symbol.at(symbol.corners.scaled(factor)) for symbol in merge_symbols(*reads)]
+    symbols = (
+        symbol if symbol.exact else state(restored, symbol, climb.tools.reader) for symbol in merge_symbols(*reads)
+    )
+    return [symbol.at(symbol.corners.scaled(factor)) for symbol in symbols]
 
 
 def _whole(image: GreyImage) -> GreyImage:

@@ -6,10 +6,13 @@ from enum import StrEnum
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.quad import Quad
 
 SOFT = "soft"
 """``Symbol.engine`` of symbols that soft decoding read."""
+ENGINES = ("zxing", "zbar", SOFT)
+"""Every ``Symbol.engine``."""
 
 
 class Effort(StrEnum):
@@ -43,13 +46,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture; of several
-    files it is number ``frame``, of the pictures in its file number ``page``, both counted from 0."""
+    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture, ``size``
+    wide and high; of several files it is number ``frame``, of the pictures in its file number ``page``, both counted
+    from 0."""
 
     symbol: Symbol
     rung: str
     frame: int = 0
     page: int = 0
+    size: tuple[int, int] = (1, 1)
 
 
 class Reason(StrEnum):
@@ -106,7 +111,8 @@ class Outcome:
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
     if no network ran. ``truncated``: there are more codes or pages than the limit. ``unread``: codes that were seen but
     not read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``pages`` are
-    those that were looked at, ``page_count`` is how many the file has.
+    those that were looked at, ``page_count`` is how many the file has. ``messages``: those that several of the codes
+    hold together.
     """
 
     codes: tuple[Found, ...]
@@ -119,6 +125,7 @@ class Outcome:
     complete: bool = True
     pages: tuple[PageInfo, ...] = ()
     page_count: int = 1
+    messages: tuple[AppendedMessage, ...] = ()
 
 
 AUTO, MODULES = "auto", "modules"

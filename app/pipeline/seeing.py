@@ -8,7 +8,7 @@ from app.pipeline.files.documents.document import Page
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.part import Part
 from app.pipeline.quad import Quad
-from app.pipeline.results import Outcome
+from app.pipeline.results import Found, Outcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +29,16 @@ class Seen:
         whole = self.whole.copy()
         whole[self.rows, self.columns] = image
         return whole
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the whole."""
+        height, width = self.whole.shape
+        return width, height
+
+    def found(self, one: Found) -> Found:
+        """What was found in the part, as found in the whole."""
+        return replace(one, symbol=one.symbol.at(self.place(one.symbol.corners)), size=self.size)
 
     def place(self, corners: Quad) -> Quad:
         """Corners in the part, in pixels of the whole."""
@@ -54,7 +64,7 @@ def in_whole(outcome: Outcome, *seen: Seen) -> Outcome:
     """The outcome of what was seen, of which there is one for each frame, in pixels of the whole pictures."""
     if all(one.image is one.whole for one in seen):
         return outcome
-    codes = (replace(one, symbol=one.symbol.at(seen[one.frame].place(one.symbol.corners))) for one in outcome.codes)
+    codes = (seen[one.frame].found(one) for one in outcome.codes)
     unread = (replace(one, corners=seen[one.frame].place(one.corners)) for one in outcome.unread)
-    height, width = seen[0].whole.shape
+    width, height = seen[0].size
     return replace(outcome, codes=tuple(codes), unread=tuple(unread), width=width, height=height)

@@ -15,10 +15,16 @@ from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
+from app.pipeline.finishing import finish
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
 from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
 from app.pipeline.part import Part
+from app.pipeline.payload.appending import AppendedMessage
+from app.pipeline.payload.charsets import Charset
+from app.pipeline.payload.interpreting import CharsetSource
+from app.pipeline.qrcode.contents import Contents
+from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import (
     AUTO,
@@ -45,6 +51,7 @@ class DecodeJob:
 
     ``budget``: seconds for each page; ``total``: seconds for all pages of a file that has several. ``pages``: those to
     read, None for all. ``part``: the one of each page in which alone is looked; positions are those in the whole page.
+    ``charset`` is that of bytes without an ECI.
     """
 
     data: bytes
@@ -55,13 +62,14 @@ class DecodeJob:
     pages: PageRanges | None = None
     part: Part | None = None
     symbologies: frozenset[str] = QR_FAMILY
+    charset: Charset | None = None
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`. ``part`` is one of each image."""
+    `Ladder.fuse`. ``part`` is one of each image, ``charset`` as in `DecodeJob`."""
 
     frames: tuple[bytes, ...]
     effort: Effort
@@ -69,6 +77,7 @@ class FuseJob:
     expect: int | None = None
     part: Part | None = None
     symbologies: frozenset[str] = QR_FAMILY
+    charset: Charset | None = None
 
     @property
     def images(self) -> int:
@@ -92,7 +101,10 @@ class RestoreJob:
 
 Job = DecodeJob | FuseJob | RestoreJob
 
-RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo)
+RESULTS: Final = (
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
+    *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
+)
 """Every class that a result is made of."""
 
 
@@ -136,7 +148,7 @@ class Pipeline:
         """
         match job:
             case DecodeJob():
-                return self._read(job)
+                return finish(self._read(job), job.charset)
             case FuseJob():
                 self._check_total(job.frames)
                 frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
@@ -149,7 +161,7 @@ class Pipeline:
                     look_again=[one.look_again for one in seen],
                     symbologies=job.symbologies,
                 )
-                return _traced(in_whole(outcome, *seen), *(stage for _, stage in frames))
+                return finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
             case RestoreJob():
                 return self._restore(job)
 
@@ -186,7 +198,7 @@ class Pipeline:
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_traced(in_whole(restoration.outcome, seen), stage),
+            outcome=finish(_traced(in_whole(restoration.outcome, seen), stage)),
         )
 
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:

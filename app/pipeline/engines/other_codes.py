@@ -66,6 +66,7 @@ def _symbol(code: zxingcpp.Barcode) -> Symbol:
         ec_level=code.ec_level or None,
         engine=ZXing.name,
         corners=Quad.of([(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]),
+        identifier=code.symbology_identifier,
     )
 
 

@@ -1,5 +1,6 @@
 """The table of metrics, and what an outcome adds to them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +39,14 @@ def test_record_of_a_routed_read() -> None:
     assert value(metrics, "qrestore_route_total", network="lenet") == 1
     assert value(metrics, "qrestore_laplacian_variance_sum") == 250
     assert value(metrics, "qrestore_stage_duration_seconds_sum", stage="light") == pytest.approx(0.2)
+
+
+def test_record_of_codes_that_engines_state_otherwise() -> None:
+    metrics = Metrics()
+    symbols = (symbol(), replace(symbol(), differs=True), replace(symbol(), engine="zbar", exact=False))
+    metrics.record(Outcome(tuple(Found(one, "direct") for one in symbols), 10, 10, None, (), False))
+    assert [value(metrics, "qrestore_differing_total", engine=name) for name in ("zxing", "zbar", "soft")] == [1, 0, 0]
+    assert [value(metrics, "qrestore_inexact_total", engine=name) for name in ("zxing", "zbar", "soft")] == [0, 1, 0]
 
 
 def test_record_of_nothing_read() -> None:
