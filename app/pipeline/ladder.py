@@ -87,8 +87,9 @@ class Ladder:
         """Restores a code of a picture, which it looks for within ``budget`` seconds; see
         `app.pipeline.restoration.restore`, also for the errors raised."""
         climb = Climb(image, Effort.BALANCED, self._tools, budget=budget, max_codes=self._max_codes)
-        restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
-        return Restoration(image=restored, network=made_by, outcome=replace(climb.outcome(), unread=()))
+        made = restore(climb, network=network, scale=scale, binary=binary, view=view)
+        outcome = replace(climb.outcome(), unread=())
+        return Restoration(image=made.image, network=made.made_by, outcome=outcome, located=made.located)
 
     def climb(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Climb:
         """As `run`, but returns the climb itself."""

@@ -17,6 +17,7 @@ from app.pipeline.files.decoding import decode_image, read_header
 from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.painting import outline
 from app.pipeline.quad import Quad
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
 
@@ -65,7 +66,18 @@ class RestoreJob:
     images: ClassVar[int] = 1
 
 
+@dataclass(frozen=True, slots=True)
+class OutlineJob:
+    """Draw the outlines of codes into one encoded image: of those that were ``read``, and of those that were not. The
+    result is the bytes of a PNG."""
+
+    data: bytes
+    read: tuple[Quad, ...]
+    unread: tuple[Quad, ...]
+
+
 Job = DecodeJob | FuseJob | RestoreJob
+"""The jobs of requests."""
 
 RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason)
 """Every class that a result is made of."""
@@ -105,7 +117,9 @@ class Pipeline:
     def do(self, job: RestoreJob) -> Restored: ...
     @overload
     def do(self, job: Job) -> Outcome | Restored: ...
-    def do(self, job: Job) -> Outcome | Restored:
+    @overload
+    def do(self, job: OutlineJob) -> bytes: ...
+    def do(self, job: Job | OutlineJob) -> Outcome | Restored | bytes:
         """The job's result; its trace begins with one imaging stage an image.
 
         Raises what `decode_image` raises, of a `FuseJob` with the number of the first bad frame in front, and
@@ -123,6 +137,9 @@ class Pipeline:
                 return _traced(outcome, *(stage for _, stage in frames))
             case RestoreJob():
                 return self._restore(job)
+            case OutlineJob():
+                image, _ = self._decode_image(job.data)
+                return encode_png(outline(image, read=job.read, unread=job.unread))
 
     def _restore(self, job: RestoreJob) -> Restored:
         image, stage = self._decode_image(job.data)
@@ -135,6 +152,7 @@ class Pipeline:
             width=width,
             height=height,
             network=restoration.network,
+            located=restoration.located,
             outcome=_traced(restoration.outcome, stage),
         )
 
