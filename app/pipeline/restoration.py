@@ -29,7 +29,7 @@ from app.pipeline.tools import Tools
 
 _WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
 _ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
-_READINGS: Final = 8  # of a place, at most
+_MOST_READINGS: Final = 64  # that are looked through for a credible one
 _STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 """Rungs whose reads state every module."""
 
@@ -49,15 +49,17 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
     ``network`` names the restorer that gets the credible region with the most confident reading. "modules" redraws the
     symbol from its modules: as decoded, else as read. "auto" redraws the modules if they decode; else it runs the
     network that the routing unit chooses and, if nothing reads in its result, the heavy one. A region is credible if
-    its modules decode, or if the picture agrees with its function patterns as well as with those of codes that
-    `Climb.unread` names.
+    its modules decode, or if the picture agrees with its function patterns as with those of codes that the answer to
+    /decode names as unread.
 
     Straightened, the result is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone
-    included. Without a credible region a network gets the whole picture, reduced to ``_WHOLE_SIDE`` if larger; if a
-    code reads in its result, this is located and restored, else the result is the reduced picture itself. ``scale`` is
-    1 or 4; at 4 the upscaler follows networks that do not enlarge. In the original view the result is the picture with
-    the restored code painted over the damaged one, at ``scale`` 1; without a region, the picture as it is. ``binary``
-    draws the modules dark and light, and thresholds what a network made of a whole picture.
+    included; ``scale`` is 1 or 4; at 4 the upscaler follows networks that do not enlarge. In the original view it is
+    the picture with the restored code painted over the damaged one, at ``scale`` 1. ``binary`` draws the modules dark
+    and light.
+
+    Without a credible region a network gets the most confident other one or, straightened, the whole picture, reduced
+    to ``_WHOLE_SIDE`` if larger and thresholded if ``binary``. If nothing reads in its result no code is located, and
+    the result is the picture as it is, reduced unless the view is the original.
 
     ``climb`` then holds what reads in the result. Raises UnknownNetwork, and ValueError for another ``scale`` than 1 in
     the original view.
@@ -70,45 +72,40 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
         raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
     drawing = _redraw(climb) if network in (AUTO, MODULES) else None
     decoded = [] if network in (AUTO, MODULES) else _read_places(climb)
-    best = _best_credible_reading(climb, decoded)
+    readings = climb.best_readings(_MOST_READINGS)
+    best = next((reading for reading in readings if _is_credible(climb, reading.region, decoded)), None)
     if drawing is None and best and network == MODULES:
         drawing = _Drawing.as_read(best)
     if drawing:
-        region, made_by = drawing.region, MODULES
-        restored = drawing.picture(scale if view is View.STRAIGHTENED else None)
-    elif best:
-        region = best.region
-        made_by, restored = _run_network(climb, region, network, scale)
-        restored = region.binarise(restored) if binary else restored
-    else:
-        return _restore_whole(climb, network=network, scale=scale, binary=binary, view=view)
-    return Picture(paint(climb.image, region, restored) if view is View.ORIGINAL else restored, made_by, located=True)
-
-
-def _best_credible_reading(climb: Climb, decoded: Sequence[Quad]) -> Reading | None:
-    """The most confident reading of a region that is credible, or that lies on one of these codes that decode."""
-    readings = climb.best_readings(len(climb.places) * _READINGS)
-    return next(
-        (
-            reading
-            for reading in readings
-            if reading.region.registration.agreement >= climb.gates.credible
-            or any(reading.region.corners.overlap(corners) > 0 for corners in decoded)
-        ),
-        None,
-    )
-
-
-def _restore_whole(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> Picture:
-    """Restores a picture in which no code was located, if that makes one readable."""
-    if view is View.ORIGINAL:
-        return Picture(climb.image, None, located=bool(climb.found))
-    if network != MODULES:
-        made_by, restored = _run_network(climb, None, network, scale)
-        if climb.found:
-            return Picture(_threshold(restored) if binary else restored, made_by, located=True)
+        drawn = drawing.picture(scale if view is View.STRAIGHTENED else None)
+        return _show(climb, drawing.region, drawn, MODULES, view)
+    region = best.region if best else readings[0].region if readings else None
+    if network == MODULES or (region is None and view is View.ORIGINAL):
+        return _show_untouched(climb, view)
+    made_by, restored = _run_network(climb, region, network, scale)
+    if best is None and not climb.found:
         climb.route = None
-    return Picture(_whole(climb.image), None, located=bool(climb.found))
+        return _show_untouched(climb, view)
+    if binary:
+        restored = region.binarise(restored) if region else _threshold(restored)
+    return _show(climb, region, restored, made_by, view)
+
+
+def _is_credible(climb: Climb, region: Region, decoded: Sequence[Quad]) -> bool:
+    """Whether there is a code in a region: the picture agrees with its function patterns, or it lies on one of these
+    codes that decode."""
+    if region.registration.agreement >= climb.gates.credible:
+        return True
+    return any(region.corners.overlap(corners) > 0 for corners in decoded)
+
+
+def _show(climb: Climb, region: Region | None, restored: GreyImage, made_by: str, view: View) -> Picture:
+    image = paint(climb.image, region, restored) if region and view is View.ORIGINAL else restored
+    return Picture(image, made_by, located=True)
+
+
+def _show_untouched(climb: Climb, view: View) -> Picture:
+    return Picture(climb.image if view is View.ORIGINAL else _whole(climb.image), None, located=bool(climb.found))
 
 
 @dataclass(frozen=True)
