@@ -42,7 +42,9 @@ def unread(reason: Reason = Reason.TOO_SMALL, **fields: Any) -> Unread:
 
 @dataclass
 class FakeLadder:
-    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called."""
+    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called.
+
+    ``located`` is what its restorations say."""
 
     symbols: tuple[Symbol, ...] = ()
     route: Route | None = None
@@ -50,6 +52,7 @@ class FakeLadder:
     unread: tuple[Unread, ...] = ()
     complete: bool = True
     failure: Exception | None = None
+    located: bool = True
     calls: list[dict[str, object]] = field(default_factory=list)
 
     def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
@@ -79,7 +82,12 @@ class FakeLadder:
         if network not in {"auto", "modules", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)
-        return Restoration(image=restored, network=self.route and self.route.network, outcome=self._outcome(image))
+        return Restoration(
+            image=restored,
+            network=self.route and self.route.network,
+            outcome=self._outcome(image),
+            located=self.located,
+        )
 
     def _outcome(self, image: GreyImage) -> Outcome:
         if self.failure is not None:
