@@ -117,6 +117,8 @@ def test_row_46_a_connection_at_work_is_not_idle(weights: Path) -> None:
             kept.enter_context(server.connect())
         connection.sendall(whole[-20:])
         assert read_answer(connection).payloads() == [GOOD_TEXT.encode()]
+        assert 10 <= server.metric("qrestore_connections") <= 16
+        assert server.metric("qrestore_connections_lost_total", reason="idle") >= 20
 
 
 def test_row_46_while_all_work_only_health_is_answered(weights: Path) -> None:

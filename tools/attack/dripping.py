@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
-from tests.support.live.servers import GOOD, Answer, Server, read_answer, upload
+from tests.support.live.servers import GOOD, Answer, Server, upload
 from tools.attack.bench import service
 from tools.attack.figures import Figure, at_most, is_true, percentile
 
@@ -64,9 +64,7 @@ def dripping(server: Server, piece: bytes) -> Iterator[_Drips]:
 
 def send_from(server: Server, address: str) -> Answer:
     """The answer to an ordinary upload from one of the addresses of this machine."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60, source_address=(address, 0)) as connection:
-        connection.sendall(upload(GOOD))
-        return read_answer(connection)
+    return server.send(upload(GOOD), source=address)
 
 
 def _honest(server: Server, address: str) -> tuple[int, list[float]]:
