@@ -168,6 +168,7 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "request_id": _REQUEST_ID,
 }
 _RESTORE_EXAMPLE: dict[str, Any] = {
+    "located": True,
     "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4AczB++/t2X3X9+f7vdb6fD57fy/nzMWe8d...",
     "restored": {"width": 592, "height": 592},
     "network": "modules",
@@ -224,8 +225,9 @@ class RestoreAnswer(Wire):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
-    png_base64: str = Field(description="grey PNG of the restored code")
-    restored: ImageSize = Field(description="size of that PNG")
+    located: bool = Field(description="false if no code was located: there is then nothing to restore, and no PNG")
+    png_base64: str | None = Field(description="grey PNG of the restored code; null if none was located")
+    restored: ImageSize | None = Field(description="size of that PNG; null if there is none")
     network: str | None = Field(
         description="network that restored it; `modules` if it was redrawn from its decoded modules; null if neither",
         examples=["modules", "lenet"],
@@ -240,8 +242,9 @@ class RestoreAnswer(Wire):
     @classmethod
     def of(cls, restored: Restored, *, request_id: str) -> Self:
         return cls(
-            png_base64=b64encode(restored.png).decode("ascii"),
-            restored=ImageSize(width=restored.width, height=restored.height),
+            located=restored.located,
+            png_base64=b64encode(restored.png).decode("ascii") if restored.located else None,
+            restored=ImageSize(width=restored.width, height=restored.height) if restored.located else None,
             network=restored.network,
             **_findings(restored.outcome, request_id),
         )

@@ -136,8 +136,9 @@ class Ladder:
 
         def attempt(picture: GreyImage, seconds: float) -> Restoration:
             climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
-            restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
-            return Restoration(image=restored, network=made_by, outcome=replace(climb.outcome(), unread=()))
+            made = restore(climb, network=network, scale=scale, binary=binary, view=view)
+            outcome = replace(climb.outcome(), unread=())
+            return Restoration(image=made.image, network=made.made_by, outcome=outcome, located=made.located)
 
         began = monotonic()
         first = attempt(image, budget)

@@ -142,20 +142,23 @@ class View(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
-    ``outcome`` is what reads in it."""
+    ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
+    """
 
     image: GreyImage
     network: str | None
     outcome: Outcome
+    located: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network`` and
-    ``outcome`` as in `Restoration`."""
+    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome`` and
+    ``located`` as in `Restoration`."""
 
     png: bytes
     width: int
     height: int
     network: str | None
     outcome: Outcome
+    located: bool = True

@@ -35,6 +35,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
                 "description": "laplacian_variance=..., threshold=...; absent if no region was routed",
                 "schema": {"type": "string"},
             },
+            "X-Qrestore-Located": {
+                "description": "`false` if no code was located; the PNG is then the untouched picture, reduced",
+                "schema": {"type": "boolean"},
+            },
             "X-Qrestore-Codes": {"description": "number of codes read", "schema": {"type": "integer"}},
             "X-Qrestore-Text": {
                 "description": "text of the first code, percent-encoded UTF-8; absent if it is very long",
@@ -61,6 +65,9 @@ async def restore(
     accept: Annotated[str, Header()] = PNG,
 ) -> Response:
     """Answers a PNG, or with `Accept: application/json` the PNG as base64 together with route, trace and codes.
+
+    Where no code is located there is nothing to restore: `located` is false and there is no picture in the JSON; the
+    PNG is the untouched picture, reduced, with `X-Qrestore-Located: false`.
 
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
@@ -107,6 +114,7 @@ def _headers(restored: Restored) -> dict[str, str]:
     headers = {
         "Vary": "Accept",
         "X-Qrestore-Network": quote(restored.network or "none"),
+        "X-Qrestore-Located": "true" if restored.located else "false",
         "X-Qrestore-Codes": str(len(outcome.codes)),
     }
     if outcome.route is not None:

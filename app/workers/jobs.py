@@ -5,6 +5,7 @@ that a result is made of.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -13,12 +14,14 @@ from typing import ClassVar, Final, Protocol, TypeVar, overload
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
+from app.pipeline.files.documents.document import Document
 from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
 from app.pipeline.finishing import finish
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
 from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
+from app.pipeline.painting import outline
 from app.pipeline.part import Part
 from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.payload.charsets import Charset
@@ -99,7 +102,19 @@ class RestoreJob:
     images: ClassVar[int] = 1
 
 
+@dataclass(frozen=True, slots=True)
+class OutlineJob:
+    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not. The
+    result is the bytes of a PNG."""
+
+    data: bytes
+    page: int
+    read: tuple[Quad, ...]
+    unread: tuple[Quad, ...]
+
+
 Job = DecodeJob | FuseJob | RestoreJob
+"""The jobs of requests."""
 
 RESULTS: Final = (
     *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
@@ -140,7 +155,9 @@ class Pipeline:
     def do(self, job: RestoreJob) -> Restored: ...
     @overload
     def do(self, job: Job) -> Outcome | Restored: ...
-    def do(self, job: Job) -> Outcome | Restored:
+    @overload
+    def do(self, job: OutlineJob) -> bytes: ...
+    def do(self, job: Job | OutlineJob) -> Outcome | Restored | bytes:
         """The job's result; its trace begins with an imaging stage.
 
         Raises what `open_file` and `read_document` raise, of a `FuseJob` with the number of the first bad frame in
@@ -164,6 +181,10 @@ class Pipeline:
                 return finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
             case RestoreJob():
                 return self._restore(job)
+            case OutlineJob():
+                with closing(self._open(job.data)) as document:
+                    image = document.page(job.page).image
+                return encode_png(outline(image, read=job.read, unread=job.unread))
 
     def _read(self, job: DecodeJob) -> Outcome:
         task = Task(
@@ -177,8 +198,10 @@ class Pipeline:
             part=job.part,
             symbologies=job.symbologies,
         )
-        opened = partial(open_file, job.data, max_pixels=self.max_pixels, most_frames=self.max_pages)
-        return read_document(self.ladder, opened, task)
+        return read_document(self.ladder, partial(self._open, job.data), task)
+
+    def _open(self, data: bytes) -> Document:
+        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
 
     def _restore(self, job: RestoreJob) -> Restored:
         seen, stage = self._see(job.data, job.part)
@@ -198,6 +221,7 @@ class Pipeline:
             width=width,
             height=height,
             network=restoration.network,
+            located=restoration.located,
             outcome=finish(_traced(in_whole(restoration.outcome, seen), stage)),
         )
 

@@ -43,7 +43,9 @@ def unread(reason: Reason = Reason.TOO_SMALL, **fields: Any) -> Unread:
 
 @dataclass
 class FakeLadder:
-    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called."""
+    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called.
+
+    ``located`` is what its restorations say."""
 
     symbols: tuple[Symbol, ...] = ()
     route: Route | None = None
@@ -51,6 +53,7 @@ class FakeLadder:
     unread: tuple[Unread, ...] = ()
     complete: bool = True
     failure: Exception | None = None
+    located: bool = True
     calls: list[dict[str, object]] = field(default_factory=list)
     symbologies: list[frozenset[str]] = field(default_factory=list)
 
@@ -100,7 +103,16 @@ class FakeLadder:
         if network not in {"auto", "modules", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)
-        return Restoration(image=restored, network=self.route and self.route.network, outcome=self._outcome(image))
+        return Restoration(
+            image=restored,
+            network=self.route and self.route.network,
+            outcome=self._outcome(image),
+            located=self.located,
+        )
+
+    def answer(self) -> Outcome:
+        """What it makes of a picture of 30 x 20 pixels."""
+        return self._outcome(np.zeros((20, 30), np.uint8))
 
     def _outcome(self, image: GreyImage) -> Outcome:
         if self.failure is not None:

@@ -5,11 +5,12 @@ from struct import Struct
 from typing import Final
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import InvalidImage
 from app.pipeline.files.format import Format, Header
 from app.pipeline.files.tiff import exif_orientation
-from app.pipeline.imaging import GreyImage
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _IHDR: Final = Struct(">8xI4sIIBB")
@@ -84,8 +85,11 @@ def _keep(data: bytes, ancillary: tuple[bytes, ...]) -> bytes:
 PNG: Final = Format("PNG", re.compile(re.escape(_SIGNATURE)), _read_header, _strip)
 
 
-def encode_png(image: GreyImage) -> bytes:
-    """Encodes an (H, W) image as a grey PNG file. Raises ValueError for a shape that PNG cannot hold."""
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Encodes an (H, W) image as a grey PNG file, an (H, W, 3) one of blue, green and red as a coloured one.
+
+    Raises ValueError for a shape that PNG cannot hold.
+    """
     written, data = cv2.imencode(".png", image)
     if not written:
         raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
