@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app import machine
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort
@@ -43,12 +44,15 @@ some for connections that are accepted before others are closed for them."""
 _HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
 
 
+_MOST_SLOTS, _MOST_THREADS = 4, 8  # small networks gain nothing from more threads
+
+
 def _slots() -> int:
-    return min(4, os.cpu_count() or 1)
+    return min(_MOST_SLOTS, machine.look().usable_processors)
 
 
 def _threads() -> int:
-    return min(8, max(1, (os.cpu_count() or 1) // _slots()))  # per slot; small networks gain nothing from more
+    return min(_MOST_THREADS, max(1, machine.look().usable_processors // _MOST_SLOTS))
 
 
 def most_connections(workers: int) -> int:

@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
-from tests.support.live.servers import GOOD, GOOD_TEXT, SERVE, Server, children_of, running
+from tests.support.live.servers import SERVE, Server, children_of, running
 from tools.attack.figures import Figure, at_most, is_true
 
 _RECOVERY_MS: Final = 5000.0
@@ -44,7 +43,7 @@ class Clients:
 
     def _send(self) -> None:
         while not self._stop.wait(0.02):
-            if reads(self._server):
+            if self._server.reads():
                 self.read += 1
             else:
                 self.failed += 1
@@ -52,13 +51,6 @@ class Clients:
     def end(self) -> None:
         self._stop.set()
         self._pool.shutdown()
-
-
-def reads(server: Server) -> bool:
-    """Whether the service reads a good picture now."""
-    with suppress(OSError, HTTPException, AssertionError, ValueError):
-        return server.upload(GOOD, timeout=30).payloads() == [GOOD_TEXT.encode()]
-    return False
 
 
 @contextmanager
@@ -86,7 +78,7 @@ def _recovers(
     name: str, server: Server, clients: Clients, lost: Sequence[int], *, most_failed: int
 ) -> Iterator[Figure]:
     """Waits until others have taken the place of the ``lost`` children."""
-    spent = milliseconds_until(lambda: _has_new(server, lost) and reads(server))
+    spent = milliseconds_until(lambda: _has_new(server, lost) and server.reads())
     yield at_most(f"{name}: there are others, and they read", spent, _RECOVERY_MS, unit="ms")
     words = f"{clients.failed} of {clients.failed + clients.read}"
     yield is_true("  pictures lost", clients.failed <= most_failed, figure=words, wanted=f"<= {most_failed}")
@@ -123,7 +115,7 @@ def server_killed() -> Iterator[Figure]:
     with running(workers=2) as again:
         ready = 1000 * (time.monotonic() - began)
         yield at_most("  a new one is ready", ready, _START_MS, unit="ms")
-        yield is_true("  and reads", reads(again))
+        yield is_true("  and reads", again.reads())
 
 
 def _is_running(pid: int) -> bool:
@@ -136,7 +128,7 @@ def child_stopped() -> Iterator[Figure]:
     with running(workers=2, work_seconds=_WORK_SECONDS) as server, sending(server) as clients:
         for child in server.workers():
             os.kill(child, signal.SIGSTOP)
-        spent = milliseconds_until(lambda: reads(server))
+        spent = milliseconds_until(server.reads)
         yield at_most("SIGSTOP of all children: pictures are read again", spent, _RECOVERY_MS, unit="ms")
         words = f"{clients.failed} of {clients.failed + clients.read}"
         yield is_true("  pictures lost", clients.failed <= _CHILDREN, figure=words, wanted=f"<= {_CHILDREN}")
@@ -158,12 +150,12 @@ def _confined(name: str, mount: str) -> Iterator[Figure]:
         raise Skipped("mounting needs root")
     command = f"{mount} exec {sys.executable} {' '.join(SERVE)}"
     with running(entry=("-c", _EXEC, *_IN_NAMESPACE, command), workers=2) as server:
-        results = [reads(server) for _ in range(20)]
+        results = [server.reads() for _ in range(20)]
         yield is_true(f"{name}: pictures are read", all(results), figure=f"{sum(results)} of {len(results)}")
         lost = server.workers()
         for pid in lost:
             os.kill(pid, signal.SIGKILL)
-        spent = milliseconds_until(lambda: _has_new(server, lost) and reads(server))
+        spent = milliseconds_until(lambda: _has_new(server, lost) and server.reads())
         yield at_most("  all children are replaced", spent, _RECOVERY_MS, unit="ms")
 
 

@@ -15,7 +15,7 @@ from app import errors
 from app.errors import QrestoreError
 from app.pipeline.results import Reason
 from app.settings import Settings
-from app.telemetry.metrics import TABLE
+from app.telemetry.metrics import TABLE, ConnectionLoss
 from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
 
@@ -25,9 +25,9 @@ COMPUTED: Final[Mapping[str, str]] = {
     "connections": "1,000, or what the limit on file descriptors leaves",
     "queue": "8 × `QRESTORE_WORKERS`",
     "slow_workers": "half of `QRESTORE_WORKERS`, at least 1",
-    "torch_threads": "CPUs / workers, at most 8",
+    "torch_threads": "usable CPUs / workers, at most 8",
     "tracing": "`true` if `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set",
-    "workers": "number of CPUs, at most 4",
+    "workers": "number of CPUs that affinity and control groups leave, at most 4",
 }
 """Defaults that depend on the machine or on other settings, by setting."""
 
@@ -163,6 +163,7 @@ def _labels() -> Iterator[tuple[str, str]]:
     categories = _ticked(sorted({error.category for error in _errors()}))
     yield "`category`", f"{categories}, `invalid_request`, or an HTTP status as in `not_found`, `method_not_allowed`"
     yield "`reason` of `qrestore_refused_total`", _ticked(RefusalReason)
+    yield "`reason` of `qrestore_connections_lost_total`", _ticked(ConnectionLoss)
     yield "`outcome` of `qrestore_slow_total`", _ticked(Slowness)
     yield "`reason` of `qrestore_child_restarts_total`", _ticked(RestartReason)
     yield "`reason` of `qrestore_unread_total`", _ticked(Reason)

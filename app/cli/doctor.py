@@ -20,6 +20,7 @@ from platform import python_version
 from types import ModuleType
 from typing import Any, Final
 
+from app import machine
 from app.cli.terminal import say
 
 OLDEST_PYTHON: Final = (3, 11)
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 def examine(*, weights: Path | None = None, host: str | None = None, port: int | None = None) -> Iterator[Check]:
     """Makes every check of the doctor in turn. Arguments that are None come from the settings."""
     yield _python()
+    yield _machine()
     for module, distribution in _MODULES.items():
         yield _module(module, distribution)
     yield _zbar()
@@ -96,6 +98,16 @@ def _python() -> Check:
         return Check("python", good=True, found=found)
     fix = _for_this_system(debian="apt-get install -y python3 python3-venv", macos="brew install python")
     return Check("python", good=False, found=f"{found}, but {wanted} or newer is needed", fix=fix)
+
+
+def _machine() -> Check:
+    """What the process may use of the machine; the number of workers follows it."""
+    seen = machine.look()
+    limits = [f"{seen.affinity} by affinity"] if seen.affinity < seen.processors else []
+    limits += [f"{seen.quota:g} by control group"] if seen.quota < seen.processors else []
+    beside = f" ({', '.join(limits)})" if limits else ""
+    found = f"{seen.usable_processors} of {seen.processors} processors{beside}"
+    return Check("machine", good=True, found=f"{found}, {seen.memory_bytes / (1 << 30):.1f} GiB of memory")
 
 
 def _module(module: str, distribution: str) -> Check:

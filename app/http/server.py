@@ -122,7 +122,9 @@ def run(app: ASGIApp, operators: ASGIApp | None, service: Service) -> None:
     def http(connections: Connections) -> type[asyncio.Protocol]:
         return cast("type[asyncio.Protocol]", partial(protocol, connections=connections))
 
-    public, private = Connections(_most_connections(settings)), Connections(_OPERATORS)
+    public = Connections(_most_connections(settings), service.metrics.connection_lost)
+    service.metrics.watch("qrestore_connections", lambda: len(public))
+    private = Connections(_OPERATORS)
     server = Server(config(app, port=settings.port, http=http(public)), service)
     second = None
     if operators is not None and settings.admin_port is not None:

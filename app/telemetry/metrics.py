@@ -6,6 +6,7 @@ Labels hold names that the service itself or its operator chose, never request d
 import platform
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -25,6 +26,15 @@ _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 _BYTES: Final = tuple(float(1 << power) for power in range(10, 27, 2))
 _SAMPLES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _VARIANCE: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
+
+
+class ConnectionLoss(StrEnum):
+    """Why a client lost its connection without an answer: an idle one was closed to make room for new ones; a new one
+    found no room; a new one found no file descriptor."""
+
+    IDLE = "idle"
+    NO_ROOM = "no_room"
+    NO_DESCRIPTOR = "no_descriptor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ TABLE: Final = (
     Spec(Gauge, "qrestore_queue_capacity", "Requests that can wait for a slot."),
     Spec(Histogram, "qrestore_queue_seconds", "Time that a request waited for a slot.", (), _SECONDS),
     Spec(Counter, "qrestore_refused_total", "Requests refused because queue or uploads were full.", ("reason",)),
+    Spec(Gauge, "qrestore_connections", "Open connections of clients, without those of the admin port."),
+    Spec(Counter, "qrestore_connections_lost_total", "Connections closed without an answer, by reason.", ("reason",)),
     Spec(Counter, "qrestore_child_restarts_total", "Child processes replaced, by reason.", ("reason",)),
     Spec(Gauge, "qrestore_child_memory_bytes", "Resident memory of all child processes; shared pages count in each."),
     Spec(Histogram, "qrestore_inference_duration_seconds", "Time of one run of a network.", ("network",), _SECONDS),
@@ -102,6 +114,8 @@ class Metrics:
             self._counter("qrestore_slow_total", outcome=slowness)
         for restart in RestartReason:
             self._counter("qrestore_child_restarts_total", reason=restart)
+        for loss in ConnectionLoss:
+            self._counter("qrestore_connections_lost_total", reason=loss)
         for reason in Reason:
             self._counter("qrestore_unread_total", reason=reason)
 
@@ -137,6 +151,9 @@ class Metrics:
 
     def refused(self, reason: RefusalReason) -> None:
         self._counter("qrestore_refused_total", reason=reason).inc()
+
+    def connection_lost(self, reason: ConnectionLoss) -> None:
+        self._counter("qrestore_connections_lost_total", reason=reason).inc()
 
     def slowed(self, outcome: Slowness) -> None:
         self._counter("qrestore_slow_total", outcome=outcome).inc()

@@ -307,6 +307,18 @@ QUEUE: Final = (
         (Query(total(rate("qrestore_refused_total"), "reason"), "{{reason}}"),),
         "reqps", 6, stacked=True,
     ),
+    Panel(
+        "Connections",
+        "Open connections of clients.",
+        (Query(total(series("qrestore_connections"), "instance"), "{{instance}}"),),
+        "short", 6,
+    ),
+    Panel(
+        "Connections lost by reason",
+        "Closed without an answer: idle ones to make room, new ones that found neither room nor a file descriptor.",
+        (Query(total(increase("qrestore_connections_lost_total"), "reason"), "{{reason}}"),),
+        "short", 6, bars=True, stacked=True,
+    ),
 )  # fmt: skip
 
 PROCESSES: Final = (

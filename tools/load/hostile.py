@@ -11,10 +11,9 @@ from typing import Final
 import numpy as np
 
 from app.pipeline.files.png import encode_png
-from tests.support.live.servers import GOOD_TEXT, Server, upload
+from tests.support.live.servers import Server, upload
 from tools.attack import dripping, idle, slow_pictures, small_chunks
 from tools.attack.bench import ROOT, service
-from tools.attack.dripping import send_from
 from tools.attack.figures import percentile
 
 HONEST: Final = 4
@@ -69,7 +68,7 @@ def _honest(server: Server, seconds: float) -> Seen:
     def send() -> None:
         while time.monotonic() < until:
             began = time.monotonic()
-            right = _reads(server)
+            right = server.reads(_ADDRESS)
             spent = 1000 * (time.monotonic() - began)
             with lock:
                 if right:
@@ -82,14 +81,6 @@ def _honest(server: Server, seconds: float) -> Seen:
         for each in [clients.submit(send) for _ in range(HONEST)]:
             each.result()
     return seen
-
-
-def _reads(server: Server) -> bool:
-    try:
-        answer = send_from(server, _ADDRESS)
-        return answer.status == 200 and answer.payloads() == [GOOD_TEXT.encode()]
-    except OSError:
-        return False
 
 
 def lines(seconds: float) -> Iterator[str]:

@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Final, Protocol
+
+from app.telemetry.metrics import ConnectionLoss
 
 log = logging.getLogger("qrestore.serving")
 
@@ -60,8 +61,10 @@ class Connections:
     one is answered only if it asks for health.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, on_loss: Callable[[ConnectionLoss], None] = lambda _: None) -> None:
+        """``on_loss`` is called for each connection that is closed without an answer that its client waits for."""
         self._most = most
+        self._on_loss = on_loss
         self._open: set[Droppable] = set()
         self._leaving: dict[Droppable, None] = {}
         self._idle: dict[Droppable, None] = {}  # the longest idle one first
@@ -79,6 +82,7 @@ class Connections:
         self._open.add(connection)
         self._idle[connection] = None
         if not room and len(self._open) > self._most + HEALTH_RESERVE:
+            self._on_loss(ConnectionLoss.NO_ROOM)
             self._drop(connection)
         return room
 
@@ -101,21 +105,27 @@ class Connections:
 
     def drop_idle(self) -> None:
         """Closes a connection that is leaving, or else the one that has been idle longest, if there is any."""
-        for connection in (*islice(self._leaving, 1), *islice(self._idle, 1)):
+        if waiting := self._leaving or self._idle:
             self._dropped.count()
-            self._drop(connection)
-            return
+            if waiting is self._idle:
+                self._on_loss(ConnectionLoss.IDLE)
+            self._drop(next(iter(waiting)))
+
+    def not_accepted(self) -> None:
+        """Counts a connection that found no file descriptor, and makes room for the next one."""
+        self._on_loss(ConnectionLoss.NO_DESCRIPTOR)
+        self.drop_idle()
 
     def _drop(self, connection: Droppable) -> None:
         self.closed(connection)
         connection.drop()
 
 
-def handler_of_accept_errors(*listeners: Connections) -> Callable[[Any, dict[str, Any]], None]:
+def handler_of_accept_errors(public: Connections, *others: Connections) -> Callable[[Any, dict[str, Any]], None]:
     """A handler for the event loop's exceptions that makes room where a connection could not be accepted.
 
     asyncio logs a traceback for each of up to ``backlog`` tries in a row, 10,000 a second while descriptors are short;
-    this one counts them.
+    this one counts them, for ``public``: nobody says whose connection it was.
     """
 
     refused = Tally("%d connections not accepted: no file descriptor is free (see QRESTORE_CONNECTIONS)")
@@ -124,7 +134,8 @@ def handler_of_accept_errors(*listeners: Connections) -> Callable[[Any, dict[str
         error = context.get("exception")
         if "accept" in context.get("message", "") and isinstance(error, OSError) and error.errno in _EXHAUSTED:
             refused.count()
-            for connections in listeners:
+            public.not_accepted()
+            for connections in others:
                 connections.drop_idle()
         else:
             loop.default_exception_handler(context)

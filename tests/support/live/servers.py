@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,21 +114,30 @@ class Server:
     def pid(self) -> int:
         return self.process.pid
 
-    def connect(self, timeout: float = 60.0) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+    def connect(self, timeout: float = 60.0, source: str = "") -> socket.socket:
+        """A connection from ``source``, one of this machine's addresses; from any if empty."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout, (source, 0))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def send(self, *pieces: bytes, timeout: float = 60.0) -> Answer:
+    def send(self, *pieces: bytes, timeout: float = 60.0, source: str = "") -> Answer:
         """The answer to these bytes, even if the server answers before it has read them all."""
-        with self.connect(timeout) as connection:
+        with self.connect(timeout, source) as connection:
             with suppress(BrokenPipeError, ConnectionResetError):
                 for piece in pieces:
                     connection.sendall(piece)
             return read_answer(connection)
 
-    def upload(self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0) -> Answer:
-        return self.send(upload(data, *headers, query=query), timeout=timeout)
+    def upload(
+        self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0, source: str = ""
+    ) -> Answer:
+        return self.send(upload(data, *headers, query=query), timeout=timeout, source=source)
+
+    def reads(self, source: str = "") -> bool:
+        """Whether it reads a good picture within half a minute."""
+        with suppress(OSError, HTTPException, AssertionError, ValueError):
+            return self.upload(GOOD, timeout=30.0, source=source).payloads() == [GOOD_TEXT.encode()]
+        return False
 
     def restore(self, data: bytes, *, timeout: float = 60.0) -> Answer:
         return self.send(upload(data, path=b"/restore"), timeout=timeout)

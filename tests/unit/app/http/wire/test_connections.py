@@ -9,6 +9,7 @@ import pytest
 
 from app.http.wire import connections as wire
 from app.http.wire.connections import HEALTH_RESERVE, Connections, Tally, handler_of_accept_errors
+from app.telemetry.metrics import ConnectionLoss
 
 
 class Connection:
@@ -74,6 +75,32 @@ def test_while_all_work_a_few_more_may_ask_for_health() -> None:
     assert len(connections) == 2 + HEALTH_RESERVE
     more += opened(connections, 1)
     assert dropped(more) == [HEALTH_RESERVE]
+
+
+def test_each_loss_is_counted_with_its_reason() -> None:
+    losses: list[ConnectionLoss] = []
+    connections = Connections(2, losses.append)
+    made = opened(connections, 3)
+    assert losses == [ConnectionLoss.IDLE]
+    for each in made[1:]:
+        connections.works(each)
+    for _ in range(HEALTH_RESERVE):
+        (each,) = opened(connections, 1)
+        connections.works(each)
+    opened(connections, 1)
+    assert losses == [ConnectionLoss.IDLE, ConnectionLoss.NO_ROOM]
+    connections.not_accepted()
+    assert losses[2:] == [ConnectionLoss.NO_DESCRIPTOR]
+
+
+def test_no_loss_is_counted_for_one_that_is_leaving() -> None:
+    losses: list[ConnectionLoss] = []
+    connections = Connections(1, losses.append)
+    (first,) = opened(connections, 1)
+    connections.rests(first, leaving=True)
+    opened(connections, 1)
+    assert first.dropped
+    assert not losses
 
 
 def test_who_waits_for_health_gives_way_to_the_next() -> None:
