@@ -48,8 +48,7 @@ def flow(crop: GreyImage, dark: NDArray[np.float32], version: int) -> tuple[Fiel
 
 def resemblance(crop: GreyImage, dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
     """Correlation (S, S), 0 to 1, of a crop with the expected picture in the window around each pixel."""
-    expected = enlarge(1 - complete_symbol(dark, version), PIXELS_PER_MODULE)
-    expected = cv2.GaussianBlur(expected, (0, 0), _SOFTNESS)
+    expected = cv2.GaussianBlur(enlarge(1 - complete_symbol(dark, version), PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
     seen = normalise(crop)
     window = (_TRUST_WINDOW * PIXELS_PER_MODULE,) * 2
     means = [cv2.blur(one, window) for one in (expected, seen)]
