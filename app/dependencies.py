@@ -1,18 +1,18 @@
-"""What routes depend on, as annotated aliases: the service, the request's id and deadline, options, uploaded images."""
+"""What routes depend on, as annotated aliases: the service, the request's id and deadline, uploads with options."""
 
-import asyncio
-import binascii
-from base64 import b64decode
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Query, Request
-from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
-from app.errors import InvalidImage, MalformedBody, MissingInput, UnsupportedBody
-from app.http.multipart import read_files
-from app.schemas import Base64Upload, DecodeOptions
+from app.errors import ACCEPTED_FILES, TooManyFiles
+from app.http.bodies import FILE_FIELD, MEMBER, RAW, UploadBody, read_body, refuse_options
+from app.options import DecodeOptions, RestoreOptions
 from app.service import Runtime, Service
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 async def _service(request: Request) -> Service:
@@ -37,35 +37,43 @@ async def _request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-async def _decode_options(options: Annotated[DecodeOptions, Query()]) -> DecodeOptions:
+async def _decode_query(options: Annotated[DecodeOptions, Query()]) -> DecodeOptions:
     return options
 
 
+async def _restore_query(options: Annotated[RestoreOptions, Query()]) -> RestoreOptions:
+    return options
+
+
+DecodeQuery = Annotated[DecodeOptions, Depends(_decode_query)]
+RestoreQuery = Annotated[RestoreOptions, Depends(_restore_query)]
 Ready = Annotated[Runtime, Depends(_ready)]
 Deadline = Annotated[float, Depends(_deadline)]
 RequestId = Annotated[str, Depends(_request_id)]
-DecodeQuery = Annotated[DecodeOptions, Depends(_decode_options)]
 
-FILE_FIELD: Final = "file"
-_ONE_MEMBER: Final = "The JSON body must have one member, image_base64, which is a string."
-_STRUCTURE: Final = (b",", b"[", b"{")  # base64 uses none of them
-_MAX_STRUCTURE: Final = 16
-_BASE64_PIECE: Final = 256 * 1024
-"""Characters that are decoded in one go, a multiple of four: 0.6 ms."""
-_FORMATS: Final = "PNG, JPEG, WebP, BMP or GIF; only the first frame of an animation is used"
+_FORMATS: Final = f"{ACCEPTED_FILES}; all pages of a document and all frames of an animation are read"
 _ONE_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+_BASE64: Final[dict[str, Any]] = {
+    "type": "string",
+    "description": "the image file in base64, with or without padding and line breaks, in the standard or the URL-safe "
+    "alphabet; or a data URL that holds it",
+}
+_CONFLICT: Final = "The query gives it another value"
 
 
-def _body(file: dict[str, Any]) -> dict[str, Any]:
-    form = {"type": "object", "required": [FILE_FIELD], "properties": {FILE_FIELD: file}}
+def _body(file: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
+    schema = options.model_json_schema(ref_template="#/components/schemas/{model}")
+    form = {"type": "object", "required": [FILE_FIELD], "properties": {FILE_FIELD: file, **schema["properties"]}}
+    json = {"type": "object", "required": [MEMBER], "properties": {MEMBER: _BASE64, **schema["properties"]}}
     content = {
-        "multipart/form-data": {"schema": form},
-        "application/json": {"schema": Base64Upload.model_json_schema()},
+        "multipart/form-data": {"schema": form | {"additionalProperties": False}},
+        "application/json": {"schema": json | {"additionalProperties": False}},
+        **{kind: {"schema": _ONE_FILE} for kind in ("image/*", *RAW)},
     }
     return {"requestBody": {"required": True, "content": content}}
 
 
-UPLOAD_BODY: Final = _body(_ONE_FILE | {"description": _FORMATS})
+UPLOAD_BODY: Final = _body(_ONE_FILE | {"description": _FORMATS}, RestoreOptions)
 """OpenAPI's description of an upload, which the framework lacks because it does not parse the body."""
 FRAMES_BODY: Final = _body(
     {
@@ -73,82 +81,64 @@ FRAMES_BODY: Final = _body(
         "items": _ONE_FILE,
         "minItems": 1,
         "description": f"{_FORMATS}. One file, or with `fuse=true` several parts of this name, each a frame",
-    }
+    },
+    DecodeOptions,
 )
 """The same for a route that takes several files."""
 
 
-async def _multipart_images(request: Request, *, most: int, refusal: str) -> list[bytes]:
-    kind = request.headers["Content-Type"]
-    images = await read_files(kind, request.stream(), field=FILE_FIELD, most=most, refusal=refusal)
-    if not images:
-        raise MissingInput(f"The form must have a file in a field named {FILE_FIELD}.")
-    return images
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[Options]):
+    """The files of a request, at most `max_upload_bytes` of them together and otherwise unchecked, and its options,
+    whether they stood in the query or beside the files."""
+
+    images: list[bytes]
+    options: Options
 
 
-async def _base64_image(request: Request) -> bytes:
-    body, structure = bytearray(), 0
-    async for chunk in request.stream():
-        structure += sum(map(chunk.count, _STRUCTURE))
-        if structure > _MAX_STRUCTURE:  # each costs the parser far more than one byte of text
-            raise MissingInput(_ONE_MEMBER)
-        body += chunk
-    try:
-        upload = Base64Upload.model_validate_json(bytes(body))
-    except ValidationError as exc:
-        if exc.errors(include_input=False)[0]["type"] == "json_invalid":
-            raise MalformedBody("The body is not valid JSON.") from exc
-        raise MissingInput(_ONE_MEMBER) from exc
-    try:
-        return await _from_base64(upload.image_base64)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidImage("image_base64 is not valid base64.") from exc
-
-
-async def _from_base64(text: str) -> bytes:
-    """Decodes base64 in pieces, between which the event loop does other work. Raises ValueError."""
-    decoded = bytearray()
-    for start in range(0, len(text), _BASE64_PIECE):
-        piece = text[start : start + _BASE64_PIECE]
-        if "=" in piece and start + _BASE64_PIECE < len(text):
-            raise ValueError("padding before the end")
-        decoded += b64decode(piece, validate=True)
-        await asyncio.sleep(0)
-    return bytes(decoded)
-
-
-async def _images(request: Request, service: Service, *, most: int, refusal: str) -> list[bytes]:
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    try:
-        if kind == "multipart/form-data":
-            images = await _multipart_images(request, most=most, refusal=refusal)
-        elif kind == "application/json":
-            images = [await _base64_image(request)]
-        elif kind:
-            raise UnsupportedBody
-        else:
-            raise MissingInput(UnsupportedBody.default_detail)
-    except ClientDisconnect as exc:
-        raise MalformedBody("The request body is incomplete.") from exc
-    for data in images:
+async def _upload(request: Request, service: Service, query: Options, *, most: int, refusal: str) -> Upload[Options]:
+    body = await read_body(request, options=type(query).model_fields, most=most, refusal=refusal)
+    options = _together(query, body)
+    for data in body.images:
         service.metrics.uploaded(len(data))
-    return images
+    return Upload(body.images, options)
 
 
-async def _uploaded_image(request: Request, service: CurrentService, _: Ready) -> bytes:
-    (image,) = await _images(request, service, most=1, refusal="Only one file can be restored at a time.")
-    return image
+def _together(query: Options, body: UploadBody) -> Options:
+    """The options of query and body. Raises RequestValidationError where one of the body's is not valid, or differs
+    from the query's."""
+    if not body.options:
+        return query
+    kind, asked = type(query), query.model_dump(exclude_unset=True)
+    try:
+        options = kind.model_validate(asked | body.options)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**each, "loc": (body.place, *each["loc"])} for each in errors]) from exc
+    if conflicts := {name: _CONFLICT for name in asked if getattr(options, name) != asked[name]}:
+        raise refuse_options(body.place, conflicts)
+    return options
 
 
-async def _uploaded_frames(request: Request, service: CurrentService, _: Ready, options: DecodeQuery) -> list[bytes]:
+async def _decode_upload(
+    request: Request, service: CurrentService, _: Ready, query: DecodeQuery
+) -> Upload[DecodeOptions]:
     most = service.settings.max_frames
-    if options.fuse:
-        return await _images(request, service, most=most, refusal=f"At most {most} frames can be fused in one request.")
-    refusal = f"Only one file can be read at a time; fuse=true combines up to {most} frames of one label."
-    return await _images(request, service, most=1, refusal=refusal)
+    alone = f"Only one file can be read at a time; fuse=true combines up to {most} frames of one label."
+    refusal = f"At most {most} frames can be fused in one request." if query.fuse else alone
+    upload = await _upload(request, service, query, most=most, refusal=refusal)
+    if len(upload.images) > 1 and not upload.options.fuse:
+        raise TooManyFiles(alone)
+    return upload
 
 
-UploadedImage = Annotated[bytes, Depends(_uploaded_image)]
-"""The bytes of the uploaded file: at most `max_upload_bytes` of them, otherwise unchecked."""
-UploadedFrames = Annotated[list[bytes], Depends(_uploaded_frames)]
-"""The same of one uploaded file, or with `fuse` of at most `max_frames`."""
+async def _restore_upload(
+    request: Request, service: CurrentService, _: Ready, query: RestoreQuery
+) -> Upload[RestoreOptions]:
+    return await _upload(request, service, query, most=1, refusal="Only one file can be restored at a time.")
+
+
+DecodeUpload = Annotated[Upload[DecodeOptions], Depends(_decode_upload)]
+"""One file, or with `fuse` at most `max_frames`, and how they are to be read."""
+RestoreUpload = Annotated[Upload[RestoreOptions], Depends(_restore_upload)]
+"""One file, and how it is to be restored."""

@@ -7,14 +7,17 @@
     │   ├── RequestTimeout     408   a request that is incomplete at its deadline
     │   ├── UploadTooLarge     413   more bytes than the service accepts
     │   ├── TargetTooLong      414   a path and query that no request of the service needs
-    │   ├── UnsupportedBody    415   neither multipart nor JSON
+    │   ├── UnsupportedBody    415   neither multipart nor JSON nor an image
     │   │   └── EncodedBody    415   a body in a content coding, such as gzip
     │   ├── UnsupportedImage   415   a file format that is not on the allow-list
     │   ├── MissingInput       422   no image in the request
     │   ├── TooManyFiles       422   more files than the request may have
     │   ├── InvalidImage       422   an allowed format whose content does not decode
-    │   │   └── ImageTooLarge  422   more pixels than the service accepts
+    │   │   ├── ImageTooLarge  422   more pixels than the service accepts
+    │   │   └── EncryptedFile  422   a document that asks for a password
+    │   ├── NoSuchPage         422   pages that the file does not have
     │   ├── UnknownNetwork     422   a network that is not loaded
+    │   ├── RegionOutside      422   a region that exceeds the image
     │   ├── Misdirected        421   a host that the service does not go by
     │   ├── Overloaded         429   every slot and the whole queue are taken, or too many uploads arrive
     │   └── HeadTooLarge       431   more or longer header fields than the service reads
@@ -35,6 +38,9 @@ from math import ceil
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import ClassVar, Final
+
+ACCEPTED_FILES: Final = "PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, PNM and PDF"
+"""The formats that the service reads, in words."""
 
 
 class QrestoreError(Exception):
@@ -104,7 +110,10 @@ class UnsupportedBody(RequestError):
     status = 415
     title = "Unsupported content type"
     category = "unsupported_body"
-    default_detail = "Send multipart/form-data with a field named file, or application/json with image_base64."
+    default_detail = (
+        "Send multipart/form-data with a field named file, application/json with image_base64, or the file itself as "
+        "image/* or application/octet-stream."
+    )
 
 
 class EncodedBody(UnsupportedBody):
@@ -118,7 +127,7 @@ class UnsupportedImage(RequestError):
     status = 415
     title = "Unsupported image format"
     category = "unsupported_image"
-    default_detail = "The file is not a PNG, JPEG, WebP, BMP or GIF image."
+    default_detail = f"The file is of no kind that the service reads: {ACCEPTED_FILES}."
 
 
 class MissingInput(RequestError):
@@ -148,11 +157,31 @@ class ImageTooLarge(InvalidImage):
     default_detail = "The image has more pixels than the service accepts."
 
 
+class EncryptedFile(InvalidImage):
+    title = "Encrypted file"
+    category = "encrypted_file"
+    default_detail = "The file asks for a password. Send it without encryption."
+
+
+class NoSuchPage(RequestError):
+    status = 422
+    title = "No such page"
+    category = "no_such_page"
+    default_detail = "The file does not have the pages that the request asks for."
+
+
 class UnknownNetwork(RequestError):
     status = 422
     title = "Unknown network"
     category = "unknown_network"
     default_detail = "No network with that name is loaded."
+
+
+class RegionOutside(RequestError):
+    status = 422
+    title = "Region outside the image"
+    category = "region_outside"
+    default_detail = "The region exceeds the image."
 
 
 class Misdirected(RequestError):
@@ -240,6 +269,9 @@ UPLOAD_ERRORS: Final = (
     TooManyFiles,
     InvalidImage,
     ImageTooLarge,
+    RegionOutside,
+    EncryptedFile,
+    NoSuchPage,
     Overloaded,
     InternalError,
     WorkerCrashed,

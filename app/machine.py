@@ -33,7 +33,7 @@ class Machine:
     def usable_processors(self) -> int:
         """The whole number of processors to plan for, at least 1. A part of one counts as one, as it does for Go's
         GOMAXPROCS (since 1.25) and for OpenJDK: work waits for other things, too."""
-        return max(1, min(self.affinity, math.ceil(min(self.quota, self.affinity))))
+        return max(1, math.ceil(min(self.quota, self.affinity)))
 
 
 def look(root: Path = _ROOT) -> Machine:
@@ -49,13 +49,12 @@ def look(root: Path = _ROOT) -> Machine:
 
 def _quotas(root: Path) -> Iterator[float]:
     """The processors that each control group of this process may keep busy, of those with a limit."""
-    for folder in _groups(root, ""):  # version 2
-        quota, _, period = _text(folder / "cpu.max").partition(" ")
-        if quota.isdecimal() and period.isdecimal() and int(period):
-            yield int(quota) / int(period)
-    for folder in _groups(root, "cpu"):
-        quota, period = (_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-        if quota.isdecimal() and period.isdecimal() and int(period):  # a quota of -1 is none
+    stated = [_text(folder / "cpu.max") for folder in _groups(root, "")]
+    stated += [
+        f"{_text(folder / 'cpu.cfs_quota_us')} {_text(folder / 'cpu.cfs_period_us')}" for folder in _groups(root, "cpu")
+    ]
+    for quota, _, period in (each.partition(" ") for each in stated):
+        if quota.isdecimal() and period.isdecimal() and int(period):  # "max" and -1 are no limits
             yield int(quota) / int(period)
 
 

@@ -3,59 +3,16 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field
 
+from app.answers import Code, Confidence, Message, Pixels, Point, Wire
+from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restored, Stage, Unread, View
+from app.pipeline.results import Outcome, PageInfo, Reason, Restored, Stage, Unread
 
-Pixels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
+Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
-Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Field(ge=0, le=1)]
-Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
-
-
-class Wire(BaseModel):
-    """Base of the answer schemas."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-class Code(Wire):
-    """Answer schema: one code that was read."""
-
-    text: str = Field(description="payload as text; unpaired surrogates are replaced by question marks")
-    bytes_base64: str = Field(description="exact payload bytes")
-    content_type: str
-    symbology: str = Field(description="QRCode, MicroQRCode or RMQRCode")
-    version: int | None
-    ec_level: str | None
-    engine: str = Field(description="decoder that read it")
-    rung: str = Field(description="rung of the ladder that read it, or `fused` if only several frames combined did")
-    frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
-    position: Annotated[
-        tuple[Point, Point, Point, Point],
-        Field(
-            description="outer corners, clockwise from the symbol's own top left, in pixels of the image as stored: "
-            "EXIF orientation is not applied"
-        ),
-    ]
-
-    @classmethod
-    def of(cls, found: Found) -> Self:
-        symbol = found.symbol
-        return cls(
-            text=symbol.text.encode("utf-8", "replace").decode("utf-8"),
-            bytes_base64=b64encode(symbol.payload).decode("ascii"),
-            content_type=symbol.content_type,
-            symbology=symbol.symbology,
-            version=symbol.version,
-            ec_level=symbol.ec_level,
-            engine=symbol.engine,
-            rung=found.rung,
-            frame=found.frame,
-            position=symbol.corners.as_tuple,
-        )
 
 
 class UnreadCode(Wire):
@@ -70,8 +27,10 @@ class UnreadCode(Wire):
     ]
     reason: Reason = Field(
         description="`too_small`: its modules cover too few pixels; `cut_off`: a part of it lies outside the picture; "
-        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first"
+        "`unreadable`: nothing that was tried made it readable; `budget`: the budget ended first; `other_symbology`: "
+        "it is readable, but of a symbology that was not asked for: see the option `symbologies`"
     )
+    symbology: str = Field(description="QRCode, or what `symbologies` calls it", examples=["QRCode"])
     module_pixels: Pixels | None = Field(
         description="side of one module in pixels of the image as stored; null if unknown"
     )
@@ -80,16 +39,21 @@ class UnreadCode(Wire):
     )
     version: int | None = Field(description="null if unknown")
     frame: int = Field(description="index of the file that shows it, from 0", examples=[0])
+    page: int = Field(
+        description="index of the page, or of the frame of an animation, that shows it, from 0", examples=[0]
+    )
 
     @classmethod
     def of(cls, unread: Unread) -> Self:
         return cls(
             position=unread.corners.as_tuple,
             reason=unread.reason,
+            symbology=unread.symbology,
             module_pixels=unread.module_pixels,
             confidence=unread.confidence,
             version=unread.version,
             frame=unread.frame,
+            page=unread.page,
         )
 
 
@@ -98,6 +62,25 @@ class ImageSize(Wire):
 
     width: int
     height: int
+
+
+class PageAnswer(Wire):
+    """Answer schema: one picture of the file that was looked at."""
+
+    index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame")
+    width: int = Field(description="pixels, as stored; of a PDF, as rendered. 0 if it could not be decoded")
+    height: int
+    dpi: Dpi | None = Field(description="pixels an inch; null if the file does not say")
+    orientation: int = Field(
+        ge=1,
+        le=8,
+        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that",
+    )
+    problem: str | None = Field(description="why it could not be decoded; null if it could")
+
+    @classmethod
+    def of(cls, page: PageInfo) -> Self:
+        return cls.model_validate(page)
 
 
 class Route(Wire):
@@ -128,27 +111,49 @@ _REQUEST_ID = "3f1c5f0ab7e24b0c8a7c2d9e6b0f4d11"
 _CODE_EXAMPLE: dict[str, Any] = {
     "text": "https://example.org/parcel/7F3K-2291-0C",
     "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD",
+    "exact": True,
     "content_type": "Text",
     "symbology": "QRCode",
+    "symbology_identifier": "]Q1",
     "version": 3,
     "ec_level": "M",
+    "mask": 4,
+    "segments": [{"mode": "byte", "eci": None, "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD"}],
+    "charset": "UTF-8",
+    "charset_source": "guessed",
+    "structured_append": None,
+    "gs1": [],
+    "gs1_hri": None,
+    "errors_corrected": 3,
+    "confidence": 0.769,
+    "mirrored": False,
+    "inverted": False,
+    "rotation": 354.1,
+    "module_pixels": 7.12,
     "engine": "zxing",
     "rung": "modules",
     "frame": 0,
+    "page": 0,
     "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
+    "position_normalised": [[0.15824, 0.36062], [0.37847, 0.33024], [0.37767, 0.65449], [0.14458, 0.667]],
 }
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
     "reason": "too_small",
+    "symbology": "QRCode",
     "module_pixels": 1.08,
     "confidence": 0.714,
     "version": 3,
     "frame": 0,
+    "page": 0,
 }
 _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
+    "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680},
+    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
+    "page_count": 1,
     "route": None,
     "trace": [
         {"stage": "imaging", "seconds": 0.010996, "codes": 0},
@@ -163,6 +168,7 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "request_id": _REQUEST_ID,
 }
 _RESTORE_EXAMPLE: dict[str, Any] = {
+    "located": True,
     "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4AczB++/t2X3X9+f7vdb6fD57fy/nzMWe8d...",
     "restored": {"width": 592, "height": 592},
     "network": "modules",
@@ -185,21 +191,33 @@ class DecodeAnswer(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_DECODE_EXAMPLE]})
 
     codes: list[Code]
+    messages: list[Message] = Field(description="messages that several of the codes hold together in structured append")
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
     image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
+    pages: list[PageAnswer] = Field(description="the pictures of the file that were looked at, of several files none")
+    page_count: int = Field(description="number of pages that the file has, or of different frames of an animation")
     route: Route | None = Field(description="null if no region was routed to a network")
     trace: list[TraceEntry]
-    truncated: bool = Field(description="true if there are more codes than one answer may hold")
+    truncated: bool = Field(
+        description="true if there are more codes than one answer may hold, or more pages than are read"
+    )
     complete: bool = Field(
         description="false if the budget ended before the search did: more time, as with `budget` or "
-        "`effort=thorough`, may find more"
+        "`effort=thorough`, may find more; also if a page could not be decoded"
     )
     request_id: str
 
     @classmethod
     def of(cls, outcome: Outcome, *, request_id: str) -> Self:
         unread = [UnreadCode.of(place) for place in outcome.unread]
-        return cls(unread=unread, complete=outcome.complete, **_findings(outcome, request_id))
+        return cls(
+            unread=unread,
+            complete=outcome.complete,
+            messages=[Message.of(message) for message in outcome.messages],
+            pages=[PageAnswer.of(page) for page in outcome.pages],
+            page_count=outcome.page_count,
+            **_findings(outcome, request_id),
+        )
 
 
 class RestoreAnswer(Wire):
@@ -207,8 +225,9 @@ class RestoreAnswer(Wire):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RESTORE_EXAMPLE]})
 
-    png_base64: str = Field(description="grey PNG of the restored code")
-    restored: ImageSize = Field(description="size of that PNG")
+    located: bool = Field(description="false if no code was located: there is then nothing to restore, and no PNG")
+    png_base64: str | None = Field(description="grey PNG of the restored code; null if none was located")
+    restored: ImageSize | None = Field(description="size of that PNG; null if there is none")
     network: str | None = Field(
         description="network that restored it; `modules` if it was redrawn from its decoded modules; null if neither",
         examples=["modules", "lenet"],
@@ -223,8 +242,9 @@ class RestoreAnswer(Wire):
     @classmethod
     def of(cls, restored: Restored, *, request_id: str) -> Self:
         return cls(
-            png_base64=b64encode(restored.png).decode("ascii"),
-            restored=ImageSize(width=restored.width, height=restored.height),
+            located=restored.located,
+            png_base64=b64encode(restored.png).decode("ascii") if restored.located else None,
+            restored=ImageSize(width=restored.width, height=restored.height) if restored.located else None,
             network=restored.network,
             **_findings(restored.outcome, request_id),
         )
@@ -239,80 +259,6 @@ def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
         "truncated": outcome.truncated,
         "request_id": request_id,
     }
-
-
-class DecodeOptions(BaseModel):
-    """Query schema of POST /decode."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    effort: Effort | None = Field(
-        default=None,
-        description="`fast`: one plain look at the picture; `balanced`: every code that can be read within the budget; "
-        "`thorough`: every code that can be read, without a budget. The service's own default if left out",
-    )
-    budget: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="seconds of work after which the search ends, at any effort; what is unread then is named in "
-        "`unread`, and `complete` is false. A budget beyond the deadline of the request is cut to what the deadline "
-        "allows. If left out, `balanced` has the service's own budget, `fast` and `thorough` have none",
-        examples=[0.5],
-    )
-    expect: int | None = Field(
-        default=None,
-        ge=1,
-        le=254,
-        description="number of codes to read: the search ends when it has read so many",
-        examples=[1],
-    )
-    fuse: bool = Field(
-        default=False,
-        description="treat several files as frames of one label, and combine them to read codes that no single frame "
-        "shows well enough; each payload is then answered once",
-        examples=[True],
-    )
-
-
-class RestoreOptions(BaseModel):
-    """Query schema of POST /restore."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    network: str = Field(
-        default=AUTO,
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="`modules` redraws the symbol from its decoded modules; the name of a restoring network in /models "
-        "runs that network; `auto` redraws the symbol if its modules decode, otherwise it runs the network that suits "
-        "the blur",
-        examples=["modules", "lenet"],
-    )
-    scale: Literal["1", "4"] = Field(
-        default="1",
-        description="1: 4 pixels per module; 4: 16 pixels per module, by the x4 network; `view=original` needs 1",
-    )
-    binary: bool = Field(default=False, description="answer black and white only, instead of grey")
-    view: View = Field(
-        default=View.STRAIGHTENED,
-        description="`straightened`: the code alone, upright; `original`: the whole picture in grey at its own size, "
-        "with the restored code painted over the damaged one in the greys of its paper and ink",
-        examples=[View.ORIGINAL],
-    )
-
-    @model_validator(mode="after")
-    def _original_has_its_own_size(self) -> Self:
-        if self.view is View.ORIGINAL and self.scale != "1":
-            raise ValueError("view=original keeps the size of the picture, so scale must be 1")
-        return self
-
-
-class Base64Upload(BaseModel):
-    """Body schema: an upload as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image_base64: str = Field(description="the image file, standard base64 with padding")
 
 
 class ModelCard(Wire):
@@ -365,7 +311,7 @@ class Problem(Wire):
                     "type": "urn:qrestore:problem:unsupported_image",
                     "title": "Unsupported image format",
                     "status": 415,
-                    "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image.",
+                    "detail": UnsupportedImage.default_detail,
                     "instance": "/decode",
                     "request_id": _REQUEST_ID,
                 }

@@ -41,15 +41,19 @@ _CONNECTIONS, _FEWEST_CONNECTIONS = 1000, 16
 _OWN_DESCRIPTORS, _DESCRIPTORS_PER_WORKER = 96, 8
 """File descriptors besides those of connections, generously: 20 for files and pipes, 40 for the admin port, and
 some for connections that are accepted before others are closed for them."""
+_ORIGIN = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_.-]+|[0-9a-f:]+")
 
 
+_MOST_SLOTS, _MOST_THREADS = 4, 8  # small networks gain nothing from more threads
+
+
 def _slots() -> int:
-    return min(4, machine.look().usable_processors)
+    return min(_MOST_SLOTS, machine.look().usable_processors)
 
 
 def _threads() -> int:
-    return min(8, max(1, machine.look().usable_processors // _slots()))  # small networks gain nothing from more
+    return min(_MOST_THREADS, max(1, machine.look().usable_processors // _MOST_SLOTS))
 
 
 def most_connections(workers: int) -> int:
@@ -154,9 +158,16 @@ class Settings(BaseSettings):
 
     max_upload_bytes: PositiveInt = Field(default=20 * 1024 * 1024, description="largest request body, in bytes")
     max_pixels: Annotated[int, Field(ge=1, le=PIXEL_CEILING)] = Field(
-        default=50_000_000, description="most pixels in all images of a request together, as their headers declare"
+        default=50_000_000,
+        description="most pixels in all images of a request together, as their headers declare; each page of a file "
+        "may have as many",
     )
     max_frames: PositiveInt = Field(default=8, description="most images in one request with `fuse=true`")
+    max_pages: PositiveInt = Field(
+        default=50,
+        description="most pages of a PDF or TIFF, or frames of an animation, that a request reads; if there are more, "
+        "`truncated` is true",
+    )
     max_codes: Annotated[int, Field(ge=1, le=254)] = Field(  # zxing-cpp stops at 255, and one more must be seen
         default=250, description="most codes in one answer; if there are more, `truncated` is true"
     )
@@ -168,6 +179,11 @@ class Settings(BaseSettings):
         default=(),
         description="hosts that the service goes by, separated by commas, `*.example.org` for all below one; requests "
         "for others are refused with 421; unset: any",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="origins, such as `https://app.example.org`, separated by commas, whose pages may call the service "
+        "from a browser; `*` for all; unset: none but the service's own",
     )
     tracing: bool = Field(
         default_factory=_otel_is_set,
@@ -215,10 +231,18 @@ class Settings(BaseSettings):
             raise ValueError(f"{admin_port} is QRESTORE_PORT, too: it must be another port")
         return admin_port
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _separated(cls, hosts: object) -> object:
-        return [each.strip() for each in hosts.lower().split(",") if each.strip()] if isinstance(hosts, str) else hosts
+    def _separated(cls, words: object) -> object:
+        return [each.strip() for each in words.lower().split(",") if each.strip()] if isinstance(words, str) else words
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is no origin: give scheme, host and port, as https://app.example.org:8443")
+        return origins
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -39,7 +39,12 @@ _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for 
 
 def load_pipeline(settings: Settings) -> Pipeline:
     """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
-    return Pipeline(ladder=load_ladder(settings), max_pixels=settings.max_pixels)
+    return Pipeline(
+        ladder=load_ladder(settings),
+        max_pixels=settings.max_pixels,
+        max_pages=settings.max_pages,
+        max_codes=settings.max_codes,
+    )
 
 
 def load_ladder(settings: Settings) -> Ladder:
@@ -48,19 +53,23 @@ def load_ladder(settings: Settings) -> Ladder:
     return _blueprint(settings, networks).ladder(networks.runners)
 
 
-def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | None = None) -> Runtime:
+def load_service(
+    settings: Settings, metrics: Metrics, *, factory: Factory | None = None, children: int | None = None
+) -> Runtime:
     """What start-up makes for the service: the networks of the weights folder, those that most pictures need having run
     once, and child processes that do the rest.
 
-    ``factory`` takes the place of the pipeline in the children. Raises InvalidCheckpoint for a bad file or a backend
-    that is not installed, InvalidConfiguration for a GPU that cannot be used, UnknownNetwork where the settings name
-    one that is not there, InternalError where children or the fork server cannot be started.
+    ``factory`` takes the place of the pipeline in the children. ``children`` is their number where there are no
+    requests to prepare for: no network runs before a picture needs it, and no child is kept in reserve. Raises
+    InvalidCheckpoint for a bad file or a backend that is not installed, InvalidConfiguration for a GPU that cannot be
+    used, UnknownNetwork where the settings name one that is not there, InternalError where children or the fork server
+    cannot be started.
     """
     try:
         start_fork_server(_PRELOADED)
     except OSError as exc:
         raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
-    eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE}
+    eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE and children is None}
     networks = _networks(settings, eager=eager, calls=settings.workers)
     blueprint = _blueprint(settings, networks)
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
@@ -83,7 +92,7 @@ def load_service(settings: Settings, metrics: Metrics, *, factory: Factory | Non
         pool = Pool(
             factory or blueprint.handler,
             partial(_infer, runners),
-            size=settings.workers + settings.slow_workers + _IN_RESERVE,
+            size=children or settings.workers + settings.slow_workers + _IN_RESERVE,
             limits=limits,
             result_classes=RESULTS,
             preload=_PRELOADED,
@@ -153,6 +162,7 @@ def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
         max_codes=settings.max_codes,
         max_pixels=settings.max_pixels,
         threads=settings.torch_threads,
+        max_pages=settings.max_pages,
     )
 
 

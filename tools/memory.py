@@ -19,14 +19,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pipeline.files.documents.pdf import MOST_IMAGE_BYTES
+from app.pipeline.files.jpeg2000 import JPEG2000
 from tests.support.live.pictures import COLOUR_ALPHA, GREY, bmp, cmyk_jpeg, gif, uniform_png, wallpaper_of_finders
 from tests.support.live.servers import Server, file_part, form, request, running
+from tests.support.pdfs import PdfWriter, placed
+from tests.support.tiffs import RGB, TiffPage, tiff
 
 _PIXELS: Final = 50_000_000
 _SIDE: Final = isqrt(_PIXELS)
 _WEBP_SIDE: Final = 16_383  # the longest that WebP has
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MIB: Final = 1 << 20
+_EXTRA_SAMPLES: Final = 338
+_QUICK: Final = (cv2.IMWRITE_AVIF_SPEED, 10, cv2.IMWRITE_AVIF_QUALITY, 20)
 _POLL_SECONDS: Final = 0.01
 
 
@@ -59,8 +65,50 @@ def pictures() -> Iterator[tuple[str, list[bytes]]]:
     yield "WebP, lossless", [_encode(".webp", np.zeros_like(wide), cv2.IMWRITE_WEBP_QUALITY, 101)]
     yield "GIF", [gif((_SIDE, _SIDE), (2, 1))]
     yield "BMP, 8 bits, 20 MB", [bmp(8, width=4400, height=4400)]
+    yield from documents(noise)
     frame = _encode(".jpg", _noise(isqrt(_PIXELS // 8), isqrt(_PIXELS // 8)), *jpeg)
     yield "eight frames, fused", [frame] * 8
+
+
+def documents(noise: NDArray[np.uint8]) -> Iterator[tuple[str, list[bytes]]]:
+    """The same of formats that may hold several pictures; ``noise`` is colour at the pixel limit."""
+    deep = np.zeros((_SIDE, _SIDE, 3), np.uint16)
+    yield "TIFF, 16 bits, colour, one strip", [tiff(TiffPage(deep, RGB, is_packed=True))]
+    clear = np.zeros((_SIDE, _SIDE, 4), np.uint8)
+    yield "TIFF, colour and alpha, one strip", [tiff(TiffPage(clear, RGB, is_packed=True, tags={_EXTRA_SAMPLES: 2}))]
+    half = isqrt(JPEG2000.max_pixels or _PIXELS)
+    yield "JPEG 2000, colour and alpha", [_encode(".jp2", clear[:half, :half])]
+    yield "AVIF, 12 bits, colour", [_encode(".avif", deep[:7000, :7000], cv2.IMWRITE_AVIF_DEPTH, 12, *_QUICK)]
+    sheet = PdfWriter()
+    side = isqrt(MOST_IMAGE_BYTES // 3)
+    colours = b"/Type /XObject /Subtype /Image /ColorSpace /DeviceRGB /BitsPerComponent 8 /Width %d /Height %d "
+    picture = sheet.stream(colours % (side, side), bytes(side * side * 3))
+    sheet.page(placed("Sheet", 0, 0, 720), size=(720, 720), pictures={"Sheet": picture})
+    yield "PDF, the largest picture", [sheet.written()]
+    yield "PDF, scan of noise at 600 dpi", [_scan(noise[:6000, :6000])]
+    frames = [np.zeros((2300, 2300, 3), np.uint8)] * 4 + [np.full((2300, 2300, 3), n, np.uint8) for n in range(5)]
+    for suffix in (".gif", ".webp", ".png"):
+        yield f"animation, {suffix[1:]}", [_animation(suffix, frames)]
+
+
+def _scan(sheet: NDArray[np.uint8]) -> bytes:
+    """A PDF whose page is one JPEG."""
+    writer = PdfWriter()
+    data = _encode(".jpg", sheet, cv2.IMWRITE_JPEG_QUALITY, 10)
+    head = b"/Type /XObject /Subtype /Image /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode "
+    picture = writer.stream(head + b"/Width %d /Height %d" % sheet.shape[1::-1], data, packed=False)
+    writer.page(placed("Scan", 0, 0, 720), size=(720, 720), pictures={"Scan": picture})
+    return writer.written()
+
+
+def _animation(suffix: str, frames: Sequence[NDArray[np.uint8]]) -> bytes:
+    animation = cv2.Animation()
+    animation.frames = [cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA) for frame in frames]
+    animation.durations = np.full(len(frames), 50, np.int32)
+    done, data = cv2.imencodeanimation(suffix, animation)
+    if not done:
+        raise ValueError(f"OpenCV cannot write {suffix}")
+    return bytes(data)
 
 
 @dataclass
@@ -95,10 +143,12 @@ def watched(server: Server) -> Iterator[Peaks]:
         watcher.join()
 
 
-def measure(limit: int, children: int) -> Iterator[str]:
-    """The lines of the report; the last one says whether everything fits."""
+def measure(limit: int, children: int, only: str = "") -> Iterator[str]:
+    """The lines of the report on the pictures whose name has ``only`` in it; the last says whether everything fits."""
     worst = server_peak = 0
     for name, files in pictures():
+        if only not in name:
+            continue
         body = form(*(file_part(file) for file in files))
         fuse = "?fuse=true" if len(files) > 1 else ""
         for path in (f"/decode{fuse}", "/restore"):
@@ -128,8 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--limit", type=_size, default=_size("6g"), help="memory limit of the container (default 6g)")
     parser.add_argument("--children", type=int, default=6, help="workers and slow workers together (default 6)")
+    parser.add_argument("--only", default="", help="only the pictures whose name has this in it")
     options, line = parser.parse_args(argv), ""
-    for line in measure(options.limit, options.children):
+    for line in measure(options.limit, options.children, options.only):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     return 0 if line == "fits" else 1

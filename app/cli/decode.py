@@ -1,140 +1,188 @@
-"""`qrestore decode`: the service's pipeline on files, without a server."""
+"""`qrestore decode`: reads files as the service does, without a server."""
 
 import argparse
-import uuid
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from math import inf
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
 
+from pydantic import ValidationError
+
+from app.cli.batch.output import FileOutput, Output, Past, StandardOutput
+from app.cli.batch.parallel import in_order
+from app.cli.batch.pictures import Folder
+from app.cli.batch.progress import Count, Progress
+from app.cli.batch.reading import Reader, Task, labels, single
+from app.cli.batch.records import BARE, FORMS, Result, in_words
+from app.cli.batch.sources import STANDARD_INPUT, Sources
 from app.cli.configuration import read_settings
-from app.cli.spreadsheet import row
-from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, complain, say, say_json
-from app.errors import QrestoreError, UploadTooLarge
-from app.pipeline.results import Effort, Outcome
-from app.schemas import DecodeAnswer
+from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, USAGE, complain
+from app.options import DecodeOptions
+from app.pipeline.results import Effort
+from app.service import Runtime
 from app.settings import Settings
-from app.startup import load_pipeline
-from app.workers.jobs import DecodeJob, Pipeline
-
-COLUMNS: Final = ("file", "text", "symbology", "version", "ec_level", "engine", "rung", "problem")
-"""The first line of `--format csv`."""
-
-
-class FileAnswer(DecodeAnswer):
-    """One line of `qrestore decode`: the answer of POST /decode, and the file that it is about."""
-
-    file: str
-
-    @classmethod
-    def of_file(cls, outcome: Outcome, *, file: str, request_id: str) -> Self:
-        answer = DecodeAnswer.of(outcome, request_id=request_id)
-        return cls(file=file.encode("utf-8", "replace").decode("utf-8"), **dict(answer))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What `qrestore decode` makes of one file: an answer, or the reason why there is none."""
-
-    file: str
-    answer: FileAnswer | None = None
-    problem: str = ""
+from app.startup import load_service
+from app.telemetry.metrics import Metrics
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints one line for each file, as text one for each code, and as CSV one for each code, each file without one and
-    each file that could not be read. Raises as `decode_files` does."""
-    status = SUCCESS
-    options = {"effort": arguments.effort, "budget": arguments.budget, "expect": arguments.expect}
-    if arguments.format == "csv":
-        say(row(COLUMNS))
-    for result in decode_files(arguments.images, read_settings(), **options):
-        if result.answer is None:
-            complain(f"{result.file}: {result.problem}")
-            status = BAD_FILE
-        elif not is_all_read(result.answer, expect=arguments.expect):
-            status = max(status, NOT_ALL_READ)
-        _say_result(result, arguments.format)
-    return status
+    """Reads the files that the arguments name and writes lines about each, in their order, as soon as they are there.
 
-
-def _say_result(result: Result, form: str) -> None:
-    if form == "csv":
-        for line in _rows(result):
-            say(line)
-    elif result.answer is not None:
-        if form == "text":
-            _say_text(result.answer)
-        else:
-            say_json(result.answer.model_dump_json())
-
-
-def _rows(result: Result) -> Iterator[str]:
-    """The lines of CSV for one file, each with the cells of `COLUMNS`."""
-    codes = result.answer.codes if result.answer else ()
-    for code in codes:
-        cells = (code.text, code.symbology, code.version, code.ec_level, code.engine, code.rung)
-        yield row((result.file, *cells, None))
-    if not codes:
-        yield row((result.file, *[None] * (len(COLUMNS) - 2), result.problem or None))
-
-
-def is_all_read(answer: DecodeAnswer, *, expect: int | None) -> bool:
-    """Whether a picture gave the expected number of codes; without one, a code at least, and none was left unread."""
-    return len(answer.codes) >= expect if expect else bool(answer.codes) and not answer.unread
-
-
-def _say_text(answer: FileAnswer) -> None:
-    """Prints the bare texts, and on standard error what they do not show."""
-    for code in answer.codes:
-        say(code.text)
-    if answer.unread:
-        reasons = Counter(place.reason for place in answer.unread)
-        complain(f"{answer.file}: seen but not read: {', '.join(f'{n} {reason}' for reason, n in reasons.items())}")
-    if not answer.complete:
-        complain(f"{answer.file}: the budget ended before the search did")
-
-
-def decode_files(
-    files: Iterable[Path],
-    settings: Settings,
-    *,
-    effort: str | None = None,
-    budget: float | None = None,
-    expect: int | None = None,
-) -> Iterator[Result]:
-    """One result for each file, in order, as soon as it is there. Raises InvalidCheckpoint before the first.
-
-    ``effort`` is the value of an `Effort`; None takes the default of the settings. ``budget`` is in seconds; None takes
-    that of the effort. ``expect`` is as in `DecodeJob`.
+    Returns the exit status. Raises InvalidConfiguration, and as `load_service` does, before the first line.
     """
-    pipeline = load_pipeline(settings)
-    chosen = settings.default_effort if effort is None else Effort(effort)
-    seconds = settings.budget(chosen) if budget is None else budget
-    for file in files:
-        yield decode_file(
-            file, pipeline, effort=chosen, budget=seconds, expect=expect, max_bytes=settings.max_upload_bytes
-        )
-
-
-def decode_file(
-    file: Path,
-    pipeline: Pipeline,
-    *,
-    effort: Effort,
-    max_bytes: int,
-    budget: float = inf,
-    expect: int | None = None,
-) -> Result:
-    """The answer that the service would give to this file; a file that it would refuse has a problem instead."""
+    if fault := _fault(arguments):
+        complain(fault)
+        return USAGE
+    settings = read_settings()
+    is_alone = Sources(arguments.paths, arguments.lists).is_one_file
+    jobs = 1 if is_alone else arguments.jobs or settings.workers
+    settings = settings.model_copy(update={"workers": jobs})
     try:
-        if file.stat().st_size > max_bytes:
-            raise UploadTooLarge(f"The file is larger than {max_bytes} bytes.")
-        outcome = pipeline.do(DecodeJob(file.read_bytes(), effort, budget, expect))
+        past = _past(arguments)
+        with _output(arguments) as output, _runtime(settings) as runtime:
+            return _read(arguments, _reader(arguments, settings, runtime), output, past)
+    except BrokenPipeError:
+        raise
     except OSError as exc:
-        return Result(str(file), problem=exc.strerror or "The file cannot be read.")
-    except QrestoreError as exc:
-        return Result(str(file), problem=exc.detail)
-    return Result(str(file), answer=FileAnswer.of_file(outcome, file=str(file), request_id=uuid.uuid4().hex))
+        complain(f"{exc.filename or 'output'}: {exc.strerror}")
+        return BAD_FILE
+
+
+def _fault(arguments: argparse.Namespace) -> str:
+    """Why these arguments make no sense together; empty if they do."""
+    if not (arguments.paths or arguments.lists):
+        return "name a file, a folder or a pattern, - for standard input, or a list of files with --from"
+    if [*arguments.paths, *arguments.lists].count(STANDARD_INPUT) > 1:
+        return "standard input can be read once only"
+    if arguments.resume and arguments.output is None:
+        return "--resume needs --output: it continues that file"
+    if arguments.resume and arguments.format == BARE:
+        return "--resume needs another format: bare texts do not say which files are done"
+    for each in arguments.lists:
+        if each != STANDARD_INPUT and not Path(each).is_file():
+            return f"--from {each}: there is no such file"
+    try:
+        _options(arguments)
+    except ValidationError as exc:
+        error = exc.errors()[0]
+        return f"{' '.join(f'--{name}' for name in error['loc'])} {error['msg'].removeprefix('Value error, ')}".lstrip()
+    return ""
+
+
+def _options(arguments: argparse.Namespace) -> DecodeOptions:
+    """The options that mean here what they mean in a request. Raises ValidationError."""
+    names = ("fuse", "region", "symbologies", "charset", "pages")
+    given = {name: getattr(arguments, name) for name in names}
+    return DecodeOptions.model_validate({name: value for name, value in given.items() if value is not None})
+
+
+def _past(arguments: argparse.Namespace) -> Past:
+    if arguments.resume and arguments.output.exists():
+        return Past.of(arguments.output, arguments.format, expect=arguments.expect)
+    return Past()
+
+
+@contextmanager
+def _output(arguments: argparse.Namespace) -> Iterator[Output]:
+    """Where the lines go; an empty file and standard output begin with the header of the format."""
+    header = FORMS[arguments.format].header
+    first = [] if header is None else [header]
+    if arguments.output is None:
+        output: Output = StandardOutput(arguments.format)
+        output.write(first)
+        yield output
+        return
+    with arguments.output.open("ab" if arguments.resume else "wb") as stream:
+        output = FileOutput(stream)
+        output.write([] if stream.tell() else first)
+        yield output
+
+
+@contextmanager
+def _runtime(settings: Settings) -> Iterator[Runtime]:
+    """Child processes and networks, as the service has them."""
+    runtime = load_service(settings, Metrics(), children=settings.workers)
+    try:
+        yield runtime
+    finally:
+        runtime.worker.close()
+        runtime.close()
+
+
+def _reader(arguments: argparse.Namespace, settings: Settings, runtime: Runtime) -> Reader:
+    effort = settings.default_effort if arguments.effort is None else Effort(arguments.effort)
+    return Reader(
+        runtime.worker,
+        settings,
+        effort=effort,
+        budget=settings.budget(effort) if arguments.budget is None else arguments.budget,
+        expect=arguments.expect,
+        options=_options(arguments),
+        restored=Folder(arguments.restore) if arguments.restore else None,
+        annotated=Folder(arguments.annotate) if arguments.annotate else None,
+    )
+
+
+def _tasks(arguments: argparse.Namespace, content: bytes = b"") -> Iterable[Task]:
+    pictures = Sources(arguments.paths, arguments.lists, content)
+    return labels(pictures) if arguments.fuse else single(pictures)
+
+
+def _read(arguments: argparse.Namespace, reader: Reader, output: Output, past: Past) -> int:
+    """Does every task that is not done yet; returns the exit status of all."""
+    form = FORMS[arguments.format]
+    statuses = Counter(past.statuses)
+    progress = _progress(arguments)
+
+    def left() -> Iterator[Task]:
+        for task in _tasks(arguments, _standard_input(arguments, reader.settings)):
+            if form.spell(task.name) not in past.files:
+                yield task
+            elif progress:
+                progress.skipped += 1
+
+    for result in in_order(reader.read, left(), jobs=reader.settings.workers, stop=reader.worker.close):
+        output.write(form.lines(result))
+        statuses[result.record.status(expect=arguments.expect)] += 1
+        if arguments.format == BARE:
+            _complain_about(result)
+        if progress:
+            progress.advance()
+    if progress:
+        progress.clear()
+    return _sum_up(statuses, is_told=arguments.output is not None)
+
+
+def _standard_input(arguments: argparse.Namespace, settings: Settings) -> bytes:
+    """The picture on standard input, one byte more than is accepted at most; empty where none is asked for."""
+    return sys.stdin.buffer.read(settings.max_upload_bytes + 1) if STANDARD_INPUT in arguments.paths else b""
+
+
+def _progress(arguments: argparse.Namespace) -> Progress | None:
+    """A line of progress on a terminal that shows nothing else: results that scroll by are progress enough."""
+    if not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty()):
+        return None
+    count = Count(_tasks(arguments))
+    if STANDARD_INPUT not in arguments.lists:
+        count.start()
+    return Progress(sys.stderr, lambda: count.result)
+
+
+def _complain_about(result: Result) -> None:
+    """Says on standard error what bare texts do not show."""
+    if result.problem:
+        complain(f"{result.file}: {result.problem.detail}")
+    for words in in_words(result.answer) if result.answer else ():
+        complain(f"{result.file}: {words}")
+
+
+def _sum_up(statuses: Counter[int], *, is_told: bool) -> int:
+    if not statuses:
+        complain("there is no file to read")
+    elif is_told:
+        complain(
+            f"{statuses.total()} files: {statuses[SUCCESS]} read, {statuses[NOT_ALL_READ]} not or not wholly read, "
+            f"{statuses[BAD_FILE]} with problems"
+        )
+    return max(statuses, default=SUCCESS)

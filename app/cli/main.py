@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
+from typing import Final
 
 from app import __version__
 from app.cli.terminal import CANNOT_START, NOT_ALL_READ, complain
@@ -18,6 +19,16 @@ from app.errors import QrestoreError
 
 _INTERRUPTED = 130  # as shells report it
 _MOST_CODES = 254  # the ceiling of QRESTORE_MAX_CODES
+_MOST_JOBS = 256
+
+
+_REQUESTED: Final = (
+    ("pages", "RANGES", "pages of documents, frames of animations, from 1: 2, 1-3, 1,4-6 or 10-"),
+    ("region", "X,Y,WIDTH,HEIGHT", "look only there: in pixels, or with decimal points in shares of the picture"),
+    ("symbologies", "WORDS", "qr, matrix, linear, all or names of symbologies, between commas (qr)"),
+    ("charset", "NAME", "charset of bytes that a symbol names none for"),
+)
+"""Options of `decode` that a request has, too; `app.options` checks them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,40 +65,23 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the HTTP service", description="Runs the HTTP service.")
     _add_address(serve)
 
-    decode = commands.add_parser(
-        "decode",
-        help="read image files",
-        description="Reads image files and prints one JSON object a line. Exit status: 0 if every image gave a code, "
-        "and no code was seen but not read (with --expect N: if every image gave N codes); 1 if not; 2 if a file could "
-        "not be read; 3 if the command could not start.",
+    _add_decode(
+        commands.add_parser(
+            "decode",
+            help="read image files",
+            description="Reads pictures and writes what each shows, also where it cannot be read. Exit status: 0 if "
+            "every picture gave a code and no code was seen but not read (with --expect N: if every picture gave N "
+            "codes); 1 if not; 2 if the arguments are not valid; 3 if a file could not be read or written, or the "
+            "command could not start.",
+        )
     )
-    decode.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    _add_effort(decode)
-    decode.add_argument(
-        "--budget",
-        type=_budget,
-        metavar="SECONDS",
-        help="seconds of work after which the search of an image ends (QRESTORE_BUDGET_SECONDS at balanced effort, "
-        "otherwise none)",
-    )
-    decode.add_argument(
-        "--expect", type=_expected, metavar="N", help="codes that each image shows; the search ends when they are read"
-    )
-    decode.add_argument(
-        "--format",
-        choices=("jsonl", "text", "csv"),
-        default="jsonl",
-        help="jsonl: the answer to each image; text: only the text of each code; csv: a line for each code. A terminal "
-        "gets control characters as escapes; csv always does, and no cell is a formula",
-    )
-    decode.add_argument("--text", action="store_const", const="text", dest="format", help="the same as --format text")
 
     inspect = commands.add_parser(
         "inspect",
         help="write what each step saw in an image file",
         description="Writes what each step of the pipeline saw in an image file: pictures, report.txt and report.json. "
-        "Exit status: 0 if something was read, 1 if nothing was, 2 if the file could not be read, 3 if the command "
-        "could not start.",
+        "Exit status: 0 if something was read, 1 if nothing was, 2 if the arguments are not valid, 3 if the file could "
+        "not be read or the command not start.",
     )
     inspect.add_argument("image", type=Path, metavar="IMAGE")
     inspect.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, new or empty")
@@ -102,6 +96,66 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--weights", type=Path, help="folder of the checkpoints (QRESTORE_WEIGHTS)")
     _add_address(doctor)
     return parser
+
+
+def _add_decode(decode: argparse.ArgumentParser) -> None:
+    decode.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a file; a folder, for all files in it and in its folders but hidden ones; a quoted pattern such as "
+        "'scans/**/*.png'; or - for the picture on standard input",
+    )
+    decode.add_argument(
+        "--from",
+        action="append",
+        default=[],
+        dest="lists",
+        metavar="LIST",
+        help="file with a name of a file or folder a line, or each ended by NUL; - for standard input",
+    )
+    _add_effort(decode)
+    decode.add_argument(
+        "--budget",
+        type=_budget,
+        metavar="SECONDS",
+        help="seconds of work after which the search of a picture ends (QRESTORE_BUDGET_SECONDS, at thorough effort "
+        "none)",
+    )
+    decode.add_argument(
+        "--expect",
+        type=_expected,
+        metavar="N",
+        help="codes that each picture shows; the search ends when they are read",
+    )
+    decode.add_argument(
+        "--fuse",
+        action="store_true",
+        help="the files of each folder are frames of one label, and so are those named one after another",
+    )
+    for name, metavar, text in _REQUESTED:
+        decode.add_argument(f"--{name}", metavar=metavar, help=text)
+    decode.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="pictures read at once, in child processes (QRESTORE_WORKERS)"
+    )
+    decode.add_argument(
+        "--format",
+        choices=("jsonl", "csv", "text"),
+        default="jsonl",
+        help="jsonl: a JSON object a file; csv: a line a code; text: file, tab and text a code. Control characters are "
+        "escaped, and no cell of csv is a formula",
+    )
+    decode.add_argument(
+        "--text",
+        action="store_const",
+        const="bare",
+        dest="format",
+        help="only the text of each code; escaped on a terminal, elsewhere as it is",
+    )
+    decode.add_argument("--output", type=Path, metavar="FILE", help="file for the lines; an older one is replaced")
+    decode.add_argument("--resume", action="store_true", help="continue --output instead: skip the files that it has")
+    decode.add_argument("--restore", type=Path, metavar="DIR", help="folder for the restored code of each picture")
+    decode.add_argument("--annotate", type=Path, metavar="DIR", help="folder for each picture with its codes outlined")
 
 
 def _add_effort(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +184,13 @@ def _expected(text: str) -> int:
     if not 1 <= count <= _MOST_CODES:
         raise argparse.ArgumentTypeError(f"an expected number is between 1 and {_MOST_CODES}")
     return count
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if not 1 <= jobs <= _MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"a number of jobs is between 1 and {_MOST_JOBS}")
+    return jobs
 
 
 def _port(text: str) -> int:

@@ -8,8 +8,10 @@ from app.telemetry.escaping import escape, escape_json
 SUCCESS: Final = 0
 NOT_ALL_READ: Final = 1
 """Some images gave no code, or fewer than they show."""
-BAD_FILE: Final = 2
-"""Some files could not be read."""
+USAGE: Final = 2
+"""The arguments are not valid; argparse's own status, too."""
+BAD_FILE: Final = 3
+"""Some files could not be read, or a result not be written."""
 CANNOT_START: Final = 3
 """A setting, a checkpoint or the installation is not valid."""
 

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from app.http import problems
 from app.http.auth import ApiKeys, describe_keys
 from app.http.context import RequestContext
+from app.http.crossing import CrossOrigin
 from app.http.keys import KeyRing
 from app.http.server import PlainStartupFailure
 from app.http.targets import AllowedHosts, PlainTarget
@@ -54,7 +55,8 @@ PATHS: Final[Mapping[str, Treatment]] = {
 def install(app: FastAPI, service: Service, keys: KeyRing | None) -> None:
     """Surrounds the application that clients use with its stack of middleware; with ``keys`` they need one of them."""
     settings = service.settings
-    layers = [Middleware(PlainStartupFailure), Middleware(PlainTarget), _context(service), *_hosts(service)]
+    layers = [Middleware(PlainStartupFailure), Middleware(PlainTarget), *_origins(service)]
+    layers += [_context(service), *_hosts(service)]
     public = _paths(Treatment.PUBLIC)
     if keys is not None:
         layers.append(Middleware(ApiKeys, keys=keys, public=public, on_use=service.metrics.key_used))
@@ -79,6 +81,12 @@ def install_for_operators(app: FastAPI, service: Service) -> None:
 def _surround(app: FastAPI, layers: list[Middleware]) -> None:
     problems.install(app)
     app.user_middleware[:] = layers  # the framework, too, keeps them outermost first
+
+
+def _origins(service: Service) -> list[Middleware]:
+    """Outside of everything that may refuse a request, so that pages of these origins can read every refusal."""
+    origins = service.settings.cors_origins
+    return [Middleware(CrossOrigin, origins=origins)] if origins else []
 
 
 def _hosts(service: Service) -> list[Middleware]:

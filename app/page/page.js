@@ -19,6 +19,8 @@ const STAGES = {
   heavy: "restored by the heavy network",
   upscale: "enlarged by a network",
   fused: "several frames combined",
+  colours: "colours and transparency",
+  others: "codes of other kinds",
 };
 
 const ADVICE = {
@@ -152,6 +154,10 @@ function showCodes(answer) {
 }
 
 function showRestored(answer) {
+  if (!answer.located) {
+    clearRestored("No code was located, so there is nothing to restore.");
+    return;
+  }
   restoredUrl = URL.createObjectURL(new Blob([bytesOf(answer.png_base64)], { type: "image/png" }));
   const same = answer.codes.map((code) => decoded.findIndex((one) => one.bytes_base64 === code.bytes_base64));
   const which = decoded.length > 1 && same[0] >= 0 ? `Code ${same[0] + 1}, ` : "";

@@ -5,6 +5,7 @@ const REASONS = {
   cut_off: ["A part of it lies outside the picture", "Take a picture that shows all of it and its light border."],
   unreadable: ["Nothing that was tried made it readable", "Take a sharper picture, straighter and in even light."],
   budget: ["The budget ended before it was read", ""],
+  other_symbology: ["It is a code of another kind", "Ask for it by the option symbologies."],
 };
 
 // The mark of place number `index` of `count`, on its line and on its outline.

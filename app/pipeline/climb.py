@@ -19,6 +19,7 @@ from app.pipeline.locating.regions import Hypothesis, Region, weigh_candidates
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import Effort, Found, Outcome, Reason, Stage, Unread
+from app.pipeline.stating import state
 from app.pipeline.tools import Tools
 
 T = TypeVar("T")
@@ -118,6 +119,12 @@ class Climb:
     is_late: bool = False
     began: float = field(default_factory=monotonic)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        height, width = self.image.shape
+        return width, height
+
     @cached_property
     def levels(self) -> Levels:
         """The picture at the sizes at which it is searched."""
@@ -172,8 +179,9 @@ class Climb:
         with self.timed(rung):
             for read in reads:
                 if not self.knows(read.symbol):
-                    self.found.append(Found(symbol=read.symbol, rung=rung))
-                    new.append(read)
+                    symbol = read.symbol if read.symbol.exact else state(self.image, read.symbol, self.tools.reader)
+                    self.found.append(Found(symbol, rung, size=self.size))
+                    new.append(replace(read, symbol=symbol))
         return new
 
     def knows(self, symbol: Symbol) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.pipeline.climb import Climb
 from app.pipeline.engines.symbol import Symbol, is_covered
 from app.pipeline.imaging import correlation
-from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.log_odds import LogOdds, rebuild_modules
 from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.reading import Reading
 from app.pipeline.results import Found
@@ -95,7 +95,8 @@ class Fusion:
         readings = list(self.summed_readings)
         for frame, reading in readings:
             if symbols := reading.region.read_modules(reading.crop, reading.log_odds, tools.engines):
-                return [(frame, symbols[0])]
+                modules = rebuild_modules(reading.log_odds, reading.region.version)
+                return [(frame, reading.stating(symbols[0], modules))]
         for frame, reading in readings:
             if symbols := reading.read_corrected(tools.engines):
                 return [(frame, symbols[0])]
@@ -110,7 +111,7 @@ def read_fused(climbs: Sequence[Climb]) -> list[Found]:
     found: list[Found] = []
     for fusion in fusions(readings, most=effort.max_fusions):
         if not any(fusion.is_at(one.frame, one.symbol) for one in found):
-            found += (Found(symbol, FUSED, frame) for frame, symbol in fusion.read(tools))
+            found += (Found(symbol, FUSED, frame, size=climbs[frame].size) for frame, symbol in fusion.read(tools))
     return found
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 GreyImage = NDArray[np.uint8]
 """(H, W), 0 black to 255 white."""
+
+
+class LookAgain(Protocol):
+    """Other grey pictures of what a grey picture shows, of the same size, made when they are asked for."""
+
+    def __call__(self, *, colours: bool) -> Iterator[GreyImage]:
+        """Yields pictures that show what the first one may hide. Without ``colours`` only those of a transparent
+        picture on other grounds, which cost next to nothing where there are none."""
+        ...
 
 
 def resize(image: GreyImage, factor: float) -> GreyImage:

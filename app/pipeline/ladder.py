@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from math import inf
 from time import monotonic, perf_counter
 
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.other_symbologies import name_others, read_others
+from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
 from app.pipeline.rungs import (
@@ -24,7 +27,11 @@ from app.pipeline.rungs import (
     read_small_picture,
 )
 from app.pipeline.surveys import surveys
+from app.pipeline.symbologies import QR_FAMILY
 from app.pipeline.tools import Tools
+
+COLOURS = "colours"
+"""The stage of a trace that decodes a file again for its colours and its transparency."""
 
 
 class Ladder:
@@ -41,23 +48,58 @@ class Ladder:
         self._tools = tools
         self._max_codes = max_codes
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+    def run(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
+    ) -> Outcome:
         """Reads the codes of a picture: with fast effort those of one plain look, else every code that can be read
-        within ``budget`` seconds. Stops at ``expect`` codes."""
-        return self.climb(image, effort=effort, budget=budget, expect=expect).outcome()
+        within ``budget`` seconds. Stops at ``expect`` codes.
+
+        Where nothing is read, or a code is seen but not read, what ``look_again`` yields is read as well, each picture
+        from the first rung on; with fast effort not its colours. Codes of ``symbologies`` outside the QR family are
+        read as the pictures show them; where only codes of that family are asked for and none is there, a code of
+        another symbology is named among the unread ones.
+        """
+        climb = self._climb_for(symbologies, image, effort=effort, budget=budget, expect=expect, look_again=look_again)
+        outcome = climb.outcome()
+        if symbologies <= QR_FAMILY and effort is not Effort.FAST and not (climb.found or outcome.unread):
+            return replace(outcome, unread=tuple(name_others(climb)), trace=tuple(climb.stages.values()))
+        return outcome
 
     def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+        self,
+        frames: Sequence[GreyImage],
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: Sequence[LookAgain] = (),
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome:
         """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
         Every frame climbs alone, within the ``budget`` that the frames before it left. Then, if no frame read anything
         or the effort is thorough, their readings are added up; with fast effort never. The outcome has the size of the
         first frame, and the route of a frame that read if one of these has a route, else that of any frame.
+        ``look_again`` is empty or has one for each frame.
         """
         began = monotonic()
         climbs = [
-            self.climb(frame, effort=effort, budget=budget - (monotonic() - began), expect=expect) for frame in frames
+            self._climb_for(
+                symbologies,
+                frame,
+                effort=effort,
+                budget=budget - (monotonic() - began),
+                expect=expect,
+                look_again=looks,
+            )
+            for frame, looks in zip_longest(frames, look_again)
         ]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
@@ -83,18 +125,48 @@ class Ladder:
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration:
         """Restores a code of a picture, which it looks for within ``budget`` seconds; see
-        `app.pipeline.restoration.restore`, also for the errors raised."""
-        climb = Climb(image, Effort.BALANCED, self._tools, budget=budget, max_codes=self._max_codes)
-        restored, made_by = restore(climb, network=network, scale=scale, binary=binary, view=view)
-        return Restoration(image=restored, network=made_by, outcome=replace(climb.outcome(), unread=()))
+        `app.pipeline.restoration.restore`, also for the errors raised.
 
-    def climb(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Climb:
-        """As `run`, but returns the climb itself."""
+        Where nothing that reads came of it, the first picture of ``look_again`` of which something does is restored
+        instead.
+        """
+
+        def attempt(picture: GreyImage, seconds: float) -> Restoration:
+            climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
+            made = restore(climb, network=network, scale=scale, binary=binary, view=view)
+            outcome = replace(climb.outcome(), unread=())
+            return Restoration(image=made.image, network=made.made_by, outcome=outcome, located=made.located)
+
+        began = monotonic()
+        first = attempt(image, budget)
+        if first.outcome.codes or look_again is None:
+            return first
+        for picture in look_again(colours=True):
+            left = budget - (monotonic() - began)
+            if left <= 0:
+                break
+            other = attempt(picture, left)
+            if other.outcome.codes:
+                return other
+        return first
+
+    def climb(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+    ) -> Climb:
+        """As `run`, but returns the climb of the picture itself; it holds what was read in the others, too."""
         climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
         if effort is Effort.FAST:
             climb.take(read_plainly(climb), DIRECT)
+            self._read_looks(climb, look_again)
             return climb
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
@@ -105,9 +177,54 @@ class Ladder:
             return climb
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
+        others = self._read_looks(climb, look_again)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
+        climb.places += (place for other in others for place in other.places)
         return climb
+
+    def _climb_for(
+        self,
+        symbologies: frozenset[str],
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float,
+        expect: int | None,
+        look_again: LookAgain | None,
+    ) -> Climb:
+        """A climb that holds the codes of these symbologies. The rungs are climbed only for those of the QR family."""
+        wanted, others = symbologies & QR_FAMILY, symbologies - QR_FAMILY
+        if wanted:
+            climb = self.climb(image, effort=effort, budget=budget, expect=expect, look_again=look_again)
+            climb.found[:] = [one for one in climb.found if one.symbol.symbology in wanted]
+        else:
+            climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
+        if others:
+            read_others(climb, others, look_again)
+        return climb
+
+    def _read_looks(self, climb: Climb, look_again: LookAgain | None) -> list[Climb]:
+        """Reads the other pictures of a climb, one after another, while its own leaves something to read; returns their
+        climbs. Before the last rungs, which cost most: a code of hidden colours is plain to see in its projection."""
+        others: list[Climb] = []
+        if look_again is None:
+            return others
+        looks = look_again(colours=climb.effort is not Effort.FAST)
+        while not climb.is_over and (climb.unread or not climb.found):
+            with climb.timed(COLOURS):
+                picture = next(looks, None)
+            if picture is None:
+                break
+            left = climb.budget - (monotonic() - climb.began)
+            expect = None if climb.expect is None else climb.expect - len(climb.found)
+            other = self.climb(picture, effort=climb.effort, budget=left, expect=expect)
+            climb.found += (one for one in other.found if not climb.knows(one.symbol))
+            climb.stages = _add_up((*climb.stages.values(), *other.stages.values()))
+            climb.is_complete = climb.is_complete and other.is_complete
+            climb.route = climb.route or other.route
+            others.append(other)
+        return others
 
 
 def _add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
@@ -132,7 +249,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
     order = (*RUNGS, FUSED)
-    first: dict[tuple[str, bytes], Found] = {}
+    first: dict[tuple[str, bytes, StructuredAppend | None], Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
-        first.setdefault((one.symbol.symbology, one.symbol.payload), one)
+        first.setdefault((one.symbol.symbology, one.symbol.payload, one.symbol.structured_append), one)
     return list(first.values())

@@ -1,4 +1,6 @@
-"""Paints a restored code back into the picture that it was cut from: same place, same slant, the paper's own greys."""
+"""Paints into the picture of a code: the restored code in its old place, slant and greys, or the outlines of codes."""
+
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -9,10 +11,14 @@ from app.pipeline.crops.redrawing import module_means
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import Region
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.quad import Quad
 
 _RIM = 1  # modules of quiet zone that are painted as well
 _SHADING = 4.0  # sigma, in modules, of the blur that estimates the light on the code
 _INK, _PAPER = 10, 90  # percentiles of a code's module means taken for its ink and its paper
+_READ, _UNREAD, _CASING = (160, 242, 29), (107, 181, 255), (26, 35, 4)  # blue, green, red: the page's green and orange
+_LINE = 0.004  # of the shorter side: width of an outline
+_FRACTION = 4  # bits of the fraction of a pixel with which lines are drawn
 
 
 def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
@@ -75,3 +81,16 @@ def _drawn_means(drawn: NDArray[np.float32], region: Region) -> NDArray[np.float
     """Mean grey of each module of a drawn symbol, quiet zone included, (M, M)."""
     size = dimension(region.version) + 2 * QUIET_ZONE
     return np.asarray(cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def outline(image: GreyImage, *, read: Iterable[Quad], unread: Iterable[Quad]) -> NDArray[np.uint8]:
+    """Draws outlines of codes into a coloured copy (H, W, 3; blue, green, red) of a picture (H, W): green around codes
+    that were read, orange around those that were not, each on a dark rim."""
+    drawn = np.ascontiguousarray(np.repeat(image[:, :, None], 3, axis=2))
+    width = max(1, round(_LINE * min(image.shape)))
+    for quads, colour in ((unread, _UNREAD), (read, _READ)):
+        for quad in quads:
+            points = np.rint((np.array(quad) - 0.5) * (1 << _FRACTION)).astype(np.int32)
+            for tone, thickness in ((_CASING, 3 * width), (colour, width)):
+                cv2.polylines(drawn, [points], True, tone, thickness, cv2.LINE_AA, _FRACTION)
+    return drawn

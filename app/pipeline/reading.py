@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import Region, Verdict
+from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.qrcode.log_odds import LogOdds, confidence
 from app.pipeline.qrcode.soft import SoftRead, SoftRefusal, try_soft
 from app.pipeline.results import SOFT
@@ -66,7 +67,14 @@ class Reading:
             reasons = (one.reason for one in self.soft_attempts if isinstance(one, SoftRefusal))
             return Verdict([], "; mirrored: ".join(reasons))
         verdict = self.region.judge(self.region.show_symbol(self.crop, self.soft_modules), engines)
-        return replace(verdict, symbols=[replace(symbol, engine=SOFT) for symbol in verdict.symbols])
+        symbols = [replace(self.stating(symbol, self.soft_modules), engine=SOFT) for symbol in verdict.symbols]
+        return replace(verdict, symbols=symbols)
+
+    def stating(self, symbol: Symbol, modules: NDArray[np.bool_]) -> Symbol:
+        """A symbol that an engine read in ``modules`` (M, M), made of this reading, with what they say; errors are
+        those of the reading."""
+        contents = read_contents(modules, self.log_odds > 0)
+        return symbol.stating(contents) if contents else symbol
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,30 +20,47 @@ from app.pipeline.locating.regions import Region
 from app.pipeline.painting import paint
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.quad import Quad
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import AUTO, MODULES, SOFT, Found, Stage, View
 from app.pipeline.rungs import FLATTENED, MODULE_RUNGS
+from app.pipeline.stating import state
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
 
 _WHOLE_SIDE: Final = 512  # pixels of the longest side at which a network gets a whole picture
 _ENLARGED_MODULE: Final = 2  # pixels a module at which networks that enlarge get a canonical crop
+_MOST_READINGS: Final = 64  # that are looked through for a credible one
 _STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 """Rungs whose reads state every module."""
 
 
-def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> tuple[GreyImage, str | None]:
-    """Restores a code of a picture; returns the result and what made it: "modules", a network's name, or None.
+class Picture(NamedTuple):
+    """The picture of a restored code, what made it ("modules", a network's name, or None), and whether a code was
+    located. Where none was, the picture is the untouched one."""
 
-    ``network`` names the restorer that gets the region with the most confident reading. "modules" redraws the symbol
-    from its modules: as decoded, else as read. "auto" redraws the modules if they decode; else it runs the network that
-    the routing unit chooses and, if nothing reads in its result, the heavy one.
+    image: GreyImage
+    made_by: str | None
+    located: bool
+
+
+def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> Picture:
+    """Restores a code of a picture.
+
+    ``network`` names the restorer that gets the credible region with the most confident reading. "modules" redraws the
+    symbol from its modules: as decoded, else as read. "auto" redraws the modules if they decode; else it runs the
+    network that the routing unit chooses and, if nothing reads in its result, the heavy one. A region is credible if
+    its modules decode, or if the picture agrees with its function patterns as with those of codes that the answer to
+    /decode names as unread.
 
     Straightened, the result is a canonical crop of ``PIXELS_PER_MODULE`` times ``scale`` pixels a module, quiet zone
-    included; without a region it is the whole picture, reduced to ``_WHOLE_SIDE`` if larger. ``scale`` is 1 or 4; at 4
-    the upscaler follows networks that do not enlarge. In the original view the result is the picture with the restored
-    code painted over the damaged one, at ``scale`` 1; without a region, the picture as it is. ``binary`` draws the
-    modules dark and light; without a region it thresholds.
+    included; ``scale`` is 1 or 4; at 4 the upscaler follows networks that do not enlarge. In the original view it is
+    the picture with the restored code painted over the damaged one, at ``scale`` 1. ``binary`` draws the modules dark
+    and light.
+
+    Without a credible region a network gets the most confident other one or, straightened, the whole picture, reduced
+    to ``_WHOLE_SIDE`` if larger and thresholded if ``binary``. If nothing reads in its result no code is located, and
+    the result is the picture as it is, reduced unless the view is the original.
 
     ``climb`` then holds what reads in the result. Raises UnknownNetwork, and ValueError for another ``scale`` than 1 in
     the original view.
@@ -55,25 +72,41 @@ def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View)
         names = ", ".join(sorted((MODULES, *restorers)))
         raise UnknownNetwork(f"No network of this name is loaded; there are {names}.")
     drawing = _redraw(climb) if network in (AUTO, MODULES) else None
-    if network not in (AUTO, MODULES):
-        _read_places(climb)
-        climb.found.clear()
-    best = next(iter(climb.best_readings(1)), None)
+    decoded = [] if network in (AUTO, MODULES) else _read_places(climb)
+    readings = climb.best_readings(_MOST_READINGS)
+    best = next((reading for reading in readings if _is_credible(climb, reading.region, decoded)), None)
     if drawing is None and best and network == MODULES:
         drawing = _Drawing.as_read(best)
-    region = drawing.region if drawing else best.region if best else None
-    made_by: str | None = None
     if drawing:
-        made_by, restored = MODULES, drawing.picture(scale if view is View.STRAIGHTENED else None)
-    elif network == MODULES or (region is None and view is View.ORIGINAL):
-        restored = climb.image if view is View.ORIGINAL else resize(_whole(climb.image), scale)
-    else:
-        made_by, restored = _run_network(climb, region, network, scale)
-    if binary and not drawing and (region or view is View.STRAIGHTENED):
+        drawn = drawing.picture(scale if view is View.STRAIGHTENED else None)
+        return _show(climb, drawing.region, drawn, MODULES, view)
+    region = best.region if best else readings[0].region if readings else None
+    if network == MODULES or (region is None and view is View.ORIGINAL):
+        return _show_untouched(climb, view)
+    made_by, restored = _run_network(climb, region, network, scale)
+    if best is None and not climb.found:
+        climb.route = None
+        return _show_untouched(climb, view)
+    if binary:
         restored = region.binarise(restored) if region else _threshold(restored)
-    if region and view is View.ORIGINAL:
-        restored = paint(climb.image, region, restored)
-    return restored, made_by
+    return _show(climb, region, restored, made_by, view)
+
+
+def _is_credible(climb: Climb, region: Region, decoded: Sequence[Quad]) -> bool:
+    """Whether there is a code in a region: the picture agrees with its function patterns, or it lies on one of these
+    codes that decode."""
+    if region.registration.agreement >= climb.gates.credible:
+        return True
+    return any(region.corners.overlap(corners) > 0 for corners in decoded)
+
+
+def _show(climb: Climb, region: Region | None, restored: GreyImage, made_by: str, view: View) -> Picture:
+    image = paint(climb.image, region, restored) if region and view is View.ORIGINAL else restored
+    return Picture(image, made_by, located=True)
+
+
+def _show_untouched(climb: Climb, view: View) -> Picture:
+    return Picture(climb.image if view is View.ORIGINAL else _whole(climb.image), None, located=bool(climb.found))
 
 
 @dataclass(frozen=True)
@@ -108,13 +141,19 @@ def _look(climb: Climb, rungs: Sequence[Rung]) -> Read | None:
     return next((read for read in climb.survey(_surveys(climb), rungs) if read.region), None)
 
 
-def _read_places(climb: Climb) -> None:
-    """Reads the modules of the places of one survey after another, up to the first survey with a code that decodes."""
+def _read_places(climb: Climb) -> list[Quad]:
+    """Reads the modules of the places of one survey after another, up to the first survey with a code that decodes.
+
+    Returns where codes decode, and forgets what they say.
+    """
     for survey in _surveys(climb):
         for _ in climb.ascend(climb.register(survey), MODULE_RUNGS[:1]):
             pass
         if climb.found:
-            return
+            break
+    decoded = [found.symbol.corners for found in climb.found]
+    climb.found.clear()
+    return decoded
 
 
 def _surveys(climb: Climb) -> Iterator[Survey]:
@@ -145,7 +184,7 @@ def _run_network(climb: Climb, region: Region | None, network: str, scale: int) 
         symbols = _read_back(climb, region, restored)
         climb.stages[name] = Stage(name, perf_counter() - began, len(symbols))
         if symbols:
-            climb.found += (Found(symbol, _role(tools, name)) for symbol in symbols)
+            climb.found += (Found(symbol, _role(tools, name), size=climb.size) for symbol in symbols)
             break
     climb.route = replace(route, network=name)
     return name, restored
@@ -176,7 +215,10 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
     reads = (climb.scan(engine.read, restored, least=LEAST_SCAN) or [] for engine in engines)
-    return [symbol.at(symbol.corners.scaled(factor)) for symbol in merge_symbols(*reads)]
+    symbols = (
+        symbol if symbol.exact else state(restored, symbol, climb.tools.reader) for symbol in merge_symbols(*reads)
+    )
+    return [symbol.at(symbol.corners.scaled(factor)) for symbol in symbols]
 
 
 def _whole(image: GreyImage) -> GreyImage:

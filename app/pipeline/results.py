@@ -6,10 +6,13 @@ from enum import StrEnum
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.severity import Route
+from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.quad import Quad
 
 SOFT = "soft"
 """``Symbol.engine`` of symbols that soft decoding read."""
+ENGINES = ("zxing", "zbar", SOFT)
+"""Every ``Symbol.engine``."""
 
 
 class Effort(StrEnum):
@@ -43,31 +46,35 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture; of several
-    pictures it is number ``frame``, counted from 0."""
+    """One code of a result: a symbol and the rung that read it. Corners are in pixels of the input picture, ``size``
+    wide and high; of several files it is number ``frame``, of the pictures in its file number ``page``, both counted
+    from 0."""
 
     symbol: Symbol
     rung: str
     frame: int = 0
+    page: int = 0
+    size: tuple[int, int] = (1, 1)
 
 
 class Reason(StrEnum):
     """Why a code that was seen was not read: its modules are too small; a part of it lies outside the picture; nothing
-    that was tried made it readable; the budget ended first."""
+    that was tried made it readable; the budget ended first; it is of a symbology that was not asked for."""
 
     TOO_SMALL = "too_small"
     CUT_OFF = "cut_off"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
+    OTHER_SYMBOLOGY = "other_symbology"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
     """A code that was seen but not read.
 
-    ``corners`` are in pixels of the input picture, of several pictures number ``frame``. ``confidence``, 0 to 1, is the
+    ``corners`` are in pixels of the input picture, ``page`` of the file ``frame``. ``confidence``, 0 to 1, is the
     agreement of the picture with the function patterns of a symbol there. ``module_pixels``, the side of a module, and
-    ``version`` are None if unknown.
+    ``version`` are None if unknown. ``symbology`` is as in `app.pipeline.symbologies`.
     """
 
     corners: Quad
@@ -76,6 +83,25 @@ class Unread:
     module_pixels: float | None = None
     version: int | None = None
     frame: int = 0
+    page: int = 0
+    symbology: str = "QRCode"
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """A picture that was looked at, number ``index`` of its file, counted from 0; ``width`` and ``height`` in pixels.
+
+    ``dpi``: pixels an inch, None if the file does not say. ``orientation``, 1 to 8 as EXIF counts them, says how
+    viewers turn it; positions refer to the picture as it is before that. ``problem``: why it could not be decoded; its
+    size is then 0 x 0.
+    """
+
+    index: int
+    width: int
+    height: int
+    dpi: float | None = None
+    orientation: int = 1
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +109,10 @@ class Outcome:
     """The result of reading a picture.
 
     ``route`` is that of the region that a network made readable, else of the first region that one was tried on; None
-    if no network ran. ``truncated``: there are more codes than the limit. ``unread``: codes that were seen but not
-    read, the most credible first. ``complete``: the search ended by itself, before its budget did.
+    if no network ran. ``truncated``: there are more codes or pages than the limit. ``unread``: codes that were seen but
+    not read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``pages`` are
+    those that were looked at, ``page_count`` is how many the file has. ``messages``: those that several of the codes
+    hold together.
     """
 
     codes: tuple[Found, ...]
@@ -95,6 +123,9 @@ class Outcome:
     truncated: bool
     unread: tuple[Unread, ...] = ()
     complete: bool = True
+    pages: tuple[PageInfo, ...] = ()
+    page_count: int = 1
+    messages: tuple[AppendedMessage, ...] = ()
 
 
 AUTO, MODULES = "auto", "modules"
@@ -111,20 +142,23 @@ class View(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
-    ``outcome`` is what reads in it."""
+    ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
+    """
 
     image: GreyImage
     network: str | None
     outcome: Outcome
+    located: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network`` and
-    ``outcome`` as in `Restoration`."""
+    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome`` and
+    ``located`` as in `Restoration`."""
 
     png: bytes
     width: int
     height: int
     network: str | None
     outcome: Outcome
+    located: bool = True

@@ -1,6 +1,7 @@
 """The rungs: every way to read a picture, or a place in it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -167,14 +168,19 @@ def upscale(climb: Climb, region: Region) -> tuple[GreyImage, list[Symbol]]:
     patch, (left, top) = region.cut_out(climb.image)
     enlarged = upscaler.restore([patch])[0]
     symbols = merge_symbols(*(engine.read(enlarged) for engine in climb.tools.engines))
-    return enlarged, [one.at(one.corners.scaled(1 / upscaler.scale).moved(left, top)) for one in symbols]
+    inverted = region.registration.inverted
+    return enlarged, [
+        replace(one, inverted=one.inverted != inverted).at(one.corners.scaled(1 / upscaler.scale).moved(left, top))
+        for one in symbols
+    ]
 
 
 def _decode(climb: Climb, reading: Reading) -> Iterator[Read]:
     """Reads the symbol rebuilt from a reading."""
     region = reading.region
+    modules = rebuild_modules(reading.log_odds, region.version)
     for symbol in region.read_modules(reading.crop, reading.log_odds, climb.tools.engines):
-        yield Read(symbol, region, rebuild_modules(reading.log_odds, region.version), reading)
+        yield Read(reading.stating(symbol, modules), region, modules, reading)
 
 
 def _decode_softly(climb: Climb, reading: Reading) -> Iterator[Read]:

@@ -6,10 +6,14 @@ from typing import Final
 from fastapi import APIRouter
 
 from app import errors
-from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeQuery, RequestId, UploadedFrames
+from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeUpload, RequestId
 from app.http.problems import problem_responses
+from app.options import DecodeOptions
+from app.pipeline.part import Part
+from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import Effort
-from app.schemas import DecodeAnswer, DecodeOptions
+from app.pipeline.symbologies import parse as parse_symbologies
+from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.workers.jobs import DecodeJob, FuseJob
 
@@ -27,8 +31,7 @@ answer is not lost to the deadline."""
     responses=problem_responses(*errors.UPLOAD_ERRORS),
 )
 async def decode(
-    frames: UploadedFrames,
-    options: DecodeQuery,
+    upload: DecodeUpload,
     service: CurrentService,
     deadline: Deadline,
     request_id: RequestId,
@@ -40,20 +43,30 @@ async def decode(
 
     Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
 
+    Of a PDF or TIFF all pages are read, of an animation all different frames, each up to a limit; `pages` chooses among
+    them. `page` of a code says which shows it.
+
     With `fuse=true`, several parts named `file` are frames of one label. Each is read alone first. If none of them
     gives a code, or with `effort=thorough`, the evidence of all frames is added up, which reads codes that no single
     frame shows well enough.
+
+    Options may stand in the query, in fields of the form, or in members of the JSON object.
     """
-    outcome = await service.work(_job(frames, options, service.settings), deadline=deadline)
+    outcome = await service.work(_job(upload.images, upload.options, service.settings), deadline=deadline)
     return DecodeAnswer.of(outcome, request_id=request_id)
 
 
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
+    part = None if options.region is None else Part.parse(options.region)
+    symbologies = parse_symbologies(options.symbologies)
+    charset = find_charset(options.charset) if options.charset else None
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect)
-    return DecodeJob(frames[0], effort, budget, options.expect)
+        return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies, charset)
+    longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
+    total = longest if options.budget is None else budget
+    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, part, symbologies, charset)
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

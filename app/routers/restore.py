@@ -4,13 +4,14 @@ from asyncio import to_thread
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Response
 
 from app import errors
-from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, UploadedImage
+from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, RestoreUpload
 from app.http.problems import problem_responses
+from app.pipeline.part import Part
 from app.pipeline.results import Restored
-from app.schemas import RestoreAnswer, RestoreOptions
+from app.schemas import RestoreAnswer
 from app.workers.jobs import RestoreJob
 
 router = APIRouter(tags=["codes"])
@@ -34,6 +35,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
                 "description": "laplacian_variance=..., threshold=...; absent if no region was routed",
                 "schema": {"type": "string"},
             },
+            "X-Qrestore-Located": {
+                "description": "`false` if no code was located; the PNG is then the untouched picture, reduced",
+                "schema": {"type": "boolean"},
+            },
             "X-Qrestore-Codes": {"description": "number of codes read", "schema": {"type": "integer"}},
             "X-Qrestore-Text": {
                 "description": "text of the first code, percent-encoded UTF-8; absent if it is very long",
@@ -53,8 +58,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     responses=_ANSWERS | problem_responses(*errors.UPLOAD_ERRORS, errors.UnknownNetwork),
 )
 async def restore(
-    data: UploadedImage,
-    options: Annotated[RestoreOptions, Query()],
+    upload: RestoreUpload,
     service: CurrentService,
     deadline: Deadline,
     request_id: RequestId,
@@ -62,15 +66,20 @@ async def restore(
 ) -> Response:
     """Answers a PNG, or with `Accept: application/json` the PNG as base64 together with route, trace and codes.
 
+    Where no code is located there is nothing to restore: `located` is false and there is no picture in the JSON; the
+    PNG is the untouched picture, reduced, with `X-Qrestore-Located: false`.
+
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
+    options = upload.options
     job = RestoreJob(
-        data,
+        upload.images[0],
         network=options.network,
         scale=int(options.scale),
         binary=options.binary,
         view=options.view,
         budget=service.settings.budget_seconds,
+        part=None if options.region is None else Part.parse(options.region),
     )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):
@@ -105,6 +114,7 @@ def _headers(restored: Restored) -> dict[str, str]:
     headers = {
         "Vary": "Accept",
         "X-Qrestore-Network": quote(restored.network or "none"),
+        "X-Qrestore-Located": "true" if restored.located else "false",
         "X-Qrestore-Codes": str(len(outcome.codes)),
     }
     if outcome.route is not None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import MetricWrapperBase
 
 from app import __version__
-from app.pipeline.results import Outcome, Reason
+from app.pipeline.results import ENGINES, Outcome, Reason
 from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
 
@@ -55,6 +55,9 @@ TABLE: Final = (
          ("stage",), _SECONDS),
     Spec(Counter, "qrestore_decode_total", "Codes read, by rung and engine; pictures without a code count as none.",
          ("rung", "engine", "result")),
+    Spec(Counter, "qrestore_differing_total",
+         "Codes of which an engine said something else than their codewords do, which are answered.", ("engine",)),
+    Spec(Counter, "qrestore_inexact_total", "Codes whose codewords could not be had, by engine.", ("engine",)),
     Spec(Counter, "qrestore_unread_total", "Codes that were seen but not read, by reason.", ("reason",)),
     Spec(Counter, "qrestore_incomplete_total", "Pictures whose search ended with its budget."),
     Spec(Counter, "qrestore_route_total", "Pictures with a routed region, by the network chosen first.", ("network",)),
@@ -118,6 +121,9 @@ class Metrics:
             self._counter("qrestore_connections_lost_total", reason=loss)
         for reason in Reason:
             self._counter("qrestore_unread_total", reason=reason)
+        for engine in ENGINES:
+            self._counter("qrestore_differing_total", engine=engine)
+            self._counter("qrestore_inexact_total", engine=engine)
 
     def models_loaded(self, models: Iterable[Model], *, device: str) -> None:
         for model in models:
@@ -182,6 +188,10 @@ class Metrics:
         for found in outcome.codes:
             labels = {"rung": found.rung, "engine": found.symbol.engine, "result": "read"}
             self._counter("qrestore_decode_total", **labels).inc()
+            if found.symbol.differs:
+                self._counter("qrestore_differing_total", engine=found.symbol.engine).inc()
+            if not found.symbol.exact:
+                self._counter("qrestore_inexact_total", engine=found.symbol.engine).inc()
         if not outcome.codes:
             self._counter("qrestore_decode_total", rung=NO_CODE, engine=NO_CODE, result="not_read").inc()
         for unread in outcome.unread:

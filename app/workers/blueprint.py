@@ -24,10 +24,12 @@ class Blueprint:
     max_codes: int
     max_pixels: int
     threads: int
+    max_pages: int = 50
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
-        return Pipeline(ladder=self.ladder(runner), max_pixels=self.max_pixels)
+        ladder = self.ladder(runner)
+        return Pipeline(ladder=ladder, max_pixels=self.max_pixels, max_pages=self.max_pages, max_codes=self.max_codes)
 
     def ladder(self, runner: Mapping[str, Runner]) -> Ladder:
         """The pipeline's ladder, alone."""

@@ -5,6 +5,7 @@ that a result is made of.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -13,39 +14,73 @@ from typing import ClassVar, Final, Protocol, TypeVar, overload
 
 from app.errors import ImageTooLarge, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.decoding import decode_image, read_header
+from app.pipeline.files.documents.document import Document
+from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
+from app.pipeline.finishing import finish
+from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
+from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
+from app.pipeline.painting import outline
+from app.pipeline.part import Part
+from app.pipeline.payload.appending import AppendedMessage
+from app.pipeline.payload.charsets import Charset
+from app.pipeline.payload.interpreting import CharsetSource
+from app.pipeline.qrcode.contents import Contents
+from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Reason, Restoration, Restored, Stage, Unread, View
+from app.pipeline.results import (
+    AUTO,
+    Effort,
+    Found,
+    Outcome,
+    PageInfo,
+    Reason,
+    Restoration,
+    Restored,
+    Stage,
+    Unread,
+    View,
+)
+from app.pipeline.seeing import Seen, in_whole, see
+from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
-
-IMAGING_STAGE: Final = "imaging"
-"""The first stage of every trace: from the bytes of a file to grey pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """Read every code in one encoded image, or ``expect`` of them, within a ``budget`` of seconds; see `Ladder.run`."""
+    """Read every code in one file, or ``expect`` of them; see `read_document`.
+
+    ``budget``: seconds for each page; ``total``: seconds for all pages of a file that has several. ``pages``: those to
+    read, None for all. ``part``: the one of each page in which alone is looked; positions are those in the whole page.
+    ``charset`` is that of bytes without an ECI.
+    """
 
     data: bytes
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    total: float = inf
+    pages: PageRanges | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
+    charset: Charset | None = None
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`."""
+    `Ladder.fuse`. ``part`` is one of each image, ``charset`` as in `DecodeJob`."""
 
     frames: tuple[bytes, ...]
     effort: Effort
     budget: float = inf
     expect: int | None = None
+    part: Part | None = None
+    symbologies: frozenset[str] = QR_FAMILY
+    charset: Charset | None = None
 
     @property
     def images(self) -> int:
@@ -54,7 +89,8 @@ class FuseJob:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Restore the picture of the code in one encoded image. The options are those of `LadderLike.restore`."""
+    """Restore the picture of the code in one encoded image, or in a ``part`` of it. The other options are those of
+    `LadderLike.restore`."""
 
     data: bytes
     network: str
@@ -62,23 +98,33 @@ class RestoreJob:
     binary: bool
     view: View
     budget: float = inf
+    part: Part | None = None
     images: ClassVar[int] = 1
 
 
-Job = DecodeJob | FuseJob | RestoreJob
+@dataclass(frozen=True, slots=True)
+class OutlineJob:
+    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not. The
+    result is the bytes of a PNG."""
 
-RESULTS: Final = (Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason)
+    data: bytes
+    page: int
+    read: tuple[Quad, ...]
+    unread: tuple[Quad, ...]
+
+
+Job = DecodeJob | FuseJob | RestoreJob
+"""The jobs of requests."""
+
+RESULTS: Final = (
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
+    *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
+)
 """Every class that a result is made of."""
 
 
-class LadderLike(Protocol):
+class LadderLike(Reader, Protocol):
     """The part of a ladder that jobs need. Synchronous, and safe to call from several threads at once."""
-
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome: ...
-
-    def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
-    ) -> Outcome: ...
 
     def restore(
         self,
@@ -89,15 +135,19 @@ class LadderLike(Protocol):
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total."""
+    """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered."""
 
     ladder: LadderLike
     max_pixels: int
+    max_pages: int = 50
+    max_codes: int = 1 << 20
 
     @overload
     def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
@@ -105,48 +155,88 @@ class Pipeline:
     def do(self, job: RestoreJob) -> Restored: ...
     @overload
     def do(self, job: Job) -> Outcome | Restored: ...
-    def do(self, job: Job) -> Outcome | Restored:
-        """The job's result; its trace begins with one imaging stage an image.
+    @overload
+    def do(self, job: OutlineJob) -> bytes: ...
+    def do(self, job: Job | OutlineJob) -> Outcome | Restored | bytes:
+        """The job's result; its trace begins with an imaging stage.
 
-        Raises what `decode_image` raises, of a `FuseJob` with the number of the first bad frame in front, and
-        UnknownNetwork from a `RestoreJob`.
+        Raises what `open_file` and `read_document` raise, of a `FuseJob` with the number of the first bad frame in
+        front, and UnknownNetwork from a `RestoreJob`.
         """
         match job:
             case DecodeJob():
-                image, stage = self._decode_image(job.data)
-                return _traced(self.ladder.run(image, effort=job.effort, budget=job.budget, expect=job.expect), stage)
+                return finish(self._read(job), job.charset)
             case FuseJob():
                 self._check_total(job.frames)
-                frames = [_of_frame(i, partial(self._decode_image, data)) for i, data in enumerate(job.frames)]
-                images = [image for image, _ in frames]
-                outcome = self.ladder.fuse(images, effort=job.effort, budget=job.budget, expect=job.expect)
-                return _traced(outcome, *(stage for _, stage in frames))
+                frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
+                seen = [one for one, _ in frames]
+                outcome = self.ladder.fuse(
+                    [one.image for one in seen],
+                    effort=job.effort,
+                    budget=job.budget,
+                    expect=job.expect,
+                    look_again=[one.look_again for one in seen],
+                    symbologies=job.symbologies,
+                )
+                return finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
             case RestoreJob():
                 return self._restore(job)
+            case OutlineJob():
+                with closing(self._open(job.data)) as document:
+                    image = document.page(job.page).image
+                return encode_png(outline(image, read=job.read, unread=job.unread))
+
+    def _read(self, job: DecodeJob) -> Outcome:
+        task = Task(
+            job.effort,
+            budget=job.budget,
+            total=job.total,
+            expect=job.expect,
+            ranges=job.pages,
+            most_pages=self.max_pages,
+            max_codes=self.max_codes,
+            part=job.part,
+            symbologies=job.symbologies,
+        )
+        return read_document(self.ladder, partial(self._open, job.data), task)
+
+    def _open(self, data: bytes) -> Document:
+        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
 
     def _restore(self, job: RestoreJob) -> Restored:
-        image, stage = self._decode_image(job.data)
+        seen, stage = self._see(job.data, job.part)
         restoration = self.ladder.restore(
-            image, network=job.network, scale=job.scale, binary=job.binary, view=job.view, budget=job.budget
+            seen.image,
+            network=job.network,
+            scale=job.scale,
+            binary=job.binary,
+            view=job.view,
+            budget=job.budget,
+            look_again=seen.look_again,
         )
-        height, width = restoration.image.shape
+        restored = seen.painted(restoration.image) if job.view is View.ORIGINAL else restoration.image
+        height, width = restored.shape
         return Restored(
-            png=encode_png(restoration.image),
+            png=encode_png(restored),
             width=width,
             height=height,
             network=restoration.network,
-            outcome=_traced(restoration.outcome, stage),
+            located=restoration.located,
+            outcome=finish(_traced(in_whole(restoration.outcome, seen), stage)),
         )
 
-    def _decode_image(self, data: bytes) -> tuple[GreyImage, Stage]:
+    def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
+        """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        image = decode_image(data, max_pixels=self.max_pixels)
-        return image, Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
+        page = first_page(data, max_pixels=self.max_pixels)
+        return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
-        headers = [_of_frame(index, partial(read_header, data)) for index, data in enumerate(frames)]
-        total = sum(header.width * header.height for header in headers)
+        total = sum(
+            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels))
+            for index, data in enumerate(frames)
+        )
         if total > self.max_pixels:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."

@@ -197,7 +197,7 @@ class Child:
     def _spent_since(self, before: float) -> float:
         """Seconds that the child has spent on its job, which began when its processor time was ``before``.
 
-        0 from its networks alone once the child is gone, for nobody knows its processor time any more.
+        Once the child is gone, only those of its networks: its own processor time is no longer known.
         """
         return max(0.0, processor_seconds(self.pid) - before) + self._network_seconds
 

@@ -3,9 +3,10 @@
     .venv/bin/python trim.py SITE_PACKAGES
 
 These are headers, test suites, type stubs, the C++ test programs in torch's wheel, what OpenVINO has for other devices
-than CPUs and other formats than ONNX, pip, and bytecode, which the image compiles again for what it imports. The symbol
-tables of torch's libraries serve only debuggers and go too (GNU strip, from binutils). Other wheels' libraries stay as
-they are: they are stripped already, and some were patched in a way that a second strip would damage.
+than CPUs and other formats than ONNX, what Pillow has for other things than the pixels of PNG, pip, and bytecode,
+which the image compiles again for what it imports. The symbol tables of torch's libraries serve only debuggers and go
+too (GNU strip, from binutils). Other wheels' libraries stay as they are: they are stripped already, and some were
+patched in a way that a second strip would damage.
 """
 
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 _OPENVINO_FORMATS: Final = ("tensorflow", "tensorflow_lite", "pytorch", "paddle", "gguf", "jax")
+_PILLOW_MODULES: Final = ("_avif", "_webp", "_imagingft", "_imagingcms", "_imagingtk")
+_PILLOW_LIBRARIES: Final = ("avif", "webp*", "sharpyuv", "freetype", "harfbuzz", "brotli*", "png16", "lcms2")
 _STARTS_WITH_TORCH: Final = "torch_shm_manager"  # torch's import looks for this program
 
 
@@ -32,6 +35,9 @@ def goes(packages: Path) -> Iterator[tuple[str, list[Path]]]:
     yield "OpenVINO for GPUs and NPUs", devices
     formats = (path for name in _OPENVINO_FORMATS for path in openvino.glob(f"libs/libopenvino_{name}_frontend.*"))
     yield "OpenVINO for other formats than ONNX", list(formats)
+    pillow = [path for name in _PILLOW_MODULES for path in (packages / "PIL").glob(f"{name}.*.so")]
+    pillow += [path for name in _PILLOW_LIBRARIES for path in (packages / "pillow.libs").glob(f"lib{name}-*")]
+    yield "Pillow's fonts, profiles, windows, WebP and AVIF", pillow
     setup = [*packages.glob("setuptools*"), *packages.glob("pkg_resources"), *packages.glob("_distutils_hack")]
     yield "setuptools", [*setup, *packages.glob("distutils-precedence.pth")]
     yield "pip", [*packages.glob("pip"), *packages.glob("pip-*.dist-info"), *packages.parents[2].glob("bin/pip*")]

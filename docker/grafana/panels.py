@@ -201,6 +201,16 @@ READING: Final = (
         ),
         "percentunit", 12, top=1,
     ),
+    Panel(
+        "Codes that engines state otherwise",
+        "Codes a second of which an engine said something else than their codewords, which are answered; and codes "
+        "whose codewords could not be had, so that the answer says `exact: false`.",
+        (
+            Query(total(rate("qrestore_differing_total"), "engine"), "differing, {{engine}}"),
+            Query(total(rate("qrestore_inexact_total"), "engine"), "inexact, {{engine}}"),
+        ),
+        "ops", 24,
+    ),
 )  # fmt: skip
 
 ROUTE: Final = rate("qrestore_route_total")

@@ -4,12 +4,16 @@ import json
 import math
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from functools import reduce
+from operator import xor
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.inference.severity import Route
+from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.results import Effort, Reason
+from tests.support.codes import bits_of, modules_of_bits
 from tests.support.fakes import FakeLadder, symbol, unread
 
 PROBLEM = "application/problem+json"
@@ -36,22 +40,83 @@ class TestAnswer:
                 {
                     "text": "hello",
                     "bytes_base64": "aGVsbG8=",
+                    "exact": True,
                     "content_type": "Text",
                     "symbology": "QRCode",
+                    "symbology_identifier": None,
                     "version": 2,
                     "ec_level": "M",
+                    "mask": None,
+                    "segments": None,
+                    "charset": None,
+                    "charset_source": "decoder",
+                    "structured_append": None,
+                    "gs1": [],
+                    "gs1_hri": None,
+                    "errors_corrected": None,
+                    "confidence": None,
+                    "mirrored": False,
+                    "inverted": False,
+                    "rotation": 0.0,
+                    "module_pixels": 1.17,
                     "engine": "zxing",
                     "rung": "direct",
                     "frame": 0,
+                    "page": 0,
                     "position": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
+                    "position_normalised": [[1.0, 2.0], [30.5, 2.0], [30.5, 31.0], [1.0, 31.0]],
                 }
             ],
+            "messages": [],
             "unread": [],
             "image": {"width": 64, "height": 48},
+            "pages": [{"index": 0, "width": 64, "height": 48, "dpi": None, "orientation": 1, "problem": None}],
+            "page_count": 1,
             "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
             "truncated": False,
             "complete": True,
         }
+
+    def test_a_charset_is_for_bytes_that_name_none(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
+        contents = read_contents(modules_of_bits(bits_of(("byte", "Привет".encode("koi8-r")))))
+        assert contents is not None
+        client = start(FakeLadder(symbols=(symbol().stating(contents),)))
+        _, guessed = upload(client, blank_png)
+        _, hinted = upload(client, blank_png, "/decode?charset=KOI8-R")
+        assert guessed["codes"][0]["charset_source"] == "guessed"
+        assert [hinted["codes"][0][key] for key in ("text", "charset", "charset_source")] == [
+            "Привет",
+            "koi8-r",
+            "hint",
+        ]
+        assert hinted["codes"][0]["bytes_base64"] == guessed["codes"][0]["bytes_base64"]
+
+    @pytest.mark.parametrize("name", ["no-such-charset", "x-user-defined", "idna", "", "rot13", "a" * 50])
+    def test_an_unknown_charset_is_refused(self, client: TestClient, blank_png: bytes, name: str) -> None:
+        status, answer = upload(client, blank_png, f"/decode?charset={name}")
+        assert status == 422
+        assert answer["errors"][0]["location"] == "query.charset"
+
+    def test_messages_of_several_codes_are_put_together(
+        self, start: Callable[..., TestClient], blank_png: bytes
+    ) -> None:
+        stored = "日本".encode()
+        halves = (
+            read_contents(modules_of_bits(bits_of(("append", i << 12 | 1 << 8 | reduce(xor, stored)), ("byte", half))))
+            for i, half in enumerate((stored[:2], stored[2:]))
+        )
+        symbols = tuple(symbol().stating(half) for half in halves if half)
+        _, answer = upload(start(FakeLadder(symbols=symbols[::-1])), blank_png)
+        assert answer["messages"] == [
+            {
+                "text": "日本",
+                "bytes_base64": b64encode(stored).decode(),
+                "parts": [1, 0],
+                "complete": True,
+                "missing": [],
+            }
+        ]
+        assert [code["structured_append"]["index"] for code in answer["codes"]] == [1, 0]
 
     def test_picture_without_a_code_is_a_result(self, client: TestClient, blank_png: bytes) -> None:
         status, answer = upload(client, blank_png)
@@ -71,8 +136,16 @@ class TestAnswer:
         position = [[40.0, 10.0], [60.0, 12.0], [58.0, 32.0], [38.0, 30.0]]
         first, second = answer["unread"]
         expected = {"reason": "too_small", "module_pixels": 1.08, "confidence": 0.654, "version": 3, "frame": 2}
+        expected |= {"symbology": "QRCode", "page": 0}
         assert first == {"position": position} | expected
-        unknown = {"reason": "cut_off", "module_pixels": None, "version": None, "frame": 0}
+        unknown = {
+            "reason": "cut_off",
+            "module_pixels": None,
+            "version": None,
+            "frame": 0,
+            "symbology": "QRCode",
+            "page": 0,
+        }
         assert second == {"position": position, "confidence": 0.654} | unknown
 
     def test_a_search_that_its_budget_ended_says_so(self, start: Callable[..., TestClient], blank_png: bytes) -> None:
@@ -175,7 +248,7 @@ class TestRefusals:
         ("query", "data", "expected", "category"),
         [
             ("", b"", 422, "invalid_image"),
-            ("", b"%PDF-1.7", 415, "unsupported_image"),
+            ("", b"PK\3\4", 415, "unsupported_image"),
             ("", b"\x89PNG\r\n\x1a\n", 422, "invalid_image"),
             ("?effort=lazy", None, 422, "invalid_request"),
             ("?unknown=1", None, 422, "invalid_request"),

@@ -83,15 +83,16 @@ def test_frames_are_counted(
         assert ladder.calls == []
 
 
-def test_files_of_other_fields_count_too(client: TestClient, blank_png: bytes) -> None:
+def test_files_of_other_fields_are_refused_by_name(client: TestClient, blank_png: bytes) -> None:
     files = [("other", blank_png), ("file", blank_png)]
-    assert client.post("/decode", files=files).json()["type"] == "urn:qrestore:problem:too_many_files"
+    problem = client.post("/decode", files=files).json()
+    assert [error["location"] for error in problem["errors"]] == ["form.other"]
 
 
 @pytest.mark.parametrize(
     ("bad", "status", "category", "detail"),
     [
-        (b"%PDF-1.7", 415, "unsupported_image", "Frame 1: "),
+        (b"PK\3\4", 415, "unsupported_image", "Frame 1: "),
         (b"", 422, "invalid_image", "Frame 1: The file is empty."),
         (picture(30, 30)[:60], 422, "invalid_image", "Frame 1: "),
     ],

@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.pipeline.fusing import FUSED
+from app.pipeline.ladder import COLOURS
+from app.pipeline.other_symbologies import NAMING
 from app.pipeline.results import Reason
 from app.pipeline.rungs import RUNGS
 from app.workers.jobs import IMAGING_STAGE
@@ -118,7 +120,7 @@ def test_the_script_finds_every_element_that_it_looks_up(client: TestClient, mar
 
 def test_every_stage_is_explained(client: TestClient) -> None:
     table = client.get("/page.js").text.partition("const STAGES = {")[2].partition("};")[0]
-    assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, FUSED, IMAGING_STAGE, "locate"}
+    assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, FUSED, IMAGING_STAGE, "locate", COLOURS, NAMING}
 
 
 def test_every_reason_is_explained(client: TestClient) -> None:

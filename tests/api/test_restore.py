@@ -25,6 +25,7 @@ def test_png_with_headers_by_default(start: Callable[..., TestClient], blank_png
     assert decode_image(response.content, max_pixels=10_000).shape == (20, 30)
     assert response.headers["x-qrestore-network"] == "lenet"
     assert response.headers["x-qrestore-route"] == "laplacian_variance=12.25, threshold=100"
+    assert response.headers["x-qrestore-located"] == "true"
     assert response.headers["x-qrestore-codes"] == "1"
     assert response.headers["x-qrestore-text"].isascii()
     assert unquote(response.headers["x-qrestore-text"]) == "caf\u00e9 & co\r\n"
@@ -35,6 +36,20 @@ def test_headers_if_nothing_ran_and_nothing_was_read(client: TestClient, blank_p
     assert headers["x-qrestore-network"] == "none"
     assert headers["x-qrestore-codes"] == "0"
     assert not {"x-qrestore-route", "x-qrestore-text"} & set(headers)
+
+
+def test_where_nothing_was_located_there_is_no_restored_picture(
+    start: Callable[..., TestClient], blank_png: bytes
+) -> None:
+    client = start(FakeLadder(located=False))
+    answer = client.post("/restore", files={"file": blank_png}, headers={"Accept": "application/json"}).json()
+    assert (answer["located"], answer["png_base64"], answer["restored"]) == (False, None, None)
+    assert (answer["network"], answer["codes"]) == (None, [])
+    assert answer["image"] == {"width": 64, "height": 48}
+    response = client.post("/restore", files={"file": blank_png})
+    assert response.status_code == 200
+    assert response.headers["x-qrestore-located"] == "false"
+    assert decode_image(response.content, max_pixels=10_000).shape == (20, 30)
 
 
 def test_long_text_is_left_out_of_the_headers(start: Callable[..., TestClient], blank_png: bytes) -> None:
@@ -50,6 +65,7 @@ def test_json_on_request(start: Callable[..., TestClient], blank_png: bytes) -> 
         .json()
     )
     assert decode_image(b64decode(answer["png_base64"]), max_pixels=10_000).shape == (20, 30)
+    assert answer["located"] is True
     assert answer["restored"] == {"width": 30, "height": 20}
     assert answer["image"] == {"width": 64, "height": 48}
     assert answer["network"] == "lenet"

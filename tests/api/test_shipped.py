@@ -75,7 +75,7 @@ def test_json_upload_gives_the_same_codes(client: TestClient) -> None:
 def test_fast_effort_stays_on_the_first_rung(client: TestClient) -> None:
     answer = client.post("/decode?effort=fast", files={"file": LABEL.read_bytes()}).json()
     assert answer["codes"] == []
-    assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "direct"]
+    assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "direct", "colours"]
 
 
 @pytest.mark.parametrize("query", ["", "?binary=true", "?scale=4"])

@@ -189,7 +189,7 @@ def test_nothing_to_read(page: Page, blank_png: bytes) -> None:
     choose(page, blank_png)
     expect(page.get_by_role("status")).to_have_text("No readable code.")
     expect(page.locator("#no-codes")).to_be_visible()
-    expect(page.locator("#restored-note")).to_have_text("This result does not decode.")
+    expect(page.locator("#restored-note")).to_have_text("No code was located, so there is nothing to restore.")
 
 
 def test_the_key_is_asked_for_and_kept_out_of_storage(visit: Visit, origin: str) -> None:

@@ -305,6 +305,14 @@ def test_the_text_stays_where_restoring_fails(page: Page, read: Callable[..., Pa
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
 
 
+def test_nothing_is_offered_where_nothing_was_located(page: Page, ladder: FakeLadder) -> None:
+    ladder.symbols, ladder.located = (), False
+    page.set_input_files("#file", PICTURE)
+    expect(page.locator("#restored-note")).to_have_text("No code was located, so there is nothing to restore.")
+    for hidden in ("#restored", "#save", "#restore-again"):
+        expect(page.locator(hidden)).to_be_hidden()
+
+
 def test_waiting_is_said_and_can_be_ended(page: Page, ladder: FakeLadder) -> None:
     ladder.symbols = (symbol("at last"),)
     held: list[Call] = []

@@ -56,9 +56,13 @@ def test_every_error_is_a_problem(described: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/decode", "/restore"])
-def test_upload_is_described_in_both_forms(described: dict[str, Any], path: str) -> None:
+def test_upload_is_described_in_every_form(described: dict[str, Any], path: str) -> None:
     content = described["paths"][path]["post"]["requestBody"]["content"]
-    assert set(content) == {"multipart/form-data", "application/json"}
+    raw = {"image/*", "application/octet-stream", "binary/octet-stream", "application/pdf"}
+    assert set(content) == {"multipart/form-data", "application/json"} | raw
+    options = {parameter["name"] for parameter in described["paths"][path]["post"]["parameters"]} - {"accept"}
+    for kind, file in (("multipart/form-data", "file"), ("application/json", "image_base64")):
+        assert set(content[kind]["schema"]["properties"]) == options | {file}
 
 
 @pytest.mark.parametrize("kind", [DecodeAnswer, RestoreAnswer, Problem], ids=lambda kind: kind.__name__)

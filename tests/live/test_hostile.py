@@ -15,7 +15,7 @@ import pytest
 from tests.support.live.servers import GOOD, GOOD_TEXT, Server, read_answer, request, upload
 from tools.attack import idle, protocol, small_chunks
 from tools.attack.bench import KEY, operators_of, probed, service, watched
-from tools.attack.dripping import UPLOADS, dripping, send_from
+from tools.attack.dripping import UPLOADS, dripping
 
 pytestmark = pytest.mark.slow
 
@@ -142,7 +142,7 @@ def test_row_47_uploads_at_a_byte_a_second(weights: Path, address: str) -> None:
     with service(weights=weights) as server, dripping(server, b"x") as drips:
         time.sleep(1.5)
         for _ in range(5):
-            assert send_from(server, address).payloads() == [GOOD_TEXT.encode()]
+            assert server.upload(GOOD, source=address).payloads() == [GOOD_TEXT.encode()]
         server.wait_until(lambda: drips.refused >= UPLOADS, 30)
 
 
@@ -158,7 +158,7 @@ def test_row_47_a_slow_upload_is_told_so(weights: Path) -> None:
 def test_row_47_another_client_gets_its_share(weights: Path) -> None:
     with service(weights=weights) as server, dripping(server, bytes(4096)):
         time.sleep(1.5)
-        assert send_from(server, "127.0.0.2").payloads() == [GOOD_TEXT.encode()]
+        assert server.upload(GOOD, source="127.0.0.2").payloads() == [GOOD_TEXT.encode()]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import segno
 from numpy.typing import ArrayLike, NDArray
 
 from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.codewords import assemble, blocks
 from app.pipeline.qrcode.patterns import QUIET_ZONE, function_patterns
 
 Modules = NDArray[np.bool_]
@@ -73,3 +74,49 @@ def photograph(
     behind = under.repeat(_SUBSAMPLES, axis=0).repeat(_SUBSAMPLES, axis=1).ravel()
     fine = np.where(inside, values, behind).reshape(height, _SUBSAMPLES, width, _SUBSAMPLES)
     return np.rint(fine.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def bits_of(*segments: tuple[str, bytes | str | int]) -> str:
+    """The bits of a message: segments "byte", "numeric", "alphanumeric", "kanji" (Shift JIS) and "hanzi" (GB 2312) with
+    their characters, "eci" with its number, "append" with its 16 bits, "fnc1" with 1, or with 2 and "application" after
+    it. Written apart from the code under test; versions 1 to 9."""
+    return "".join(_segment_bits(kind, value) for kind, value in segments) + "0000"
+
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+
+
+def _segment_bits(kind: str, value: bytes | str | int) -> str:
+    if isinstance(value, int):
+        if kind == "eci":
+            lead = f"0{value:07b}" if value < 128 else f"10{value:014b}" if value < 16384 else f"110{value:021b}"
+            return "0111" + lead
+        return {"append": f"0011{value:016b}", "fnc1": "0101" if value == 1 else "1001", "application": f"{value:08b}"}[
+            kind
+        ]
+    if isinstance(value, str):
+        if kind == "numeric":
+            groups = [value[i : i + 3] for i in range(0, len(value), 3)]
+            return f"0001{len(value):010b}" + "".join(f"{int(one):0{(0, 4, 7, 10)[len(one)]}b}" for one in groups)
+        pairs = [[_LETTERS.index(letter) for letter in value[i : i + 2]] for i in range(0, len(value), 2)]
+        packed = [f"{one[0] * 45 + one[1]:011b}" if len(one) == 2 else f"{one[0]:06b}" for one in pairs]
+        return f"0010{len(value):09b}" + "".join(packed)
+    if kind == "byte":
+        return f"0100{len(value):08b}" + "".join(f"{byte:08b}" for byte in value)
+    doubles = [int.from_bytes(value[i : i + 2], "big") for i in range(0, len(value), 2)]
+    if kind == "kanji":
+        numbers = [double - (0x8140 if double < 0xE000 else 0xC140) for double in doubles]
+        packed = [f"{(number >> 8) * 0xC0 + (number & 0xFF):013b}" for number in numbers]
+        return f"1000{len(doubles):08b}" + "".join(packed)
+    numbers = [double - (0xA1A1 if double < 0xB000 else 0xA6A1) for double in doubles]
+    packed = [f"{(number >> 8) * 0x60 + (number & 0xFF):013b}" for number in numbers]
+    return f"11010001{len(doubles):08b}" + "".join(packed)
+
+
+def modules_of_bits(bits: str, *, version: int = 2, level: str = "M", mask: int = 3) -> Modules:
+    """The symbol whose data codewords begin with these bits; padding follows."""
+    total = blocks(version, level).data_codewords
+    data = [int(bits[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(bits), 8)]
+    assert len(data) <= total
+    padded = (data + [0xEC, 0x11] * total)[:total]
+    return assemble(np.array(padded, dtype=np.uint8), version, level, mask)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.errors import UnknownNetwork
 from app.pipeline.crops.redrawing import module_means
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
 from app.pipeline.inference.window_locator import Levels
@@ -19,6 +19,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
+from app.pipeline.symbologies import QR_FAMILY
 
 
 def symbol(text: str = "hello", payload: bytes | None = None) -> Symbol:
@@ -42,7 +43,9 @@ def unread(reason: Reason = Reason.TOO_SMALL, **fields: Any) -> Unread:
 
 @dataclass
 class FakeLadder:
-    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called."""
+    """Finds `symbols` in every picture and sees `unread`, or raises `failure`; remembers how it was called.
+
+    ``located`` is what its restorations say."""
 
     symbols: tuple[Symbol, ...] = ()
     route: Route | None = None
@@ -50,18 +53,38 @@ class FakeLadder:
     unread: tuple[Unread, ...] = ()
     complete: bool = True
     failure: Exception | None = None
+    located: bool = True
     calls: list[dict[str, object]] = field(default_factory=list)
+    symbologies: list[frozenset[str]] = field(default_factory=list)
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
+    def run(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
+    ) -> Outcome:
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shape": image.shape})
+        self.symbologies.append(symbologies)
         return self._outcome(image)
 
     def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
+        self,
+        frames: Sequence[GreyImage],
+        *,
+        effort: Effort,
+        budget: float = inf,
+        expect: int | None = None,
+        look_again: Sequence[LookAgain] = (),
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Outcome:
         """Finds the symbols in the last frame."""
         shapes = [frame.shape for frame in frames]
         self.calls.append({"effort": effort, "budget": budget, "expect": expect, "shapes": shapes})
+        self.symbologies.append(symbologies)
         outcome = self._outcome(frames[0])
         return replace(outcome, codes=tuple(replace(found, frame=len(frames) - 1) for found in outcome.codes))
 
@@ -74,12 +97,22 @@ class FakeLadder:
         binary: bool = False,
         view: View = View.STRAIGHTENED,
         budget: float = inf,
+        look_again: LookAgain | None = None,
     ) -> Restoration:
         self.calls.append({"network": network, "scale": scale, "binary": binary, "view": view, "budget": budget})
         if network not in {"auto", "modules", "lenet"}:
             raise UnknownNetwork
         restored = np.full((20 * scale, 30 * scale), 7, np.uint8)
-        return Restoration(image=restored, network=self.route and self.route.network, outcome=self._outcome(image))
+        return Restoration(
+            image=restored,
+            network=self.route and self.route.network,
+            outcome=self._outcome(image),
+            located=self.located,
+        )
+
+    def answer(self) -> Outcome:
+        """What it makes of a picture of 30 x 20 pixels."""
+        return self._outcome(np.zeros((20, 30), np.uint8))
 
     def _outcome(self, image: GreyImage) -> Outcome:
         if self.failure is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
-from tests.support.live.servers import GOOD, Answer, Server, upload
+from tests.support.live.servers import GOOD, Server, upload
 from tools.attack.bench import service
 from tools.attack.figures import Figure, at_most, is_true, percentile
 
@@ -62,20 +62,15 @@ def dripping(server: Server, piece: bytes) -> Iterator[_Drips]:
             thread.join()
 
 
-def send_from(server: Server, address: str) -> Answer:
-    """The answer to an ordinary upload from one of the addresses of this machine."""
-    return server.send(upload(GOOD), source=address)
-
-
 def _honest(server: Server, address: str) -> tuple[int, list[float]]:
     """How many uploads are read, and the milliseconds until each is, with new tries after 429."""
     spent, read = [], 0
     for _ in range(HONEST):
         began = time.monotonic()
-        answer = send_from(server, address)
+        answer = server.upload(GOOD, source=address)
         while answer.status == 429 and time.monotonic() - began < 10:
             time.sleep(0.1)
-            answer = send_from(server, address)
+            answer = server.upload(GOOD, source=address)
         read += answer.status == 200
         spent.append(1000 * (time.monotonic() - began))
         time.sleep(0.1)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.live.servers import running
-from tools.fuzz.campaigns.native import images, pictures, symbols
+from tools.fuzz.campaigns.native import documents, images, pictures, symbols
 from tools.fuzz.campaigns.openapi import openapi
 from tools.fuzz.campaigns.parsers import parsers
 from tools.fuzz.campaigns.raw_http import SETTINGS, raw_http
@@ -20,12 +20,16 @@ from tools.fuzz.findings import CORPUS, Budget, Tally
 
 Campaign = Callable[[int, Budget], Tally]
 SHARES = {
-    "images": 0.30,
+    "images": 0.16,
+    "documents": 0.1,
     "symbols": 0.08,
     "pictures": 0.14,
     "header": 0.06,
     "form": 0.06,
     "accept": 0.02,
+    "base64": 0.02,
+    "region": 0.01,
+    "symbologies": 0.01,
     "message": 0.04,
     "text": 0.02,
     "raw-http": 0.18,
@@ -33,7 +37,7 @@ SHARES = {
 }
 """The share of the time that each campaign gets."""
 SERVED = {"raw-http": raw_http, "openapi": openapi}
-NATIVE = {"images": images, "symbols": symbols, "pictures": pictures}
+NATIVE = {"images": images, "documents": documents, "symbols": symbols, "pictures": pictures}
 
 
 def campaigns(names: Sequence[str]) -> Iterator[tuple[str, Campaign]]:

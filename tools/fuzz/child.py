@@ -82,7 +82,8 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         self._stderr.seek(0)
         self._stderr.truncate()
-        command = [sys.executable, "-m", "tools.fuzz.child", self._target]
+        speaking = "OPENCV_LOG_LEVEL=WARNING"  # its complaints are a part of signatures
+        command = ["env", speaking, sys.executable, "-m", "tools.fuzz.child", self._target]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
         )

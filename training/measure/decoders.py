@@ -7,11 +7,12 @@ from typing import Any
 
 import cv2
 
-from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
+from app.pipeline.payload.charsets import guess_charset
+from app.pipeline.payload.interpreting import is_binary
 from app.pipeline.quad import Quad
 
 _WECHAT = "wechat_qrcode_WeChatQRCode"
@@ -22,7 +23,7 @@ def _symbols(payloads: Iterable[bytes], quads: Iterable[Any], engine: str) -> li
     symbols = []
     for payload, quad in zip(payloads, quads, strict=True):
         if payload:
-            text, kind = guess_text(payload), guess_content_type(payload)
+            text, kind = guess_charset(payload).decode(payload), "Binary" if is_binary(payload) else "Text"
             symbols.append(Symbol(payload, text, kind, "QRCode", None, None, engine, Quad.of(quad)))
     return symbols
 

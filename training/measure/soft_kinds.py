@@ -14,8 +14,8 @@ from numpy.random import Generator
 
 from app.pipeline.qrcode.codewords import PADDING, assemble
 from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import LEVELS, Bits, dimension, format_positions
+from app.pipeline.qrcode.segments import message_bits
 from app.pipeline.qrcode.soft import decode_soft
 from training.data.symbols import random_message, random_message_symbol
 from training.measure.soft_gain import gaussian_channel

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Final, Protocol
 
 from app.telemetry.metrics import ConnectionLoss
@@ -106,12 +105,11 @@ class Connections:
 
     def drop_idle(self) -> None:
         """Closes a connection that is leaving, or else the one that has been idle longest, if there is any."""
-        for connection in (*islice(self._leaving, 1), *islice(self._idle, 1)):
+        if waiting := self._leaving or self._idle:
             self._dropped.count()
-            if connection in self._idle:
+            if waiting is self._idle:
                 self._on_loss(ConnectionLoss.IDLE)
-            self._drop(connection)
-            return
+            self._drop(next(iter(waiting)))
 
     def not_accepted(self) -> None:
         """Counts a connection that found no file descriptor, and makes room for the next one."""

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns, render
+from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension, function_patterns, render
 
 _NEIGHBOURHOOD = 9  # modules a side over which the light level of an unrestored crop is averaged
 
@@ -29,15 +29,19 @@ def repaint_quiet_zone(crop: GreyImage, version: int) -> GreyImage:
     return np.pad(inner, margin, constant_values=int(np.percentile(inner, 95)))
 
 
-def clean_symbol(crop: GreyImage, version: int, *, local: bool, pixels: int) -> GreyImage:
-    """Redraws the symbol in a canonical crop at ``pixels`` a module, quiet zone included.
+def dark_modules(crop: GreyImage, version: int, *, local: bool) -> Bits:
+    """The modules (M, M) of the symbol in a canonical crop, True is dark.
 
     A module is dark below mid-grey or, with ``local``, below the mean of its neighbourhood, which follows shading that
-    no network removed. Function patterns are drawn as the standard fixes them.
+    no network removed.
     """
     means = module_means(crop, version)
     level = cv2.blur(means, (_NEIGHBOURHOOD, _NEIGHBOURHOOD)) if local else np.float32(127.5)
-    inner = slice(QUIET_ZONE, -QUIET_ZONE)
+    return np.asarray((means < level)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE])
+
+
+def clean_symbol(crop: GreyImage, version: int, *, local: bool, pixels: int) -> GreyImage:
+    """Redraws the symbol in a canonical crop at ``pixels`` a module, quiet zone included; ``local``: see
+    `dark_modules`. Function patterns are drawn as the standard fixes them."""
     patterns = function_patterns(version)
-    dark = np.where(patterns.known, patterns.dark, (means < level)[inner, inner])
-    return render(dark, pixels=pixels)
+    return render(np.where(patterns.known, patterns.dark, dark_modules(crop, version, local=local)), pixels=pixels)

@@ -7,19 +7,31 @@ bottom left.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import atan2, degrees
 from typing import Protocol
 
 from app.pipeline.imaging import GreyImage
+from app.pipeline.payload.charsets import Charset
+from app.pipeline.payload.gs1 import Elements
+from app.pipeline.payload.interpreting import CharsetSource, interpret
+from app.pipeline.qrcode.contents import Contents
+from app.pipeline.qrcode.patterns import dimension
+from app.pipeline.qrcode.segments import StructuredAppend
+from app.pipeline.qrcode.small import modules_of
 from app.pipeline.quad import Quad
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A symbol that an engine decoded.
+    """A symbol that was read.
 
-    ``payload``: the exact bytes stored in the symbol. ``text``: decoded by the symbol's ECI if it has one, else by a
-    guess: UTF-8, else Shift JIS, else Latin-1. ``version`` and ``ec_level`` are None if the engine does not report
-    them.
+    ``payload``: the bytes stored in the symbol; they are ``exact`` unless the engine transcodes them and the codewords
+    could not be had. ``contents``: what the codewords say, if they were parsed; then they fill every field, whatever
+    the engine said, and ``differs`` says whether that was something else. ``text``: decoded by ``charset``, which
+    ``charset_source`` names; both are None if the engine decoded it. ``version`` and ``ec_level`` are None if unknown;
+    ``small_version`` is that of a small symbol, "M4" or "R11x27". ``identifier``: the symbology identifier, None if
+    unknown. ``mirrored``, ``inverted``: as the picture shows the symbol. ``gs1``, ``hri``: its GS1 elements and their
+    human-readable form, once an outcome is finished.
     """
 
     payload: bytes
@@ -30,10 +42,61 @@ class Symbol:
     ec_level: str | None
     engine: str
     corners: Quad
+    small_version: str | None = None
+    identifier: str | None = None
+    charset: str | None = None
+    charset_source: CharsetSource | None = None
+    mirrored: bool = False
+    inverted: bool = False
+    exact: bool = True
+    contents: Contents | None = None
+    differs: bool = False
+    gs1: Elements = ()
+    hri: str | None = None
+
+    @property
+    def structured_append(self) -> StructuredAppend | None:
+        """Its place in a message of several symbols; None if it is no part of one, or the codewords are unknown."""
+        return self.contents.message.structured_append if self.contents else None
+
+    @property
+    def rotation(self) -> float:
+        """Degrees, 0 to under 360, by which the symbol's own top edge is turned clockwise in the picture."""
+        corners = self.corners.as_tuple
+        (left, top), (x, y) = corners[0], corners[3 if self.mirrored else 1]
+        return degrees(atan2(y - top, x - left)) % 360
+
+    @property
+    def module_pixels(self) -> float | None:
+        """Side of a module in pixels, the mean over the symbol; None if its size in modules is unknown."""
+        modules = modules_of(self.small_version) if self.small_version else None
+        if self.version is not None:
+            modules = (dimension(self.version),) * 2
+        return (self.corners.area / (modules[0] * modules[1])) ** 0.5 if modules else None
 
     def at(self, corners: Quad) -> "Symbol":
         """The same symbol with other corners."""
         return replace(self, corners=corners)
+
+    def stating(self, contents: Contents, *, hint: Charset | None = None) -> "Symbol":
+        """The same symbol with what its codewords say, bytes without an ECI in the charset ``hint`` if there is one."""
+        meaning = interpret([contents.message], hint)
+        payload = contents.message.payload
+        return replace(
+            self,
+            payload=payload,
+            text=meaning.text,
+            content_type=meaning.content_type.value,
+            version=contents.version,
+            ec_level=contents.level,
+            identifier=contents.message.identifier,
+            charset=meaning.charset,
+            charset_source=meaning.source,
+            mirrored=contents.mirrored,
+            exact=True,
+            contents=contents,
+            differs=self.differs or self.payload not in (payload, meaning.text.encode("utf-8", "replace")),
+        )
 
 
 @dataclass(frozen=True, slots=True)

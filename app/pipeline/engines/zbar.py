@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from pyzbar import wrapper as libzbar
 
-from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage, resize
+from app.pipeline.payload.charsets import guess_charset
+from app.pipeline.payload.interpreting import CharsetSource, ContentType, is_binary
 from app.pipeline.quad import Quad
 
 _ANY_SYMBOLOGY, _QRCODE = 0, int(libzbar.ZBarSymbol.QRCODE)
@@ -29,8 +30,9 @@ class ZBar:
     """Reads QR codes with ZBar, dark on light, mirrored or not, at several picture sizes.
 
     Tries the sizes in `longest_sides` in order until one reads; never enlarges the picture. ZBar misses large codes
-    that it reads in a smaller picture. Payloads are the stored bytes, except that ZBar returns UTF-8 text for a segment
-    with an explicit ECI. Each part of a structured append is a symbol of its own.
+    that it reads in a smaller picture. Its symbols are not exact: payloads are the stored bytes, except that ZBar
+    returns UTF-8 text, or what it takes for it, for a segment with an explicit ECI, and it says nothing of version,
+    level, FNC1 and structured append. Each part of a structured append is a symbol of its own.
 
     Raises RuntimeError if libzbar is older than 0.23.1.
     """
@@ -132,13 +134,18 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
         for i in range(4)
     ]
     mirrored = cv2.contourArea(np.array(at, np.float32), oriented=True) > 0
+    charset = guess_charset(payload)
     return Symbol(
         payload=payload,
-        text=guess_text(payload),
-        content_type=guess_content_type(payload),
+        text=charset.decode(payload),
+        content_type=(ContentType.BINARY if is_binary(payload) else ContentType.TEXT).value,
         symbology="QRCode",
         version=None,
         ec_level=None,
         engine=ZBar.name,
         corners=Quad.of(at if mirrored else [at[0], at[3], at[2], at[1]]),
+        charset=charset.name,
+        charset_source=CharsetSource.GUESSED,
+        mirrored=mirrored,
+        exact=False,
     )

@@ -1,18 +1,23 @@
 """The engine zxing-cpp. It also reports codes that it sees but cannot read."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
 import zxingcpp
+from numpy.typing import NDArray
 
 from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.contents import read_contents
+from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.quad import Quad
 
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
 _SMALL_SYMBOLS = {zxingcpp.MicroQRCode: "MicroQRCode", zxingcpp.RMQRCode: "RMQRCode"}
+_SAMPLED = 7  # modules along each side of a symbol, those of a finder pattern, that say whether it is inverted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,15 @@ class ZXing:
     name = "zxing"
 
     def __init__(self, options: ZXingOptions = ZXingOptions()) -> None:
-        self._options = options
+        self.options = options
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        return [_zxing_symbol(code) for code in self._scan(image, self._options, return_errors=False)]
+        return [_zxing_symbol(code, image) for code in self._scan(image, self.options, return_errors=False)]
 
     def look(self, image: GreyImage, options: ZXingOptions | None = None) -> tuple[list[Symbol], list[Sighting]]:
         """Reads, and also returns QR codes that did not decode; sightings of Micro QR and rMQR codes are mere noise."""
-        codes = self._scan(image, options or self._options, return_errors=True)
-        symbols = [_zxing_symbol(code) for code in codes if code.valid]
+        codes = self._scan(image, options or self.options, return_errors=True)
+        symbols = [_zxing_symbol(code, image) for code in codes if code.valid]
         sightings = [
             Sighting(_zxing_corners(code), _dimension(code))
             for code in codes
@@ -73,17 +78,44 @@ class ZXing:
         return [code for code in codes if code.format not in _SMALL_SYMBOLS or _extra(code)["UEC"] > 0]
 
 
-def _zxing_symbol(code: zxingcpp.Barcode) -> Symbol:
-    return Symbol(
+def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
+    modules = np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    corners = _zxing_corners(code)
+    version = _version(code)
+    symbol = Symbol(
         payload=code.bytes,
         text=code.text,
         content_type=code.content_type.name,
         symbology=_SMALL_SYMBOLS.get(code.format, "QRCode"),
-        version=_version(code),
+        version=version,
         ec_level=code.ec_level or None,
         engine=ZXing.name,
-        corners=_zxing_corners(code),
+        corners=corners,
+        small_version=_extra(code)["Version"] if version is None else None,
+        identifier=code.symbology_identifier,
+        inverted=_is_inverted(image, corners, modules),
     )
+    contents = None if code.format in _SMALL_SYMBOLS else read_contents(modules)
+    return symbol.stating(contents) if contents else symbol
+
+
+def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:
+    """Whether the dark modules (h, w) of a symbol are lighter in the picture than its light ones."""
+    weights, index = _samples(*modules.shape)
+    x, y = (weights @ corners.array).astype(np.intp).T
+    grey = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].astype(np.intp)
+    dark = modules.ravel()[index]
+    count = np.count_nonzero(dark)
+    return bool(0 < count < len(dark) and grey @ dark * (len(dark) - count) > grey @ ~dark * count)
+
+
+@cache
+def _samples(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Modules, at most ``_SAMPLED`` a side, of a finder pattern in the corner: bilinear weights (N, 4) of their centres
+    by the symbol's corners, and flat indices (N,)."""
+    rows, columns = (part.ravel() for part in np.indices((min(height, _SAMPLED), min(width, _SAMPLED))))
+    y, x = (rows + 0.5) / height, (columns + 0.5) / width
+    return np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1), rows * width + columns
 
 
 def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
@@ -96,8 +128,8 @@ def _zxing_corners(code: zxingcpp.Barcode) -> Quad:
 
 
 def _version(code: zxingcpp.Barcode) -> int | None:
-    """Version number, from "7" of a QR code or "M2" of a Micro QR code; None for rMQR versions such as "R11x27"."""
-    version = str(_extra(code)["Version"]).removeprefix("M")
+    """Version number of a QR code; None for Micro QR and rMQR versions, "M2" and "R11x27"."""
+    version = str(_extra(code)["Version"])
     return int(version) if version.isdecimal() else None
 
 

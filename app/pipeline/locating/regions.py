@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.plausibility import explained_correlation
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify, surroundings
-from app.pipeline.crops.redrawing import clean_symbol, module_means, repaint_quiet_zone
+from app.pipeline.crops.redrawing import clean_symbol, dark_modules, module_means, repaint_quiet_zone
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.registering import Registration, register
+from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.qrcode.log_odds import LogOdds, probability, rebuild_modules
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.quad import Quad, homography, side_length, square
@@ -139,18 +140,32 @@ class Region:
                     if symbol.symbology != "QRCode" or (beside and number < drawn):
                         strangers.append(symbol)
                     elif beside:
-                        neighbours.append(symbol.at(beside))
+                        neighbours.append(self.as_pictured(symbol).at(beside))
                     elif symbol.version in (None, self.version):
                         doubt = self._doubt(exhibit)
                         if doubt:
                             return Verdict(neighbours, doubt, (symbol,))
-                        return Verdict([symbol.at(self.corners), *neighbours])
+                        own = self.as_pictured(self._stating(symbol, picture))
+                        return Verdict([own.at(self.corners), *neighbours])
                     else:
                         strangers.append(symbol)
         if strangers:
             reason = f"read a symbol of another version or kind than {self.version}"
             return Verdict(neighbours, reason, tuple(strangers))
         return Verdict(neighbours, "" if neighbours else "the engines read nothing")
+
+    def _stating(self, symbol: Symbol, picture: GreyImage) -> Symbol:
+        """The region's own symbol with what its codewords say, if the engine that read it in ``picture``, an exhibit's,
+        states none and hard decisions give them."""
+        if not symbol.exact:
+            looks = (dark_modules(picture, self.version, local=local) for local in (False, True))
+            if contents := next(filter(None, map(read_contents, looks)), None):
+                return symbol.stating(contents)
+        return symbol
+
+    def as_pictured(self, symbol: Symbol) -> Symbol:
+        """A symbol in a crop of this region as the picture shows it: crops of inverted regions are inverted."""
+        return replace(symbol, inverted=symbol.inverted != self.registration.inverted)
 
     def _beside(self, symbol: Symbol, picture: GreyImage) -> Quad | None:
         """Where in the picture a symbol lies that an engine read in a crop of this region, if it is not in the region's

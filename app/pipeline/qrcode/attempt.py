@@ -12,9 +12,9 @@ from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
 from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE, MessageEnd, rank_ends
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
+from app.pipeline.qrcode.segments import message_bits
 
 STAGES: Final = ("hard", "erasures", "statistics", "padding")
 _CERTAIN = 5.0  # log-odds of the bits of blocks that are read, when message ends are compared

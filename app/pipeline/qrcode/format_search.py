@@ -14,9 +14,9 @@ from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence, likelihood_bits
 from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
 from app.pipeline.qrcode.message_ends import channels, padding_evidence
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import LEVELS, Bits
 from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_bases, syndromes
+from app.pipeline.qrcode.segments import message_bits
 
 _PAIRS: Final = 63  # least reliable free bits whose errors are tried, for each format: one tile of `least_errors`
 _LEAST_DECODED: Final = 20.0  # evidence from which a block counts as decoded; chance brings decoders near some word

@@ -15,6 +15,7 @@ Flags = NDArray[np.bool_]
 _ORDER = 255
 _PROHIBITIVE = 1e6
 _TILE = 64
+_AT_ONCE = 1 << 16  # products that are faster in one array than root by root
 
 
 def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -33,11 +34,12 @@ def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     return exp, products, inverses
 
 
-_EXP, _MUL, _INV = _tables()
+EXP, MUL, _INV = _tables()
+"""Powers of 2 with exponents 0 .. 509, and products (256, 256)."""
 
 
 def _power(exponents: NDArray[np.intp]) -> Words:
-    return _EXP[exponents % _ORDER]
+    return EXP[exponents % _ORDER]
 
 
 @cache
@@ -45,7 +47,7 @@ def _generator(ec: int) -> Words:
     """(ec,) coefficients of the generator polynomial below the leading one, highest power first."""
     polynomial = np.array([1], dtype=np.uint8)
     for root in range(ec):
-        polynomial = np.append(polynomial, np.uint8(0)) ^ np.append(np.uint8(0), _MUL[_EXP[root], polynomial])
+        polynomial = np.append(polynomial, np.uint8(0)) ^ np.append(np.uint8(0), MUL[EXP[root], polynomial])
     return polynomial[1:]
 
 
@@ -56,7 +58,7 @@ def encode(data: Words, ec: int) -> Words:
     for column in data.T:
         feedback = column ^ rest[:, 0]
         rest[:, :-1], rest[:, -1] = rest[:, 1:], 0
-        rest ^= _MUL[feedback[:, None], generator]
+        rest ^= MUL[feedback[:, None], generator]
     return rest
 
 
@@ -68,9 +70,16 @@ def _locators(n: int) -> NDArray[np.intp]:
 
 def syndromes(words: Words, ec: int) -> Words:
     """Evaluates words (B, n), as polynomials, at the generator's roots: (B, ec), all zero for a codeword."""
-    at = _locators(words.shape[1])
-    columns = [np.bitwise_xor.reduce(_MUL[words, _power(at * root)], axis=1) for root in range(ec)]
-    return np.stack(columns, axis=1)
+    powers = _root_powers(words.shape[1], ec)
+    if words.size * ec <= _AT_ONCE:
+        return np.asarray(np.bitwise_xor.reduce(MUL[words[:, :, None], powers], axis=1), dtype=np.uint8)
+    return np.stack([np.bitwise_xor.reduce(MUL[words, power], axis=1) for power in powers.T], axis=1)
+
+
+@cache
+def _root_powers(n: int, ec: int) -> Words:
+    """(n, ec): by what each symbol of a word is multiplied at each root of the generator."""
+    return _power(_locators(n)[:, None] * np.arange(ec))
 
 
 def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[Words, Flags, NDArray[np.intp]]:
@@ -90,17 +99,17 @@ def decode(words: Words, ec: int, erasures: Flags, reserved: int = 0) -> tuple[W
     value, slope = np.zeros_like(words), np.zeros_like(words)
     evaluator = np.zeros_like(words)
     for power in range(ec + 1):
-        term = _MUL[locator[:, power, None], _power(-at * power)]
+        term = MUL[locator[:, power, None], _power(-at * power)]
         value ^= term
         if power % 2:
             slope ^= term
     for power in range(ec):
-        coefficient = np.bitwise_xor.reduce(_MUL[locator[:, : power + 1], power_sums[:, power::-1]], axis=1)
-        evaluator ^= _MUL[coefficient[:, None], _power(-at * power)]
+        coefficient = np.bitwise_xor.reduce(MUL[locator[:, : power + 1], power_sums[:, power::-1]], axis=1)
+        evaluator ^= MUL[coefficient[:, None], _power(-at * power)]
     roots = value == 0
     possible &= roots.sum(axis=1) == length
     # Forney's formula; `slope` is the locator's derivative times the inverse position, which cancels.
-    change = np.where(roots & possible[:, None], _MUL[evaluator, _INV[slope]], 0).astype(np.uint8)
+    change = np.where(roots & possible[:, None], MUL[evaluator, _INV[slope]], 0).astype(np.uint8)
     corrected = words ^ change
     ok = possible.copy()
     ok[possible] = ~syndromes(corrected[possible], ec).any(axis=1)
@@ -119,19 +128,19 @@ def _error_locator(power_sums: Words, erasures: Flags) -> tuple[Words, NDArray[n
     locator[:, 0] = 1
     at = _locators(erasures.shape[1])
     for column in np.flatnonzero(erasures.any(axis=0)):
-        factor = np.where(erasures[:, column], _EXP[at[column]], 0).astype(np.uint8)
-        locator[:, 1:] ^= _MUL[locator[:, :-1], factor[:, None]]
+        factor = np.where(erasures[:, column], EXP[at[column]], 0).astype(np.uint8)
+        locator[:, 1:] ^= MUL[locator[:, :-1], factor[:, None]]
     previous, length = locator.copy(), erased.copy()
     for step in range(1, ec + 1):
         active = step > erased
         if not active.any():
             continue
-        gap = np.bitwise_xor.reduce(_MUL[locator[:, :step], power_sums[:, step - 1 :: -1][:, :step]], axis=1)
+        gap = np.bitwise_xor.reduce(MUL[locator[:, :step], power_sums[:, step - 1 :: -1][:, :step]], axis=1)
         shifted = np.zeros_like(previous)
         shifted[:, 1:] = previous[:, :-1]
-        updated = locator ^ _MUL[gap[:, None], shifted]
+        updated = locator ^ MUL[gap[:, None], shifted]
         grows = active & (gap != 0) & (2 * length <= step + erased - 1)
-        kept = np.where(grows[:, None], _MUL[_INV[gap][:, None], locator], shifted)
+        kept = np.where(grows[:, None], MUL[_INV[gap][:, None], locator], shifted)
         previous = np.where(active[:, None], kept, previous)
         locator = np.where(active[:, None], updated, locator)
         length = np.where(grows, step + erased - length, length)
@@ -143,7 +152,7 @@ def parity_check(n: int, ec: int) -> NDArray[np.uint8]:
     """Binary parity-check matrix (8 ec, 8 n) of the code; words as bits, most significant bit of each symbol first."""
     values = np.uint8(1) << np.arange(7, -1, -1, dtype=np.uint8)
     roots = _power(np.arange(ec)[:, None] * _locators(n))
-    columns = np.unpackbits(_MUL[values, roots[:, :, None]], axis=-1).reshape(ec, n, 8, 8)
+    columns = np.unpackbits(MUL[values, roots[:, :, None]], axis=-1).reshape(ec, n, 8, 8)
     matrix = np.ascontiguousarray(columns.transpose(0, 3, 1, 2).reshape(8 * ec, 8 * n))
     matrix.setflags(write=False)
     return matrix

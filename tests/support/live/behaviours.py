@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from functools import partial
-from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from app.errors import UnknownNetwork
 from app.pipeline import PIXEL_CEILING
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread
+from app.pipeline.results import Found, Outcome, Reason, Restoration, Stage, Unread
 from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
 
@@ -96,8 +95,7 @@ class MisbehavingLadder:
     def __init__(self) -> None:
         self._engine = ZXing()
 
-    def run(self, image: GreyImage, *, effort: Effort, budget: float = inf, expect: int | None = None) -> Outcome:
-        del effort, budget, expect
+    def run(self, image: GreyImage, **_: Any) -> Outcome:
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
@@ -115,10 +113,8 @@ class MisbehavingLadder:
             return replace(outcome, unread=seen, complete=False)
         return replace(outcome, codes=tuple(Found(symbol=symbol, rung="direct") for symbol in symbols))
 
-    def fuse(
-        self, frames: Sequence[GreyImage], *, effort: Effort, budget: float = inf, expect: int | None = None
-    ) -> Outcome:
-        return self.run(frames[0], effort=effort, budget=budget, expect=expect)
+    def fuse(self, frames: Sequence[GreyImage], **_: Any) -> Outcome:
+        return self.run(frames[0])
 
     def restore(self, image: GreyImage, **_: Any) -> Restoration:
         raise UnknownNetwork

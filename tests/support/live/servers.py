@@ -128,13 +128,15 @@ class Server:
                     connection.sendall(piece)
             return read_answer(connection)
 
-    def upload(self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0) -> Answer:
-        return self.send(upload(data, *headers, query=query), timeout=timeout)
+    def upload(
+        self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0, source: str = ""
+    ) -> Answer:
+        return self.send(upload(data, *headers, query=query), timeout=timeout, source=source)
 
     def reads(self, source: str = "") -> bool:
         """Whether it reads a good picture within half a minute."""
         with suppress(OSError, HTTPException, AssertionError, ValueError):
-            return self.send(upload(GOOD), timeout=30.0, source=source).payloads() == [GOOD_TEXT.encode()]
+            return self.upload(GOOD, timeout=30.0, source=source).payloads() == [GOOD_TEXT.encode()]
         return False
 
     def restore(self, data: bytes, *, timeout: float = 60.0) -> Answer:

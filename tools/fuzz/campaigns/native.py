@@ -10,6 +10,7 @@ from random import Random
 from tools.fuzz.child import Child
 from tools.fuzz.findings import Budget, Finding, Tally, kept, shrink
 from tools.fuzz.inputs import containers
+from tools.fuzz.inputs.documents import paged_files, pictures_without_pieces
 from tools.fuzz.inputs.mutation import mutate_bytes, mutate_image
 from tools.fuzz.inputs.pictures import bitstream, picture, redrawn
 from tools.fuzz.inputs.seeds import seeds
@@ -41,7 +42,15 @@ def _parent(rng: Random, parents: list[bytes]) -> bytes:
 
 
 def images(seed: int, budget: Budget) -> Tally:
-    return _campaign("images", _image, [*seeds().values(), *_corpus("images")], seed, budget)
+    parents = [*seeds().values(), *pictures_without_pieces().values(), *_corpus("images")]
+    return _campaign("images", _image, parents, seed, budget)
+
+
+def documents(seed: int, budget: Budget) -> Tally:
+    """PDFs, pages of TIFFs and animations."""
+    animated = [data for name, data in seeds().items() if name.startswith("animated")]
+    parents = [*paged_files().values(), *pictures_without_pieces().values(), *animated, *_corpus("documents")]
+    return _campaign("documents", _image, parents, seed, budget)
 
 
 def symbols(seed: int, budget: Budget) -> Tally:

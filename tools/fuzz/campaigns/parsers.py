@@ -33,6 +33,9 @@ _FORM = (
     b'bytes\r\n--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nwords\r\n--b--\r\n'
 )
 _ACCEPTED = (b"application/json", b"image/png;q=0.5, application/json;q=nan", b"*/*;q=1e9, image/*;level=1;q=")
+_BASE64 = (b"data:image/png;base64,iVBORw0KGgo=", b"iVBORw0K\r\nGgo=", b"-_-_", b"AAA")
+_REGIONS = (b"120,80,400,300", b"0.5,0,.25,1.0", b" 0 , 0 , 1 , 1 ")
+_SYMBOLOGIES = (b"all", b"qr,data-matrix, EAN 13")
 _TEXTS = (b"plain", "\u00fc\u65e5\u672c".encode(), "\u65e5\u672c".encode("shift_jis"), b"\0\x80\xff")
 _MESSAGES = (
     b"\0\x40\x46\x67\x57\xa7\xa0\xec\x11",
@@ -43,11 +46,22 @@ _MESSAGES = (
 )
 
 
+_SEEDS: Final = {
+    "form": (_FORM,),
+    "accept": _ACCEPTED,
+    "base64": _BASE64,
+    "region": _REGIONS,
+    "symbologies": _SYMBOLOGIES,
+    "text": _TEXTS,
+    "message": _MESSAGES,
+}
+
+
 def seeds(target: str) -> list[bytes]:
     """The inputs that a campaign begins with."""
     if target == "header":
         return [data[:LONGEST] for data in image_files().values()]
-    return list({"form": (_FORM,), "accept": _ACCEPTED, "text": _TEXTS, "message": _MESSAGES}[target])
+    return list(_SEEDS[target])
 
 
 def installed() -> bool:

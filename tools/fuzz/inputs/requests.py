@@ -23,6 +23,8 @@ _QUERIES = {
     b"budget": (b"0.05", b"0.2", b"1e300", b"0", b"-0.0", b"inf"),
     b"expect": (b"1", b"254", b"0", b"255", b"1.0"),
     b"fuse": (b"true", b"false", b"1", b"yes", b"2"),
+    b"region": (b"0,0,9,9", b"0.0,0,1,1", b"0.5,0.5,.5,.5", b"0,0,99999,1", b"1,1,0,0", b"-1,0,2,2"),
+    b"symbologies": (b"all", b"linear", b"qr,DataMatrix", b"ean-13", b"none", b","),
     b"network": (b"auto", b"modules", b"lenet", b"eg-restormer-small", b"../lenet", b"srresnet-x4"),
     b"scale": (b"1", b"4", b"0", b"01", b"4.0"),
     b"binary": (b"true", b"false", b"on"),
@@ -149,7 +151,17 @@ def _json(rng: Random) -> tuple[bytes, bytes]:
 
 
 def _plain(rng: Random) -> tuple[bytes, bytes]:
-    kind = rng.choice((b"image/png", b"", b"application/x-www-form-urlencoded", b"multipart/mixed; boundary=b", b"*/*"))
+    kind = rng.choice(
+        (
+            b"image/png",
+            b"image/*",
+            b"application/octet-stream",
+            b"",
+            b"application/x-www-form-urlencoded",
+            b"multipart/mixed; boundary=b",
+            b"*/*",
+        )
+    )
     return picture(rng), kind
 
 

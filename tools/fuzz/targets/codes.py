@@ -10,8 +10,8 @@ from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.codewords import assemble, blocks
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.segments import message_bits
 from app.pipeline.qrcode.soft import decode_soft
 
 _SOFT = 0x20

@@ -5,10 +5,10 @@ import json
 import numpy as np
 
 from app.errors import RequestError
-from app.pipeline.engines.payload_text import guess_content_type, guess_text
 from app.pipeline.files.decoding import read_header
+from app.pipeline.payload.interpreting import interpret
 from app.pipeline.qrcode.codewords import blocks
-from app.pipeline.qrcode.messages import message_bits
+from app.pipeline.qrcode.segments import Message, Segment, parse_message
 
 
 def header(data: bytes) -> None:
@@ -22,15 +22,20 @@ def header(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """Parses data codewords; the first byte sets the version, 1 to 10."""
+    """Parses data codewords and interprets their message; the first byte sets the version, 1 to 10."""
     version = (data or b"\0")[0] % 10 + 1
     words = np.resize(np.frombuffer(data[1:] or b"\0", np.uint8), blocks(version, "L").data_codewords)
-    bits = message_bits(words, version)
-    assert bits is None or 0 < bits <= 8 * len(words)
+    found = parse_message(words, version)
+    if found is not None:
+        assert 0 < found.bits <= 8 * len(words)
+        _interpret(found)
 
 
 def text(data: bytes) -> None:
-    """Guesses the encoding and the kind of a payload."""
-    guessed = guess_text(data).encode("utf-8", "replace").decode()
-    assert json.loads(json.dumps(guessed)) == guessed
-    assert guess_content_type(data) in ("Text", "Binary")
+    """Guesses the charset and the kind of a payload."""
+    _interpret(Message((Segment("byte", None, data),), None, 0, b"", 0))
+
+
+def _interpret(message: Message) -> None:
+    text = interpret([message]).text.encode("utf-8", "replace").decode()
+    assert json.loads(json.dumps(text)) == text

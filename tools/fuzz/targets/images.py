@@ -3,16 +3,18 @@
 import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import cv2
 import numpy as np
 
 from app.errors import RequestError
 from app.pipeline.files.decoding import decode_image, read_header
+from app.pipeline.files.documents.opening import open_file
 from app.pipeline.imaging import GreyImage
 
 MAX_PIXELS = 1 << 16
+MOST_PAGES = 3
 _M_PERTURB = -6  # malloc.h
 _LIBC = ctypes.CDLL(None)
 
@@ -54,6 +56,25 @@ def _image(data: bytes, *, perturbation: int) -> GreyImage | str:
     if image.shape != (header.height, header.width):
         raise Wrong(f"pixels of shape {image.shape}, but the header says {header.width} x {header.height}")
     return image
+
+
+def documents(data: bytes) -> str:
+    """Opens a file, decodes its first pages and draws a part finer: grey pixels within bounds, or a RequestError."""
+    try:
+        with closing(open_file(data, max_pixels=MAX_PIXELS, most_frames=MOST_PAGES)) as document:
+            for index in range(min(document.count, MOST_PAGES)):
+                _check(document.page(index).image)
+                closer = document.closer(index, (0, 0, 8, 8), 4.0, smooth=False)
+                if closer is not None:
+                    _check(closer)
+    except RequestError as exc:
+        return f"refused {exc.category}"
+    return f"decoded {type(document).__name__}"
+
+
+def _check(image: GreyImage) -> None:
+    if image.dtype != np.uint8 or image.ndim != 2 or not 0 < image.size <= MAX_PIXELS:
+        raise Wrong(f"{image.dtype} pixels of shape {image.shape}")
 
 
 @contextmanager

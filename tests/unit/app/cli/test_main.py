@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import decode, doctor, terminal
-from app.cli.decode import decode_file
+from app.cli import doctor, terminal
 from app.cli.main import _parser, main
 from app.pipeline.results import Effort, Reason
 from app.schemas import DecodeAnswer
-from app.settings import Settings
-from app.workers.jobs import Pipeline
+from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol, unread
 from tests.support.paths import ROOT
 
@@ -54,18 +52,30 @@ class TestDecode:
         self, tmp_path: Path, code_png: Path, capsys: pytest.CaptureFixture[str], configured: None
     ) -> None:
         (tmp_path / "notes.png").write_text("no image")
-        files = [str(tmp_path / "notes.png"), str(tmp_path / "absent.png"), str(tmp_path), str(code_png)]
+        files = [str(tmp_path / "notes.png"), str(tmp_path / "absent.png"), str(code_png)]
         assert main(["decode", "--text", *files]) == terminal.BAD_FILE
         output = capsys.readouterr()
         assert output.out == "over the counter\n"
-        assert [line.split(":")[1].strip() for line in output.err.splitlines()] == files[:3]
+        assert [line.split(":")[1].strip() for line in output.err.splitlines()] == files[:2]
 
-    def test_limits_of_the_service_apply(self, code_png: Path) -> None:
-        pipeline = Pipeline(ladder=FakeLadder(symbols=(symbol(),)), max_pixels=10)
-        refused = decode_file(code_png, pipeline, effort=Effort.FAST, max_bytes=1 << 20)
-        assert refused.answer is None
-        assert "pixels" in refused.problem
-        assert "bytes" in decode_file(code_png, pipeline, effort=Effort.FAST, max_bytes=10).problem
+    @pytest.mark.parametrize(
+        ("setting", "kind"), [("MAX_PIXELS", "image_too_large"), ("MAX_UPLOAD_BYTES", "upload_too_large")]
+    )
+    def test_limits_of_the_service_apply(
+        self,
+        setting: str,
+        kind: str,
+        code_png: Path,
+        capsys: pytest.CaptureFixture[str],
+        configured: None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv(f"QRESTORE_{setting}", "10")
+        assert main(["decode", str(code_png)]) == terminal.BAD_FILE
+        line = json.loads(capsys.readouterr().out)
+        assert line["file"] == str(code_png)
+        assert line["problem"]["type"] == f"urn:qrestore:problem:{kind}"
+        assert set(line) == {"file", "problem"}
 
     def test_efforts_are_those_of_the_ladder(self) -> None:
         (decode,) = (a for a in _parser()._actions if a.choices and "decode" in a.choices)
@@ -79,8 +89,7 @@ class TestUnread:
     @pytest.fixture
     def ladder(self, monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
         ladder = FakeLadder(symbols=(symbol(),))
-        pipeline = Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)
-        monkeypatch.setattr(decode, "load_pipeline", lambda settings: pipeline)
+        decode_with(ladder, monkeypatch)
         return ladder
 
     def test_lines_carry_unread_codes_and_completeness(
@@ -141,14 +150,32 @@ class TestUnread:
     @pytest.mark.parametrize(
         "options",
         [("--budget", text) for text in ("0", "-1", "nan", "inf", "soon")]
-        + [("--expect", text) for text in ("0", "-1", "255", "1.5", "all")],
+        + [("--expect", text) for text in ("0", "-1", "255", "1.5", "all")]
+        + [("--jobs", text) for text in ("0", "-1", "257", "many")],
         ids=" ".join,
     )
     def test_options_that_are_not_valid(self, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as stop:
             main(["decode", *options, "x.png"])
-        assert stop.value.code == 2
+        assert stop.value.code == terminal.USAGE
         assert options[0] in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ((), "name a file"),
+            (("-", "--from", "-"), "once only"),
+            (("x.png", "--resume"), "--output"),
+            (("x.png", "--resume", "--output", "o.txt", "--text"), "format"),
+            (("--from", "absent.txt"), "absent.txt"),
+        ],
+        ids=["nothing to read", "standard input twice", "nothing to resume", "bare texts", "no list"],
+    )
+    def test_options_that_make_no_sense_together(
+        self, options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["decode", *options]) == terminal.USAGE
+        assert words in capsys.readouterr().err
 
 
 class TestStart:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import decode, terminal
+from app.cli import terminal
+from app.cli.batch.records import COLUMNS
+from app.cli.batch.spreadsheet import row
 from app.cli.main import main
-from app.cli.spreadsheet import row
 from app.pipeline.files.png import encode_png
-from app.settings import Settings
 from app.telemetry.escaping import escape, is_unsafe
-from app.workers.jobs import Pipeline
 from tests.support.codes import qr_picture
+from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol
 from tests.support.paths import ROOT
 
@@ -27,8 +27,7 @@ SAFE = "ok\\x1b]0;owned\\x07\\x1b[1A\\rspoofed\\nsecond\\x9b\\u202e"
 @pytest.fixture
 def ladder(monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
     ladder = FakeLadder(symbols=(symbol(HOSTILE),))
-    pipeline = Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)
-    monkeypatch.setattr(decode, "load_pipeline", lambda settings: pipeline)
+    decode_with(ladder, monkeypatch)
     return ladder
 
 
@@ -49,7 +48,7 @@ def on_a_terminal(*arguments: str, weights: Path) -> str:
     return shown.decode()
 
 
-@pytest.mark.parametrize("form", ["--text", "--format=jsonl", "--format=csv"])
+@pytest.mark.parametrize("form", ["--text", "--format=jsonl", "--format=csv", "--format=text"])
 def test_a_terminal_gets_nothing_that_it_obeys(weights: Path, tmp_path: Path, form: str) -> None:
     file, absent = tmp_path / "\x1b[31mred\n.png", tmp_path / "gone\x1b[2J\n.png"
     file.write_bytes(encode_png(qr_picture(HOSTILE)))
@@ -57,14 +56,28 @@ def test_a_terminal_gets_nothing_that_it_obeys(weights: Path, tmp_path: Path, fo
     lines = shown.removesuffix("\r\n").split("\r\n")
     assert not any(map(is_unsafe, "".join(lines)))
     assert "spoofed" in shown
-    assert len(lines) == {"--text": 2, "--format=jsonl": 2, "--format=csv": 4}[form]
+    assert len(lines) == {"--text": 2, "--format=jsonl": 2, "--format=csv": 3, "--format=text": 2}[form]
     if form == "--text":
         assert lines[0] == SAFE
 
 
 def test_a_pipe_gets_the_text_as_it_is(ladder: FakeLadder, code_png: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["decode", "--format", "text", str(code_png)]) == terminal.SUCCESS
+    assert main(["decode", "--text", str(code_png)]) == terminal.SUCCESS
     assert capsys.readouterr().out == f"{HOSTILE}\n"
+
+
+def test_lines_of_text_stay_lines_everywhere(
+    ladder: FakeLadder, code_png: Path, blank_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ladder.symbols = (symbol(HOSTILE), symbol("a\tb"))
+    absent = tmp_path / "a\tb\n.png"
+    assert main(["decode", "--format", "text", str(code_png), str(absent)]) == terminal.BAD_FILE
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == f"{code_png}\t{SAFE}"
+    assert second == f"{code_png}\ta\\tb"
+    file, text, kind, problem = third.split("\t")
+    assert (file, text, kind) == (escape(str(absent)), "", "problem")
+    assert problem.startswith("urn:qrestore:problem:file_access: ")
 
 
 def test_json_is_safe_and_means_the_same_everywhere(
@@ -99,8 +112,8 @@ class TestCsv:
         assert main(["decode", "--format", "csv", str(code_png), str(notes)]) == terminal.BAD_FILE
         lines = capsys.readouterr().out.splitlines()
         head, *rows = csv.reader(lines)
-        assert tuple(head) == decode.COLUMNS
-        assert [each[1] for each in rows] == ['a,b\\n"c"', "'=cmd|' /C calc'!A0", SAFE, ""]
+        assert tuple(head) == COLUMNS
+        assert [each[2] for each in rows] == ['a,b\\n"c"', "'=cmd|' /C calc'!A0", SAFE, ""]
         assert [len(each) for each in rows] == [len(head)] * 4
         assert [each[0] for each in rows] == [str(code_png)] * 3 + [str(notes)]
         assert [bool(each[-1]) for each in rows] == [False, False, False, True]
@@ -111,7 +124,7 @@ class TestCsv:
         ladder.symbols = ()
         assert main(["decode", "--format", "csv", str(code_png)]) == terminal.NOT_ALL_READ
         _, line = capsys.readouterr().out.splitlines()
-        assert line == f"{code_png},,,,,,,"
+        assert line == f"{code_png},,,,,,,,0,"
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", " =", "\xa0@"])
     def test_no_cell_is_a_formula(self, start: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.errors import MalformedBody, QrestoreError, TooManyFiles
-from app.http.multipart import read_files
+from app.http.multipart import Form, read_form
 
 KIND = "multipart/form-data; boundary=boundary"
 NAMED = b'Content-Disposition: form-data; name="%s"'
@@ -18,12 +18,17 @@ def form(*parts: tuple[bytes, bytes]) -> bytes:
     return b"".join(b"--boundary\r\n%s\r\n\r\n%s\r\n" % part for part in parts) + b"--boundary--\r\n"
 
 
-def read(body: bytes, kind: str = KIND, *, piece: int = 1 << 16, most: int = 2) -> list[bytes]:
+def read_all(body: bytes, kind: str = KIND, *, piece: int = 1 << 16, most: int = 2) -> Form:
     async def stream() -> AsyncIterator[bytes]:
         for start in range(0, len(body), piece):
             yield body[start : start + piece]
 
-    return asyncio.run(read_files(kind, stream(), field="file", most=most, refusal="Too many."))
+    wanted = {"file": "file", "fields": ("effort", "budget")}
+    return asyncio.run(read_form(kind, stream(), **wanted, most=most, refusal="Too many."))
+
+
+def read(body: bytes, kind: str = KIND, *, piece: int = 1 << 16, most: int = 2) -> list[bytes]:
+    return read_all(body, kind, piece=piece, most=most).files
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1 << 16])
@@ -37,9 +42,27 @@ def test_files_of_the_field_come_in_order_and_whole(piece: int) -> None:
     assert read(body, piece=piece) == [first, second]
 
 
-def test_a_field_without_a_file_name_is_no_file_and_other_fields_do_not_count() -> None:
-    assert read(form((NAMED % b"file", b"words"))) == []
-    assert read(form((FILE % (b"picture", b"a"), b"x"))) == []
+@pytest.mark.parametrize("piece", [1, 7, 1 << 16])
+def test_fields_that_were_asked_for_come_as_text(piece: int) -> None:
+    body = form(
+        (NAMED % b"effort", b"fast"), (FILE % (b"file", b"a"), b"x" * 5000), (NAMED % b"budget", "\u00bd".encode())
+    )
+    found = read_all(body, piece=piece)
+    assert found == Form([b"x" * 5000], {"effort": "fast", "budget": "\u00bd"})
+
+
+def test_what_was_not_asked_for_is_named_and_not_kept() -> None:
+    body = form(
+        (NAMED % b"file", b"words"),
+        (FILE % (b"picture", b"a"), b"x"),
+        (NAMED % (b"n" * 5000), b"y" * 100_000),
+        (FILE % (b"effort", b"a"), b"fast"),
+    )
+    assert read_all(body) == Form(unknown={"file", "picture", "n" * 64, "effort"})
+
+
+def test_a_field_that_comes_twice_is_named() -> None:
+    assert read_all(form(*[(NAMED % b"effort", b"fast")] * 2)).repeated == {"effort"}
 
 
 @pytest.mark.parametrize("name", [b"../../etc/passwd", b"x" * 10_000, b"\\xff\xfe", b"a; b=c", b""])
@@ -69,8 +92,21 @@ def test_too_many_files_are_refused_whatever_their_field() -> None:
         form(*[(NAMED % b"note", b"x")] * 17),
         form((b"\r\n".join([FILE % (b"file", b"a"), *[b"X: y"] * 9]), b"x")),
         form((b"X: " + b"y" * 70_000 + b"\r\n" + FILE % (b"file", b"a"), b"x")),
+        form((NAMED % b"effort", b"x" * 1025)),
+        form((NAMED % b"effort", b"\xff")),
     ],
-    ids=["empty", "text", "cut", "undisposed", "nameless", "many fields", "many headers", "long header"],
+    ids=[
+        "empty",
+        "text",
+        "cut",
+        "undisposed",
+        "nameless",
+        "many fields",
+        "many headers",
+        "long header",
+        "long field",
+        "no UTF-8",
+    ],
 )
 def test_an_invalid_form_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBody):

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.http.auth import ApiKeys
 from app.http.context import SECURITY_HEADERS, RequestContext
+from app.http.crossing import CrossOrigin
 from app.http.server import PlainStartupFailure
 from app.http.stack import PATHS, Treatment
 from app.http.targets import AllowedHosts, PlainTarget
@@ -48,6 +49,8 @@ def test_the_layers_from_the_outermost_to_the_innermost(tmp_path: Path) -> None:
     assert layers == [PlainStartupFailure, PlainTarget, RequestContext, ApiKeys, UploadLimit]
     layers = [layer.cls for layer in application(allowed_hosts="example.org").user_middleware]
     assert layers == [PlainStartupFailure, PlainTarget, RequestContext, AllowedHosts, UploadLimit]
+    layers = [layer.cls for layer in application(cors_origins="https://example.org").user_middleware]
+    assert layers == [PlainStartupFailure, PlainTarget, CrossOrigin, RequestContext, UploadLimit]
     layers = [layer.cls for layer in application().user_middleware]
     assert layers == [PlainStartupFailure, PlainTarget, RequestContext, UploadLimit]
 

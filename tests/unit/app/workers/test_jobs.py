@@ -1,17 +1,24 @@
 """The results of jobs: the parent's reader builds every class that they are made of."""
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from app.pipeline.inference.severity import Route
-from app.pipeline.results import Found, Outcome, Reason, Restored, Stage
+from app.pipeline.payload.appending import AppendedMessage
+from app.pipeline.qrcode.contents import read_contents
+from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage
 from app.workers.jobs import RESULTS
 from app.workers.process import _RestrictedUnpickler, by_pickled_name
+from tests.support.codes import bits_of, modules_of_bits
 from tests.support.fakes import symbol, unread
 
+CONTENTS = read_contents(modules_of_bits(bits_of(("append", 0x0162), ("byte", b"ab"))))
+assert CONTENTS is not None
+STATED = replace(symbol().stating(CONTENTS), gs1=(("01", "2"),), hri="(01)2")
 OUTCOME = Outcome(
-    codes=(Found(symbol(), "direct", frame=1),),
+    codes=(Found(STATED, "direct", frame=1, page=2, size=(30, 20)),),
     width=30,
     height=20,
     route=Route(212.5, 100.0, "lenet"),
@@ -19,6 +26,9 @@ OUTCOME = Outcome(
     truncated=True,
     unread=tuple(unread(reason, module_pixels=1.5, version=3, frame=2) for reason in Reason),
     complete=False,
+    pages=(PageInfo(0, 30, 20, 300.0, 6), PageInfo(1, 0, 0, problem="damaged")),
+    page_count=3,
+    messages=(AppendedMessage("ab", b"ab", (0,), complete=False, missing=(1,)),),
 )
 
 

@@ -7,8 +7,9 @@ import zxingcpp
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.qrcode.codewords import blocks
-from app.pipeline.qrcode.messages import count_bits, message_bits
+from app.pipeline.qrcode.messages import count_bits
 from app.pipeline.qrcode.patterns import LEVELS, dimension, function_patterns, render
+from app.pipeline.qrcode.segments import message_bits
 from training.data.symbols import (
     CORPUS,
     corpus,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from app.pipeline.qrcode.log_odds import rank_formats
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import dimension, function_patterns
+from app.pipeline.qrcode.segments import message_bits
 from app.pipeline.qrcode.soft import SoftRead
 from training.measure import inventions
 from training.measure.inventions import KINDS, Count, count_reads

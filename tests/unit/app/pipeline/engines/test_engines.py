@@ -98,7 +98,9 @@ def test_zxing_reports_version_and_level_and_reads_small_symbols_on_request() ->
     assert (symbol.version, symbol.ec_level) == (7, "Q")
     micro = drawn(segno.make_micro("12345", version="M2"))
     (symbol,) = ZXing().read(micro)
-    assert (symbol.symbology, symbol.version, symbol.payload) == ("MicroQRCode", 2, b"12345")
+    assert (symbol.symbology, symbol.version, symbol.small_version, symbol.payload) == (
+        *("MicroQRCode", None, "M2", b"12345"),
+    )
     assert ZXing(ZXingOptions(small_symbols=False)).read(micro) == []
 
 

@@ -14,7 +14,7 @@ from app.pipeline.qrcode.log_odds import (
     rank_formats,
     version_distance,
 )
-from app.pipeline.qrcode.messages import count_bits, message_bits, payload_bits
+from app.pipeline.qrcode.messages import count_bits, payload_bits
 from app.pipeline.qrcode.patterns import (
     LEVELS,
     MASKS,
@@ -29,6 +29,7 @@ from app.pipeline.qrcode.patterns import (
     zigzag,
 )
 from app.pipeline.qrcode.reed_solomon import syndromes
+from app.pipeline.qrcode.segments import message_bits
 from tests.support.codes import Modules, encode
 
 SEGNO_LEVELS = {

@@ -17,8 +17,8 @@ from app.pipeline.qrcode.codewords import (
     assemble,
     blocks,
 )
-from app.pipeline.qrcode.messages import message_bits
 from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.segments import message_bits
 
 
 def codewords_of(bits: str, total: int, padding: tuple[int, ...] = (0xEC, 0x11)) -> NDArray[np.uint8]:

@@ -15,13 +15,11 @@ _FORMULA: Final = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDT
 def row(values: Iterable[object]) -> str:
     """One line of CSV (RFC 4180) without its end; None is an empty cell."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([_cell(value) for value in values])
+    csv.writer(line, lineterminator="").writerow([cell(value) if isinstance(value, str) else value for value in values])
     return line.getvalue()
 
 
-def _cell(value: object) -> object:
-    """A text with its control characters escaped, and behind an apostrophe if it were a formula; else the value."""
-    if not isinstance(value, str):
-        return value
-    text = escape(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+def cell(text: str) -> str:
+    """The text with its control characters escaped, and behind an apostrophe if it were a formula."""
+    escaped = escape(text)
+    return f"'{escaped}" if escaped.lstrip().startswith(_FORMULA) else escaped

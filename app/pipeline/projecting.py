@@ -1,0 +1,144 @@
+"""Grey pictures of colours: shows what differs in colour but hardly in brightness, such as green modules on red paper.
+
+Grey pictures weigh the channels as the eye does (0.30 R + 0.59 G + 0.11 B), so that a code may vanish in them which is
+plain to see in one channel.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage
+
+ColourImage = NDArray[np.uint8]
+"""(H, W, 3), blue, green and red."""
+
+COARSE_SIDE: Final = 1000
+"""Pixels of the longest side at which colours are compared with greys: a code whose modules are smaller there is left
+out."""
+_TILE: Final = 16  # pixels of a coarse picture: about a finder pattern, of 2 to 5 pixels a module
+_LEAST_CONTRAST: Final = 10.0  # deviation of chroma in a tile; that of photographs without colour is noise of 1 to 4
+_LEAST_RATIO: Final = 1.5  # to the deviation of luma in the same tile, which is what the grey picture shows
+_BLOCK: Final = np.ones((2, 2), np.uint8)  # tiles that show it side by side; along the edge of a thing there are none
+_LEAST_TEXTURE: Final = 16.0  # deviation of a plane in a tile
+_LEVELS: Final = 3
+_FEWEST: Final = 4  # tiles that a picture has across
+_MOST_SAMPLES: Final = 1 << 16
+_TAILS: Final = (1.0, 99.0)  # percentiles of the projected tiles that are spread over the greys
+_DARKEST, _LIGHTEST = 20.0, 235.0  # greys that they become
+_LEAST_CORRELATION: Final = 0.3  # with luma, from which what is darker stays darker
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A direction in which colours differ: ``weights`` (1, 4) of blue, green, red and of a constant."""
+
+    weights: NDArray[np.float64]
+
+    def apply(self, colours: ColourImage) -> GreyImage:
+        """The grey picture (H, W) of colours (H, W, 3)."""
+        return np.asarray(cv2.transform(colours, self.weights), np.uint8)
+
+
+def find_projection(coarse: ColourImage) -> Projection | None:
+    """Finds the direction in which the colours of a picture differ most where brightness hides it.
+
+    ``coarse`` is the picture reduced to `COARSE_SIDE`. Returns None if grey shows as much as colour does.
+    """
+    if not _is_colourful(coarse):
+        return None
+    for picture in _levels(coarse):
+        tiles = _hidden_tiles(picture)
+        if tiles.any():
+            return _project(picture, tiles)
+    return None
+
+
+def is_textured(coarse: NDArray[np.uint8]) -> bool:
+    """Whether a plane (H, W), such as opacity, varies somewhere as modules do, not only along the edges of things.
+
+    ``coarse`` is the plane reduced to `COARSE_SIDE`.
+    """
+    return any(_blocks(np.sqrt(_variances(picture)) >= _LEAST_TEXTURE).any() for picture in _levels(coarse))
+
+
+def _levels(coarse: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """The picture at sizes at which modules are smaller than tiles, the largest first."""
+    for _ in range(_LEVELS):
+        if min(coarse.shape[:2]) < _FEWEST * _TILE:
+            return
+        yield coarse
+        height, width = (side // 2 * 2 for side in coarse.shape[:2])
+        half = cv2.resize(coarse[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        coarse = np.asarray(half, np.uint8)
+
+
+def _project(coarse: ColourImage, tiles: NDArray[np.bool_]) -> Projection:
+    """The direction in which the colours differ most inside these tiles."""
+    height, width = (side * _TILE for side in tiles.shape)
+    inside = np.kron(tiles, np.ones((_TILE, _TILE), np.bool_))
+    kept = coarse[:height, :width].astype(np.float32)
+    pixels = _thinned((kept - _tile_means(kept))[inside])
+    weights = np.linalg.eigh(np.cov(pixels, rowvar=False))[1][:, -1]
+    around = cv2.dilate(tiles.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+    surroundings = _thinned(kept[np.kron(around, np.ones((_TILE, _TILE), np.bool_))])
+    return _spread(weights, _thinned(kept[inside]), surroundings)
+
+
+def _hidden_tiles(coarse: ColourImage) -> NDArray[np.bool_]:
+    """Tiles (H / 16, W / 16) whose colours differ clearly more than their greys, in blocks of four."""
+    variances = _variances(np.asarray(cv2.cvtColor(coarse, cv2.COLOR_BGR2YCrCb), np.uint8))
+    chroma = np.sqrt(variances[:, :, 1] + variances[:, :, 2])
+    return _blocks((chroma >= _LEAST_CONTRAST) & (chroma >= _LEAST_RATIO * np.sqrt(variances[:, :, 0])))
+
+
+def _variances(planes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The variance of each plane in each tile."""
+    height, width = (side // _TILE for side in planes.shape[:2])
+    values = planes[: height * _TILE, : width * _TILE].astype(np.float32)
+    mean = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
+    square = cv2.resize(values * values, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.maximum(square - mean * mean, 0), np.float32)
+
+
+def _blocks(tiles: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those of the tiles that lie in blocks of four."""
+    opened = cv2.morphologyEx(tiles.astype(np.uint8), cv2.MORPH_OPEN, _BLOCK, borderValue=0)
+    return np.asarray(opened, np.bool_)
+
+
+def _is_colourful(coarse: ColourImage) -> bool:
+    """Whether there are saturated pixels at all; quick."""
+    blue, green, red = cv2.split(coarse)
+    saturation = cv2.subtract(cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red))
+    return int(np.count_nonzero(saturation >= 4 * _LEAST_CONTRAST)) >= 2 * _TILE
+
+
+def _tile_means(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each pixel's mean over its tile."""
+    height, width = picture.shape[:2]
+    means = cv2.resize(picture, (width // _TILE, height // _TILE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
+
+
+def _thinned(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return pixels[:: len(pixels) // _MOST_SAMPLES + 1]
+
+
+def _spread(weights: NDArray[np.float32], inside: NDArray[np.float32], around: NDArray[np.float32]) -> Projection:
+    """Spreads the projected pixels ``inside`` over the greys, dark on light: where brightness tells, what is darker
+    stays darker, elsewhere what prevails ``around`` them is paper, which is light."""
+    values, luma = inside @ weights, inside @ np.array([0.114, 0.587, 0.299], np.float32)
+    low, high = np.percentile(values, _TAILS)
+    deviations = float(values.std() * luma.std())
+    correlation = float(np.cov(values, luma)[0, 1]) / deviations if deviations > 0 else 0.0
+    paper = float(np.median(around @ weights))
+    is_negative = correlation < 0 if abs(correlation) >= _LEAST_CORRELATION else paper < (low + high) / 2
+    scale = (_LIGHTEST - _DARKEST) / max(float(high - low), 1.0)
+    if is_negative:
+        scale, low = -scale, high
+    return Projection(np.append(scale * weights.astype(np.float64), _DARKEST - scale * low).reshape(1, 4))

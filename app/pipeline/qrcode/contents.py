@@ -1,0 +1,122 @@
+"""Reads the modules of a QR code: format, codewords, error correction by hard decisions, and the message.
+
+This alone says what an answer holds, whichever engine found the code; engines state less, and not all the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.qrcode.codewords import Blocks, blocks
+from app.pipeline.qrcode.patterns import (
+    FORMAT_WORDS,
+    FORMATS,
+    Bits,
+    format_positions,
+    function_patterns,
+    mask_pattern,
+    version_of,
+    zigzag,
+)
+from app.pipeline.qrcode.reed_solomon import decode, syndromes
+from app.pipeline.qrcode.segments import Message, parse_message
+from app.pipeline.qrcode.single_words import correct_word
+
+Words = NDArray[np.uint8]
+_FEW = 8  # blocks with errors up to which they are corrected one by one
+_MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information corrects
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the modules of a symbol say.
+
+    ``errors``: codewords that error correction changed. ``margin``, 0 to 1: the share of its correction capacity that
+    the block with the least has left. ``agreement``, 0 to 1: how well the function patterns were seen, 0 if half of
+    their modules are wrong. ``mirrored``: the modules are those of a mirror image.
+    """
+
+    message: Message
+    version: int
+    level: str
+    mask: int
+    errors: int
+    margin: float
+    agreement: float
+    mirrored: bool = False
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1: 1 if nothing was wrong, 0 if correction used up its capacity or more."""
+        return self.margin * self.agreement
+
+
+def read_contents(modules: Bits, seen: Bits | None = None) -> Contents | None:
+    """Reads modules (M, M), True is dark, upright or transposed; None if they are no readable QR code of version 1 to
+    40.
+
+    Errors are counted in ``seen`` (M, M), the modules before any correction, where these differ from ``modules``. Hard
+    decisions only: corrects as many codewords of each block as its check codewords allow.
+    """
+    version = version_of(len(modules)) if modules.ndim == 2 and modules.shape[0] == modules.shape[1] else None
+    if version is None:
+        return None
+    for mirrored, level, mask in _formats(modules, version):
+        drawn, raw = (np.asarray(m).T if mirrored else m for m in (modules, modules if seen is None else seen))
+        structure = blocks(version, level)
+        words = _correct(_words(drawn, version, structure, mask), structure)
+        if words is None:
+            continue
+        message = parse_message(words.ravel()[structure.message], version)
+        if message is not None:
+            wrong = (_words(raw, version, structure, mask) != words).sum(axis=1)
+            margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
+            agreement = _agreement(raw, version)
+            return Contents(message, version, level, mask, int(wrong.sum()), margin, agreement, mirrored)
+    return None
+
+
+def _formats(modules: Bits, version: int) -> Iterator[tuple[bool, str, int]]:
+    """Whether mirrored, level and mask: all that the format information may mean, the most likely first."""
+    positions = format_positions(version)
+    found: list[tuple[int, bool, int]] = []
+    for mirrored in (False, True):
+        copies = (modules.T if mirrored else modules)[positions]
+        distances = (FORMAT_WORDS[:, None, :] != copies).sum(axis=2).min(axis=1)
+        found += ((int(distances[i]), mirrored, int(i)) for i in np.flatnonzero(distances <= _MOST_FORMAT_ERRORS))
+    for _, mirrored, i in sorted(found):
+        yield mirrored, *FORMATS[i]
+
+
+def _words(modules: Bits, version: int, structure: Blocks, mask: int) -> Words:
+    """The codewords in their blocks (count, length), unmasked; absent ones are 0."""
+    at = zigzag(version)
+    bits = modules[at] ^ mask_pattern(version, mask)[at]
+    words = np.zeros(structure.count * structure.length, dtype=np.uint8)
+    words[structure.stream] = np.packbits(bits[: 8 * len(structure.stream)])
+    return words.reshape(structure.count, structure.length)
+
+
+def _correct(words: Words, structure: Blocks) -> Words | None:
+    """Corrects every block; None if one has too many errors."""
+    bad = syndromes(words, structure.ec).any(axis=1)
+    if not bad.any():
+        return words
+    words = words.copy()
+    if np.count_nonzero(bad) > _FEW:
+        words[bad], ok, _ = decode(words[bad], structure.ec, structure.absent[bad] & False)
+        is_whole = bool(ok.all())
+    else:
+        corrected = [(block, correct_word(words[block], structure.ec)) for block in np.flatnonzero(bad)]
+        for block, word in corrected:
+            words[block] = 0 if word is None else word
+        is_whole = all(word is not None for _, word in corrected)
+    return words if is_whole and not words[structure.absent].any() else None
+
+
+def _agreement(modules: Bits, version: int) -> float:
+    patterns = function_patterns(version)
+    right = (modules == patterns.dark)[patterns.known].mean()
+    return max(0.0, 2 * float(right) - 1)

@@ -1,0 +1,77 @@
+"""Projections: colours that grey hides become plain, and pictures whose greys show as much have none."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.imaging import GreyImage
+from app.pipeline.projecting import find_projection, is_textured
+from tests.support.codes import qr_picture
+from tests.support.colours import PAIRS, coloured
+
+
+def grey(picture: NDArray[np.uint8]) -> GreyImage:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("scale", [3, 6, 20])
+def test_a_code_of_hidden_colours_is_read_along_its_projection(name: str, scale: int) -> None:
+    picture = coloured("hidden", *PAIRS[name], scale=scale)
+    projection = find_projection(picture)
+    assert projection is not None
+    shown = projection.apply(picture)
+    assert np.ptp(shown) > 150
+    (symbol,) = ZXing().read(shown)
+    assert symbol.payload == b"hidden"
+
+
+def test_modules_become_dark_on_light() -> None:
+    for name in PAIRS:
+        picture = coloured("hidden", *PAIRS[name])
+        projection = find_projection(picture)
+        assert projection is not None
+        shown = projection.apply(picture)
+        is_negative = name == "blue on black"  # there brightness tells
+        assert (shown[0, 0] > 128) is not is_negative, name
+
+
+def test_finder_patterns_of_another_colour() -> None:
+    picture = coloured("hidden", (0, 0, 0), (255, 255, 255), finders=(59, 235, 255))
+    assert ZXing().read(np.asarray(cv2.threshold(grey(picture), 128, 255, cv2.THRESH_BINARY)[1], np.uint8)) == []
+    projection = find_projection(picture)
+    assert projection is not None
+    (symbol,) = ZXing().read(projection.apply(picture))
+    assert symbol.payload == b"hidden"
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        cv2.cvtColor(qr_picture("plain"), cv2.COLOR_GRAY2BGR),
+        coloured("plain", (0, 0, 120), (255, 255, 255)),
+        coloured("plain", (120, 40, 0), (200, 240, 255)),
+        np.random.default_rng(1).normal(128, 12, (400, 400, 3)).clip(0, 255).astype(np.uint8),
+        np.full((300, 300, 3), (0, 0, 255), np.uint8),
+        np.zeros((1, 1, 3), np.uint8),
+        np.zeros((70, 63, 3), np.uint8),
+    ],
+    ids=["grey", "dark red on white", "dark blue on cream", "noise", "flat", "one pixel", "narrow"],
+)
+def test_pictures_that_grey_shows_as_well_have_none(picture: NDArray[np.uint8]) -> None:
+    assert find_projection(picture) is None
+
+
+def test_the_edge_of_a_coloured_thing_is_no_texture() -> None:
+    picture = np.full((320, 320, 3), (0, 130, 0), np.uint8)
+    cv2.circle(picture, (160, 160), 100, (0, 0, 255), -1)
+    assert find_projection(picture) is None
+    assert not is_textured(picture[:, :, 2])
+
+
+def test_opacity_that_varies_as_modules_do_is_texture() -> None:
+    assert is_textured(qr_picture("plain"))
+    assert not is_textured(np.full((200, 200), 255, np.uint8))
+    assert not is_textured(np.pad(np.full((200, 200), 255, np.uint8), 50))
