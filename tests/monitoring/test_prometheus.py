@@ -1,6 +1,7 @@
 """The rules and the queries of the dashboard on a real Prometheus that scrapes the real service under a mixed load."""
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support.live.servers import running
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
+from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT, Query
 from tests.support.monitoring.stack import (
     MISSING,
     Load,
@@ -76,6 +77,14 @@ def promtool(*arguments: str | Path) -> str:
 
 def test_configuration_is_valid() -> None:
     output = promtool("check", "config", CONFIG)
+    assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
+
+
+def test_configuration_before_replicas_is_valid(tmp_path: Path) -> None:
+    """With the same rules beside it, as compose mounts it."""
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    shutil.copy(ROOT / "docker/replicas/prometheus.yml", tmp_path)
+    output = promtool("check", "config", tmp_path / "prometheus.yml")
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
 
