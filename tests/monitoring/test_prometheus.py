@@ -80,10 +80,11 @@ def test_configuration_is_valid() -> None:
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
 
-def test_configuration_before_replicas_is_valid(tmp_path: Path) -> None:
-    """With the same rules beside it, as compose mounts it."""
+@pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes"])
+def test_configuration_of_replicas_is_valid(folder: str, tmp_path: Path) -> None:
+    """With the same rules beside it, as it is mounted."""
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
-    shutil.copy(ROOT / "docker/replicas/prometheus.yml", tmp_path)
+    shutil.copy(ROOT / folder / "prometheus.yml", tmp_path)
     output = promtool("check", "config", tmp_path / "prometheus.yml")
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
