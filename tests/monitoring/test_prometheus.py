@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import yaml
 
 from tests.support.live.servers import running
 from tests.support.monitoring import files, promql
@@ -82,9 +83,11 @@ def test_configuration_is_valid() -> None:
 
 @pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes"])
 def test_configuration_of_replicas_is_valid(folder: str, tmp_path: Path) -> None:
-    """With the same rules beside it, as it is mounted."""
+    """With the same rules beside it, as it is mounted. Debian's Prometheus cannot ask Kubernetes: that part is left out."""
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
-    shutil.copy(ROOT / folder / "prometheus.yml", tmp_path)
+    config = yaml.safe_load((ROOT / folder / "prometheus.yml").read_text())
+    config["scrape_configs"][0].pop("kubernetes_sd_configs", None)
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
     output = promtool("check", "config", tmp_path / "prometheus.yml")
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
