@@ -1,6 +1,7 @@
 """The proxy of docker/replicas, run as it is shipped, before real services."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -129,6 +130,11 @@ class TestRestarts:
         rolled = replicas.roll(count=120, connections=3, weights=weights, workers=1)
         assert [each.status for each in rolled.restarts] == [0, 0]
         assert rolled.run.done >= 120
+        assert rolled.failed == []
+
+    def test_no_request_fails_when_a_replica_is_killed(self, weights: Path) -> None:
+        rolled = replicas.roll(count=60, connections=3, weights=weights, workers=1, restarted=1, by=signal.SIGKILL)
+        assert [each.status for each in rolled.restarts] == [-signal.SIGKILL]
         assert rolled.failed == []
 
     def test_without_retries_some_fail(self, weights: Path) -> None:

