@@ -6,6 +6,7 @@ from typing import Final
 from app.pipeline.climb import LOCATE, Climb, Place, Survey
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
+from app.pipeline.locating.cut_off import completed
 from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.locating.neighbours import touching
 from app.pipeline.qrcode.patterns import dimension
@@ -127,6 +128,8 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
             better += realign_by_finders(climb.image, place.candidate, limit=_REALIGNED, least=_LEAST_REALIGNED)
             if place.agreement >= _NEARLY:
                 better.append(place.candidate)
+            if (whole := completed(place.candidate, climb.image.shape)) is not None:
+                better.append(whole)
     yield Survey(f"{name}, realigned", better, is_second=True)
     while found < len(climb.found) and not climb.is_over:
         beside = [one for read in climb.found[found:] for one in _touching(climb, read)]

@@ -327,7 +327,7 @@ def test_an_interrupt_ends_it_and_leaves_whole_lines(
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert told == b""
     files = [answer["file"] for answer in lines(out.read_text())]
     assert files == sorted(names, key=lambda name: (Path(name).parent.name, name))[: len(files)]
