@@ -39,6 +39,7 @@ class Restart:
     """What one replica's restart took, in seconds, and how many requests had been answered when it was told to stop,
     when it had stopped and when it was ready again."""
 
+    by: signal.Signals
     status: int
     drain_seconds: float
     start_seconds: float
@@ -155,7 +156,7 @@ def _restart(replica: Replica, by: signal.Signals, run: Run) -> Restart:
     time.sleep(_DOWN_SECONDS)
     away = time.monotonic()
     replica.start()
-    return Restart(status, drained - began, time.monotonic() - away, (told, stopped, run.done))
+    return Restart(by, status, drained - began, time.monotonic() - away, (told, stopped, run.done))
 
 
 def lines(rolled: Rolled) -> Iterator[str]:
@@ -163,7 +164,7 @@ def lines(rolled: Rolled) -> Iterator[str]:
     for index, each in enumerate(rolled.restarts, 1):
         told, stopped, ready = each.answered
         yield (
-            f"replica {index}: signal after {told} answers, ended with {each.status} after {each.drain_seconds:.1f} s "
+            f"replica {index}: {each.by.name} after {told} answers, ended with {each.status} after {each.drain_seconds:.1f} s "
             f"and {stopped - told} more answers, ready again {each.start_seconds:.1f} s after its start, at {ready}"
         )
     run = rolled.run
