@@ -164,8 +164,8 @@ def lines(rolled: Rolled) -> Iterator[str]:
     for index, each in enumerate(rolled.restarts, 1):
         told, stopped, ready = each.answered
         yield (
-            f"replica {index}: {each.by.name} after {told} answers, ended with {each.status} after {each.drain_seconds:.1f} s "
-            f"and {stopped - told} more answers, ready again {each.start_seconds:.1f} s after its start, at {ready}"
+            f"replica {index}: {each.by.name} after {told} answers, ended with {each.status} "
+            f"after {each.drain_seconds:.1f} s and {stopped - told} more answers, ready again {each.start_seconds:.1f} s after its start, at {ready}"
         )
     run = rolled.run
     seconds = [1000 * exchange.seconds for exchange in run.exchanges]
