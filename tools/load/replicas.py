@@ -165,7 +165,8 @@ def lines(rolled: Rolled) -> Iterator[str]:
         told, stopped, ready = each.answered
         yield (
             f"replica {index}: {each.by.name} after {told} answers, ended with {each.status} "
-            f"after {each.drain_seconds:.1f} s and {stopped - told} more answers, ready again {each.start_seconds:.1f} s after its start, at {ready}"
+            f"after {each.drain_seconds:.1f} s and {stopped - told} more answers, "
+            f"ready again {each.start_seconds:.1f} s after its start, at {ready}"
         )
     run = rolled.run
     seconds = [1000 * exchange.seconds for exchange in run.exchanges]
