@@ -30,8 +30,6 @@ SECURITY_HEADERS: Final = {
 _CLIENT_CLOSED_REQUEST: Final = 499
 """The status counted for a request whose client left before the answer."""
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_LONGEST_METHOD: Final = 32
-"""Characters of a method in the log: the client may send what it likes."""
 _UNMATCHED: Final = "unmatched"
 
 
@@ -106,7 +104,7 @@ class RequestContext:
                 "answered",
                 extra={
                     "request_id": request_id,
-                    "method": str(state.get(METHOD, scope["method"]))[:_LONGEST_METHOD],
+                    "method": state.get(METHOD, scope["method"]),
                     "endpoint": endpoint,
                     "status": status,
                     "seconds": round(seconds, 6),
