@@ -192,6 +192,20 @@ def test_nothing_to_read(page: Page, blank_png: bytes) -> None:
     expect(page.locator("#restored-note")).to_have_text("No code was located, so there is nothing to restore.")
 
 
+def test_the_code_that_was_chosen_is_restored(page: Page) -> None:
+    scene = np.full((260, 560), 200, np.uint8)
+    for left, text in ((20, "on the left"), (300, "on the right")):
+        scene[20:240, left : left + 220] = cv2.resize(qr_picture(text), (220, 220), interpolation=cv2.INTER_AREA)
+    choose(page, encode_png(scene))
+    expect(page.locator(".payload")).to_have_count(2)
+    expect(page.locator("#restored")).to_be_visible()
+    for number, payload in enumerate(page.locator(".payload").all_inner_texts(), start=1):
+        page.get_by_role("button", name=f"Restore code {number}").click()
+        expect(page.locator("#restored-by")).to_have_text(f"Code {number}, redrawn from its modules")
+        expect(page.locator("#restored")).to_be_visible()
+        assert [symbol.text for symbol in ZXing().read(screenshot(page.locator("#restored")))] == [payload]
+
+
 def test_the_key_is_asked_for_and_kept_out_of_storage(visit: Visit, origin: str) -> None:
     page = visit(origin)
     choose(page, DROPPED)
