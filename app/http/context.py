@@ -39,7 +39,7 @@ class RequestContext:
     A valid X-Request-ID from the client is kept, any other is replaced. The id goes into `scope["state"]["request_id"]`
     and into the answer's headers, the deadline (`time.monotonic`) into `scope["state"]["deadline"]`.
 
-    Requests to ``probes`` are logged at the level debug; ``interactive`` paths get no Content-Security-Policy.
+    Requests to ``probes`` are logged at the level debug.
     """
 
     def __init__(
@@ -49,13 +49,11 @@ class RequestContext:
         metrics: Metrics,
         seconds: float,
         probes: Collection[str] = (),
-        interactive: Collection[str] = (),
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
         self._probes = probes
-        self._interactive = interactive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,8 +74,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
                 for name, value in SECURITY_HEADERS.items():
-                    if not (name == "Content-Security-Policy" and scope["path"] in self._interactive):
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         self._metrics.request_started()
