@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -373,17 +374,11 @@ def test_an_answer_is_given_up_at_its_time_and_the_slot_is_freed_when_the_work_e
 
 
 def test_once_started_no_work_needs_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a limit on threads, threads that are there go on."""
-
-    def refused(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     async def play(admission: Admission, work: Work) -> list[str]:
         admission.start()
-        monkeypatch.setattr(threading.Thread, "start", refused)
+        monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
         work.gate.set()
-        names = ["a", "b", "c", "d"]
-        return await asyncio.gather(*(admission.run(work.named(n), deadline=soon(), seconds=LONG) for n in names))
+        return await asyncio.gather(*(admission.run(work.named(n), deadline=soon(), seconds=LONG) for n in "abcd"))
 
     assert played(play, slots=2, slow_slots=2, queue=4) == ["a", "b", "c", "d"]
 
