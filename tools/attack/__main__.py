@@ -1,4 +1,4 @@
-"""Runs attacks and prints what each measured: number, name, figure, what is wanted, ok or FAIL. Exits 1 after a FAIL."""
+"""Runs attacks and prints of each its number, name, figure, what is wanted, ok or FAIL. Exits 1 after a FAIL."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """What a careless operator and a hostile payload must not break: keys, terminals, spreadsheets, starts, versions.
 
-`ROWS` lists the checks by the number of the attack; each starts what it needs and returns (figure, what is wanted, whether it is so).
+`ROWS` lists the checks by the number of the attack; each starts what it needs and returns (figure, what is wanted,
+whether it is so).
 """
 
 import csv
@@ -128,7 +129,7 @@ def spreadsheets() -> Measured:
 
 
 def refused_starts() -> Measured:
-    """Faults that stop a start: each gives one line, which names the variable to change, and no traceback or "ready"."""
+    """Faults that stop a start: each gives one line that names the variable to change, and no traceback or "ready"."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
