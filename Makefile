@@ -98,9 +98,10 @@ image: ## build the image with podman, run it and have it read a picture (ARGS=-
 	    || $(call apt_install,catatonit mmdebstrap podman runc,Install podman first.)
 	docker/build/try.sh $(ARGS)
 
-system-test: ## the Debian packages that some tests need and are skipped without: Chromium and Prometheus
-	@command -v chromium >/dev/null && command -v prometheus >/dev/null \
-	    || $(call apt_install,chromium prometheus,Install Chromium and Prometheus by hand: some tests are skipped without.)
+system-test: ## the Debian packages that some tests need and are skipped without: Chromium, Prometheus and faketime
+	@command -v chromium >/dev/null && command -v prometheus >/dev/null && command -v faketime >/dev/null \
+	    || $(call apt_install,chromium faketime prometheus,Install Chromium and Prometheus and faketime by hand: some tests \
+	        are skipped without.)
 
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor
