@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from app import __version__
-from app.errors import QrestoreError
+from app.errors import InternalError, QrestoreError
 from app.http import server, stack
 from app.http.hangup import answer_hangups, ignore_hangups
 from app.http.keys import KeyRing
@@ -28,6 +28,9 @@ from app.workers.worker import InProcessWorker
 log = logging.getLogger("qrestore")
 
 _OPENAPI_PATH = "/openapi.json"
+
+_NO_THREAD = "can't start new thread"  # how Python says that a limit is met
+_NO_THREADS_LEFT = "No thread can be started: raise the limit on processes (ulimit -u, or the container's pids limit)."
 
 _DESCRIPTION = """Reads QR codes in photographs. Neural networks read or restore the codes that do not decode directly.
 
@@ -61,6 +64,10 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     operators = _operators_application(service, app) if settings.admin_port is not None else None
     try:
         server.run(app, operators, service)
+    except RuntimeError as exc:
+        if str(exc) == _NO_THREAD:
+            raise InternalError(_NO_THREADS_LEFT) from exc
+        raise
     finally:
         gc.unfreeze()
 
@@ -95,6 +102,7 @@ def _application(
         if pipeline is not None:
             runtime = Runtime(worker=InProcessWorker(pipeline))
         else:
+            service.admission.start()
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
         service.metrics.models_loaded(runtime.models, device=runtime.device)
         service.runtime = runtime
@@ -123,7 +131,10 @@ def _application(
             await asyncio.wait((watching,))
             with suppress(QrestoreError):
                 await loading
-            await asyncio.to_thread(_close, service)
+            if service.failure is None:
+                await asyncio.to_thread(_close, service)
+            else:  # nothing runs on, and there may be no thread for it
+                _close(service)
 
     has_documentation = settings.docs and settings.admin_port is None
     app = FastAPI(
