@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.pipeline import symbologies
 from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
-from app.pipeline.payload.charsets import find_charset
+from app.pipeline.payload.charsets import Charset, find_charset
 from app.pipeline.results import AUTO, Effort, View
 
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
@@ -40,6 +40,10 @@ Region = Annotated[
         examples=["120,80,400,300", "0.5,0,0.5,1"],
     ),
 ]
+
+
+def _part(region: str | None) -> Part | None:
+    return None if region is None else Part.parse(region)
 
 
 class DecodeOptions(BaseModel):
@@ -100,6 +104,21 @@ class DecodeOptions(BaseModel):
     )
 
     @property
+    def part(self) -> Part | None:
+        """The part of each picture in which alone is looked; None for all of it."""
+        return _part(self.region)
+
+    @property
+    def symbology_names(self) -> frozenset[str]:
+        """The names of the symbologies that are read."""
+        return symbologies.parse(self.symbologies)
+
+    @property
+    def charset_hint(self) -> Charset | None:
+        """The charset of bytes that a symbol names none for; None if it is to be guessed."""
+        return None if self.charset is None else find_charset(self.charset)
+
+    @property
     def page_ranges(self) -> PageRanges | None:
         """The pages asked for, counted from 0."""
         if self.pages is None:
@@ -146,6 +165,11 @@ class RestoreOptions(BaseModel):
         examples=[View.ORIGINAL],
     )
     region: Region | None = None
+
+    @property
+    def part(self) -> Part | None:
+        """As in `DecodeOptions`."""
+        return _part(self.region)
 
     @model_validator(mode="after")
     def _original_has_its_own_size(self) -> Self:

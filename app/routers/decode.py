@@ -9,10 +9,7 @@ from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeUpload, RequestId
 from app.http.problems import problem_responses
 from app.options import DecodeOptions
-from app.pipeline.part import Part
-from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import Effort
-from app.pipeline.symbologies import parse as parse_symbologies
 from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.workers.jobs import DecodeJob, FuseJob
@@ -59,14 +56,12 @@ async def decode(
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
-    part = None if options.region is None else Part.parse(options.region)
-    symbologies = parse_symbologies(options.symbologies)
-    charset = find_charset(options.charset) if options.charset else None
+    wanted = (options.part, options.symbology_names, options.charset_hint)
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies, charset)
+        return FuseJob(tuple(frames), effort, budget, options.expect, *wanted)
     longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
     total = longest if options.budget is None else budget
-    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, part, symbologies, charset)
+    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, *wanted)
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Header, Response
 from app import errors
 from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, RestoreUpload
 from app.http.problems import problem_responses
-from app.pipeline.part import Part
 from app.pipeline.results import Restored
 from app.schemas import RestoreAnswer
 from app.workers.jobs import RestoreJob
@@ -79,7 +78,7 @@ async def restore(
         binary=options.binary,
         view=options.view,
         budget=service.settings.budget_seconds,
-        part=None if options.region is None else Part.parse(options.region),
+        part=options.part,
     )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):
