@@ -179,7 +179,7 @@ class Climb:
         with self.timed(rung):
             for read in reads:
                 if not self.knows(read.symbol):
-                    symbol = read.symbol if read.symbol.exact else state(self.image, read.symbol, self.tools.reader)
+                    symbol = state(self.image, read.symbol, self.tools.reader)
                     self.found.append(Found(symbol, rung, size=self.size))
                     new.append(replace(read, symbol=symbol))
         return new

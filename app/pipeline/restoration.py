@@ -215,9 +215,7 @@ def _read_back(climb: Climb, region: Region | None, restored: GreyImage) -> list
         return region.read(restored, engines, restored=True)
     factor = max(climb.image.shape) / max(restored.shape)
     reads = (climb.scan(engine.read, restored, least=LEAST_SCAN) or [] for engine in engines)
-    symbols = (
-        symbol if symbol.exact else state(restored, symbol, climb.tools.reader) for symbol in merge_symbols(*reads)
-    )
+    symbols = (state(restored, symbol, climb.tools.reader) for symbol in merge_symbols(*reads))
     return [symbol.at(symbol.corners.scaled(factor)) for symbol in symbols]
 
 

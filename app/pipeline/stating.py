@@ -21,8 +21,11 @@ def state(image: GreyImage, symbol: Symbol, reader: ModuleReader) -> Symbol:
     """A QR code with what its codewords say, and whether the picture shows it inverted.
 
     Registers its place, then decides on the modules by their grey values and, where error correction does not bear
-    that, by the module reader and soft decoding. The symbol as it is, not exact, if none of these gives a message.
+    that, by the module reader and soft decoding. The symbol as it is if it is exact already, or, not exact, if none of
+    these gives a message.
     """
+    if symbol.exact:
+        return symbol
     candidate = Candidate(symbol.corners, None, 1.0)
     for region, contents in _read(find_regions(image, [candidate], limit=_HYPOTHESES), symbol, reader):
         if contents is not None:
