@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ import pytest
 
 from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
-from tests.browser.conftest import FLAGS, PATIENCE
+from tests.browser.conftest import launched
 from tests.support.browser import CONTRASTS, KEY, choose, problem
 from tests.support.codes import qr_picture
 
@@ -60,15 +59,8 @@ def reel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(reel: Path) -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no browser test: Chromium is not installed (Debian: apt-get install chromium)")
-    api.expect.set_options(timeout=PATIENCE)
-    camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={reel}")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *camera])
+    with launched("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={reel}") as browser:
         yield browser
-        browser.close()
 
 
 def test_a_code_before_the_camera_is_read(visit: Visit, origin: str) -> None:

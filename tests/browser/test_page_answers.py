@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from app.main import create_app
 from app.pipeline.files.png import encode_png
 from app.pipeline.inference.severity import Route
 from app.pipeline.results import Reason
-from app.settings import Settings
-from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
 from tests.support.browser import CONTRASTS, problem
 from tests.support.codes import qr_picture
 from tests.support.fakes import FakeLadder, symbol, unread
-from tests.support.live.in_thread import in_thread
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect
@@ -35,23 +31,9 @@ if TYPE_CHECKING:
 PICTURE: Final = {"name": "a", "mimeType": "image/png", "buffer": encode_png(qr_picture("whatever"))}
 
 
-@pytest.fixture(scope="module")
-def ladder() -> FakeLadder:
-    return FakeLadder()
-
-
-@pytest.fixture(scope="module")
-def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
-    """The service in a thread, over the fake ladder."""
-    settings = Settings(device="cpu")
-    app = create_app(settings, pipeline=Pipeline(ladder=ladder, max_pixels=settings.max_pixels))
-    with in_thread(app) as origin:
-        yield origin
-
-
 @pytest.fixture
-def page(visit: Visit, origin: str, ladder: FakeLadder) -> Iterator[Page]:
-    yield visit(origin, permissions=["clipboard-read", "clipboard-write"])
+def page(visit: Visit, faked: str, ladder: FakeLadder) -> Iterator[Page]:
+    yield visit(faked, permissions=["clipboard-read", "clipboard-write"])
     ladder.reset()
 
 
@@ -313,8 +295,8 @@ def test_a_later_picture_wins(page: Page, ladder: FakeLadder) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) -> None:
-    page = visit(origin, color_scheme=scheme, reduced_motion="reduce")
+def test_contrast(visit: Visit, faked: str, ladder: FakeLadder, scheme: str) -> None:
+    page = visit(faked, color_scheme=scheme, reduced_motion="reduce")
     ladder.symbols = (symbol("http://a@example.org/\u202e"), symbol("second"))
     ladder.unread, ladder.complete = (unread(Reason.BUDGET),), False
     low = dict(page.evaluate(CONTRASTS))
@@ -332,20 +314,20 @@ def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) ->
     assert {text: ratio for text, ratio in low.items() if ratio < 4.5} == {}
 
 
-def test_nothing_moves_where_motion_is_unwanted(visit: Visit, origin: str) -> None:
+def test_nothing_moves_where_motion_is_unwanted(visit: Visit, faked: str) -> None:
     for motion, moving in (("reduce", 0), ("no-preference", 1)):
-        page = visit(origin, reduced_motion=motion)
+        page = visit(faked, reduced_motion=motion)
         page.route("**/decode*", lambda call: None)
         page.set_input_files("#file", PICTURE)
         expect(page.get_by_role("button", name="Cancel")).to_be_visible()
         assert page.evaluate("document.getAnimations().length") == moving
 
 
-def test_the_policy_stops_markup_inline_script_and_other_hosts(browser: Browser, origin: str) -> None:
+def test_the_policy_stops_markup_inline_script_and_other_hosts(browser: Browser, faked: str) -> None:
     context = browser.new_context()
     context.add_init_script(COUNT_VIOLATIONS)
     page = context.new_page()
-    page.goto(origin + "/")
+    page.goto(faked + "/")
     with pytest.raises(api.Error, match="TrustedHTML"):
         page.evaluate("document.body.innerHTML = '<b>x</b>'")
     page.evaluate("""() => {

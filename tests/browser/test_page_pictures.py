@@ -45,23 +45,10 @@ def picture(name: str, text: str = "whatever") -> dict[str, Any]:
     return {"name": name, "mimeType": "image/png", "buffer": encode_png(qr_picture(text))}
 
 
-@pytest.fixture(scope="module")
-def ladder() -> FakeLadder:
-    return FakeLadder()
-
-
-@pytest.fixture(scope="module")
-def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
-    settings = Settings(device="cpu")
-    pipeline = Pipeline(ladder=ladder, max_pixels=settings.max_pixels)
-    with in_thread(create_app(settings, pipeline=pipeline)) as origin:
-        yield origin
-
-
 @pytest.fixture
-def page(visit: Visit, origin: str, ladder: FakeLadder) -> Iterator[Page]:
+def page(visit: Visit, faked: str, ladder: FakeLadder) -> Iterator[Page]:
     ladder.symbols = (symbol("found"),)
-    yield visit(origin, permissions=["clipboard-read", "clipboard-write"])
+    yield visit(faked, permissions=["clipboard-read", "clipboard-write"])
     ladder.reset()
 
 
@@ -299,8 +286,8 @@ def test_by_keyboard_alone_and_read_out(page: Page, ladder: FakeLadder) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_and_width(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) -> None:
-    page = visit(origin, color_scheme=scheme, reduced_motion="reduce", viewport={"width": 320, "height": 640})
+def test_contrast_and_width(visit: Visit, faked: str, ladder: FakeLadder, scheme: str) -> None:
+    page = visit(faked, color_scheme=scheme, reduced_motion="reduce", viewport={"width": 320, "height": 640})
     ladder.symbols = ()
     notes = {"name": "n" * 60 + ".txt", "mimeType": "text/plain", "buffer": b"no picture"}
     page.set_input_files("#file", [picture("a.png"), notes])
