@@ -1,6 +1,6 @@
 """Reads pictures: looks for the places where codes may be, and has each climb the ladder until it is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import inf
@@ -11,9 +11,8 @@ from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.other_symbologies import name_others, read_others
-from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.restoration import restore
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
+from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
     LAST_RUNGS,
@@ -104,7 +103,7 @@ class Ladder:
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
         together.is_complete = all(climb.is_complete for climb in climbs)
-        together.stages = _add_up(stage for climb in climbs for stage in climb.stages.values())
+        together.stages = add_up(stage for climb in climbs for stage in climb.stages.values())
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
             fused = perf_counter()
             more = read_fused(climbs)
@@ -220,20 +219,11 @@ class Ladder:
             expect = None if climb.expect is None else climb.expect - len(climb.found)
             other = self.climb(picture, effort=climb.effort, budget=left, expect=expect)
             climb.found += (one for one in other.found if not climb.knows(one.symbol))
-            climb.stages = _add_up((*climb.stages.values(), *other.stages.values()))
+            climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
             climb.is_complete = climb.is_complete and other.is_complete
             climb.route = climb.route or other.route
             others.append(other)
         return others
-
-
-def _add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
-    """One line a stage."""
-    total: dict[str, Stage] = {}
-    for one in stages:
-        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
-        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
-    return total
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
@@ -249,7 +239,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
     order = (*RUNGS, FUSED)
-    first: dict[tuple[str, bytes, StructuredAppend | None], Found] = {}
+    first: dict[Hashable, Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
-        first.setdefault((one.symbol.symbology, one.symbol.payload, one.symbol.structured_append), one)
+        first.setdefault(one.symbol.identity, one)
     return list(first.values())

@@ -1,5 +1,6 @@
 """What the pipeline returns: plain values, which a child process sends to its parent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +43,15 @@ class Stage:
     stage: str
     seconds: float
     codes: int
+
+
+def add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
+    """One line a stage, by its name."""
+    total: dict[str, Stage] = {}
+    for one in stages:
+        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
+        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
+    return total
 
 
 @dataclass(frozen=True, slots=True)

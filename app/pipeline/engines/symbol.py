@@ -5,7 +5,7 @@ the picture, from the symbol's own top-left finder pattern; the second corner of
 bottom left.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from math import atan2, degrees
 from typing import Protocol
@@ -58,6 +58,11 @@ class Symbol:
     def structured_append(self) -> StructuredAppend | None:
         """Its place in a message of several symbols; None if it is no part of one, or the codewords are unknown."""
         return self.contents.message.structured_append if self.contents else None
+
+    @property
+    def identity(self) -> Hashable:
+        """Equal for symbols that say the same: of one symbology, with one payload in one place of a message."""
+        return self.symbology, self.payload, self.structured_append
 
     @property
     def rotation(self) -> float:

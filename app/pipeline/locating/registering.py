@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
-from app.pipeline.quad import homography, side_length
+from app.pipeline.quad import bilinear_weights, homography, side_length
 
 _WORKING_STEP = 4  # pixels a module at which patterns are compared
 _AROUND = 5  # modules around a quad within which its corners may move
@@ -89,8 +89,7 @@ def _template(version: int) -> _Template:
     ring += [pair[:, ::-1] for pair in ring]
     centres = np.concatenate([np.stack([columns + 0.5, rows + 0.5], axis=1), *ring]) / size
     values = np.concatenate([values, np.ones(4 * size)])
-    x, y = centres.T
-    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+    weights = bilinear_weights(*centres.T)
     return _part(_Template(*(a.astype(np.float32) for a in (centres, values, weights))), np.arange(len(values)))
 
 
