@@ -1,0 +1,67 @@
+"""zint, which chooses modes itself; it knows ECI, structured append, GS1, Micro QR and rMQR."""
+
+import warnings
+
+import numpy as np
+import zint
+
+from tests.conformance.encoders.encoder import Encoder, Modules, require
+from tests.conformance.wanted import LEVELS, Wanted
+
+_FAMILIES = {
+    "QRCode": zint.Symbology.QRCODE,
+    "MicroQRCode": zint.Symbology.MICROQR,
+    "RMQRCode": zint.Symbology.RMQR,
+}
+_ROW = 144  # bytes a row of encoded_data
+_RECTANGULAR = (
+    "R7x43 R7x59 R7x77 R7x99 R7x139 R9x43 R9x59 R9x77 R9x99 R9x139 R11x27 R11x43 R11x59 R11x77 R11x99 R11x139 "
+    "R13x27 R13x43 R13x59 R13x77 R13x99 R13x139 R15x43 R15x59 R15x77 R15x99 R15x139 R17x43 R17x59 R17x77 R17x99 R17x139"
+).split()
+
+
+class ByZint(Encoder):
+    name = "zint"
+    keeps_parts = False
+
+    def draw(self, wanted: Wanted) -> Modules:
+        require(wanted.fnc1 < 2, "has no FNC1 in second position")
+        require(not any(part.mode == "hanzi" for part in wanted.parts), "has no Hanzi mode")
+        require(wanted.fnc1 == 0 or not wanted.has_eci, "checks GS1 data, which has no ECI")
+        symbol = zint.Symbol()
+        symbol.symbology = _FAMILIES[wanted.family]
+        symbol.option_1 = LEVELS.index(wanted.level) + 1
+        symbol.option_2 = _option_2(wanted)
+        if wanted.mask is not None:
+            symbol.option_3 = (wanted.mask + 1) << 8
+        if wanted.append:
+            index, total, parity = wanted.append
+            symbol.structapp = zint.StructApp(index + 1, total, str(parity).encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _encode(symbol, wanted)
+        rows = np.frombuffer(bytes(symbol.encoded_data), np.uint8).reshape(-1, _ROW)[: symbol.rows]
+        return np.unpackbits(rows, axis=1, bitorder="little")[:, : symbol.width].astype(np.bool_)
+
+
+def _option_2(wanted: Wanted) -> int:
+    if wanted.small_version is None:
+        return wanted.version or 0
+    if wanted.small_version in _RECTANGULAR:
+        return _RECTANGULAR.index(wanted.small_version) + 1
+    return int(wanted.small_version[1:])
+
+
+def _encode(symbol: zint.Symbol, wanted: Wanted) -> None:
+    if wanted.fnc1:
+        symbol.input_mode = zint.InputMode.GS1 | zint.InputMode.GS1PARENS
+        symbol.encode("".join(f"({ai}){value}" for ai, value in wanted.elements))
+        return
+    # Without UNICODE, bytes are taken as they are; double bytes that are Shift JIS go into Kanji mode if asked to.
+    if any(part.mode == "kanji" for part in wanted.parts) and not wanted.has_eci:
+        symbol.option_3 = zint.QrFamilyOptions.FULL_MULTIBYTE
+    if len({part.eci for part in wanted.parts}) == 1:
+        symbol.eci = wanted.parts[0].eci or 0
+        symbol.encode(b"".join(part.payload for part in wanted.parts))
+    else:
+        symbol.encode_segs([zint.Seg(part.payload, part.eci or 0) for part in wanted.parts])

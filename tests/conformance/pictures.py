@@ -1,0 +1,70 @@
+"""Pictures of symbols whose place is known: turned, clean or spoilt."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.quad import Quad
+from tests.conformance.encoders.encoder import Modules
+
+_SUBSAMPLES = 4
+_DARK, _LIGHT = 30, 225
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture of one symbol: its outer ``corners``, clockwise from its own top left as in answers, and the degrees by
+    which it is turned."""
+
+    image: GreyImage
+    corners: Quad
+    rotation: float
+    mirrored: bool = False
+    inverted: bool = False
+
+    @property
+    def outline(self) -> Quad:
+        return self.corners
+
+
+def take(
+    modules: Modules,
+    *,
+    pixels: float = 4.0,
+    turned: float = 0.0,
+    mirrored: bool = False,
+    inverted: bool = False,
+    blur: float = 0.0,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> Scene:
+    """A picture of ``modules`` (H, W) at ``pixels`` a module, turned clockwise by degrees; ``blur`` is the sigma in
+    modules, ``noise`` that in grey levels."""
+    height, width = modules.shape
+    half = pixels * np.array([width, height]) / 2
+    reach = float(np.hypot(*half)) + 5 * pixels
+    angle = np.radians(turned)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    corners = square @ turn.T + reach
+    side = int(np.ceil(2 * reach))
+    drawn = np.pad(modules, 1)
+    at = (np.arange(side * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - reach
+    points = np.stack(np.meshgrid(at, at), axis=-1) @ turn / pixels + np.array([width, height]) / 2
+    column, row = np.moveaxis(np.floor(points).astype(int).clip(-1, (width, height)), -1, 0)
+    dark = drawn[row + 1, column + 1].reshape(side, _SUBSAMPLES, side, _SUBSAMPLES).mean(axis=(1, 3))
+    image = _LIGHT + (_DARK - _LIGHT) * dark
+    if blur:
+        image = cv2.GaussianBlur(image, (0, 0), blur * pixels)
+    if noise:
+        image = image + np.random.default_rng(seed).normal(0, noise, image.shape)
+    picture = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if inverted:
+        picture = 255 - picture
+    if mirrored:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+        corners = np.stack([side - corners[:, 0], corners[:, 1]], axis=1)[[0, 3, 2, 1]]
+    top = corners[3 if mirrored else 1] - corners[0]
+    return Scene(picture, Quad.of(corners), float(np.degrees(np.arctan2(top[1], top[0])) % 360), mirrored, inverted)
