@@ -16,17 +16,11 @@ _DARK, _LIGHT = 30, 225
 @dataclass(frozen=True)
 class Scene:
     """A picture of one symbol: its outer ``corners``, clockwise from its own top left as in answers, and the degrees by
-    which it is turned."""
+    which its top edge is turned."""
 
     image: GreyImage
     corners: Quad
     rotation: float
-    mirrored: bool = False
-    inverted: bool = False
-
-    @property
-    def outline(self) -> Quad:
-        return self.corners
 
 
 def take(
@@ -48,11 +42,12 @@ def take(
     angle = np.radians(turned)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    corners = square @ turn.T + reach
-    side = int(np.ceil(2 * reach))
+    centre = np.ceil(reach - half) + half  # so that modules of an upright symbol begin where pixels do
+    corners = square @ turn.T + centre
+    side = int(np.ceil(2 * reach)) + 1
     drawn = np.pad(modules, 1)
-    at = (np.arange(side * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - reach
-    points = np.stack(np.meshgrid(at, at), axis=-1) @ turn / pixels + np.array([width, height]) / 2
+    at = (np.arange(side * _SUBSAMPLES) + 0.5) / _SUBSAMPLES
+    points = (np.stack(np.meshgrid(at, at), axis=-1) - centre) @ turn / pixels + np.array([width, height]) / 2
     column, row = np.moveaxis(np.floor(points).astype(int).clip(-1, (width, height)), -1, 0)
     dark = drawn[row + 1, column + 1].reshape(side, _SUBSAMPLES, side, _SUBSAMPLES).mean(axis=(1, 3))
     image = _LIGHT + (_DARK - _LIGHT) * dark
@@ -67,4 +62,4 @@ def take(
         picture = np.ascontiguousarray(picture[:, ::-1])
         corners = np.stack([side - corners[:, 0], corners[:, 1]], axis=1)[[0, 3, 2, 1]]
     top = corners[3 if mirrored else 1] - corners[0]
-    return Scene(picture, Quad.of(corners), float(np.degrees(np.arctan2(top[1], top[0])) % 360), mirrored, inverted)
+    return Scene(picture, Quad.of(corners), float(np.degrees(np.arctan2(top[1], top[0])) % 360))

@@ -170,3 +170,39 @@ MASKS: Final = tuple(
 )
 QR: Final = (*MODES, *ECIS, *APPENDS, *GS1S, *FULL, *VERSIONS, *MASKS)
 """Everything that is asked for in QR codes of versions 1 to 40."""
+
+
+def _small(version: str, level: str, mode: str, text: str, mask: int | None = None) -> Wanted:
+    family = "MicroQRCode" if version[0] == "M" else "RMQRCode"
+    name = f"{version}-{level}-{mode}" + ("" if mask is None else f"-mask-{mask}")
+    return _one(name, mode, text, level=level, family=family, small_version=version, mask=mask)
+
+
+_SHORT: Final = {"numeric": "12345", "alphanumeric": "AB-1", "byte": "ab1", "kanji": "日本"}
+MICRO: Final = tuple(
+    _small(version, level, mode, _SHORT[mode], mask)
+    for version, level in (("M2", "L"), ("M2", "M"), ("M3", "L"), ("M3", "M"), ("M4", "L"), ("M4", "M"), ("M4", "Q"))
+    for mask, mode in enumerate(_SHORT)
+    if version != "M2" or mask < 2
+)
+_RECTANGULAR_SIZES: Final = (
+    *(f"R{height}x{width}" for height in (7, 9) for width in (43, 59, 77, 99, 139)),
+    *(f"R{height}x{width}" for height in (11, 13) for width in (27, 43, 59, 77, 99, 139)),
+    *(f"R{height}x{width}" for height in (15, 17) for width in (43, 59, 77, 99, 139)),
+)
+RECTANGULAR: Final = tuple(
+    _small(version, level, mode, text)
+    for version in _RECTANGULAR_SIZES
+    for level in "MH"
+    for mode, text in (("numeric", "1234"), ("alphanumeric", "AB-"), ("byte", "é"), ("kanji", "日"))
+)
+_RECTANGULAR_SPECIAL: Final = (
+    _one("R13x77-eci-26", "byte", "é日€", 26, family="RMQRCode", small_version="R13x77"),
+    Wanted("R15x77-eci-switched", (Part("byte", "Ж", 7), Part("byte", "é日", 26)), family="RMQRCode", small_version="R15x77"),
+    Wanted(
+        "R17x99-gs1", (Part("alphanumeric", _GS1 + _MORE),), fnc1=1, elements=(*_ELEMENTS, ("21", "7%7")),
+        family="RMQRCode", small_version="R17x99",
+    ),
+)  # fmt: skip
+SMALL: Final = (*MICRO, *RECTANGULAR, *_RECTANGULAR_SPECIAL)
+"""What is asked for in Micro QR and rMQR codes. Not M1, which answers leave out: any blot reads as one."""

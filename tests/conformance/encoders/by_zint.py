@@ -27,13 +27,15 @@ class ByZint(Encoder):
     def draw(self, wanted: Wanted) -> Modules:
         require(wanted.fnc1 < 2, "has no FNC1 in second position")
         require(not any(part.mode == "hanzi" for part in wanted.parts), "has no Hanzi mode")
+        kanji = [part for part in wanted.parts if part.mode == "kanji"]
+        require(not kanji or not wanted.has_eci, "writes no Kanji mode where an ECI is in force")
+        require(len(kanji) in (0, len(wanted.parts)), "takes all bytes for Shift JIS, or none")
         require(wanted.fnc1 == 0 or not wanted.has_eci, "checks GS1 data, which has no ECI")
         symbol = zint.Symbol()
         symbol.symbology = _FAMILIES[wanted.family]
         symbol.option_1 = LEVELS.index(wanted.level) + 1
         symbol.option_2 = _option_2(wanted)
-        if wanted.mask is not None:
-            symbol.option_3 = (wanted.mask + 1) << 8
+        symbol.option_3 = _option_3(wanted)
         if wanted.append:
             index, total, parity = wanted.append
             symbol.structapp = zint.StructApp(index + 1, total, str(parity).encode())
@@ -52,14 +54,19 @@ def _option_2(wanted: Wanted) -> int:
     return int(wanted.small_version[1:])
 
 
+def _option_3(wanted: Wanted) -> int:
+    """The mask, and whether double bytes that are Shift JIS go into Kanji mode."""
+    wants_kanji = any(part.mode == "kanji" for part in wanted.parts)
+    mask = 0 if wanted.mask is None else wanted.mask + 1
+    return mask << 8 | (zint.QrFamilyOptions.FULL_MULTIBYTE if wants_kanji else 0)
+
+
 def _encode(symbol: zint.Symbol, wanted: Wanted) -> None:
     if wanted.fnc1:
         symbol.input_mode = zint.InputMode.GS1 | zint.InputMode.GS1PARENS
         symbol.encode("".join(f"({ai}){value}" for ai, value in wanted.elements))
         return
-    # Without UNICODE, bytes are taken as they are; double bytes that are Shift JIS go into Kanji mode if asked to.
-    if any(part.mode == "kanji" for part in wanted.parts) and not wanted.has_eci:
-        symbol.option_3 = zint.QrFamilyOptions.FULL_MULTIBYTE
+    # Without UNICODE, bytes are taken as they are.
     if len({part.eci for part in wanted.parts}) == 1:
         symbol.eci = wanted.parts[0].eci or 0
         symbol.encode(b"".join(part.payload for part in wanted.parts))

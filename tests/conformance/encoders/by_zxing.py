@@ -29,22 +29,22 @@ class ByZXing(Encoder):
 
     def draw(self, wanted: Wanted) -> Modules:
         require(wanted.fnc1 < 2, "has no FNC1 in second position")
+        require(wanted.small_version is None, "chooses the size of small symbols")
         require(wanted.append is None, "has no structured append")
         require(wanted.elements or not wanted.fnc1, "takes GS1 elements only")
         require(not any(part.mode in ("hanzi", "kanji") for part in wanted.parts), "takes no mode")
         ecis = {part.eci for part in wanted.parts}
         require(len(ecis) == 1, "takes one ECI")
-        options = []
+        options: dict[str, object] = {"ec_level": wanted.level}
         if wanted.version:
-            options.append(f"version={wanted.version}")
+            options["version"] = wanted.version
         if wanted.mask is not None:
-            options.append(f"dataMask={wanted.mask}")
+            options["dataMask"] = wanted.mask
         if wanted.parts[0].eci is not None:
-            options.append(f"eci={wanted.parts[0].eci}")
+            options["eci"] = wanted.parts[0].eci
+        content: str | bytes = wanted.payload if not wanted.is_text else wanted.text or ""
         if wanted.fnc1:
-            options.append("gs1")
-            content: str | bytes = "".join(f"[{ai}]{value}" for ai, value in wanted.elements)
-        else:
-            content = wanted.payload if not wanted.is_text else wanted.text or ""
-        code = zxingcpp.create_barcode(content, _FAMILIES[wanted.family], ec_level=wanted.level, options=",".join(options))
+            options["gs1"] = True
+            content = "".join(f"[{ai}]{value}" for ai, value in wanted.elements)
+        code = zxingcpp.create_barcode(content, _FAMILIES[wanted.family], **options)
         return np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
