@@ -41,7 +41,8 @@ async def decode(
     Codes that were seen but not read are listed in `unread`, each with the reason. `complete` is false if the budget
     ended before the search did.
 
-    Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
+    Positions are in pixels of the image as stored in the file. With `frame=upright` they are in pixels of the image as
+    viewers show it: its EXIF orientation is applied.
 
     Of a PDF or TIFF all pages are read, of an animation all different frames, each up to a limit; `pages` chooses among
     them. `page` of a code says which shows it.
@@ -63,10 +64,21 @@ def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> Dec
     symbologies = parse_symbologies(options.symbologies)
     charset = find_charset(options.charset) if options.charset else None
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies, charset)
+        return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies, charset, options.frame)
     longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
     total = longest if options.budget is None else budget
-    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, part, symbologies, charset)
+    return DecodeJob(
+        frames[0],
+        effort,
+        budget,
+        options.expect,
+        total,
+        options.page_ranges,
+        part,
+        symbologies,
+        charset,
+        options.frame,
+    )
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 from app.pipeline.quad import Quad
@@ -45,12 +46,7 @@ def take(
     centre = np.ceil(reach - half) + half  # so that modules of an upright symbol begin where pixels do
     corners = square @ turn.T + centre
     side = int(np.ceil(2 * reach)) + 1
-    drawn = np.pad(modules, 1)
-    at = (np.arange(side * _SUBSAMPLES) + 0.5) / _SUBSAMPLES
-    points = (np.stack(np.meshgrid(at, at), axis=-1) - centre) @ turn / pixels + np.array([width, height]) / 2
-    column, row = np.moveaxis(np.floor(points).astype(int).clip(-1, (width, height)), -1, 0)
-    dark = drawn[row + 1, column + 1].reshape(side, _SUBSAMPLES, side, _SUBSAMPLES).mean(axis=(1, 3))
-    image = _LIGHT + (_DARK - _LIGHT) * dark
+    image = _draw(modules, turn.T / pixels, np.array([width, height]) / 2 - turn.T @ centre / pixels, side)
     if blur:
         image = cv2.GaussianBlur(image, (0, 0), blur * pixels)
     if noise:
@@ -63,3 +59,18 @@ def take(
         corners = np.stack([side - corners[:, 0], corners[:, 1]], axis=1)[[0, 3, 2, 1]]
     top = corners[3 if mirrored else 1] - corners[0]
     return Scene(picture, Quad.of(corners), float(np.degrees(np.arctan2(top[1], top[0])) % 360))
+
+
+def _draw(modules: Modules, scale: NDArray[np.float64], shift: NDArray[np.float64], side: int) -> NDArray[np.float32]:
+    """A square picture of ``side`` pixels that shows at a point p the module at ``scale`` p + ``shift``: the mean of a
+    grid of points a pixel, each looked up in the symbol, without any of the code under test."""
+    half = np.full(2, 0.5)
+    matrix = np.column_stack([scale / _SUBSAMPLES, shift + scale @ half / _SUBSAMPLES - half])
+    fine = cv2.warpAffine(
+        np.where(modules, _DARK, _LIGHT).astype(np.float32),
+        matrix,
+        (side * _SUBSAMPLES,) * 2,
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderValue=_LIGHT,
+    )
+    return np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), np.float32)

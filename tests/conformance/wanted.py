@@ -1,5 +1,5 @@
-"""What encoders are asked for: messages whose bytes, modes, ECI, FNC1 and structured append are known before any encoder
-or reader has run."""
+"""What encoders are asked for: messages whose bytes, modes, ECI, FNC1 and structured append are known before any
+encoder or reader has run."""
 
 from dataclasses import dataclass, field
 from functools import reduce
@@ -27,14 +27,16 @@ class Part:
     def payload(self) -> bytes:
         if self.raw is not None:
             return self.raw
-        return self.text.encode({"kanji": "shift_jis", "hanzi": "gb2312"}.get(self.mode, _CODECS.get(self.eci, "utf-8")))
+        return self.text.encode(
+            {"kanji": "shift_jis", "hanzi": "gb2312"}.get(self.mode, _CODECS.get(self.eci, "utf-8"))
+        )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A message: ``fnc1`` is 0, or the position, with the ``application`` indicator after the second. ``append``: index,
-    total and parity. ``level``, ``version`` and ``mask``: what the encoder is told, where it can be. ``text`` is None
-    where a reader can but guess."""
+    """A message: ``fnc1`` is 0, or the position, with the ``application`` indicator after the second. ``append``:
+    index, total and parity. ``level``, ``version``, ``small_version`` and ``mask``: what the encoder is told, where it
+    can be. ``is_text`` is False where a reader can but guess the text. ``elements``: those of GS1."""
 
     name: str
     parts: tuple[Part, ...]
@@ -67,7 +69,7 @@ class Wanted:
         return not self.fnc1 and self.append is None
 
     def letters(self, part: Part) -> str:
-        """What stands in alphanumeric mode for the text of a part: with FNC1, % is a separator and %% a percent sign."""
+        """What stands in alphanumeric mode for the text of a part: with FNC1, % is a separator, and %% a percent."""
         return part.text.replace("%", "%%").replace("\x1d", "%") if self.fnc1 else part.text
 
     @property
@@ -148,7 +150,12 @@ APPENDS: Final = (
 GS1S: Final = (
     Wanted("gs1", (Part("alphanumeric", _GS1),), fnc1=1, elements=_ELEMENTS),
     Wanted("gs1-separated", (Part("alphanumeric", _GS1 + _MORE),), fnc1=1, elements=(*_ELEMENTS, ("21", "7%7"))),
-    Wanted("gs1-byte", (Part("byte", _GS1 + "x" + _MORE),), fnc1=1, elements=(_ELEMENTS[0], ("10", "ABC123x"), ("21", "7%7"))),
+    Wanted(
+        "gs1-byte",
+        (Part("byte", _GS1 + "x" + _MORE),),
+        fnc1=1,
+        elements=(_ELEMENTS[0], ("10", "ABC123x"), ("21", "7%7")),
+    ),
     Wanted("gs1-eci", (Part("byte", "10é日", 26),), fnc1=1),
     Wanted("application-37", (Part("byte", "AA1234Bbb112text"),), fnc1=2, application="37"),
     Wanted("application-a", (Part("alphanumeric", "AB12"),), fnc1=2, application="a"),
@@ -185,20 +192,23 @@ MICRO: Final = tuple(
     for mask, mode in enumerate(_SHORT)
     if version != "M2" or mask < 2
 )
-_RECTANGULAR_SIZES: Final = (
+RECTANGULAR_SIZES: Final = (
     *(f"R{height}x{width}" for height in (7, 9) for width in (43, 59, 77, 99, 139)),
     *(f"R{height}x{width}" for height in (11, 13) for width in (27, 43, 59, 77, 99, 139)),
     *(f"R{height}x{width}" for height in (15, 17) for width in (43, 59, 77, 99, 139)),
 )
 RECTANGULAR: Final = tuple(
     _small(version, level, mode, text)
-    for version in _RECTANGULAR_SIZES
+    for version in RECTANGULAR_SIZES
     for level in "MH"
     for mode, text in (("numeric", "1234"), ("alphanumeric", "AB-"), ("byte", "é"), ("kanji", "日"))
 )
 _RECTANGULAR_SPECIAL: Final = (
     _one("R13x77-eci-26", "byte", "é日€", 26, family="RMQRCode", small_version="R13x77"),
-    Wanted("R15x77-eci-switched", (Part("byte", "Ж", 7), Part("byte", "é日", 26)), family="RMQRCode", small_version="R15x77"),
+    Wanted(
+        "R15x77-eci-switched", (Part("byte", "Ж", 7), Part("byte", "é日", 26)),
+        family="RMQRCode", small_version="R15x77",
+    ),
     Wanted(
         "R17x99-gs1", (Part("alphanumeric", _GS1 + _MORE),), fnc1=1, elements=(*_ELEMENTS, ("21", "7%7")),
         family="RMQRCode", small_version="R17x99",

@@ -34,8 +34,8 @@ class Contents:
 
     ``errors``: codewords that error correction changed. ``margin``, 0 to 1: the share of its correction capacity that
     the block with the least has left. ``agreement``, 0 to 1: how well the function patterns were seen, 0 if half of
-    their modules are wrong. ``mirrored``: the modules are those of a mirror image. ``version`` is None of small symbols,
-    whose ``small_version`` is a name; their ``mask`` is 0 to 3 of Micro QR codes, 4 of rMQR codes.
+    their modules are wrong. ``mirrored``: the modules are those of a mirror image. Small symbols have no
+    ``version`` but a ``small_version``, a name; their ``mask`` is 0 to 3 of Micro QR codes, 4 of rMQR codes.
     """
 
     message: Message

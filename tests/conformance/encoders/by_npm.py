@@ -51,7 +51,13 @@ class ByNpm(Encoder):
         _CHECKS[self.name](wanted)
         request = json.dumps([{"encoder": self.name, "wanted": _as_json(wanted)}])
         done = subprocess.run(
-            ["node", "encode.cjs"], cwd=_installed(), input=request, capture_output=True, text=True, timeout=60, check=True
+            ["node", "encode.cjs"],
+            cwd=_installed(),
+            input=request,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
         )
         (drawn,) = json.loads(done.stdout)
         assert isinstance(drawn, list), f"{self.name} refuses {wanted.name}: {drawn['error']}"
@@ -60,7 +66,12 @@ class ByNpm(Encoder):
 
 def _as_json(wanted: Wanted) -> dict[str, Any]:
     parts = [
-        {"mode": one.mode, "text": wanted.letters(one) if one.mode == "alphanumeric" else one.text, "eci": one.eci, "base64": b64encode(one.payload).decode()}
+        {
+            "mode": one.mode,
+            "text": wanted.letters(one) if one.mode == "alphanumeric" else one.text,
+            "eci": one.eci,
+            "base64": b64encode(one.payload).decode(),
+        }
         for one in wanted.parts
     ]
     return {

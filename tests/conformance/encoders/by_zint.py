@@ -6,7 +6,7 @@ import numpy as np
 import zint
 
 from tests.conformance.encoders.encoder import Encoder, Modules, require
-from tests.conformance.wanted import LEVELS, Wanted
+from tests.conformance.wanted import LEVELS, RECTANGULAR_SIZES, Wanted
 
 _FAMILIES = {
     "QRCode": zint.Symbology.QRCODE,
@@ -14,10 +14,6 @@ _FAMILIES = {
     "RMQRCode": zint.Symbology.RMQR,
 }
 _ROW = 144  # bytes a row of encoded_data
-_RECTANGULAR = (
-    "R7x43 R7x59 R7x77 R7x99 R7x139 R9x43 R9x59 R9x77 R9x99 R9x139 R11x27 R11x43 R11x59 R11x77 R11x99 R11x139 "
-    "R13x27 R13x43 R13x59 R13x77 R13x99 R13x139 R15x43 R15x59 R15x77 R15x99 R15x139 R17x43 R17x59 R17x77 R17x99 R17x139"
-).split()
 
 
 class ByZint(Encoder):
@@ -49,8 +45,8 @@ class ByZint(Encoder):
 def _option_2(wanted: Wanted) -> int:
     if wanted.small_version is None:
         return wanted.version or 0
-    if wanted.small_version in _RECTANGULAR:
-        return _RECTANGULAR.index(wanted.small_version) + 1
+    if wanted.small_version in RECTANGULAR_SIZES:
+        return RECTANGULAR_SIZES.index(wanted.small_version) + 1
     return int(wanted.small_version[1:])
 
 

@@ -22,7 +22,7 @@ class ByZXing(Encoder):
     def said(self, wanted: Wanted) -> Wanted:
         """It states the charset of what is not ASCII, and that bytes are bytes."""
         eci = 26 if wanted.is_text else 899
-        if wanted.fnc1 or wanted.payload.isascii() and wanted.is_text:
+        if wanted.fnc1 or (wanted.payload.isascii() and wanted.is_text):
             return wanted
         parts = [replace(part, eci=eci if part.eci is None else part.eci) for part in wanted.parts]
         return replace(wanted, parts=tuple(parts))

@@ -34,7 +34,7 @@ _MOST_FORMAT_ERRORS: Final = 3  # bits, of 15 or 18, that the code of the format
 
 
 def read_small_contents(modules: Bits) -> Contents | None:
-    """Reads modules, True is dark, (M, M) of a Micro QR code, upright or transposed, or (H, W) of an rMQR code, upright;
+    """Reads modules, True is dark, (M, M) of a Micro QR code, upright or transposed, or (H, W) of an upright rMQR code;
     None if they are none, or have more errors than hard decisions correct."""
     version = _BY_SIZE.get(modules.shape) if modules.ndim == 2 else None
     if version is None:
@@ -53,7 +53,15 @@ def read_small_contents(modules: Bits) -> Contents | None:
             margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
             agrees = agreement(drawn, small_patterns(version))
             return Contents(
-                message, None, symbol.level, reference, int(wrong.sum()), margin, agrees, mirrored, small_version=version
+                message,
+                None,
+                symbol.level,
+                reference,
+                int(wrong.sum()),
+                margin,
+                agrees,
+                mirrored,
+                small_version=version,
             )
     return None
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.patterns import MASKS, Bits, FunctionPatterns, bch_word, mask_of
+from app.pipeline.qrcode.patterns import Bits, FunctionPatterns, bch_word, mask_of
 from app.pipeline.qrcode.small.versions import MICRO_VERSIONS, modules_of
 
 MICRO_MASKS: Final = (1, 4, 6, 7)
@@ -122,6 +122,6 @@ def small_zigzag(version: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 @cache
 def small_mask(version: str, mask: int) -> Bits:
     """The pattern of a data mask, 0 to 7 as of QR codes, True where it inverts a module."""
-    assert mask in MASKS
-    rows, columns = np.indices(small_patterns(version).data.shape)
+    height, width = small_patterns(version).data.shape
+    rows, columns = np.mgrid[:height, :width]
     return np.asarray(mask_of(rows, columns, mask) & small_patterns(version).data)
