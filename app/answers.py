@@ -187,8 +187,9 @@ class Message(Wire):
         examples=[[2, 0, 1]],
     )
     complete: bool = Field(
-        description="whether every part is there, and the bytes have the parity that the symbols state. False without "
-        "`missing` parts if only the parity differs: parts of different messages may have been mixed"
+        description="whether every part is there, and the bytes have the parity that the symbols state (or the text "
+        "has it in Latin-1 or Shift JIS, in which some encoders count). False without `missing` parts if only the "
+        "parity differs: parts of different messages may have been mixed"
     )
     missing: list[int] = Field(description="indices, from 0, of the parts that are not there", examples=[[1]])
 

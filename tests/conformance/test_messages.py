@@ -52,10 +52,14 @@ def test_characters_cut_between_symbols_come_out_whole(encoder: str, engine: str
 
 
 @pytest.mark.parametrize("engine", ["zxing", "zbar"])
-def test_sequences_of_segno(engine: str) -> None:
-    sequence = segno.make_sequence(TEXT, symbol_count=3, encoding="utf-8", error="m", boost_error=False)
-    (message,) = messages([np.array([list(row) for row in code.matrix], dtype=np.bool_) for code in sequence], engine)
-    assert (message.text, message.missing) == (TEXT, ())
+@pytest.mark.parametrize("text", [TEXT, "日本語のテキストです", "Größe, Straße", "plain ASCII"])
+def test_sequences_of_segno(text: str, engine: str) -> None:
+    """It states the parity of the text in Latin-1 or Shift JIS, even if it writes UTF-8."""
+    sequence = segno.make_sequence(text, symbol_count=3, encoding="utf-8", mode="byte", error="m", boost_error=False)
+    symbols = [np.array([list(row) for row in code.matrix], dtype=np.bool_) for code in sequence]
+    (message,) = messages(symbols, engine)
+    assert (message.text, message.payload, message.complete) == (text, text.encode(), True)
+    assert not messages(symbols[1:], engine)[0].complete
 
 
 def test_what_is_missing_is_named() -> None:
