@@ -29,6 +29,11 @@ NPM_ENCODERS: dict[str, Encoder] = {
     )
 }
 ENCODERS = {**PYTHON_ENCODERS, **NPM_ENCODERS}
+SAYS = {
+    "segno": (43, 34), "qrcodegen": (62, 0), "qrencode": (47, 7), "zint": (55, 296), "zxing-cpp": (45, 6),
+    "python-qrcode": (29, 0), "bwip-js": (49, 292), "node-qrcode": (32, 0), "lean-qr": (62, 0),
+}  # fmt: skip
+"""How many QR codes, of 62, and Micro QR and rMQR codes, of 296, each encoder has a way to say."""
 # The 15 bits of format information without their mask: 2 of the level, 3 of the data mask, 10 to check them.
 _FORMAT_MASK = 0b101010000010010
 _LEVEL_BITS = {0b01: "L", 0b00: "M", 0b11: "Q", 0b10: "H"}

@@ -186,11 +186,15 @@ def _small(version: str, level: str, mode: str, text: str, mask: int | None = No
 
 
 _SHORT: Final = {"numeric": "12345", "alphanumeric": "AB-1", "byte": "ab1", "kanji": "日本"}
-MICRO: Final = tuple(
-    _small(version, level, mode, _SHORT[mode], mask)
-    for version, level in (("M2", "L"), ("M2", "M"), ("M3", "L"), ("M3", "M"), ("M4", "L"), ("M4", "M"), ("M4", "Q"))
-    for mask, mode in enumerate(_SHORT)
-    if version != "M2" or mask < 2
+_MICRO_LEVELS: Final = (("M2", "L"), ("M2", "M"), ("M3", "L"), ("M3", "M"), ("M4", "L"), ("M4", "M"), ("M4", "Q"))
+MICRO: Final = (
+    *(
+        _small(version, level, mode, _SHORT[mode], mask)
+        for version, level in _MICRO_LEVELS
+        for mask, mode in enumerate(_SHORT)
+        if version != "M2" or mask < 2
+    ),
+    *(_small(version, level, "numeric", "86420", None) for version, level in _MICRO_LEVELS),
 )
 RECTANGULAR_SIZES: Final = (
     *(f"R{height}x{width}" for height in (7, 9) for width in (43, 59, 77, 99, 139)),
@@ -214,5 +218,10 @@ _RECTANGULAR_SPECIAL: Final = (
         family="RMQRCode", small_version="R17x99",
     ),
 )  # fmt: skip
-SMALL: Final = (*MICRO, *RECTANGULAR, *_RECTANGULAR_SPECIAL)
+_ANY_SIZE: Final = tuple(
+    _one(f"{family}-{mode}", mode, text, level="M", family=family)
+    for family in ("MicroQRCode", "RMQRCode")
+    for mode, text in (("numeric", "1234567"), ("alphanumeric", "AC-42"), ("byte", "Straw"))
+)
+SMALL: Final = (*MICRO, *RECTANGULAR, *_RECTANGULAR_SPECIAL, *_ANY_SIZE)
 """What is asked for in Micro QR and rMQR codes. Not M1, which answers leave out: any blot reads as one."""

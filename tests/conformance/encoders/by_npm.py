@@ -89,8 +89,12 @@ def _as_json(wanted: Wanted) -> dict[str, Any]:
 
 
 def _check_bwip(wanted: Wanted) -> None:
+    require(not wanted.fnc1 or wanted.family == "QRCode", "has GS1 data in QR codes only")
+    require(wanted.small_version or wanted.family != "RMQRCode", "is told the version of an rMQR code")
     require(wanted.append is None, "has no structured append")
     require(wanted.fnc1 < 2, "has no FNC1 in second position")
+    kanji = [part for part in wanted.parts if part.mode == "kanji"]
+    require(len(kanji) in (0, len(wanted.parts)), "takes all bytes for Shift JIS, or none")
     require(not (wanted.fnc1 and wanted.has_eci), "checks GS1 data, which has no ECI")
     require(all(part.mode != "hanzi" for part in wanted.parts), "has no Hanzi mode")
 

@@ -47,6 +47,7 @@ class ByQrencode(Encoder):
     def draw(self, wanted: Wanted) -> Modules:
         require(wanted.family != "RMQRCode", "has no rMQR")
         require(all(part.mode in _MODES for part in wanted.parts), "is told modes, and has no Hanzi mode")
+        require(wanted.small_version or wanted.family == "QRCode", "is told the version of a Micro QR code")
         require(wanted.mask is None, "chooses the mask")
         require(wanted.fnc1 != 1, "refuses its own FNC1 in first position")
         require(all((part.eci or 0) < 16384 for part in wanted.parts), "writes ECIs of three bytes into the wrong bits")

@@ -27,7 +27,7 @@ function byBwip(wanted) {
   options.suppresskanjimode = !wanted.parts.some((part) => part.mode === "kanji");
   let kind = { QRCode: "qrcode", MicroQRCode: "microqrcode", RMQRCode: "rectangularmicroqrcode" }[wanted.family];
   if (wanted.fnc1) {
-    kind = wanted.family === "QRCode" ? "gs1qrcode" : "gs1rectangularmicroqrcode";
+    kind = "gs1qrcode";
     text = wanted.elements.map(([ai, value]) => `(${ai})${value}`).join("");
   }
   const [{ pixs, pixx, pixy }] = bwip.raw(kind, text, options);
