@@ -139,7 +139,7 @@ def test_dear_rungs_and_fusing_answer_alike(wanted: Wanted) -> None:
 @pytest.mark.parametrize("inverted", [False, True], ids=["dark", "light"])
 def test_mirrored_inverted_turned(inverted: bool, mirrored: bool, turned: int) -> None:
     def seen(modules: Modules, has_zbar: bool) -> Iterator[Read]:
-        scene = take(modules, pixels=4, turned=turned, mirrored=mirrored, inverted=inverted)
+        scene = take(modules, pixels=6, turned=turned, mirrored=mirrored, inverted=inverted)
         spoilt = spoil(modules, turned=turned, mirrored=mirrored, inverted=inverted)
         yield "fast, zxing", scene, look_once(scene.image, "zxing")
         if not inverted and has_zbar:
