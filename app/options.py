@@ -8,7 +8,7 @@ from app.pipeline import symbologies
 from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
 from app.pipeline.payload.charsets import Charset, find_charset
-from app.pipeline.results import AUTO, Effort, View
+from app.pipeline.results import AUTO, Effort, Frame, View
 
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 """Numbers and ranges of pages, separated by commas."""
@@ -101,6 +101,14 @@ class DecodeOptions(BaseModel):
         description="pages to read of a PDF or TIFF, or frames of an animation, counted from 1 as people do: `2`, "
         "`1-3`, `1,4-6`, `10-`. The codes on page 1 have `page` 0. If left out, all of them up to the service's limit",
         examples=["1-3"],
+    )
+
+    frame: Frame = Field(
+        default=Frame.STORED,
+        description="what positions, rotations and sizes refer to: `stored`, the picture as its pixels are stored; "
+        "`upright`, the picture as viewers show it, turned by its EXIF orientation. A region is always one of the "
+        "stored picture",
+        examples=[Frame.UPRIGHT],
     )
 
     @property

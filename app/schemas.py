@@ -21,8 +21,9 @@ class UnreadCode(Wire):
     position: Annotated[
         tuple[Point, Point, Point, Point],
         Field(
-            description="outer corners, clockwise as seen, in pixels of the image as stored; where the version is "
-            "unknown they may begin at any corner, and lie less exactly than those of a code that was read"
+            description="outer corners, clockwise as seen, in pixels of the image as stored, or as `frame` says; "
+            "where the version is unknown they may begin at any corner, and lie less exactly than those of a code that "
+            "was read"
         ),
     ]
     reason: Reason = Field(
@@ -64,17 +65,31 @@ class ImageSize(Wire):
     height: int
 
 
+class ImageAnswer(ImageSize):
+    """Answer schema: the size of a picture that was sent, and how viewers turn it."""
+
+    orientation: int = Field(
+        ge=1,
+        le=8,
+        description="how viewers turn the image as stored, as EXIF counts: 1, not at all; 6, by 90 degrees clockwise",
+    )
+
+
 class PageAnswer(Wire):
     """Answer schema: one picture of the file that was looked at."""
 
     index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame")
-    width: int = Field(description="pixels, as stored; of a PDF, as rendered. 0 if it could not be decoded")
+    width: int = Field(
+        description="pixels, as stored or, with `frame=upright`, as shown; of a PDF, as rendered. 0 if it could not be "
+        "decoded"
+    )
     height: int
     dpi: Dpi | None = Field(description="pixels an inch; null if the file does not say")
     orientation: int = Field(
         ge=1,
         le=8,
-        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that",
+        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that, unless "
+        "`frame` is `upright`",
     )
     problem: str | None = Field(description="why it could not be decoded; null if it could")
 
@@ -151,7 +166,7 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
     "messages": [],
     "unread": [_UNREAD_EXAMPLE],
-    "image": {"width": 900, "height": 680},
+    "image": {"width": 900, "height": 680, "orientation": 1},
     "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
     "page_count": 1,
     "route": None,
@@ -172,7 +187,7 @@ _RESTORE_EXAMPLE: dict[str, Any] = {
     "restored": {"width": 592, "height": 592},
     "network": "modules",
     "codes": [_CODE_EXAMPLE],
-    "image": {"width": 900, "height": 680},
+    "image": {"width": 900, "height": 680, "orientation": 1},
     "route": None,
     "trace": [
         {"stage": "imaging", "seconds": 0.002406, "codes": 0},
@@ -192,7 +207,10 @@ class DecodeAnswer(Wire):
     codes: list[Code]
     messages: list[Message] = Field(description="messages that several of the codes hold together in structured append")
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
-    image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
+    image: ImageAnswer = Field(
+        description="size of the image as stored or, with `frame=upright`, as viewers show it; of the first one if "
+        "there are several frames"
+    )
     pages: list[PageAnswer] = Field(description="the pictures of the file that were looked at, of several files none")
     page_count: int = Field(description="number of pages that the file has, or of different frames of an animation")
     route: Route | None = Field(description="null if no region was routed to a network")
@@ -232,7 +250,7 @@ class RestoreAnswer(Wire):
         examples=["modules", "lenet"],
     )
     codes: list[Code]
-    image: ImageSize = Field(description="size of the uploaded image as stored")
+    image: ImageAnswer = Field(description="size of the uploaded image as stored")
     route: Route | None
     trace: list[TraceEntry]
     truncated: bool
@@ -252,7 +270,7 @@ class RestoreAnswer(Wire):
 def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
     return {
         "codes": [Code.of(found) for found in outcome.codes],
-        "image": ImageSize(width=outcome.width, height=outcome.height),
+        "image": ImageAnswer(width=outcome.width, height=outcome.height, orientation=outcome.orientation),
         "route": Route.of(outcome.route),
         "trace": TraceEntry.list_of(outcome.trace),
         "truncated": outcome.truncated,

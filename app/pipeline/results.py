@@ -122,7 +122,8 @@ class Outcome:
     if no network ran. ``truncated``: there are more codes or pages than the limit. ``unread``: codes that were seen but
     not read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``pages`` are
     those that were looked at, ``page_count`` is how many the file has. ``messages``: those that several of the codes
-    hold together.
+    hold together. ``orientation``: how viewers turn the picture whose ``width`` and ``height`` these are, see
+    `PageInfo`.
     """
 
     codes: tuple[Found, ...]
@@ -136,6 +137,14 @@ class Outcome:
     pages: tuple[PageInfo, ...] = ()
     page_count: int = 1
     messages: tuple[AppendedMessage, ...] = ()
+    orientation: int = 1
+
+
+class Frame(StrEnum):
+    """How a result sees a picture: as its pixels are "stored", or "upright", as viewers turn it."""
+
+    STORED = "stored"
+    UPRIGHT = "upright"
 
 
 AUTO, MODULES = "auto", "modules"

@@ -38,7 +38,8 @@ async def decode(
     Codes that were seen but not read are listed in `unread`, each with the reason. `complete` is false if the budget
     ended before the search did.
 
-    Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
+    Positions are in pixels of the image as stored in the file. With `frame=upright` they are in pixels of the image as
+    viewers show it: its EXIF orientation is applied.
 
     Of a PDF or TIFF all pages are read, of an animation all different frames, each up to a limit; `pages` chooses among
     them. `page` of a code says which shows it.
@@ -56,7 +57,7 @@ async def decode(
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
-    wanted = (options.part, options.symbology_names, options.charset_hint)
+    wanted = (options.part, options.symbology_names, options.charset_hint, options.frame)
     if options.fuse:
         return FuseJob(tuple(frames), effort, budget, options.expect, *wanted)
     longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)

@@ -17,7 +17,7 @@ from app.pipeline.payload.interpreting import CharsetSource, interpret
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.qrcode.segments import StructuredAppend
-from app.pipeline.qrcode.small import modules_of
+from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad
 
 
@@ -93,6 +93,7 @@ class Symbol:
             text=meaning.text,
             content_type=meaning.content_type.value,
             version=contents.version,
+            small_version=contents.small_version,
             ec_level=contents.level,
             identifier=contents.message.identifier,
             charset=meaning.charset,

@@ -12,6 +12,7 @@ from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.qrcode.patterns import Bits
+from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.quad import Quad, bilinear_weights
 
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
@@ -95,7 +96,7 @@ def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
         identifier=code.symbology_identifier,
         inverted=_is_inverted(image, corners, modules),
     )
-    contents = None if code.format in _SMALL_SYMBOLS else read_contents(modules)
+    contents = read_small_contents(modules) if code.format in _SMALL_SYMBOLS else read_contents(modules)
     return symbol.stating(contents) if contents else symbol
 
 

@@ -30,7 +30,8 @@ _ITERATIONS = 6  # at most, at each blur
 _PROBED = 8  # hypotheses, by their agreement where they start, that are refined a little to see how promising they are
 _RIVAL_START = 0.5  # share of the best agreement at the start below which a hypothesis is not probed
 _PROBE_ITERATIONS = 3
-_REFINED = 3  # of them, by their probes, that are refined further, beside the one that agreed best at the start
+_REFINED = 3  # of them, by their probes, that are refined further, beside one that agreed better still at the start
+_IN_PLACE = 0.5  # agreement at the start from which a hypothesis may be left where it is
 _PATIENTLY_REFINED = 6  # hypotheses that agree best where they start, where registration must not fail
 _LEAST_PROBE = 0.3
 _RIVAL_PROBE = 0.6  # share of the best probe below which a hypothesis is not refined
@@ -294,6 +295,8 @@ def _most_promising(trials: "list[_Trial]", field: _Field, *, is_patient: bool) 
     if best < _LEAST_PROBE:
         return []
     promising = [trial for trial in probed[:_REFINED] if abs(trial.agreement) >= _RIVAL_PROBE * best]
+    if abs(trials[0].agreement) > max(best, _IN_PLACE):
+        promising.insert(0, trials[0])  # already in place, where the coarse probe could only move it away
     return [*promising, *trials[:_PATIENTLY_REFINED]] if is_patient else promising
 
 
