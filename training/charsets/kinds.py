@@ -25,7 +25,9 @@ def _letters() -> list[str]:
 NAMES: Final = (*_BASIC, *_WIDE, *_SIGNS, *_letters())
 NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
 ASCII: Final = frozenset(
-    NUMBERS[name] for name in NAMES if len(name) == 1 and name.isascii() or name in _BASIC and name not in ("bad", "sign")
+    NUMBERS[name]
+    for name in NAMES
+    if len(name) == 1 and name.isascii() or name in _BASIC and name not in ("bad", "sign")
 )
 """The kinds of which bytes below 128 are, apart from control characters."""
 _RANGES: Final = (

@@ -12,12 +12,15 @@ from training.charsets.kinds import ASCII, NAMES, NUMBERS, case_of, kind_of
 
 KINDS: Final = np.array([kind_of(code) for code in range(1 << 16)], np.uint8)
 CASES: Final = np.array([case_of(code) for code in range(1 << 16)], np.uint8)
-_STEPS: Final = 8
+_STEPS: Final = 4
 _ASCII: Final = np.array(sorted(ASCII))
-_BAD_BITS: Final = 24
-_SHARE_OF_CAPITALS, _SHARE_OF_TITLES, _SHARE_OF_HALF_WIDTH = 0.15, 0.1, 0.1
-_MIXED_BITS: Final = 14
+_BAD_BITS: Final = 40
+_SHARE_OF_CAPITALS, _SHARE_OF_TITLES, _SHARE_OF_HALF_WIDTH = 0.15, 0.1, 0.2
+_FINE_BITS: Final = 10
+"""Higher costs are whole bits, which makes the file smaller."""
+_MIXED_BITS: Final = 20
 """What a letter of another alphabet costs in a word."""
+_SIGN_BITS: Final = 12
 _PRIOR: Final = 12.0
 """How many times, as often as its language has it, a kind counts as seen after every other."""
 _SHARE_OF_ALL: Final = 0.1
@@ -27,11 +30,17 @@ _SHARE_OF_ALL: Final = 0.1
 def _mixed() -> NDArray[np.bool_]:
     """Which kinds are letters of different alphabets."""
     names = [unicodedata.name(name).split()[0] if len(name) == 1 and name.isalpha() else "" for name in NAMES]
-    scripts = np.array([name if name in ("LATIN", "GREEK", "CYRILLIC") else "" for name in names] + [""] * (256 - len(names)))
+    scripts = np.array(
+        [name if name in ("LATIN", "GREEK", "CYRILLIC") else "" for name in names] + [""] * (256 - len(names))
+    )
     return (scripts[:, None] != scripts) & (scripts[:, None] != "") & (scripts != "")
 
 
 _MIXED: Final = _mixed()
+_SIGN_IN_WORD: Final = np.isin(np.arange(256), [NUMBERS[one] for one in ("sign", *"©®±²³°£½¼µ¥§€")])[
+    :, None
+] & np.array([len(name) == 1 and name.isalpha() for name in NAMES] + [False] * (256 - len(NAMES)))
+"""Letters after signs that begin no word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +81,25 @@ def _variants(text: str, weight: float, half_width: Mapping[int, str]) -> Iterat
     yield text.title(), _SHARE_OF_TITLES * weight
 
 
-def make_tables(languages: Mapping[str, Counts], sets: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def make_tables(
+    languages: Mapping[str, Counts], sets: Mapping[str, str], codecs: Mapping[str, tuple[str, ...]]
+) -> dict[str, NDArray[Any]]:
     """The arrays that the service loads. ``sets``: languages whose characters have costs of their own, and the codecs
     that say which these are."""
     shared = sum((_normalised(counts.pairs) for counts in languages.values()), np.zeros((256, 256)))
-    pairs = [_pair_costs(counts.pairs, shared, wide=name in sets) for name, counts in languages.items()]
+    pairs = [_pair_costs(counts.pairs, shared, _known(codecs[name])) for name, counts in languages.items()]
     wide = [_character_costs(languages[name].characters, codec) for name, codec in sets.items()]
     rows = {name: row for row, name in enumerate(sets, 1)}
     case_counts = sum((counts.cases for counts in languages.values()), np.ones((4, 3)))
     return {
+        "steps": np.array(_STEPS),
         "languages": np.array([*languages, "binary"]),
         "kinds": KINDS,
         "cases": CASES,
-        "pairs": _quantised(np.stack([*pairs, _binary_costs(shared)])),
+        "pairs": _quantised(np.stack([*pairs, _binary_costs(shared)])).reshape(-1, 1 << 16),
         "characters": _quantised(np.stack([_narrow_costs(), *wide])),
         "sets": np.array([rows.get(name, 0) for name in (*languages, "binary")], np.uint8),
-        "case_pairs": _quantised(_case_costs(case_counts)),
+        "case_pairs": _quantised(_case_costs(case_counts)).ravel(),
     }
 
 
@@ -109,13 +121,31 @@ def _base(counts: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
     return single / single.sum()
 
 
-def _pair_costs(counts: NDArray[np.float64], shared: NDArray[np.float64], *, wide: bool) -> NDArray[np.float64]:
+def _pair_costs(
+    counts: NDArray[np.float64], shared: NDArray[np.float64], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     own = _smooth(counts, _base(counts, 2e-4))
     everywhere = _smooth(1e6 * shared * _mask(), _base(shared * _mask(), 1e-6))
     mixed = (1 - _SHARE_OF_ALL) * own + _SHARE_OF_ALL * everywhere
     bits = -np.log2(np.maximum(mixed, 2.0**-31))
     bits[:, NUMBERS["bad"]] = _BAD_BITS
-    return np.where(_MIXED, np.maximum(bits, _MIXED_BITS), bits)
+    bits = np.where(_MIXED, np.maximum(bits, _MIXED_BITS), bits)
+    bits = np.where(_SIGN_IN_WORD, np.maximum(bits, _SIGN_BITS), bits)
+    return np.where(known[:, None] & known, bits, np.inf)
+
+
+def _known(codecs: Iterable[str]) -> NDArray[np.bool_]:
+    """The kinds of which a charset has characters."""
+    known = np.zeros(256, bool)
+    for codec in codecs:
+        for code in range(1 << 16):
+            try:
+                chr(code).encode(codec)
+            except UnicodeEncodeError:
+                continue
+            known[KINDS[code]] = True
+    known[NUMBERS["bad"]] = True
+    return known
 
 
 def _mask() -> NDArray[np.float64]:
@@ -147,7 +177,19 @@ def _character_costs(counts: NDArray[np.float64], codec: str) -> NDArray[np.floa
     """Costs of characters among those of their kind. Those that the codec writes in its first and most common rows count
     as seen more often than the others."""
     costs = _narrow_costs()
-    for name in ("hiragana", "katakana", "half-width", "han", "hangul", "cjk sign", "wide digit", "wide letter", "wide sign", "rare", "sign"):
+    for name in (
+        "hiragana",
+        "katakana",
+        "half-width",
+        "han",
+        "hangul",
+        "cjk sign",
+        "wide digit",
+        "wide letter",
+        "wide sign",
+        "rare",
+        "sign",
+    ):
         members = np.flatnonzero(NUMBERS[name] == KINDS)
         weights = np.array([_level(chr(code), codec) for code in members])
         seen = counts[members]
@@ -181,5 +223,5 @@ def _case_costs(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _quantised(bits: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(bits * _STEPS), 0, 255).astype(np.uint8)
-
+    coarse = np.where(bits > _FINE_BITS, np.rint(bits), bits)
+    return np.clip(np.rint(coarse * _STEPS), 0, 255).astype(np.uint8)

@@ -24,7 +24,14 @@ Apache-2.0."""
 LANGUAGES: Final = {
     **{code: (code,) for code in ("en", "de", "fr", "it", "nl", "sv", "da", "fi", "is")},
     **{"es": ("es", "es_ES"), "pt": ("pt", "pt_PT", "pt_BR"), "nb": ("nb", "nn")},
-    **{"pl": ("pl",), "cs": ("cs", "cs_CZ"), "sk": ("sk", "sk_SK"), "hu": ("hu",), "sl": ("sl", "sl_SI"), "ro": ("ro",)},
+    **{
+        "pl": ("pl",),
+        "cs": ("cs", "cs_CZ"),
+        "sk": ("sk", "sk_SK"),
+        "hu": ("hu",),
+        "sl": ("sl", "sl_SI"),
+        "ro": ("ro",),
+    },
     **{"hr": ("hr", "hr_HR", "sr_Latn", "bs")},
     **{"ru": ("ru",), "uk": ("uk",), "bg": ("bg",), "sr": ("sr", "mk"), "el": ("el",), "ja": ("ja",), "ko": ("ko",)},
     **{"zh_Hans": ("zh_Hans", "zh_CN", "zh"), "zh_Hant": ("zh_Hant", "zh_TW")},
@@ -35,7 +42,9 @@ _ENTRY: Final = re.compile(r'^msgstr(?:\[\d\])? ((?:"(?:[^"\\\n]|\\.)*"\n)+)', r
 _MARKUP: Final = re.compile(r"%\(\w+\)\w|%[a-z]|\{[^{}]*\}|<[^<>]*>|&\w+;|:\w+:`|`+|\*\*|\\|https?:\S+")
 _ROMANIAN: Final = str.maketrans("șțȘȚ", "şţŞŢ")  # the letters that ISO 8859-2 has
 
-_FULL_WIDTH: Final = "ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
+_FULL_WIDTH: Final = (
+    "ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
+)
 HALF_WIDTH: Final = {
     **{ord(wide): narrow for wide, narrow in zip(_FULL_WIDTH, map(chr, range(0xFF66, 0xFF9E)), strict=True)},
     **{ord(wide): f"{chr(0xFF66 + _FULL_WIDTH.index(chr(ord(wide) - 1)))}\uff9e" for wide in "ガギグゲゴザジズゼゾダヂヅデドバビブベボ"},
@@ -44,11 +53,59 @@ HALF_WIDTH: Final = {
 """Katakana, and what it is in half the width."""
 
 _FORMS_OF_ALL: Final = (
-    *("# °C", "#°C", "#° #'", "#\xa0€", "# €", "€ #", "€#", "#\xa0#,#\xa0€", "# £", "£#", "# kg", "# m²", "# m³", "#±#", "Ø #"),
-    *("№ #", "№#", "n° #", "#\xa0#", "#–#", "# – #", "§ #", "§\xa0#", "© #", "# µm", "#½", "# · #", "#×#", "# × #", "#%", "# %"),
+    *(
+        "# °C",
+        "#°C",
+        "#° #'",
+        "#\xa0€",
+        "# €",
+        "€ #",
+        "€#",
+        "#\xa0#,#\xa0€",
+        "# £",
+        "£#",
+        "# kg",
+        "# m²",
+        "# m³",
+        "#±#",
+        "Ø #",
+    ),
+    *(
+        "№ #",
+        "№#",
+        "n° #",
+        "#\xa0#",
+        "#–#",
+        "# – #",
+        "§ #",
+        "§\xa0#",
+        "© #",
+        "# µm",
+        "#½",
+        "# · #",
+        "#×#",
+        "# × #",
+        "#%",
+        "# %",
+    ),
     *("„#“", "“#”", "«#»", "‘#’", "#…", "• #", "#®", "#, #", "#: #", "#-#", "#/#", "#.#.#", "#\xa0kg", "(#)"),
 )
-_CHINESE: Final = ("#年#月#日", "#年#月", "#元", "#℃", "¥#", "#个", "#號", "#号", "第#", "#:#", "(#)", "#件", "#克", "#公斤")
+_CHINESE: Final = (
+    "#年#月#日",
+    "#年#月",
+    "#元",
+    "#℃",
+    "¥#",
+    "#个",
+    "#號",
+    "#号",
+    "第#",
+    "#:#",
+    "(#)",
+    "#件",
+    "#克",
+    "#公斤",
+)
 _FORMS: Final = {
     "ja": (*_CHINESE[:5], "¥#", "〒#-#", "#円", "第#号", "#丁目#番#号", "#個", "(#)", "#:#", "No.#", "#様", "#℃", "㈱#"),
     "zh_Hans": _CHINESE, "zh_Hant": _CHINESE,
@@ -83,7 +140,7 @@ def _label_lines(language: str) -> Iterator[tuple[str, float]]:
     """Amounts, measures and numbers as labels have them and programs do not, each worth so many lines of a program."""
     for number in range(1, 400):
         for form in _FORMS.get(language, ()) + _FORMS_OF_ALL:
-            yield form.replace("#", str(number * number % 9973)), 0.02
+            yield form.replace("#", str(number * number % 9973)), 0.1
 
 
 def _translations(names: tuple[str, ...], packages: Path) -> set[str]:

@@ -18,6 +18,8 @@ from babel.numbers import format_currency
 from babel.units import format_unit
 from faker import Faker
 
+from training.charsets.texts import HALF_WIDTH
+
 SHORTEST, LONGEST = 4, 60
 """Bytes of a string."""
 
@@ -131,12 +133,6 @@ CHARSETS: Final = (
 )
 
 _UNITS: Final = ("mass-kilogram", "mass-gram", "volume-liter", "length-meter", "duration-day", "temperature-celsius")
-_FULL_WIDTH: Final = "ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
-_HALF_WIDTH: Final = {
-    **{ord(wide): narrow for wide, narrow in zip(_FULL_WIDTH, map(chr, range(0xFF66, 0xFF9E)), strict=True)},
-    **{ord(wide): f"{chr(0xFF66 + _FULL_WIDTH.index(chr(ord(wide) - 1)))}\uff9e" for wide in "ガギグゲゴザジズゼゾダヂヅデドバビブベボ"},
-    **{ord(wide): f"{chr(0xFF66 + _FULL_WIDTH.index(chr(ord(wide) - 2)))}\uff9f" for wide in "パピプペポ"},
-}  # fmt: skip
 
 
 def draw_samples(count: int, seed: int) -> list[Sample]:
@@ -200,5 +196,5 @@ def _fields(language: Language, faker: Faker, rng: random.Random) -> dict[str, C
         "date": day,
         "country": lambda: locale.territories[rng.choice(countries)],
         "unit": lambda: format_unit(rng.randrange(2, 900), rng.choice(_UNITS), rng.choice(("long", "short")), locale=locale),
-        "halfwidth": lambda: str(faker.kana_name()).translate(_HALF_WIDTH),
+        "halfwidth": lambda: str(faker.kana_name()).translate(HALF_WIDTH),
     }  # fmt: skip
