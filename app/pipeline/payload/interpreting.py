@@ -56,8 +56,8 @@ def interpret(messages: Iterable[Message], hint: Charset | None = None) -> Inter
 
     Bytes under an ECI are in its charset. Without one they are in that of ``hint``, else in a guessed one: the same for
     all byte segments, and likelier that of Kanji or Hanzi segments where there are some. Kanji segments are Shift JIS
-    and Hanzi segments GB 2312 whatever ECI stands before them, digits and alphanumeric characters ASCII. Segments in one
-    charset that follow each other are decoded as one: encoders cut characters.
+    and Hanzi segments GB 2312 whatever ECI stands before them, digits and alphanumeric characters ASCII. Segments in
+    one charset that follow each other are decoded as one: encoders cut characters.
     """
     messages = tuple(messages)
     segments = [segment for message in messages for segment in message.segments]

@@ -84,8 +84,9 @@ class SingleByteCharsets:
         stored = np.frombuffer(payload, np.uint8)
         pairs = _pairs_of(self._kinds[:, stored])
         costs = self._pairs[self._offsets + pairs[self._charset_of]].sum(1, dtype=np.int64)
-        cheapest: NDArray[np.int64] = np.minimum.reduceat(costs, self._starts)
-        return cheapest + self._characters[:, stored].sum(1, dtype=np.int64) + _case_costs(self._cases[:, stored])
+        cheapest = np.minimum.reduceat(costs, self._starts)
+        within = self._characters[:, stored].sum(1, dtype=np.int64) + _case_costs(self._cases[:, stored])
+        return np.asarray(cheapest + within, np.int64)
 
 
 def _pairs_of(kinds: NDArray[np.uint8]) -> NDArray[np.intp]:

@@ -7,9 +7,11 @@ phrases around them stand here. None of it is what the guess of the service was 
 import itertools
 import random
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Final
 
 from babel import Locale
@@ -51,81 +53,15 @@ class Sample:
     payload: bytes
 
 
-LANGUAGES: Final = (
-    Language("ja_JP", "JPY", ("Shift_JIS",), (
-        "{name} 様", "{city}", "{address}", "注文番号:{n}", "お届け先 {name}", "{company}", "品名 ﾎﾞﾙﾄ {unit}",
-        "{halfwidth}", "TEL {n} ご担当 {name}", "{date}発行", "合計 {money}(税込)", "賞味期限:{date}", "原産国 {country}",
-    )),
-    Language("zh_CN", "CNY", ("GB18030",), (
-        "{name}", "{address}", "收货人:{name}", "订单号 {n}", "{company}", "生产日期:{date}", "数量 {n}件", "{unit}",
-        "联系电话:{n}", "{city}", "合计 {money}", "产地:{country}", "保质期至{date}",
-    )),
-    Language("zh_TW", "TWD", ("Big5",), (
-        "{name} 先生", "{address}", "收件人:{name}", "訂單編號 {n}", "{company}", "製造日期:{date}", "數量 {n}個", "{city}",
-        "電話:{n}", "{unit}", "總計 {money}", "原產地:{country}", "有效期限{date}",
-    )),
-    Language("ko_KR", "KRW", ("EUC-KR",), (
-        "{name}", "{address}", "받는 사람: {name}", "주문번호 {n}", "{company}", "제조일자 {date}", "수량 {n}개", "{city}",
-        "전화 {n}", "합계 {money}", "원산지: {country}", "유통기한 {date}까지", "{unit}",
-    )),
-    Language("pl_PL", "PLN", _CENTRAL, (
-        "{name}", "{address}", "Zamówienie nr {n}", "{company}", "Ilość: {n} szt.", "Data ważności {date}", "{city}",
-        "Odbiorca: {name}", "Do zapłaty {money}", "Kraj: {country}", "{unit}", "Przesyłka {n}", "{street}",
-    )),
-    Language("cs_CZ", "CZK", _CENTRAL, (
-        "{name}", "{address}", "Objednávka č. {n}", "{company}", "Množství {n} ks", "Spotřebujte do {date}", "{city}",
-        "Příjemce: {name}", "Celkem {money}", "Země původu {country}", "{unit}", "{street}",
-    )),
-    Language("hu_HU", "HUF", _CENTRAL, (
-        "{name}", "{address}", "Rendelés {n}", "{company}", "Mennyiség: {n} db", "Minőségét megőrzi: {date}", "{city}",
-        "Címzett: {name}", "Fizetendő {money}", "{country}", "{unit}", "{street}",
-    )),
-    Language("hr_HR", "EUR", _CENTRAL, (
-        "{name}", "{address}", "Narudžba br. {n}", "{company}", "Količina {n} kom", "Rok trajanja {date}", "{city}",
-        "Primatelj: {name}", "Za uplatu {money}", "Zemlja podrijetla {country}", "{unit}", "Račun br. {n}",
-    )),
-    Language("ru_RU", "RUB", _CYRILLIC, (
-        "{name}", "{address}", "Заказ № {n}", "{company}", "Кол-во: {n} шт.", "Годен до {date}", "{city}", "{unit}",
-        "Получатель {name}", "Итого {money}", "Страна: {country}", "{street}", "Артикул {n}",
-    )),
-    Language("uk_UA", "UAH", _CYRILLIC, (
-        "{name}", "{address}", "Замовлення № {n}", "Кількість: {n} шт.", "Вжити до {date}", "{city}", "{unit}",
-        "Одержувач {name}", "Усього {money}", "Країна: {country}", "{street}",
-    )),
-    Language("bg_BG", "BGN", _CYRILLIC, (
-        "{name}", "Поръчка № {n}", "Количество: {n} бр.", "Годно до {date}", "{unit}", "Получател {name}",
-        "Общо {money}", "Държава: {country}", "ул. „{name}“ {n}",
-    )),
-    Language("el_GR", "EUR", ("ISO-8859-7",), (
-        "{name}", "{address}", "Παραγγελία {n}", "{company}", "Ποσότητα: {n} τεμ.", "Ημ. λήξης {date}", "{city}",
-        "Παραλήπτης: {name}", "Σύνολο {money}", "Χώρα {country}", "{unit}", "ΑΦΜ {n}", "{street}",
-    )),
-    Language("de_DE", "EUR", _WESTERN, (
-        "{name}", "{address}", "Bestellung für {name}", "{company}", "Stückzahl: {n}", "Mindestens haltbar bis {date}",
-        "{city}", "Empfänger: {name}", "Betrag {money}", "{country}", "{unit}", "Straße {n}", "„{city}“ Größe {n}",
-    )),
-    Language("fr_FR", "EUR", _WESTERN, (
-        "{name}", "{address}", "Commande n° {n}", "{company}", "Quantité : {n}", "À consommer avant le {date}",
-        "{city}", "Destinataire : {name}", "Total payé {money}", "{country}", "{unit}", "Expédié le {date}",
-    )),
-    Language("es_ES", "EUR", _WESTERN, (
-        "{name}", "{address}", "Pedido n.º {n}", "{company}", "Artículo {n}", "Fecha de caducidad: {date} (año)",
-        "{city}", "Destinatario: {name}", "Importe {money}", "País {country}", "{unit}", "Teléfono {n}",
-    )),
-    Language("pt_PT", "EUR", _WESTERN, (
-        "{name}", "{address}", "Encomenda n.º {n}", "{company}", "Referência {n}", "Válido até {date}", "{city}",
-        "Destinatário: {name}", "Total {money}", "País: {country}", "{unit}", "São {n} peças",
-    )),
-    Language("sv_SE", "SEK", _WESTERN, (
-        "{name}", "{address}", "Beställning {n}", "{company}", "Antal {n} st på pall", "Bäst före {date}", "{city}",
-        "Mottagare {name}, {street}", "Att betala {money}", "{country}", "{unit}", "Vår ref. {n}",
-    )),
-    Language("da_DK", "DKK", _WESTERN, (
-        "{name}", "{address}", "Ordre {n} på lager", "{company}", "Mængde {n} stk.", "Mindst holdbar til {date} (uåbnet)",
-        "{city}", "Modtager: {name}", "Beløb {money}", "{country}", "{unit}", "Køb {n}",
-    )),
-)  # fmt: skip
-"""The languages, and for each the charsets that its strings are written in apart from those of Unicode."""
+def _languages() -> tuple[Language, ...]:
+    table = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text("utf-8"))
+    return tuple(
+        Language(locale, one["currency"], tuple(one["charsets"]), tuple(one["phrases"]))
+        for locale, one in table.items()
+    )
+
+
+LANGUAGES: Final = _languages()
 
 CHARSETS: Final = (
     *("Shift_JIS", "GB18030", "Big5", "EUC-KR", *_CENTRAL, *_CYRILLIC, "ISO-8859-7", *_WESTERN, UTF_8),
@@ -159,11 +95,15 @@ def _stream(charset: str, fakers: Mapping[str, Faker], rng: random.Random) -> It
         fields = _fields(language, fakers[language.locale], rng)
         payload, text = b"", ""
         while not SHORTEST <= len(payload) <= LONGEST or text.isascii():
-            phrase = rng.choice(language.phrases)
-            text = re.sub(r"\{(\w+)\}", lambda found: fields[found[1]](), phrase)
+            text = "".join(_filled(rng.choice(language.phrases), fields))
             text = text[: rng.randrange(8, LONGEST + 1)].strip() if len(text) > LONGEST else text
             payload = encode(text, charset)
         yield Sample(language.locale, charset, text, payload)
+
+
+def _filled(phrase: str, fields: Mapping[str, Callable[[], str]]) -> Iterator[str]:
+    for part in re.split(r"\{|\}", phrase):
+        yield fields[part]() if part in fields else part
 
 
 def encode(text: str, charset: str) -> bytes:
@@ -176,7 +116,7 @@ def encode(text: str, charset: str) -> bytes:
 
 def _fields(language: Language, faker: Faker, rng: random.Random) -> dict[str, Callable[[], str]]:
     locale = Locale.parse(language.locale)
-    countries = sorted(code for code in locale.territories if len(code) == 2)
+    countries = sorted(str(code) for code in locale.territories if len(str(code)) == 2)
 
     def money() -> str:
         return format_currency(rng.randrange(100, 1_000_000) / 100, language.currency, locale=locale)
@@ -184,6 +124,9 @@ def _fields(language: Language, faker: Faker, rng: random.Random) -> dict[str, C
     def day() -> str:
         form = rng.choice(("medium", "long", "full", "MMMM yyyy", "EEEE"))
         return format_date(date(2020, 1, 1) + timedelta(days=rng.randrange(3000)), form, locale)
+
+    def unit() -> str:
+        return format_unit(rng.randrange(2, 900), rng.choice(_UNITS), rng.choice(("long", "short")), locale=locale)
 
     return {
         "name": faker.name,
@@ -195,6 +138,6 @@ def _fields(language: Language, faker: Faker, rng: random.Random) -> dict[str, C
         "money": money,
         "date": day,
         "country": lambda: locale.territories[rng.choice(countries)],
-        "unit": lambda: format_unit(rng.randrange(2, 900), rng.choice(_UNITS), rng.choice(("long", "short")), locale=locale),
+        "unit": unit,
         "halfwidth": lambda: str(faker.kana_name()).translate(HALF_WIDTH),
-    }  # fmt: skip
+    }
