@@ -13,12 +13,12 @@ TEXTS = {
     "Big5": ("臺北市信義區松高路11號", "林志明", "發票號碼 0043", "統一編號:12345678", "鳳梨酥", "營業時間"),
     "EUC-KR": ("서울특별시 중구 세종대로 110", "이영희", "품명: 볼트", "대한민국", "송장번호 0043", "커피"),
     "windows-1250": ("Żółć i gęś", "ul. Świętokrzyska 12, Łódź", "Jiří Dvořák", "Šumava – Železná Ruda", "Győr"),
-    "ISO-8859-2": ("Świętokrzyska 12", "Jiří Dvořák", "Gdańsk, Poľná", "Kőszeg", "Žižkov"),
-    "windows-1251": ("Москва, ул. Тверская, д. 7", "Да", "Счёт № 43", "Київ, вул. Хрещатик", "Хлеб", "МОСКВА", "гр. Пловдив"),
+    "ISO-8859-2": ("Świętokrzyska 12", "Jiří Dvořák", "Poľná 3, Žilina", "Kőszeg", "Žižkov"),
+    "windows-1251": ("Москва, ул. Тверская, д. 7", "Да", "Счёт № 43", "Київ, вул. Хрещатик", "Хлеб ржаной", "МОСКВА", "гр. Пловдив"),
     "ISO-8859-5": ("Санкт-Петербург", "Накладная 43", "Львів", "Иванов И. И."),
     "ISO-8859-7": ("Αθήνα, Οδός Ερμού 12", "Θεσσαλονίκη", "Ελιές 500 γρ.", "ΓΑΛΑ", "Νίκος"),
-    "windows-1252": ("Preis: 12,50 €", "„Müller“ – Söhne", "l’été", "œuvre"),
-    "ISO-8859-1": ("Straße", "Müller", "café", "Ålesund", "Smørrebrød", "25 °C", "naïve", "São Paulo", "1½ m²", "ÄÖÜ"),
+    "windows-1252": ("Preis: 12,50 €", "„Müller“ – Söhne", "l’été", "cœur de bœuf"),
+    "ISO-8859-1": ("Straße", "Müller", "café", "Ålesund", "Smørrebrød", "25 °C", "naïve", "São Paulo", "1½ m²", "ÄPFEL"),
     "UTF-8": ("Grüße", "日本", "Привет", "€", "plain"),
 }  # fmt: skip
 CODECS = {"Shift_JIS": "cp932", "EUC-KR": "cp949"}
@@ -71,11 +71,11 @@ def test_a_mark_alone_makes_no_utf_16(payload: bytes) -> None:
     assert guess_charset(payload).name == "ISO-8859-1"
 
 
-@pytest.mark.parametrize("text", ["日本語の文字列", "東京タワー 2026", "Привет, мир!"])
+@pytest.mark.parametrize("text", ["日本語の文字列", "東京タワー", "Привет, мир"])
 @pytest.mark.parametrize(("skipped", "left_off"), [(1, 0), (0, 1), (1, 1)])
 def test_utf_8_may_be_cut_within_characters(text: str, skipped: int, left_off: int) -> None:
     """As in parts of a structured append."""
-    payload = text.encode() if text[-1] != "!" else text[:-1].encode()
+    payload = text.encode()
     cut = payload[skipped : len(payload) - left_off]
     with pytest.raises(UnicodeDecodeError):
         cut.decode()
@@ -83,10 +83,9 @@ def test_utf_8_may_be_cut_within_characters(text: str, skipped: int, left_off: i
 
 
 def test_the_charset_of_other_segments_is_likelier() -> None:
-    """Two half-width katakana are two Cyrillic letters or one Chinese character just as well."""
-    ambiguous = "｡ﾃﾗ".encode("cp932")
-    assert guess_charset(ambiguous, SHIFT_JIS) == SHIFT_JIS
-    assert guess_charset("王".encode("gb18030"), GB18030) == GB18030
+    assert guess_charset("ﾃﾗ".encode("cp932")) != SHIFT_JIS
+    assert guess_charset("ﾃﾗ".encode("cp932"), SHIFT_JIS) == SHIFT_JIS
+    assert guess_charset("个".encode("gb18030"), GB18030) == GB18030
     assert guess_charset("Straße 12".encode("latin-1"), SHIFT_JIS).name == "ISO-8859-1"
 
 
