@@ -16,7 +16,7 @@ _KINDS: Final = np.array([kind_of(code) for code in range(1 << 16)], np.uint8)
 _CASES: Final = np.array([case_of(code) for code in range(1 << 16)], np.uint8)
 _UPPER: Final = 2
 
-_SHARE_OF_CAPITALS, _SHARE_OF_TITLES, _SHARE_OF_HALF_WIDTH = 0.15, 0.1, 0.2
+_SHARE_OF_CAPITALS, _SHARE_OF_TITLES, _SHARE_OF_HALF_WIDTH = 0.15, 0.1, 0.3
 _PRIOR: Final = 12.0
 """Each kind counts as seen so many times after every other, shared out as it is frequent in the language."""
 _SHARE_OF_ALL: Final = 0.1

@@ -72,8 +72,11 @@ def test_the_shipped_tables_are_made_by_this_code() -> None:
     with np.load(Path(plausibility.__file__).with_name("plausibility.npz")) as shipped:
         made = tables(**{name: ["a"] for name in LANGUAGES})
         assert set(shipped.files) == set(made)
-        for name in ("steps", "languages", "kinds", "cases", "sets"):
+        for name in ("steps", "languages", "sets"):
             assert (shipped[name] == made[name]).all(), name
+        assigned = shipped["kinds"] != NUMBERS["bad"]  # by the Unicode of Python 3.11, which later ones extend
+        for name in ("kinds", "cases"):
+            assert (shipped[name] == made[name])[assigned].all(), name
         assert {name: shipped[name].shape for name in made} == {name: made[name].shape for name in made}
     assert Path(plausibility.__file__).with_name("plausibility.npz").stat().st_size < 200_000
 
