@@ -1,6 +1,8 @@
 """Reads codes that no single frame shows well enough, by adding up the log-odds of their modules over several frames.
 
-Log-odds of independent pictures add, so that the errors of one frame are outvoted. Readings of the same code are
+Log-odds of independent pictures add, so that the errors of one frame are outvoted. Frames are not independent: one file
+eight times is one witness, and compression carries errors from frame to frame. So their sum counts as much as so many
+independent frames as their errors, by their correlation, are worth. Readings of the same code are
 recognised by their modules that carry codewords, which agree more than by chance. Registration may have turned a code
 the wrong way, and one frame may show a label mirrored, so readings are compared in all eight poses of a square.
 """
@@ -24,7 +26,9 @@ from app.pipeline.tools import Tools
 Value = TypeVar("Value", np.float32, np.bool_)
 FUSED = "fused"
 """Rung of codes that only several frames together give. It is not on the ladder, which reads one picture."""
-_MOST_LOG_ODDS = 8.0  # magnitude that one frame may add to a module: no frame has a veto
+MOST_LOG_ODDS = 8.0
+"""Magnitude that one frame may add to a module: no frame has a veto."""
+_LEAST_DIFFERENCE = 1e-3  # norm of a frame's errors below which it has none
 _MOST_UNMATCHED = 12  # readings without a match, the most confident first, that fusing skips before it gives up
 # Standard deviations above chance from which two readings show one code. In the same pose 1 pair in 700 exceeds it by
 # accident; where one is turned or mirrored there are seven poses, all of them unlikely.
@@ -69,7 +73,7 @@ class FrameReading:
 class Fusion:
     """Readings of one code, at most one a frame, the most confident first, each with its pose on the first.
 
-    ``log_odds`` (M, M) is their sum, in the pose of the first.
+    ``log_odds`` (M, M) is their sum, in the pose of the first, weighted by how independent they are (`witnesses`).
     """
 
     members: tuple[tuple[FrameReading, Pose], ...]
@@ -136,7 +140,8 @@ def fusions(readings: Iterable[FrameReading], *, most: int) -> Iterator[Fusion]:
 
 def _grow(first: FrameReading, others: Sequence[FrameReading]) -> Fusion:
     members = [(first, IDENTITY)]
-    total = _evidence(first, IDENTITY)
+    evidence = [_evidence(first, IDENTITY)]
+    total = evidence[0]
     rivals = [other for other in others if other.version == first.version and other.frame != first.frame]
     while rivals:
         excess, best, pose = max(
@@ -146,9 +151,37 @@ def _grow(first: FrameReading, others: Sequence[FrameReading]) -> Fusion:
         if excess < 1:
             break
         members.append((best, pose))
-        total = total + _evidence(best, pose)
+        evidence.append(_evidence(best, pose))
+        total = total + evidence[-1]
         rivals = [rival for rival in rivals if rival.frame != best.frame]
-    return Fusion(tuple(members), total)
+    return Fusion(tuple(members), add_up(evidence))
+
+
+def add_up(evidence: Sequence[LogOdds]) -> LogOdds:
+    """The sum of log-odds (M, M) of one code in several frames, as if there were as many as are worth independent
+    ones."""
+    total = np.sum(evidence, axis=0, dtype=np.float32)
+    return np.asarray(total * np.float32(witnesses(evidence) / len(evidence)), dtype=np.float32)
+
+
+def witnesses(evidence: Sequence[LogOdds]) -> float:
+    """How many independent frames n frames are worth, 1 to n: n / (1 + (n - 1) r), the design effect of n answers with
+    a mean correlation of r (Kish, Survey Sampling, 1965).
+
+    r is that of their errors: of how far each frame's log-odds, signed as the sum is, differ from their mean. Frames
+    without differences are one.
+    """
+    count = len(evidence)
+    total = np.sum(evidence, axis=0)
+    towards = np.stack([(one * np.sign(total)).ravel() for one in evidence]).astype(np.float64)
+    errors = towards[:, (towards != 0).all(axis=0)]
+    errors -= errors.mean(axis=1, keepdims=True) if errors.size else 0.0
+    norms = np.linalg.norm(errors, axis=1)
+    if count == 1 or norms.min() < _LEAST_DIFFERENCE:
+        return 1.0
+    units = errors / norms[:, None]
+    correlations = (units @ units.T)[np.triu_indices(count, 1)]
+    return float(count / (1 + (count - 1) * np.clip(correlations.mean(), 0, 1)))
 
 
 def best_pose(total: LogOdds, one: FrameReading) -> tuple[float, Pose]:
@@ -169,7 +202,7 @@ def _agreement(total: LogOdds, one: FrameReading, pose: Pose) -> float:
 
 def _evidence(one: FrameReading, pose: Pose) -> LogOdds:
     """Log-odds (M, M) that a reading adds: bounded; 0 where a turned reading took function patterns for granted."""
-    log_odds = pose.apply(np.clip(one.reading.log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS))
+    log_odds = pose.apply(np.clip(one.reading.log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS))
     return log_odds if pose == IDENTITY else np.where(_carries_codewords(one.version, pose), log_odds, np.float32(0))
 
 

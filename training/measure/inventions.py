@@ -1,14 +1,15 @@
 """Measures how often soft decoding makes a false read: python -m training.measure.inventions.
 
 Gives `decode_soft` log-odds without a symbol, or of a symbol that is too damaged to decode, and counts the symbols that
-it reads. Five kinds take turns:
+it reads. Six kinds take turns:
 
 - noise: gaussian log-odds of a random scale; for half of them the function patterns and a format are right;
 - random bits: a symbol of random codewords with confident log-odds, 0 to 30 % of its modules inverted;
 - damaged: a symbol with a message, 15 to 50 % of its modules inverted, with log-odds there that are weaker, equal or
   stronger at random. A read of the original symbol is right and does not count as false;
 - lost format: random bits or a damaged symbol, with format information that says nothing, is of one tone, or random;
-- covered: the same under a patch of one tone that covers a tenth to a half of the modules.
+- covered: the same under a patch of one tone that covers a tenth to a half of the modules;
+- fused: random bits or a damaged symbol in two to eight frames, added up, whose noise correlates by 0 to 1.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from time import process_time
 import numpy as np
 from numpy.random import Generator
 
+from app.pipeline.fusing import MOST_LOG_ODDS, add_up
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import (
     LEVELS,
@@ -135,19 +137,34 @@ def covered(rng: Generator, version: int) -> Input:
     return made
 
 
+def fused(rng: Generator, version: int) -> Input:
+    """Random bits or a damaged symbol in two to eight frames, added up: noise of up to twice the mean log-odds, whose
+    correlation from frame to frame is 0 to 1."""
+    made = (random_bits, damaged)[int(rng.integers(2))](rng, version)
+    strength = rng.uniform(0, 2) * float(np.abs(made.log_odds).mean())
+    correlation, shape = rng.uniform(), made.log_odds.shape
+    shared = rng.standard_normal(shape)
+    frames = []
+    for _ in range(rng.integers(2, 9)):
+        noise = correlation**0.5 * shared + (1 - correlation) ** 0.5 * rng.standard_normal(shape)
+        frames.append(np.clip(made.log_odds + strength * noise, -MOST_LOG_ODDS, MOST_LOG_ODDS).astype(np.float32))
+    return Input(version, add_up(frames), made.truth)
+
+
 KINDS: dict[str, Callable[[Generator, int], Input]] = {
     "noise": noise,
     "random bits": random_bits,
     "damaged": damaged,
     "lost format": lost_format,
     "covered": covered,
+    "fused": fused,
 }
 
 
-def count_reads(count: int, *, seed: int = 0) -> dict[str, Count]:
+def count_reads(count: int, *, seed: int = 0, kinds: Sequence[str] = tuple(KINDS)) -> dict[str, Count]:
     """Makes ``count`` attempts at soft decoding, the kinds in turn, and counts by kind."""
-    rng, counts = np.random.default_rng(seed), {name: Count() for name in KINDS}
-    names = list(KINDS)
+    names = list(kinds)
+    rng, counts = np.random.default_rng(seed), {name: Count() for name in names}
     for i in range(count):
         name = names[i % len(names)]
         attempt, tally = KINDS[name](rng, int(rng.choice(_VERSIONS, p=_PROBABILITIES))), counts[name]
@@ -168,8 +185,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--count", type=int, default=100_000, help="number of attempts (default: 100000)")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all of them")
     arguments = parser.parse_args(argv)
-    counts = count_reads(arguments.count, seed=arguments.seed)
+    counts = count_reads(arguments.count, seed=arguments.seed, kinds=arguments.kinds)
     total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
     print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
     for name, tally in {**counts, "all": total}.items():

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.fusing import IDENTITY, POSES, FrameReading, Fusion, Pose, best_pose, fusions
+from app.pipeline.fusing import (
+    IDENTITY,
+    POSES,
+    FrameReading,
+    Fusion,
+    Pose,
+    add_up,
+    best_pose,
+    fusions,
+    witnesses,
+)
 from app.pipeline.qrcode.patterns import function_patterns
 from app.pipeline.quad import Quad
 from app.pipeline.results import SOFT
@@ -69,8 +79,8 @@ def test_frames_of_one_code_are_added_up() -> None:
     (fusion,) = fusions(noisy(6, 0.7), most=4)
     assert sorted(one.frame for one, _ in fusion.members) == list(range(6))
     assert {pose for _, pose in fusion.members} == {IDENTITY}
-    added = sum(evidence(FULL, 0.7, seed=frame) for frame in range(6))
-    assert np.allclose(fusion.log_odds, added, atol=1e-4)
+    frames = [evidence(FULL, 0.7, seed=frame).clip(-8, 8) for frame in range(6)]
+    assert np.allclose(fusion.log_odds, sum(frames) * (witnesses(frames) / 6), atol=1e-4)
 
 
 def test_a_fusion_has_one_reading_of_a_frame() -> None:
@@ -168,8 +178,10 @@ def test_assumed_patterns_of_a_turned_reading_count_nothing() -> None:
     fusion = next(iter(fusions([frame_reading(0, evidence(FULL, 1.6, seed=1)), frame_reading(1, turned)], most=1)))
     granted = np.rot90(~function_patterns(2).data, 2)
     alone = fusion.members[0][0].reading.log_odds.clip(-8, 8)
-    assert np.array_equal(fusion.log_odds[granted], alone[granted])
-    assert not np.array_equal(fusion.log_odds, alone)
+    share = fusion.log_odds[granted] / alone[granted]
+    assert np.allclose(share, share[0], rtol=1e-4)
+    assert 0.5 <= share[0] <= 1
+    assert not np.allclose(fusion.log_odds, share[0] * alone)
 
 
 @pytest.mark.parametrize(("agreements", "frames"), [((0.9, 0.1, 0.1), [0]), ((0.1, 0.1, 0.9), [2]), ((0.1,) * 3, [])])
@@ -202,3 +214,32 @@ def test_noise_is_not_fused_into_payloads(tools: Tools) -> None:
         readings = [frame_reading(frame, one, modules=lies, agreement=0.4) for frame, one in enumerate(noise)]
         everything = Fusion(tuple((one, IDENTITY) for one in readings), np.sum(noise, axis=0))
         assert everything.read(tools) == []
+
+
+# --- frames that are not independent --------------------------------------------------------------------------------
+
+
+def test_one_file_eight_times_counts_once() -> None:
+    once = evidence(FULL, 0.7, seed=1).clip(-8, 8)
+    assert witnesses([once] * 8) == pytest.approx(1, abs=1e-6)
+    assert np.allclose(add_up([once] * 8), once, atol=1e-5)
+
+
+def test_independent_frames_count_fully() -> None:
+    assert witnesses([evidence(FULL, 0.7, seed=frame) for frame in range(8)]) > 6
+
+
+@pytest.mark.parametrize("correlation", [0.25, 0.5, 0.8])
+def test_correlated_frames_count_by_the_design_effect(correlation: float) -> None:
+    shared = np.random.default_rng(99).normal(size=FULL.shape)
+    frames = []
+    for frame in range(8):
+        own = np.random.default_rng(frame).normal(size=FULL.shape)
+        noise = correlation**0.5 * shared + (1 - correlation) ** 0.5 * own
+        frames.append((2 * (np.where(FULL, 1, -1) + noise)).astype(np.float32))
+    assert witnesses(frames) == pytest.approx(8 / (1 + 7 * correlation), rel=0.25)
+
+
+def test_frames_without_differences_are_one() -> None:
+    sure = np.where(FULL, np.float32(8), np.float32(-8))
+    assert witnesses([sure] * 3) == 1

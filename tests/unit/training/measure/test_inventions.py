@@ -18,7 +18,7 @@ def test_inputs_are_what_a_reader_may_be_handed(kind: str, version: int) -> None
     assert made.log_odds.shape == (dimension(version),) * 2
     assert made.log_odds.dtype == np.float32
     assert np.isfinite(made.log_odds).all()
-    assert made.truth is None or kind in ("damaged", "lost format", "covered")
+    assert made.truth is None or kind in ("damaged", "lost format", "covered", "fused")
     assert made.truth is not None or kind != "damaged"
 
 
@@ -45,9 +45,9 @@ def test_damage_is_between_its_bounds_and_spares_the_patterns() -> None:
 
 
 def test_nothing_is_invented() -> None:
-    counts = count_reads(100, seed=1)
-    assert [tally.n for tally in counts.values()] == [20] * 5
-    assert [tally.false for tally in counts.values()] == [0] * 5
+    counts = count_reads(120, seed=1)
+    assert [tally.n for tally in counts.values()] == [20] * 6
+    assert [tally.false for tally in counts.values()] == [0] * 6
     assert counts["noise"].right == counts["random bits"].right == 0
 
 
@@ -57,7 +57,7 @@ def test_a_reader_that_invents_is_caught(monkeypatch: pytest.MonkeyPatch) -> Non
         return SoftRead(log_odds > 0, "M", 0, 0, 0, 0.0, "hard")
 
     monkeypatch.setattr(inventions, "decode_soft", credulous)
-    assert [tally.false for tally in count_reads(50).values()] == [10] * 5
+    assert [tally.false for tally in count_reads(60).values()] == [10] * 6
 
 
 def test_rows_say_what_was_counted() -> None:
@@ -74,7 +74,7 @@ def test_rows_say_what_was_counted() -> None:
 def test_the_command_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     inventions.main(["--count", "12", "--seed", "3"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["noise", "random", "damaged", "lost", "covered", "all"]
+    assert [line.split()[0] for line in lines[1:]] == ["noise", "random", "damaged", "lost", "covered", "fused", "all"]
     assert lines[-1].split()[1] == "12"
 
 
@@ -88,6 +88,12 @@ def test_a_lost_format_is_lost() -> None:
 def test_a_cover_is_of_one_tone() -> None:
     rng = np.random.default_rng(5)
     assert all(leave_out_patches(KINDS["covered"](rng, 4).log_odds) is not None for _ in range(40))
+
+
+def test_chosen_kinds_alone_are_tried() -> None:
+    counts = count_reads(10, seed=6, kinds=["fused"])
+    assert {name: tally.n for name, tally in counts.items()} == {"fused": 10}
+    assert counts["fused"].false == 0
 
 
 def test_random_bits_hold_no_message() -> None:

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -170,3 +171,33 @@ def test_patience_finds_what_the_most_promising_hypotheses_miss(version: int, se
     best = register(picture, corners + off, dimension(version), is_patient=True)[0]
     assert best.agreement > 0.9
     assert farthest(best, corners) < 0.35
+
+
+# --- without a quiet zone -------------------------------------------------------------------------------------------
+
+
+def on_bare_page(version: int, corners: NDArray[np.float64], *, inverted: bool) -> NDArray[np.uint8]:
+    """`picture_of`, with everything around the symbol in the tone of its dark modules."""
+    picture = picture_of(version, corners, inverted=inverted)
+    inside = np.zeros(picture.shape, dtype=np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(corners).astype(np.int32), 1)
+    return np.where(inside > 0, picture, np.uint8(200 if inverted else 40))
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize(("version", "error"), [(1, 0.9), (3, 0.4), (7, 0.4), (12, 0.6)])
+def test_symbols_on_a_page_of_their_own_tone_are_found(version: int, error: float, inverted: bool) -> None:
+    """Version 1 has no pattern near its fourth corner, so that nothing holds it but perspective."""
+    corners = tilted(version)
+    picture = cv2.GaussianBlur(on_bare_page(version, corners, inverted=inverted), (0, 0), 0.4 * MODULE)
+    best = register(np.asarray(picture, np.uint8), shaken(corners, seed=version), dimension(version))[0]
+    assert best.version == version
+    assert best.bare
+    assert best.inverted is inverted
+    assert best.agreement > 0.7
+    assert farthest(best, corners) < error
+
+
+def test_symbols_with_a_quiet_zone_are_compared_with_it() -> None:
+    corners = tilted(3)
+    assert not any(one.bare for one in register(picture_of(3, corners), shaken(corners, seed=2), dimension(3)))
