@@ -65,8 +65,8 @@ _PLACE: Final = re.compile(r"""u?'(\w+)': (u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.
 _DICTIONARY_ENTRY: Final = re.compile(r"\(u'((?:[^'\\]|\\.)*)',\d+,\d+, ?(-?\d+)\)")
 _ROMANIAN: Final = str.maketrans("șțȘȚ", "şţŞŢ")  # the letters that ISO 8859-2 has
 _OTHER_ALPHABETS: Final = ("cp1251", "iso8859-7")
-_HARD_SPACES = 0.03
-"""The share of texts in which spaces do not break."""
+_HARD_SPACES, _TYPESET = 0.03, 0.2
+"""The shares of texts in which spaces do not break, and in which quotation marks and dashes are those of print."""
 
 
 def weighted_texts(name: str, packages: Path) -> Iterator[tuple[str, float]]:
@@ -76,6 +76,9 @@ def weighted_texts(name: str, packages: Path) -> Iterator[tuple[str, float]]:
     for text in sorted(texts):
         if language.codecs[0] not in _OTHER_ALPHABETS or not text.isascii():
             yield text.translate(_ROMANIAN), 1.0
+            typeset = _typeset(text.translate(_ROMANIAN))
+            if typeset != text:
+                yield typeset, _TYPESET
             if " " in text:
                 yield text.translate(_ROMANIAN).replace(" ", "\xa0"), _HARD_SPACES
     for number in range(1, 400):
@@ -83,6 +86,12 @@ def weighted_texts(name: str, packages: Path) -> Iterator[tuple[str, float]]:
             yield form.replace("#", str(number * number % 9973)), 0.1
     if name in _WORDS:
         yield from _WORDS[name](packages)
+
+
+def _typeset(text: str) -> str:
+    text = re.sub(r"(?<=\w)'", "\u2019", text).replace("'", "\u2018")
+    text = re.sub(r'(?<=[\w.,!?])"', "\u201d", text).replace('"', "\u201c")
+    return re.sub(r"(?<=\d)-(?=\d)| - ", lambda dash: dash[0].replace("-", "\u2013"), text)
 
 
 def _translations(names: tuple[str, ...], packages: Path) -> set[str]:

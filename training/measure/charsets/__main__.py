@@ -2,7 +2,8 @@
 
 Draws short strings (4 to 60 bytes) in eighteen languages, by turns in each of fourteen charsets, and asks the service's
 guess and every detector that is installed beside it: chardet, charset-normalizer, faust-cchardet, chardetng-py. A guess
-is right if it gives the text; its name may differ. Then shows the service random bytes, which are no text.
+is right if it gives the text; its name may differ. Then shows the service names that stand alone, many of them foreign
+to the language that they are in, and random bytes, which are no text.
 """
 
 import argparse
@@ -14,11 +15,12 @@ from collections.abc import Iterator, Sequence
 
 from app.pipeline.payload.charsets import guess_charset
 from training.measure.charsets.detectors import Detector, decode, detectors
-from training.measure.charsets.strings import CHARSETS, Sample, draw_samples
+from training.measure.charsets.strings import CHARSETS, Sample, draw_names, draw_samples
 from training.measure.rates import Rate
 
 SEED = 1
 """The published figures'; the demands in `charsets.py` were chosen on strings of other seeds."""
+NAMES = 200
 LENGTHS = (4, 8, 16, 32, 64)
 _HARMLESS = ("ISO-8859-1", "windows-1252", "UTF-8")
 
@@ -54,6 +56,15 @@ def report(samples: Sequence[Sample]) -> Iterator[str]:
         yield f"| {name} | {Rate(right.total(), len(samples))} | {milliseconds:.3f} | {each} |"
 
 
+def report_names(samples: Sequence[Sample]) -> Iterator[str]:
+    """Lines on how many names the service's guess gives, all and by charset."""
+    of = Counter(sample.charset for sample in samples)
+    right, _ = right_guesses(samples, lambda payload: guess_charset(payload).codec)
+    yield f"names alone: {Rate(right.total(), len(samples))} of {len(samples)}"
+    for charset, count in of.items():
+        yield f"  {charset}: {Rate(right[charset], count)} of {count}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="strings (default: 2000)")
@@ -62,6 +73,8 @@ def main() -> None:
     options = parser.parse_args()
     samples = draw_samples(options.count, options.seed)
     for line in report(samples):
+        print(line)
+    for line in report_names(draw_names(NAMES, options.seed)):
         print(line)
     for length in LENGTHS:
         rate = taken_for_text(length, count=options.count, seed=options.seed)

@@ -89,6 +89,35 @@ def draw_samples(count: int, seed: int) -> list[Sample]:
     raise AssertionError("a cycle does not end")
 
 
+_NAMES_IN: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    _WESTERN[:1]: ("de", "fr", "es", "pt", "it", "nl", "sv", "da", "nb", "fi", "ca", "is"),
+    _CENTRAL: ("pl", "cs", "hu", "hr", "sk", "sl"),
+    _CYRILLIC: ("ru", "uk", "bg", "mk", "sr"),
+    ("Shift_JIS",): ("ja",),
+    ("EUC-KR",): ("ko",),
+    ("GB18030",): ("zh_Hans",),
+    ("Big5",): ("zh_Hant",),
+    ("ISO-8859-7",): ("el",),
+}
+
+
+def draw_names(most: int, seed: int) -> list[Sample]:
+    """Draws names of languages, currencies, countries and scripts that stand alone, 4 bytes at least: at most ``most``
+    in each of 27 languages and each of its charsets. Many are foreign to the language."""
+    rng = random.Random(seed)
+    samples: list[Sample] = []
+    for charset, language in (
+        (one, name) for charsets, names in _NAMES_IN.items() for one in charsets for name in names
+    ):
+        locale = Locale.parse(language)
+        every = {*locale.languages.values(), *locale.currencies.values(), *locale.territories.values()}
+        texts = sorted({str(text) for text in (*every, *locale.scripts.values())})
+        found = [Sample(language, charset, text, encode(text, charset)) for text in texts if not text.isascii()]
+        found = [sample for sample in found if len(sample.payload) >= SHORTEST]
+        samples += rng.sample(found, min(most, len(found)))
+    return samples
+
+
 def _stream(charset: str, fakers: Mapping[str, Faker], rng: random.Random) -> Iterator[Sample]:
     spoken = [one for one in LANGUAGES if charset in one.charsets] or LANGUAGES
     for language in itertools.cycle(spoken):

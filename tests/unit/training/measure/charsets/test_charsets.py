@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from training.measure.charsets.__main__ import SEED, report, right_guesses, taken_for_text
+from training.measure.charsets.__main__ import SEED, report, report_names, right_guesses, taken_for_text
 from training.measure.charsets.detectors import CODECS, decode, detectors
-from training.measure.charsets.strings import CHARSETS, LANGUAGES, LONGEST, SHORTEST, Sample, draw_samples
+from training.measure.charsets.strings import CHARSETS, LANGUAGES, LONGEST, SHORTEST, Sample, draw_names, draw_samples
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,16 @@ def test_every_installed_detector_is_reported(samples: list[Sample]) -> None:
 
 def test_codecs_are_pythons() -> None:
     assert all(isinstance("a".encode(codec), bytes) for codec in CODECS)
+
+
+def test_names_alone_are_right_mostly() -> None:
+    names = draw_names(20, SEED)
+    assert draw_names(20, SEED) == names
+    assert len({(name.language, name.charset) for name in names}) == 39
+    assert len(names) == 39 * 20
+    first, *rest = report_names(names)
+    assert float(first.split()[2]) > 95
+    assert len(rest) == 10
 
 
 def test_random_bytes_of_some_length_are_no_text() -> None:
