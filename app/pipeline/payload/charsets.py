@@ -61,8 +61,9 @@ _DOUBLE_BYTE: Final = (
     (Charset("EUC-KR", "cp949"), Language("ko")),
 )
 # Bits that a charset must gain over Latin-1, and Latin-1 over bytes of any value, before it is taken. Of strings of
-# `training.measure.charsets` in other charsets than Unicode's (seeds 201 and 202, 4,716) and of names alone (seed 201), 99.4 and 97.6 % are right with 3 and 8 bits, and 14 % of 1,000 times 8 random bytes taken for text beyond
-# Latin-1. With 4 and 12 they are 99.5, 97.9 and 15 %, and bytes as ff fe fd text. ISO 8859-5 is rarer than the others.
+# `training.measure.charsets` in other charsets than Unicode's (seeds 201 and 202, 4,716) and of names alone (seed 201)
+# 99.4 and 97.6 % are right with 3 and 8 bits, and 14 % of 1,000 times 8 random bytes are taken for text beyond Latin-1.
+# With 4 and 12 these are 99.5, 97.9 and 15 %, but ff fe fd becomes text. ISO 8859-5 is rarer than the others.
 _FOR_WESTERN, _FOR_OTHERS, _FOR_RARE, _FOR_BINARY = 0, 3 * STEPS, 6 * STEPS, 8 * STEPS
 _DEMANDS: Final = np.array(
     [_FOR_BINARY, _FOR_WESTERN, _FOR_WESTERN, _FOR_OTHERS, _FOR_OTHERS, _FOR_OTHERS, _FOR_RARE, _FOR_OTHERS]
