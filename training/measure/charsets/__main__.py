@@ -18,8 +18,8 @@ from training.measure.charsets.detectors import Detector, decode, detectors
 from training.measure.charsets.strings import CHARSETS, Sample, draw_names, draw_samples
 from training.measure.rates import Rate
 
-SEED = 1
-"""The published figures'; the demands in `charsets.py` were chosen on strings of other seeds."""
+SEED = 2
+"""That of the published figures, drawn once all was settled; strings of other seeds were looked at before."""
 NAMES = 200
 LENGTHS = (4, 8, 16, 32, 64)
 _HARMLESS = ("ISO-8859-1", "windows-1252", "UTF-8")
