@@ -1,0 +1,110 @@
+"""Finds out which modules were printed where a photograph shows a code: the truth that a network learns from.
+
+Where the code is read, its codewords say so. Where only a label says what it holds, the payload is encoded in every way
+and compared with the log-odds of the module reader.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.pipeline.crops.plausibility import explained_correlation
+from app.pipeline.crops.redrawing import dark_modules
+from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.contents import Contents, correct_modules
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.patterns import Bits, function_patterns
+from app.pipeline.reading import Reading
+from training.finetune.encoding import symbols_of
+
+LEAST_EXPLAINED = 0.7
+"""Correlation, see `explained_correlation`, of a photograph with its truth; the ladder asks the same of doubted
+reads."""
+_CLIPPED = 3.0  # log-odds beyond which a module tells no more
+# Of wrong symbols the deviation is 1 in both; some hundred are tried in each place.
+_LEAST_EVIDENCE = 6.0  # that the log-odds give for a symbol
+_LEAST_LEAD = 4.0  # that modules in which it differs from the next best one give
+_LEAST_SHARE = 0.25  # of the most evidence that the log-odds could give
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The ``modules`` (M, M) of a code, True is dark, as its region shows them, and the ``payload`` that they hold."""
+
+    modules: Bits
+    payload: bytes
+
+
+def read_truth(reading: Reading, payload: bytes, contents: Contents | None) -> Truth | None:
+    """The truth of a code whose ``payload`` was read somewhere; ``contents``, what its codewords say, if known.
+
+    None if the region of the reading shows another code, or none that can be told.
+    """
+    region = reading.region
+    looks = [*(dark_modules(region.crop, region.version, local=local) for local in (True, False))]
+    looks.append(reading.log_odds > 0)
+    if reading.soft_modules is not None:
+        looks.append(reading.soft_modules)
+    for corrected in map(correct_modules, looks):
+        if corrected and corrected[0].message.payload == payload:
+            return Truth(corrected[1], payload)
+    if contents is None:
+        return match_truth(reading, [payload])
+    if contents.version != region.version:
+        return None
+    return match_truth(reading, [payload], formats={(contents.level, contents.mask)})
+
+
+def match_truth(
+    reading: Reading, payloads: Collection[bytes], *, formats: Collection[tuple[str, int]] | None = None
+) -> Truth | None:
+    """The truth of a code that holds one of these payloads but could not be read: the symbol that the log-odds fit far
+    better than any other; None if there is none."""
+    symbols = [
+        (drawn, payload)
+        for payload in payloads
+        for upright in symbols_of(payload, reading.region.version, formats=formats)
+        for drawn in (upright, upright.T)
+    ]
+    if not symbols:
+        return None
+    evidence = _Evidence(reading.log_odds, reading.region.version)
+    scores = [evidence.of(drawn) for drawn, _ in symbols]
+    best = int(np.argmax(scores))
+    drawn, payload = symbols[best]
+    if scores[best] < _LEAST_EVIDENCE or evidence.share(drawn) < _LEAST_SHARE:
+        return None
+    rivals = (other for other, _ in symbols if not np.array_equal(other, drawn))
+    is_clear = all(evidence.lead(drawn, other) >= _LEAST_LEAD for other in rivals)
+    return Truth(drawn, payload) if is_clear else None
+
+
+class _Evidence:
+    """How well log-odds (M, M) fit symbols, by the modules that the version leaves open, in standard deviations."""
+
+    def __init__(self, log_odds: LogOdds, version: int) -> None:
+        self._open = ~function_patterns(version).known
+        self._values = np.clip(log_odds, -_CLIPPED, _CLIPPED)[self._open].astype(np.float64)
+
+    def of(self, drawn: Bits) -> float:
+        return self._sum(drawn[self._open], np.ones(self._values.shape, dtype=np.bool_))
+
+    def lead(self, drawn: Bits, other: Bits) -> float:
+        """What the modules in which two symbols differ say for the first."""
+        one, two = drawn[self._open], other[self._open]
+        return self._sum(one, one != two)
+
+    def share(self, drawn: Bits) -> float:
+        """-1 to 1: 1 if every module agrees."""
+        signs = np.where(drawn[self._open], 1, -1)
+        return float((signs * self._values).sum() / max(float(np.abs(self._values).sum()), 1e-9))
+
+    def _sum(self, dark: Bits, counted: Bits) -> float:
+        values = np.where(dark, self._values, -self._values)[counted]
+        return float(values.sum() / max(float(np.sqrt((values**2).sum())), 1e-9))
+
+
+def explains(crop: GreyImage, truth: Truth, version: int) -> float:
+    """How well a truth explains a canonical crop, -1 to 1."""
+    return explained_correlation(crop, truth.modules.astype(np.float32), version)
