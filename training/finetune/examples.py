@@ -17,7 +17,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension
-from training.finetune.truth import LEAST_EXPLAINED, Truth, explains
+from training.finetune.truth import Truth, explains
 
 _SPARE = 6  # modules around a code that are kept, beyond the quiet zone of crops
 _FINEST = 12.0  # pixels a module, above which patches are reduced: crops have 4
@@ -94,12 +94,12 @@ def align(image: GreyImage, region: Region, truth: Truth) -> tuple[NDArray[np.fl
 def make_example(
     image: GreyImage, region: Region, truth: Truth, *, file: str, source: str, folder: Path, number: int
 ) -> Example | None:
-    """Cuts a code out, writes its patch into a folder, and returns it; None if the truth does not explain the picture.
+    """Cuts a code out, writes its patch into a folder, and returns it; None if the truth does not lie there.
 
     ``number`` tells the codes of one photograph apart.
     """
     aligned, explained = align(image, region, truth)
-    if explained < LEAST_EXPLAINED:
+    if not truth.lies_there(region.registration.agreement, explained):
         return None
     patch, offset = surroundings(image, region.registration.corners, (QUIET_ZONE + _SPARE) * region.module)
     size = np.array(patch.shape[::-1])

@@ -6,18 +6,23 @@ measured where there are labels, and bounded.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from app.errors import InvalidImage
 from app.pipeline.climb import Climb
+from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Reading
@@ -116,7 +121,7 @@ class Labeller:
         climb = self._read(image, labels)
         symbols = [found.symbol for found in climb.found if found.symbol.symbology == "QRCode"]
         stated = photograph.payloads
-        borne_out = [symbol for symbol in symbols if not stated or not stated.isdisjoint(_texts(symbol))]
+        borne_out = [symbol for symbol in symbols if not stated or not stated.isdisjoint(texts_of(symbol))]
         payloads = sorted(stated or {symbol.payload for symbol in symbols})
         return Labelled(
             file=photograph.name,
@@ -126,7 +131,7 @@ class Labeller:
             examples=self._examples(photograph, image, self._sights(climb, borne_out, stated, labels)),
             right=len(borne_out) if stated else 0,
             wrong=len(symbols) - len(borne_out),
-            unread=max(0, _count(labels) - len(borne_out)),
+            unread=max(0, count_codes(labels) - len(borne_out)),
             labelled=bool(stated),
         )
 
@@ -149,12 +154,17 @@ class Labeller:
         seen: list[Quad] = []
         for symbol in symbols:
             seen.append(symbol.corners)
-            for reading in self._readings(climb.image, symbol.corners, symbol.version):
+            made = (reading for place in climb.places for reading in place.readings)
+            own = (reading for reading in made if reading.region.corners.overlap(symbol.corners) >= _SAME_PLACE)
+            anew = self._readings(climb.image, symbol.corners, symbol.version)
+            for reading in itertools.chain(own, anew, self._as_found(climb.image, symbol)):
+                if reading.is_flattened:
+                    continue
                 truth = read_truth(reading, symbol.payload, symbol.contents)
                 if truth:
                     yield _Sight(reading.region, truth, source)
                     break
-        missing = stated - {text for symbol in symbols for text in _texts(symbol)}
+        missing = stated - {text for symbol in symbols for text in texts_of(symbol)}
         if missing:
             outlines = [label.outline for label in labels if label.outline]
             outlined = [one for outline in outlines for one in self._readings(climb.image, outline, None)]
@@ -174,8 +184,18 @@ class Labeller:
         candidate = Candidate(corners, None if version is None else dimension(version), 1.0)
         for region in find_regions(image, [candidate], limit=_HYPOTHESES):
             if region.corners.overlap(corners) >= _SAME_PLACE:
-                log_odds = self._tools.reader.read([region.crop], region.version)[0]
-                yield Reading(region, region.crop, log_odds)
+                yield self._reading(region)
+
+    def _as_found(self, image: GreyImage, symbol: Symbol) -> Iterator[Reading]:
+        """The reading of a symbol by the corners with which it was read."""
+        if symbol.version is not None:
+            corners = np.asarray(symbol.corners)
+            crop = rectify(image, corners, dimension(symbol.version))
+            registration = Registration(corners, symbol.version, 0.0, symbol.inverted)
+            yield self._reading(Region(registration, ~crop if symbol.inverted else crop))
+
+    def _reading(self, region: Region) -> Reading:
+        return Reading(region, region.crop, self._tools.reader.read([region.crop], region.version)[0])
 
     def _examples(self, photograph: Photograph, image: GreyImage, sights: Iterable[_Sight]) -> list[Example]:
         made = (
@@ -193,7 +213,7 @@ class Labeller:
         return [example for example in made if example]
 
 
-def _texts(symbol: Symbol) -> set[bytes]:
+def texts_of(symbol: Symbol) -> set[bytes]:
     """What a label may say of a symbol: its bytes or its text, without outer white space."""
     return {symbol.payload.strip(), symbol.text.encode().strip()}
 
@@ -202,7 +222,7 @@ def _moved(symbol: Symbol, x: int, y: int) -> Symbol:
     return symbol.at(symbol.corners.moved(x, y))
 
 
-def _count(labels: Sequence[CodeLabel]) -> int:
+def count_codes(labels: Sequence[CodeLabel]) -> int:
     """Codes that labels speak of: payloads and outlines may be those of the same codes."""
     payloads = sum(label.payload is not None for label in labels)
     return max(payloads, sum(label.outline is not None for label in labels))

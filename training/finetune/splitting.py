@@ -1,7 +1,7 @@
 """Splits photographs into those to train on and those held out, by group."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.finetune.folder import HELD_OUT, TRAIN, BadLabels
@@ -32,7 +32,8 @@ def split(
 ) -> Split:
     """Splits photographs, about ``share`` of their groups held out.
 
-    A photograph without a stated group is in one with every other that shows a payload of its own. Which part a group
+    A photograph without a stated group is in the first one with a payload of its own, else in one with every other that
+    shows one. Which part a group
     is in depends on its name and ``seed`` alone, so that new groups do not move old ones; only if that leaves a part
     empty the groups next to the limit change it. ``stated``: the parts that labels state, which win. Raises BadLabels
     if a part stays empty.
@@ -52,7 +53,7 @@ def split(
     return Split(groups, own, len(payloads[TRAIN] & payloads[HELD_OUT]))
 
 
-def _groups(photographs: Iterable[Labelled]) -> dict[str, str]:
+def _groups(photographs: Sequence[Labelled]) -> dict[str, str]:
     """The group of each photograph, by name."""
     groups: dict[str, str] = {}
     leaders: dict[str, str] = {}  # payload -> payload, up to the one that names the group
@@ -69,9 +70,14 @@ def _groups(photographs: Iterable[Labelled]) -> dict[str, str]:
             leaders[other] = first
     for one in photographs:
         groups[one.file] = f"group {one.group}" if one.group is not None else f"file {one.file}"
+    stated: dict[str, str] = {}
+    for one in photographs:
+        for payload in one.payloads if one.group is not None else ():
+            stated.setdefault(leader(payload), groups[one.file])
     for one in alone:
         if one.payloads:
-            groups[one.file] = f"payload {leader(one.payloads[0])}"
+            payload = leader(one.payloads[0])
+            groups[one.file] = stated.get(payload, f"payload {payload}")
     return groups
 
 

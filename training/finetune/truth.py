@@ -6,6 +6,7 @@ and compared with the log-odds of the module reader.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -18,9 +19,8 @@ from app.pipeline.qrcode.patterns import Bits, function_patterns
 from app.pipeline.reading import Reading
 from training.finetune.encoding import symbols_of
 
-LEAST_EXPLAINED = 0.7
-"""Correlation, see `explained_correlation`, of a photograph with its truth; the ladder asks the same of doubted
-reads."""
+_LEAST_AGREEMENT, _LEAST_EXPLAINED = 0.5, 0.7  # as the ladder asks of reads, see `Region.judge`
+_LEAST_ALIKE = 0.85  # share of modules that the module reader sees as the truth has them; elsewhere it is about half
 _CLIPPED = 3.0  # log-odds beyond which a module tells no more
 # Of wrong symbols the deviation is 1 in both; some hundred are tried in each place.
 _LEAST_EVIDENCE = 6.0  # that the log-odds give for a symbol
@@ -30,10 +30,24 @@ _LEAST_SHARE = 0.25  # of the most evidence that the log-odds could give
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The ``modules`` (M, M) of a code, True is dark, as its region shows them, and the ``payload`` that they hold."""
+    """The ``modules`` (M, M) of a code, True is dark, as its region shows them, and the ``payload`` that they hold.
+
+    ``alike``: the share of them, of those that the version leaves open, that the module reader sees so.
+    """
 
     modules: Bits
     payload: bytes
+    alike: float
+
+    @classmethod
+    def of(cls, reading: Reading, modules: Bits, payload: bytes) -> Self:
+        open_modules = ~function_patterns(reading.region.version).known
+        return cls(modules, payload, float(((reading.log_odds > 0) == modules)[open_modules].mean()))
+
+    def lies_there(self, agreement: float, explained: float) -> bool:
+        """Whether the truth lies where the region does: the picture agrees with the function patterns, is explained by
+        the truth (see `explains`), or its modules are seen as the truth has them."""
+        return agreement >= _LEAST_AGREEMENT or explained >= _LEAST_EXPLAINED or self.alike >= _LEAST_ALIKE
 
 
 def read_truth(reading: Reading, payload: bytes, contents: Contents | None) -> Truth | None:
@@ -48,7 +62,7 @@ def read_truth(reading: Reading, payload: bytes, contents: Contents | None) -> T
         looks.append(reading.soft_modules)
     for corrected in map(correct_modules, looks):
         if corrected and corrected[0].message.payload == payload:
-            return Truth(corrected[1], payload)
+            return Truth.of(reading, corrected[1], payload)
     if contents is None:
         return match_truth(reading, [payload])
     if contents.version != region.version:
@@ -77,7 +91,7 @@ def match_truth(
         return None
     rivals = (other for other, _ in symbols if not np.array_equal(other, drawn))
     is_clear = all(evidence.lead(drawn, other) >= _LEAST_LEAD for other in rivals)
-    return Truth(drawn, payload) if is_clear else None
+    return Truth.of(reading, drawn, payload) if is_clear else None
 
 
 class _Evidence:

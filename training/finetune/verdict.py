@@ -23,14 +23,14 @@ class Line:
     @classmethod
     def of_rates(cls, name: str, before: Sequence[bool], after: Sequence[bool]) -> "Line":
         """The share of pictures that are read."""
-        values = (100 * Rate(sum(reads), len(reads)).value for reads in (before, after))
-        return cls(name, len(before), *values, difference=rate_difference(after, before))
+        old, new = (100 * Rate(sum(reads), len(reads)).value for reads in (before, after))
+        return cls(name, len(before), old, new, rate_difference(after, before))
 
     @classmethod
     def of_errors(cls, name: str, before: Sequence[float], after: Sequence[float]) -> "Line":
         """The mean of errors, of which less is better."""
-        values = (100 * sum(errors) / max(1, len(errors)) for errors in (before, after))
-        return cls(name, len(before), *values, difference=mean_difference(after, before), higher_is_better=False)
+        old, new = (100 * sum(errors) / max(1, len(errors)) for errors in (before, after))
+        return cls(name, len(before), old, new, mean_difference(after, before), higher_is_better=False)
 
     @property
     def gain(self) -> str:
@@ -97,10 +97,9 @@ def judge(
     if pairs:
         together = Line.of_rates("older sets, read", [a.read for a, _ in pairs], [b.read for _, b in pairs])
         lines.append(together)
-        if together.before - together.after > margin:
-            refusals.append(
-                f"they read {together.before - together.after:.2f} points less of the older sets; the margin is {margin:g}"
-            )
+        lost = together.before - together.after
+        if lost > margin:
+            refusals.append(f"they read {lost:.2f} points less of the older sets; the margin is {margin:g}")
     new_wrong = wrong + sum(b.wrong and not a.wrong for a, b in pairs)
     if new_wrong:
         refusals.append(f"they read {new_wrong} payload(s) wrong that the old weights do not")
