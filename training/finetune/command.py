@@ -25,7 +25,7 @@ from training.finetune.folder import HELD_OUT, TRAIN
 from training.finetune.ladder_reads import LadderReads, read_by_ladder
 from training.finetune.measuring import Network, mean_errors, network_of, try_examples, try_sets
 from training.finetune.mixing import can_be_tuned, tuned
-from training.finetune.preparing import Prepared, add_data_options, prepare
+from training.finetune.preparing import Prepared, add_data_options, load_photographs, prepare
 from training.finetune.verdict import Line, Verdict, judge
 from training.measure.served_tools import load_tools
 from training.measure.sets import SETS, VALIDATION
@@ -57,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 0 < options.share <= 1 or not 0 < options.held_out < 1:
         parser.error("--share must be in (0, 1], --held-out between 0 and 1")
     try:
-        tools = load_tools(options)
         start, config = _start(options)
-        prepared = prepare(options, tools)
+        photographs = load_photographs(options)
+        tools = load_tools(options)
+        prepared = prepare(photographs, options, tools)
         config = tuned(
             config,
             prepared.examples(TRAIN),

@@ -33,8 +33,7 @@ def symbols_of(payload: bytes, version: int, *, formats: Iterable[tuple[str, int
     for bits in dict.fromkeys(_messages(payload, version)):
         for level in LEVELS:
             masks = [mask for mask in MASKS if (level, mask) in tried]
-            data = _codewords(bits, version, level) if masks else None
-            if data is not None:
+            for data in _codewords(bits, version, level) if masks else ():
                 yield from (assemble(data, version, level, mask) for mask in masks)
 
 
@@ -93,12 +92,16 @@ def _shortest(payload: bytes, version: int) -> Segments:
     return min(paths.values(), key=lambda path: path[0], default=(0, ()))[1]
 
 
-def _codewords(bits: str, version: int, level: str) -> NDArray[np.uint8] | None:
-    """Data codewords with terminator and padding; None if the bits are too many."""
+def _codewords(bits: str, version: int, level: str) -> Iterator[NDArray[np.uint8]]:
+    """Data codewords with terminator and padding, in every way; none if the bits are too many.
+
+    Where the terminator ends with a codeword, segno adds one of zeros before the padding.
+    """
     total = blocks(version, level).data_codewords
     if len(bits) > 8 * total:
-        return None
-    bits += "0" * min(4, 8 * total - len(bits))
-    bits += "0" * (-len(bits) % 8)
-    used = np.packbits(np.frombuffer(bits.encode(), dtype=np.uint8) - ord("0"))
-    return np.concatenate([used, np.resize(np.array(PADDING, dtype=np.uint8), total - len(used))])
+        return
+    ended = bits + "0" * min(4, 8 * total - len(bits))
+    whole = ended + "0" * (-len(ended) % 8)
+    for message in (whole, whole + "0" * 8) if whole == ended and len(whole) < 8 * total else (whole,):
+        used = np.packbits(np.frombuffer(message.encode(), dtype=np.uint8) - ord("0"))
+        yield np.concatenate([used, np.resize(np.array(PADDING, dtype=np.uint8), total - len(used))])

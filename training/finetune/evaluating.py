@@ -18,7 +18,7 @@ from training.compare.claims import mean_difference
 from training.finetune.folder import HELD_OUT, TRAIN, Photograph
 from training.finetune.labelling import Labelled, count_codes
 from training.finetune.measuring import mean_errors, network_of, try_examples
-from training.finetune.preparing import Prepared, add_data_options, prepare
+from training.finetune.preparing import Prepared, add_data_options, load_photographs, prepare
 from training.measure.photos import Photo, Result, measure_photo, report_photos
 from training.measure.rates import Rate
 from training.measure.served_tools import load_tools
@@ -31,15 +31,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args(argv)
     try:
+        photographs = load_photographs(options)
         tools = load_tools(options)
-        prepared = prepare(options, tools)
+        prepared = prepare(photographs, options, tools, may_be_empty=True)
     except (ValueError, InvalidCheckpoint, UnknownNetwork) as error:
         parser.error(str(error))
     parts = (HELD_OUT,) if options.held_out_only else (TRAIN, HELD_OUT)
     known = [one for part in parts for one in prepared.of(part)]
     results = [
-        measure_photo(_photo(prepared.photographs[one.file], one, prepared), tools, Effort(options.effort))
-        for one in known
+        measure_photo(_photo(prepared.photographs[one.file], one), tools, Effort(options.effort)) for one in known
     ]
     print(*report_photos(results), sep="\n")
     errors = dict(_errors(options, prepared, parts, tools))
@@ -48,14 +48,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.json.write_text(json.dumps(_figures(results, errors), indent=1))
 
 
-def _photo(photograph: Photograph, labelled: Labelled, prepared: Prepared) -> Photo:
+def _photo(photograph: Photograph, labelled: Labelled) -> Photo:
     """The photograph as `training.measure.photos` measures it; its places count if every code has an outline."""
     payloads = frozenset(bytes.fromhex(payload).strip() for payload in labelled.payloads)
     outlines = [code.outline for code in photograph.codes]
     is_placed = bool(outlines) and all(outlines) and not any(code.relative for code in photograph.codes)
     return Photo(
         path=photograph.path,
-        group=prepared.parts.groups[photograph.name],
+        group=photograph.group or "no group",
         codes=max(count_codes(photograph.codes), len(payloads)),
         payloads=payloads,
         quads=tuple(outline for outline in outlines if outline) if is_placed else (),
@@ -76,8 +76,8 @@ def _errors(
 def _lines(errors: Mapping[str, Sequence[float]]) -> Iterator[str]:
     for name, values in errors.items():
         mean = mean_difference(values, [0.0] * len(values))
-        told = f"{100 * mean.mean:.2f} [{100 * mean.low:.2f} to {100 * mean.high:.2f}]" if mean else "too few to tell"
-        yield f"wrong modules, {name}: {told} % (n = {len(values)} photographs)"
+        told = f"{100 * mean.mean:.2f} [{100 * mean.low:.2f} to {100 * mean.high:.2f}] %" if mean else "too few to tell"
+        yield f"wrong modules, {name}: {told} (n = {len(values)} photographs)"
 
 
 def _figures(results: Sequence[Result], errors: Mapping[str, Sequence[float]]) -> dict[str, object]:

@@ -85,12 +85,18 @@ class Prepared:
         }
 
 
-def prepare(options: argparse.Namespace, tools: Tools) -> Prepared:
-    """Loads, labels and splits the photographs that the options name, and says what was found.
+def load_photographs(options: argparse.Namespace) -> dict[str, Photograph]:
+    """The photographs that the options name, by name. Raises BadLabels."""
+    return {one.name: one for one in load_folder(options.data, options.labels)}
 
-    Raises BadLabels.
+
+def prepare(
+    photographs: Mapping[str, Photograph], options: argparse.Namespace, tools: Tools, *, may_be_empty: bool = False
+) -> Prepared:
+    """Labels and splits photographs, and says what was found.
+
+    Raises BadLabels if a part of the split is empty, unless it ``may_be_empty``.
     """
-    photographs = {one.name: one for one in load_folder(options.data, options.labels)}
     folder = options.work or options.out / "photographs"
     labeller = Labeller(tools, folder, effort=Effort(options.effort), budget=options.seconds)
     labelled = []
@@ -99,7 +105,7 @@ def prepare(options: argparse.Namespace, tools: Tools) -> Prepared:
         if number % 100 == 0:
             print(f"{number} of {len(photographs)} photographs labelled", flush=True)
     stated = {name: one.split for name, one in photographs.items()}
-    parts = split(labelled, share=options.held_out, seed=options.seed, stated=stated)
+    parts = split(labelled, share=options.held_out, seed=options.seed, stated=stated, may_be_empty=may_be_empty)
     checked, wrong = _checked(labelled)
     bound = 100 * Rate(wrong, checked).interval[1]
     prepared = Prepared(photographs, labelled, parts, folder, trusts_reads=wrong == 0 or bound <= options.most_false)

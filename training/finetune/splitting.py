@@ -28,7 +28,12 @@ class Split:
 
 
 def split(
-    photographs: Sequence[Labelled], *, share: float, seed: int, stated: Mapping[str, str | None] | None = None
+    photographs: Sequence[Labelled],
+    *,
+    share: float,
+    seed: int,
+    stated: Mapping[str, str | None] | None = None,
+    may_be_empty: bool = False,
 ) -> Split:
     """Splits photographs, about ``share`` of their groups held out.
 
@@ -36,7 +41,7 @@ def split(
     shows one. Which part a group
     is in depends on its name and ``seed`` alone, so that new groups do not move old ones; only if that leaves a part
     empty the groups next to the limit change it. ``stated``: the parts that labels state, which win. Raises BadLabels
-    if a part stays empty.
+    if a part stays empty, unless it may.
     """
     groups = _groups(photographs)
     parts = _parts(sorted(set(groups.values())), share=share, seed=seed)
@@ -45,7 +50,7 @@ def split(
     for one in photographs:
         payloads[own[one.file]].update(one.payloads)
     for part in (TRAIN, HELD_OUT):
-        if part not in own.values():
+        if part not in own.values() and not may_be_empty:
             raise BadLabels(
                 f"no photograph is left for the part {part}: there must be two groups at least (a column group,"
                 " folders, or different payloads)"

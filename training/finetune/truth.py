@@ -9,23 +9,24 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.pipeline.crops.plausibility import explained_correlation
 from app.pipeline.crops.redrawing import dark_modules
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.contents import Contents, correct_modules
 from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.patterns import Bits, function_patterns
+from app.pipeline.qrcode.patterns import Bits, function_patterns, zigzag
 from app.pipeline.reading import Reading
 from training.finetune.encoding import symbols_of
 
 _LEAST_AGREEMENT, _LEAST_EXPLAINED = 0.5, 0.7  # as the ladder asks of reads, see `Region.judge`
 _LEAST_ALIKE = 0.85  # share of modules that the module reader sees as the truth has them; elsewhere it is about half
 _CLIPPED = 3.0  # log-odds beyond which a module tells no more
-# Of wrong symbols the deviation is 1 in both; some hundred are tried in each place.
+# In standard deviations of what wrong symbols have; some hundred are tried in each place.
 _LEAST_EVIDENCE = 6.0  # that the log-odds give for a symbol
-_LEAST_LEAD = 4.0  # that modules in which it differs from the next best one give
-_LEAST_SHARE = 0.25  # of the most evidence that the log-odds could give
+_LEAST_LEAD = 3.0  # that modules in which it differs from the next best one give
+_LEAST_QUARTER = 2.0  # that each quarter of its codewords gives: one with other padding is wrong in the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def match_truth(
     scores = [evidence.of(drawn) for drawn, _ in symbols]
     best = int(np.argmax(scores))
     drawn, payload = symbols[best]
-    if scores[best] < _LEAST_EVIDENCE or evidence.share(drawn) < _LEAST_SHARE:
+    if scores[best] < _LEAST_EVIDENCE or min(evidence.quarters(drawn)) < _LEAST_QUARTER:
         return None
     rivals = (other for other, _ in symbols if not np.array_equal(other, drawn))
     is_clear = all(evidence.lead(drawn, other) >= _LEAST_LEAD for other in rivals)
@@ -95,26 +96,25 @@ def match_truth(
 
 
 class _Evidence:
-    """How well log-odds (M, M) fit symbols, by the modules that the version leaves open, in standard deviations."""
+    """How well log-odds (M, M) fit symbols, by the modules of codewords, in standard deviations of wrong ones."""
 
     def __init__(self, log_odds: LogOdds, version: int) -> None:
-        self._open = ~function_patterns(version).known
-        self._values = np.clip(log_odds, -_CLIPPED, _CLIPPED)[self._open].astype(np.float64)
+        self._at = zigzag(version)
+        self._values = np.clip(log_odds, -_CLIPPED, _CLIPPED)[self._at].astype(np.float64)
 
     def of(self, drawn: Bits) -> float:
-        return self._sum(drawn[self._open], np.ones(self._values.shape, dtype=np.bool_))
+        return self._sum(drawn[self._at])
 
     def lead(self, drawn: Bits, other: Bits) -> float:
         """What the modules in which two symbols differ say for the first."""
-        one, two = drawn[self._open], other[self._open]
-        return self._sum(one, one != two)
+        one = drawn[self._at]
+        return self._sum(one, np.flatnonzero(one != other[self._at]))
 
-    def share(self, drawn: Bits) -> float:
-        """-1 to 1: 1 if every module agrees."""
-        signs = np.where(drawn[self._open], 1, -1)
-        return float((signs * self._values).sum() / max(float(np.abs(self._values).sum()), 1e-9))
+    def quarters(self, drawn: Bits) -> list[float]:
+        """The evidence of the first to the last codewords."""
+        return [self._sum(drawn[self._at], part) for part in np.array_split(np.arange(len(self._values)), 4)]
 
-    def _sum(self, dark: Bits, counted: Bits) -> float:
+    def _sum(self, dark: Bits, counted: NDArray[np.intp] | slice = np.s_[:]) -> float:
         values = np.where(dark, self._values, -self._values)[counted]
         return float(values.sum() / max(float(np.sqrt((values**2).sum())), 1e-9))
 
