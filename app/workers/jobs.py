@@ -31,6 +31,7 @@ from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import (
     AUTO,
+    Compared,
     Effort,
     Found,
     Outcome,
@@ -117,7 +118,7 @@ Job = DecodeJob | FuseJob | RestoreJob
 """The jobs of requests."""
 
 RESULTS: Final = (
-    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Compared, Unread, Reason, PageInfo),
     *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
 )
 """Every class that a result is made of."""
@@ -222,6 +223,7 @@ class Pipeline:
             height=height,
             network=restoration.network,
             located=restoration.located,
+            comparison=restoration.comparison,
             outcome=finish(_traced(in_whole(restoration.outcome, seen), stage)),
         )
 
