@@ -35,9 +35,10 @@ def _without_edges(config: TrainConfig, *, name: str) -> TrainConfig:
 def eg_restormer_small() -> TrainConfig:
     """Trains EG-Restormer in a size that a CPU can train, on aligned crops, with the edges of the paper's equations.
 
-    ``python -m training eg-restormer-small --threads 1``. The shipped weights are those of
-    eg-restormer-small-as-coded, still improving after 1,674 steps; ``--start weights/eg-restormer-small.safetensors``
-    continues them, with guidance that starts neutral. MINUTES_WORDS
+    ``python -m training eg-restormer-small --threads 1``: 1.7 s of processor time a step (Xeon, float32) and 2 GB, so
+    that 1,674 steps, those of the shipped weights, take 48 minutes of an idle core. Not trained so far: the shipped
+    weights are of eg-restormer-small-as-coded, and still improved when they ended.
+    ``--start weights/eg-restormer-small.safetensors`` continues them; guidance starts neutral then, too.
     """
     batch_size = 12
     return TrainConfig(
