@@ -8,7 +8,7 @@ from app.pipeline import symbologies
 from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
 from app.pipeline.payload.charsets import Charset, find_charset
-from app.pipeline.results import AUTO, Effort, Frame, View
+from app.pipeline.results import AUTO, COMPARE, Effort, Frame, View
 
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 """Numbers and ranges of pages, separated by commas."""
@@ -158,8 +158,8 @@ class RestoreOptions(BaseModel):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="`modules` redraws the symbol from its decoded modules; the name of a restoring network in /models "
         "runs that network; `auto` redraws the symbol if its modules decode, otherwise it runs the network that suits "
-        "the blur",
-        examples=["modules", "lenet"],
+        "the blur; `compare` runs every network and answers a contact sheet of their results",
+        examples=["modules", "lenet", "compare"],
     )
     scale: Annotated[Literal["1", "4"], BeforeValidator(_text_of_number)] = Field(
         default="1",
@@ -183,4 +183,10 @@ class RestoreOptions(BaseModel):
     def _original_has_its_own_size(self) -> Self:
         if self.view is View.ORIGINAL and self.scale != "1":
             raise ValueError("view=original keeps the size of the picture, so scale must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _sheets_have_one_form(self) -> Self:
+        if self.network == COMPARE and (self.view, self.scale, self.binary) != (View.STRAIGHTENED, "1", False):
+            raise ValueError("network=compare draws straightened codes at scale 1, not binary")
         return self

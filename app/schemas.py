@@ -1,6 +1,7 @@
 """Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
 
 from base64 import b64encode
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -8,10 +9,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from app.answers import Code, Confidence, Message, Pixels, Point, Wire
 from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
-from app.pipeline.results import Outcome, PageInfo, Reason, Restored, Stage, Unread
+from app.pipeline.results import Compared, Outcome, PageInfo, Reason, Restored, Stage, Unread
 
 Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+Decibels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 
 
@@ -186,6 +188,7 @@ _RESTORE_EXAMPLE: dict[str, Any] = {
     "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4AczB++/t2X3X9+f7vdb6fD57fy/nzMWe8d...",
     "restored": {"width": 592, "height": 592},
     "network": "modules",
+    "comparison": [],
     "codes": [_CODE_EXAMPLE],
     "image": {"width": 900, "height": 680, "orientation": 1},
     "route": None,
@@ -237,6 +240,23 @@ class DecodeAnswer(Wire):
         )
 
 
+class ComparedNetwork(Wire):
+    """Answer schema: what one network made of the code, on the contact sheet of a comparison."""
+
+    network: str
+    ran: bool = Field(description="false if it would not have ended within the budget")
+    seconds: Seconds | None = Field(description="that it took; null if it was not run")
+    text: str | None = Field(description="what reads in its result; null if nothing does")
+    agrees: bool | None = Field(
+        description="whether that is what the symbol says that was redrawn from its modules; null if either is missing"
+    )
+    psnr: Decibels | None = Field(description="in dB against the redrawn symbol; null where none was redrawn")
+
+    @classmethod
+    def of(cls, compared: Compared) -> Self:
+        return cls(ran=compared.seconds is not None, **asdict(compared))
+
+
 class RestoreAnswer(Wire):
     """Answer schema: the restored code as a PNG, alone or in its place in the picture, and what was read from it."""
 
@@ -246,8 +266,12 @@ class RestoreAnswer(Wire):
     png_base64: str | None = Field(description="grey PNG of the restored code; null if none was located")
     restored: ImageSize | None = Field(description="size of that PNG; null if there is none")
     network: str | None = Field(
-        description="network that restored it; `modules` if it was redrawn from its decoded modules; null if neither",
+        description="network that restored it; `modules` if it was redrawn from its decoded modules; `compare` for a "
+        "contact sheet; null if none of these",
         examples=["modules", "lenet"],
+    )
+    comparison: list[ComparedNetwork] = Field(
+        description="of `network=compare`, each network on the sheet; otherwise empty"
     )
     codes: list[Code]
     image: ImageAnswer = Field(description="size of the uploaded image as stored")
@@ -263,6 +287,7 @@ class RestoreAnswer(Wire):
             png_base64=b64encode(restored.png).decode("ascii") if restored.located else None,
             restored=ImageSize(width=restored.width, height=restored.height) if restored.located else None,
             network=restored.network,
+            comparison=[ComparedNetwork.of(one) for one in restored.comparison],
             **_findings(restored.outcome, request_id),
         )
 

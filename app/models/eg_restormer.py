@@ -18,6 +18,11 @@ _SOBEL = (
     ((-2, -1, 0), (-1, 0, 1), (0, 1, 2)),
 )
 
+# In the blocks of the shipped network E is 0.07 to 0.16 on average, so that W_E matters from about 1 on: drawn with a
+# deviation of 1 it moves the output by 0.008 at most, with 10 by 0.2 (four crops). A rate of 1e-3, made for weights of
+# some hundredths, takes thousands of steps to get there: without a gain W_E was 0.02 after 200 steps.
+_GAIN = 20.0
+
 
 class EdgeMap(nn.Module):
     """EG-Restormer's edge map: largest absolute Sobel response of the channel mean over four directions,
@@ -41,6 +46,10 @@ class EdgeSource(StrEnum):
     ``INPUT``: the block's input before normalisation, which the residual adds to, as Eq. (2) of the paper states.
     ``NORMALISED``: the layer-normalised input, as the authors' code computes it. Its mean over the channels is zero
     where all channels weigh alike, and so is the edge map: such a network is Restormer.
+
+    How much the output of 32 training crops, in [0, 1], changes at most (on average) if edges no longer guide: by
+    3.5e-5 (2.6e-6) in the shipped network, trained for 1,674 steps with ``NORMALISED``; by 1.3e-3 (8.4e-5) in the same
+    network after 79 more steps with ``INPUT``, from neutral guidance on.
     """
 
     INPUT = "input"
@@ -51,18 +60,20 @@ class EdgeGuidedMDTA(MDTA):
     """The attention of EGAB: multiplies Q and K by ``1 + W_E * E``, (N, C, H, W) -> same.
 
     E is the edge map of ``guide`` (N, C, H, W) and W_E a learned weight per channel, initially zero, so that training
-    starts from Restormer; its gradient is not zero there wherever E is not flat.
+    starts from Restormer; its gradient is not zero there wherever E is not flat. W_E is ``gain`` times the parameter
+    ``edge_weight``, an equalised learning rate (Karras et al., ICLR 2018, section 4.1).
     """
 
-    def __init__(self, *, channels: int, heads: int) -> None:
+    def __init__(self, *, channels: int, heads: int, gain: float = 1.0) -> None:
         super().__init__(channels=channels, heads=heads)
+        self.gain = gain
         self.edges = EdgeMap()
         self.edge_weight = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
         """Without ``guide``, the edges are those of ``x``."""
         q, k, v = self.queries_keys_values(x)
-        factor = 1 + self.edge_weight * self.edges(x if guide is None else guide)
+        factor = 1 + self.gain * self.edge_weight * self.edges(x if guide is None else guide)
         return self.attend(q * factor, k * factor, v)
 
 
@@ -72,7 +83,8 @@ class EGAB(TransformerBlock):
     attention: EdgeGuidedMDTA
 
     def __init__(self, *, channels: int, heads: int, expansion: float, edge_source: EdgeSource) -> None:
-        attention = EdgeGuidedMDTA(channels=channels, heads=heads)
+        gain = _GAIN if edge_source is EdgeSource.INPUT else 1.0
+        attention = EdgeGuidedMDTA(channels=channels, heads=heads, gain=gain)
         super().__init__(channels=channels, attention=attention, expansion=expansion)
         self.edge_source = edge_source
 

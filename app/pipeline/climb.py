@@ -148,6 +148,11 @@ class Climb:
             self.is_late, self.is_complete = True, False
         return self.is_late
 
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left, at least 0."""
+        return max(0.0, self.budget - (monotonic() - self.began))
+
     # --- reads ------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -166,7 +171,7 @@ class Climb:
         share of the time left."""
         if self.budget == inf or picture.size <= _SCANNED_AT_ONCE:
             return call(picture)
-        left = max(0.0, self.budget - (monotonic() - self.began))
+        left = self.left
         try:
             return run_within(max(_SCAN_SHARE * left, min(left, LEAST_SCAN), least), lambda: call(picture))
         except Unfinished:

@@ -8,11 +8,12 @@ from time import monotonic, perf_counter
 
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
+from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import restore
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
+from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
     LAST_RUNGS,
@@ -127,7 +128,8 @@ class Ladder:
         look_again: LookAgain | None = None,
     ) -> Restoration:
         """Restores a code of a picture, which it looks for within ``budget`` seconds; see
-        `app.pipeline.restoration.restore`, also for the errors raised.
+        `app.pipeline.restoration.restore`, also for the errors raised. The network "compare" stands for all of them,
+        straightened and at scale 1; see `app.pipeline.comparing.compare`.
 
         Where nothing that reads came of it, the first picture of ``look_again`` of which something does is restored
         instead.
@@ -135,9 +137,12 @@ class Ladder:
 
         def attempt(picture: GreyImage, seconds: float) -> Restoration:
             climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
-            made = restore(climb, network=network, scale=scale, binary=binary, view=view)
+            if network == COMPARE:
+                made = compare(climb)
+            else:
+                made = restore(climb, network=network, scale=scale, binary=binary, view=view)
             outcome = replace(climb.outcome(), unread=())
-            return Restoration(image=made.image, network=made.made_by, outcome=outcome, located=made.located)
+            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison)
 
         began = monotonic()
         first = attempt(image, budget)

@@ -147,7 +147,7 @@ class Frame(StrEnum):
     UPRIGHT = "upright"
 
 
-AUTO, MODULES = "auto", "modules"
+AUTO, MODULES, COMPARE = "auto", "modules", "compare"
 """Ways to restore that name no network."""
 
 
@@ -159,21 +159,38 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One network's line in the result of a comparison. ``seconds`` is None if it was not run, for want of time.
+
+    ``text`` is what reads in what it made, None if nothing does. ``agrees``: whether that is what the redrawn symbol
+    says, ``psnr``: in dB against the redrawn symbol; both None where no symbol was redrawn.
+    """
+
+    network: str
+    seconds: float | None = None
+    text: str | None = None
+    agrees: bool | None = None
+    psnr: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
     ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
+    ``comparison`` is empty unless all networks were compared.
     """
 
     image: GreyImage
     network: str | None
     outcome: Outcome
     located: bool = True
+    comparison: tuple[Compared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome`` and
-    ``located`` as in `Restoration`."""
+    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome``,
+    ``located`` and ``comparison`` as in `Restoration`."""
 
     png: bytes
     width: int
@@ -181,3 +198,4 @@ class Restored:
     network: str | None
     outcome: Outcome
     located: bool = True
+    comparison: tuple[Compared, ...] = ()

@@ -27,7 +27,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
             "X-Qrestore-Network": {
-                "description": "`modules`, the network that restored it, or `none`",
+                "description": "`modules`, the network that restored it, `compare`, or `none`",
                 "schema": {"type": "string"},
             },
             "X-Qrestore-Route": {
@@ -67,6 +67,9 @@ async def restore(
 
     Where no code is located there is nothing to restore: `located` is false and there is no picture in the JSON; the
     PNG is the untouched picture, reduced, with `X-Qrestore-Located: false`.
+
+    `network=compare` answers a contact sheet of what every network makes of the code: what reads in it, milliseconds,
+    and PSNR against the symbol that was redrawn from its modules, where these decode.
 
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """

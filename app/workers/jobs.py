@@ -32,6 +32,7 @@ from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import (
     AUTO,
+    Compared,
     Effort,
     Found,
     Frame,
@@ -121,7 +122,7 @@ Job = DecodeJob | FuseJob | RestoreJob
 """The jobs of requests."""
 
 RESULTS: Final = (
-    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Compared, Unread, Reason, PageInfo),
     *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
 )
 """Every class that a result is made of."""
@@ -232,6 +233,7 @@ class Pipeline:
             height=height,
             network=restoration.network,
             located=restoration.located,
+            comparison=restoration.comparison,
             outcome=replace(finish(_traced(in_whole(restoration.outcome, seen), stage)), orientation=seen.orientation),
         )
 

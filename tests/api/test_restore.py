@@ -114,6 +114,14 @@ def test_the_original_view_cannot_be_scaled(client: TestClient, ladder: FakeLadd
     assert ladder.calls == []
 
 
+@pytest.mark.parametrize("query", ["scale=4", "binary=true", "view=original"])
+def test_a_comparison_has_one_form(client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str) -> None:
+    response = client.post(f"/restore?network=compare&{query}", files={"file": blank_png})
+    assert response.status_code == 422
+    assert "network=compare draws" in response.json()["errors"][0]["message"]
+    assert ladder.calls == []
+
+
 def test_one_file_at_a_time(client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
     response = client.post("/restore", files=[("file", blank_png), ("file", blank_png)])
     assert response.status_code == 422

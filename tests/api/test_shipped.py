@@ -190,6 +190,27 @@ def test_every_published_system_restores_by_name(name: str, client: TestClient) 
     assert (dark == encode(PAYLOAD, version=3, mask=7)).mean() > 0.75
 
 
+def test_all_networks_are_compared_on_one_sheet(client: TestClient) -> None:
+    loaded = {model["name"] for model in client.get("/models").json()["models"]} - {"module-reader", "quad-locator"}
+    files, query = {"file": LABEL.read_bytes()}, "/restore?network=compare"
+    answer = client.post(query, files=files, headers={"Accept": "application/json"}).json()
+    assert {one["network"] for one in answer["comparison"]} == loaded
+    assert answer["network"] == "compare"
+    assert [code["text"] for code in answer["codes"]] == [PAYLOAD]
+    ran = [one for one in answer["comparison"] if one["ran"]]
+    assert ran
+    for one in ran:
+        assert one["seconds"] > 0
+        assert one["psnr"] > 4
+        assert (one["text"], one["agrees"]) in ((PAYLOAD, True), (None, None))
+    for one in answer["comparison"]:
+        assert one["ran"] or (one["seconds"], one["psnr"], one["text"]) == (None, None, None)
+    sheet = client.post(query, files=files)
+    assert sheet.headers["x-qrestore-network"] == "compare"
+    height, width = decode_image(sheet.content, max_pixels=10_000_000).shape
+    assert answer["restored"] == {"width": width, "height": height}
+
+
 @pytest.mark.parametrize("name", sorted({"srresnet-x4", *ENLARGING}))
 def test_tiles_leave_no_seams(name: str) -> None:
     """However large a network's receptive field is, pixels beyond the overlap of the tiles change nothing visibly."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.pipeline.qrcode.codewords import Blocks, blocks
+from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.patterns import (
     FORMAT_WORDS,
     FORMATS,
@@ -61,22 +61,36 @@ def read_contents(modules: Bits, seen: Bits | None = None) -> Contents | None:
     Errors are counted in ``seen`` (M, M), the modules before any correction, where these differ from ``modules``. Hard
     decisions only: corrects as many codewords of each block as its check codewords allow.
     """
+    return next((contents for contents, _, _ in _readings(modules, seen)), None)
+
+
+def correct_modules(modules: Bits) -> tuple[Contents, Bits] | None:
+    """Reads modules (M, M) as `read_contents` does; returns also the modules as they were printed, without the errors
+    that were corrected, in the orientation of ``modules``."""
+    for contents, version, data in _readings(modules, None):
+        drawn = assemble(data, version, contents.level, contents.mask)
+        return contents, drawn.T if contents.mirrored else drawn
+    return None
+
+
+def _readings(modules: Bits, seen: Bits | None) -> Iterator[tuple[Contents, int, Words]]:
+    """Every way to read modules, the most likely first, with its version and data codewords."""
     version = version_of(len(modules)) if modules.ndim == 2 and modules.shape[0] == modules.shape[1] else None
     if version is None:
-        return None
+        return
     for mirrored, level, mask in _formats(modules, version):
         drawn, raw = (np.asarray(m).T if mirrored else m for m in (modules, modules if seen is None else seen))
         structure = blocks(version, level)
         words = correct(_words(drawn, version, structure, mask), structure)
         if words is None:
             continue
-        message = parse_message(words.ravel()[structure.message], version)
+        data = words.ravel()[structure.message]
+        message = parse_message(data, version)
         if message is not None:
             wrong = (_words(raw, version, structure, mask) != words).sum(axis=1)
             margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
             agrees = agreement(raw, function_patterns(version))
-            return Contents(message, version, level, mask, int(wrong.sum()), margin, agrees, mirrored)
-    return None
+            yield Contents(message, version, level, mask, int(wrong.sum()), margin, agrees, mirrored), version, data
 
 
 def _formats(modules: Bits, version: int) -> Iterator[tuple[bool, str, int]]:
