@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from app import __version__
-from app.errors import QrestoreError
+from app.errors import InternalError, QrestoreError
 from app.http import server, stack
 from app.http.hangup import answer_hangups, ignore_hangups
 from app.http.keys import KeyRing
-from app.routers import decode, health, metrics, page, restore
+from app.routers import decode, documentation, health, metrics, page, restore
 from app.service import Runtime, Service
 from app.settings import Settings
 from app.startup import load_service
@@ -27,7 +27,10 @@ from app.workers.worker import InProcessWorker
 
 log = logging.getLogger("qrestore")
 
-_OPENAPI_PATH = "/openapi.json"  # without it the framework serves no interactive documentation either
+_OPENAPI_PATH = "/openapi.json"
+
+_NO_THREAD = "can't start new thread"  # how Python says that a limit is met
+_NO_THREADS_LEFT = "No thread can be started: raise the limit on processes (ulimit -u, or the container's pids limit)."
 
 _DESCRIPTION = """Reads QR codes in photographs. Neural networks read or restore the codes that do not decode directly.
 
@@ -61,6 +64,10 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     operators = _operators_application(service, app) if settings.admin_port is not None else None
     try:
         server.run(app, operators, service)
+    except RuntimeError as exc:
+        if str(exc) == _NO_THREAD:
+            raise InternalError(_NO_THREADS_LEFT) from exc
+        raise
     finally:
         gc.unfreeze()
 
@@ -95,6 +102,7 @@ def _application(
         if pipeline is not None:
             runtime = Runtime(worker=InProcessWorker(pipeline))
         else:
+            service.admission.start()
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
         service.metrics.models_loaded(runtime.models, device=runtime.device)
         service.runtime = runtime
@@ -123,8 +131,12 @@ def _application(
             await asyncio.wait((watching,))
             with suppress(QrestoreError):
                 await loading
-            await asyncio.to_thread(_close, service)
+            if service.failure is None:
+                await asyncio.to_thread(_close, service)
+            else:  # nothing runs on, and there may be no thread for it
+                _close(service)
 
+    has_documentation = settings.docs and settings.admin_port is None
     app = FastAPI(
         title="qrestore",
         summary="Reads degraded QR codes.",
@@ -133,7 +145,9 @@ def _application(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=_OPENAPI_PATH if settings.docs and settings.admin_port is None else None,
+        openapi_url=_OPENAPI_PATH if has_documentation else None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
     stack.install(app, service, keys)
@@ -142,6 +156,8 @@ def _application(
     app.include_router(health.router)
     if settings.metrics and settings.admin_port is None:
         app.include_router(metrics.router)
+    if has_documentation:
+        app.include_router(documentation.router)
     if settings.page:
         app.include_router(page.router)
     return app
@@ -150,13 +166,21 @@ def _application(
 def _operators_application(service: Service, public: FastAPI) -> FastAPI:
     """The application on the admin port: health, metrics, and the documentation of the public application."""
     settings = service.settings
-    app = FastAPI(title="qrestore", version=__version__, openapi_url=_OPENAPI_PATH if settings.docs else None)
+    app = FastAPI(
+        title="qrestore",
+        version=__version__,
+        openapi_url=_OPENAPI_PATH if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.service = service
     stack.install_for_operators(app, service)
     app.openapi = public.openapi  # type: ignore[method-assign]
     app.include_router(health.router)
     if settings.metrics:
         app.include_router(metrics.router)
+    if settings.docs:
+        app.include_router(documentation.router)
     return app
 
 

@@ -1,8 +1,8 @@
 """Measures the memory that the worst valid pictures need: `python -m tools.memory [--limit 6g] [--children 6]`.
 
-Every format is decoded at its dearest and at the pixel limit; the contents keep the search busy. The peaks are those of
-one child process and of the server (VmHWM in Linux' /proc). With all workers at the worst peak at once they must stay
-below the limit of the container; exit status 1 if they do not.
+Every format is decoded in its most expensive form and at the pixel limit; the contents keep the search busy. The peaks
+are those of one child process and of the server (VmHWM in Linux' /proc). With all workers at the worst peak at once
+they must stay below the limit of the container; exit status 1 if they do not.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.files.documents.pdf import MOST_IMAGE_BYTES
+from app.pipeline.files.isobmff import AVIF
 from app.pipeline.files.jpeg2000 import JPEG2000
 from tests.support.live.pictures import COLOUR_ALPHA, GREY, bmp, cmyk_jpeg, gif, uniform_png, wallpaper_of_finders
 from tests.support.live.servers import Server, file_part, form, request, running
@@ -78,7 +79,11 @@ def documents(noise: NDArray[np.uint8]) -> Iterator[tuple[str, list[bytes]]]:
     yield "TIFF, colour and alpha, one strip", [tiff(TiffPage(clear, RGB, is_packed=True, tags={_EXTRA_SAMPLES: 2}))]
     half = isqrt(JPEG2000.max_pixels or _PIXELS)
     yield "JPEG 2000, colour and alpha", [_encode(".jp2", clear[:half, :half])]
-    yield "AVIF, 12 bits, colour", [_encode(".avif", deep[:7000, :7000], cv2.IMWRITE_AVIF_DEPTH, 12, *_QUICK)]
+    most = AVIF.max_bytes or 3 * _PIXELS
+    plain, clearest, deepest = (isqrt(most // size) for size in (3, 4, 6))
+    yield "AVIF, 8 bits, colour", [_encode(".avif", noise[:plain, :plain], *_QUICK)]
+    yield "AVIF, 8 bits, colour and alpha", [_encode(".avif", clear[:clearest, :clearest], *_QUICK)]
+    yield "AVIF, 12 bits, colour", [_encode(".avif", deep[:deepest, :deepest], cv2.IMWRITE_AVIF_DEPTH, 12, *_QUICK)]
     sheet = PdfWriter()
     side = isqrt(MOST_IMAGE_BYTES // 3)
     colours = b"/Type /XObject /Subtype /Image /ColorSpace /DeviceRGB /BitsPerComponent 8 /Width %d /Height %d "

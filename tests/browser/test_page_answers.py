@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import uvicorn
 
 from app.main import create_app
 from app.pipeline.files.png import encode_png
@@ -20,9 +17,10 @@ from app.pipeline.results import Reason
 from app.settings import Settings
 from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
-from tests.support.browser import CONTRASTS
+from tests.support.browser import CONTRASTS, problem
 from tests.support.codes import qr_picture
 from tests.support.fakes import FakeLadder, symbol, unread
+from tests.support.live.in_thread import in_thread
 
 api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
 expect = api.expect
@@ -47,32 +45,14 @@ def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
     """The service in a thread, over the fake ladder."""
     settings = Settings(device="cpu")
     app = create_app(settings, pipeline=Pipeline(ladder=ladder, max_pixels=settings.max_pixels))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    ready = threading.Event()
-    start = server.startup
-
-    async def started(**arguments: Any) -> None:
-        await start(**arguments)
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
-    thread.start()
-    try:
-        assert ready.wait(30)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    with in_thread(app) as origin:
+        yield origin
 
 
 @pytest.fixture
 def page(visit: Visit, origin: str, ladder: FakeLadder) -> Iterator[Page]:
     yield visit(origin, permissions=["clipboard-read", "clipboard-write"])
-    for field in fields(FakeLadder):
-        if field.name != "calls":
-            setattr(ladder, field.name, field.default)
+    ladder.reset()
 
 
 @pytest.fixture
@@ -239,16 +219,6 @@ def test_a_longer_look_is_offered_where_the_budget_ended(page: Page, ladder: Fak
     assert page.locator("#outlines .missed").count() == 0
 
 
-def problem(status: int, detail: str, **more: object) -> dict[str, Any]:
-    headers = {"Retry-After": "7"} if status == 429 else {}
-    body = {"title": "A title", "status": status, "detail": detail, "request_id": "an-id"} | more
-    return {
-        "status": status,
-        "headers": {"Content-Type": "application/problem+json"} | headers,
-        "body": json.dumps(body),
-    }
-
-
 def refuse(answer: dict[str, Any], call: Call) -> None:
     call.fulfill(**answer)
 
@@ -351,7 +321,7 @@ def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) ->
     page.set_input_files("#file", PICTURE)
     expect(page.locator("#restored")).to_be_visible()
     low |= dict(page.evaluate(CONTRASTS))
-    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose a file", "2", "?"} <= set(low)
+    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose files", "2", "?"} <= set(low)
     assert {"1 code seen but not read", "seen but not read (?)", "Look longer"} <= set(low)
     page.route("**/decode*", lambda call: call.fulfill(**problem(401, "Send a key.")))
     page.get_by_role("button", name="Read again").click()

@@ -1,7 +1,7 @@
 """Fakes of the ladder, of networks and of the locator: they return what a test gives them and remember their calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from math import inf
 from typing import Any
 
@@ -56,6 +56,12 @@ class FakeLadder:
     located: bool = True
     calls: list[dict[str, object]] = field(default_factory=list)
     symbologies: list[frozenset[str]] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """Finds nothing again; what it remembers stays."""
+        for each in fields(self):
+            if each.default is not MISSING:
+                setattr(self, each.name, each.default)
 
     def run(
         self,

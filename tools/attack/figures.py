@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tools.load import reckoning
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -24,13 +26,12 @@ def is_true(name: str, ok: bool, *, figure: str = "", wanted: str = "yes") -> Fi
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` lie, by nearest rank; infinite without values."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("inf")
+    """That of `tools.load.reckoning`; infinite without values."""
+    return reckoning.percentile(values, share) if values else float("inf")
 
 
-def lines(row: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:
+def lines(number: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:
     """Each figure as a line of the report, with whether it is as wanted."""
     for each in figures:
         verdict = "ok" if each.ok else "FAIL"
-        yield f"{row:>3}  {each.name:<46} {each.figure:<44} {each.wanted:<14} {verdict}", each.ok
+        yield f"{number:>3}  {each.name:<46} {each.figure:<44} {each.wanted:<14} {verdict}", each.ok

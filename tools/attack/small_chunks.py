@@ -1,4 +1,4 @@
-"""Row 1: fifty connections that send bodies in chunks of one byte, and other bodies that are dear to parse."""
+"""Attack 1: fifty connections that send bodies in chunks of one byte, and other bodies that are expensive to parse."""
 
 import json
 import subprocess

@@ -12,6 +12,9 @@ R = TypeVar("R")
 
 _AHEAD: Final = 256
 """Most results that wait for an earlier one: a file of 4 seconds holds up nobody while others take 30 ms."""
+_FEEDER_SECONDS: Final = 1.0
+"""Longest wait for the thread that takes the items, so that it does not run while the interpreter ends; reading names
+from a pipe may hold it longer."""
 
 
 def in_order(do: Callable[[T], R], items: Iterable[T], *, jobs: int, stop: Callable[[], None]) -> Iterator[R]:
@@ -48,5 +51,6 @@ def in_order(do: Callable[[T], R], items: Iterable[T], *, jobs: int, stop: Calla
             while True:
                 waiting.get_nowait()
         executor.shutdown(wait=False, cancel_futures=True)
+        feeder.join(_FEEDER_SECONDS)
         raise
     executor.shutdown()

@@ -82,7 +82,7 @@ def decode_image(data: bytes, *, max_pixels: int) -> GreyImage:
     InvalidImage, too, if the decoded image has another size than that.
     """
     header, kind = read_header(data), format_of(data)
-    most = min(max_pixels, kind.max_pixels or max_pixels)
+    most = min(max_pixels, kind.most_pixels(header))
     if header.width * header.height > most:
         raise ImageTooLarge(
             f"The image is {header.width} x {header.height} pixels; at most {most} pixels are accepted."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
@@ -88,8 +89,8 @@ class Format:
     header was read, what the pixels do not need; ``decode`` decodes what is left; both may raise the same errors.
 
     ``page_offsets`` says where the pages of a file are, and ``page_at`` makes a file of the page at an offset, of which
-    ``read_header`` and ``decode`` see nothing but this page. ``max_pixels``: most pixels of a picture, where the
-    decoder needs more memory for each than others do.
+    ``read_header`` and ``decode`` see nothing but this page. ``max_pixels``: most pixels of a picture, and
+    ``max_bytes``: most bytes of its decoded colours, where the decoder needs more memory for each than others do.
     """
 
     name: str
@@ -100,3 +101,10 @@ class Format:
     page_offsets: Callable[[bytes], list[int]] = one_page
     page_at: Callable[[bytes, int], bytes] = whole_file
     max_pixels: int | None = None
+    max_bytes: int | None = None
+
+    def most_pixels(self, header: Header) -> float:
+        """Most pixels of the picture that has this header, infinite if the decoder sets no limit of its own."""
+        samples = 4 if header.transparent else 3
+        by_bytes = inf if self.max_bytes is None else self.max_bytes // (samples * (2 if header.depth > 8 else 1))
+        return min(by_bytes, self.max_pixels or inf)

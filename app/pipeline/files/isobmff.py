@@ -251,5 +251,9 @@ def _magic(brand: bytes) -> re.Pattern[bytes]:
     return re.compile(rb".{4}ftyp(?:" + brand + rb"|" + _ANY_BRAND + rb".{4}(?:.{4}){0,15}?" + brand + rb")", re.DOTALL)
 
 
-AVIF: Final = Format("AVIF", _magic(_AVIF_BRAND), _read_header, _strip)
+_MOST_BYTES: Final = 90_000_000
+"""The decoder of AVIF holds the planes of a picture beside its colours; where those take more, a child process may have
+too little memory for both."""
+
+AVIF: Final = Format("AVIF", _magic(_AVIF_BRAND), _read_header, _strip, max_bytes=_MOST_BYTES)
 HEIC: Final = Format("HEIC", _magic(_HEIC_BRAND), _read_header, _strip, _decode_heic)

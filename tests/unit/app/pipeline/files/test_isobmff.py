@@ -152,6 +152,16 @@ def test_size_is_checked_before_a_pixel_is_decoded() -> None:
         decode_image(huge, max_pixels=BIG)
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("AVIF", 30_000_000), ("AVIF, transparent", 22_500_000), ("AVIF, 10 bits", 15_000_000)],
+)
+def test_decoded_colours_of_avif_are_bounded(name: str, most: int) -> None:
+    huge = replaced(FILES[name], b"ispe", 4, struct.pack(">II", 50_000, 2_000))
+    with pytest.raises(ImageTooLarge, match=f"at most {most} pixels"):
+        decode_image(huge, max_pixels=99_999_999)
+
+
 def test_brands_decide() -> None:
     def kind(brands: bytes) -> str:
         return format_of(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands).name
