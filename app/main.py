@@ -98,27 +98,29 @@ def _application(
     file = settings.api_keys_file
     keys = KeyRing(file, on_names=service.metrics.keys_known) if file is not None else None
 
-    async def load() -> None:
+    async def load(app: FastAPI) -> None:
         if pipeline is not None:
             runtime = Runtime(worker=InProcessWorker(pipeline))
         else:
             service.admission.start()
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
+        if in_background:
+            await asyncio.to_thread(app.openapi)  # else the first upload waits until FastAPI has looked at its options
+            gc.collect()
+            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
         service.metrics.models_loaded(runtime.models, device=runtime.device)
         service.runtime = runtime
         log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
 
-    async def load_or_fail() -> None:
+    async def load_or_fail(app: FastAPI) -> None:
         try:
-            await load()
-            gc.collect()
-            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
+            await load(app)
         except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
             service.failure = exc
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(load_or_fail() if in_background else load())
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(load_or_fail(app) if in_background else load(app))
         if in_background:
             answer_hangups(keys)
         else:
