@@ -274,7 +274,9 @@ class RestoreAnswer(Wire):
         description="of `network=compare`, each network on the sheet; otherwise empty"
     )
     codes: list[Code]
-    image: ImageAnswer = Field(description="size of the uploaded image as stored")
+    image: ImageAnswer = Field(
+        description="size of the uploaded image as stored or, with `frame=upright`, as viewers show it"
+    )
     route: Route | None
     trace: list[TraceEntry]
     truncated: bool

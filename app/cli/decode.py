@@ -73,7 +73,7 @@ def _fault(arguments: argparse.Namespace) -> str:
 
 def _options(arguments: argparse.Namespace) -> DecodeOptions:
     """The options that mean here what they mean in a request. Raises ValidationError."""
-    names = ("fuse", "region", "symbologies", "charset", "pages")
+    names = ("fuse", "region", "symbologies", "charset", "pages", "frame")
     given = {name: getattr(arguments, name) for name in names}
     return DecodeOptions.model_validate({name: value for name, value in given.items() if value is not None})
 
