@@ -142,7 +142,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "gs1": [],
     "gs1_hri": None,
     "errors_corrected": 8,
-    "confidence": 0.322,
+    "confidence": 0.957,
     "mirrored": False,
     "inverted": False,
     "rotation": 354.1,
