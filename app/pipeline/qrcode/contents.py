@@ -80,7 +80,7 @@ def _readings(modules: Bits, seen: Bits | None) -> Iterator[tuple[Contents, int,
         data = words.ravel()[structure.message]
         message = parse_message(data, version)
         if message is not None:
-            wrong = np.count_nonzero(_words(raw, version, structure, mask) != words)
+            wrong = int((_words(raw, version, structure, mask) != words).sum())
             agrees = agreement(raw, function_patterns(version))
             yield Contents(message, version, level, mask, wrong, agrees, mirrored), version, data
 

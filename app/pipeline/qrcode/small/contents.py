@@ -49,7 +49,7 @@ def read_small_contents(modules: Bits) -> Contents | None:
         data = words.ravel()[structure.message].tobytes()
         message = parse_bits(data, symbol.data_bits or 8 * len(data), small_syntax(version))
         if message is not None:
-            wrong = np.count_nonzero(seen != words)
+            wrong = int((seen != words).sum())
             agrees = agreement(drawn, small_patterns(version))
             return Contents(
                 message,
