@@ -140,16 +140,18 @@ def rows(measured: Sequence[Trial], weights: NDArray[np.float64]) -> Iterator[st
     told = [trial for trial in measured if trial.right and trial.features is not None]
     large = [trial for trial in told if not trial.small]
     balanced = [trial for trial in large if trial.source == "balanced"]
-    yield f"{'read by':20s} {'codes':>6s}  {'again %':>14s} {'said %':>7s} {'error':>6s}  {'95 %':>11s} by chance"
+    yield f"{'read by':22s} {'codes':>6s}  {'again %':>14s} {'said %':>7s} {'error':>6s}  {'95 %':>11s} by chance"
     for source in SOURCES:
         yield from _row(source, [trial for trial in large if trial.source == source], weights)
     for rung in sorted({trial.rung for trial in balanced}):
         yield from _row(f"  {rung}", [trial for trial in balanced if trial.rung == rung], weights)
-    yield from _row("Micro QR, rMQR", [one for one in told if one.small and one.source == "balanced"], weights)
+    small = [trial for trial in told if trial.small and trial.source == "balanced"]
+    yield from _row("Micro QR, rMQR", small, weights)
+    yield from _row("all at balanced effort", balanced + small, weights)
     yield ""
     yield f"{'said %':>7s} {'codes':>6s}  {'again %':>14s}"
-    if balanced:
-        for said, rate in Calibration.of(balanced, weights).bins():
+    if both := balanced + small:
+        for said, rate in Calibration.of(both, weights).bins():
             yield f"{100 * said:7.1f} {rate.n:6d}  {rate!s:>14s}"
     left_out = [trial for trial in measured if trial.right and trial.features is None]
     wrong = sum(not trial.right for trial in measured)
@@ -162,7 +164,7 @@ def _row(name: str, chosen: Sequence[Trial], weights: NDArray[np.float64]) -> It
         found = Calibration.of(chosen, weights)
         low, high = (100 * bound for bound in found.interval(rng))
         yield (
-            f"{name:20s} {found.rate.n:6d}  {found.rate!s:>14s} {100 * found.said.mean():7.1f} {100 * found.error:6.2f}"
+            f"{name:22s} {found.rate.n:6d}  {found.rate!s:>14s} {100 * found.said.mean():7.1f} {100 * found.error:6.2f}"
             f"  {low:5.2f}-{high:5.2f} {100 * found.by_chance(rng):9.2f}"
         )
 
@@ -175,8 +177,8 @@ def diagram(found: Calibration) -> Figure:
     plot_rates(panel, [100 * one for one in said], rates, marker="o", linestyle="none", capsize=3)
     panel.set_xlabel("confidence, in %")
     panel.set_ylabel("second pictures that read, in %")
-    panel.set_xlim(40, 101)
-    panel.set_ylim(40, 101)
+    panel.set_xlim(45, 101)
+    panel.set_ylim(0, 101)
     return figure
 
 
@@ -209,13 +211,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.write:
         options.write.write_text("".join(f"{json.dumps(asdict(trial))}\n" for trial in measured))
     weights = np.array(confidence.WEIGHTS)
-    balanced = [one for one in measured if one.right and one.features and one.source == "balanced" and not one.small]
+    balanced = [one for one in measured if one.right and one.features and one.source == "balanced"]
     if options.fit:
-        again = np.array([trial.again for trial in balanced], dtype=np.float64)
-        weights = fit(np.array([trial.features for trial in balanced]), again)
+        features = np.array([trial.features for trial in balanced]).reshape(-1, len(weights))
+        weights = fit(features, np.array([trial.again for trial in balanced], dtype=np.float64))
         print("weights:", ", ".join(f"{weight:.3f}" for weight in weights))
     print(*rows(measured, weights), sep="\n")
-    if options.chart:
+    if options.chart and balanced:
         save(diagram(Calibration.of(balanced, weights)), options.chart)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zxingcpp
 
 from app.pipeline.confidence import GROUPS, confidence, features
 from app.pipeline.fusing import FUSED
@@ -14,6 +15,7 @@ from tests.support.bench import shipped_ladder
 from tests.support.codes import encode, photograph, square_at
 from tests.support.fakes import symbol
 
+BLOCK = np.ones((6, 6), np.uint8)
 MODULES = encode("confidence", version=2)
 
 
@@ -37,6 +39,14 @@ def test_the_chances_that_were_fitted() -> None:
     assert said("direct") == pytest.approx(0.9988, abs=1e-4)
     assert said("modules", 0.84) == pytest.approx(0.957, abs=1e-3)
     assert said("soft", 0.6) == pytest.approx(0.756, abs=1e-3)
+
+
+def test_small_symbols_have_a_chance_of_their_own() -> None:
+    code = zxingcpp.create_barcode("1234567", zxingcpp.MicroQRCode, ec_level="L")
+    picture = np.kron(np.pad(np.asarray(code.to_image(scale=1, add_quiet_zones=False)), 4, constant_values=255), BLOCK)
+    (one,) = shipped_ladder(8).run(picture, effort=Effort.FAST).codes
+    assert (one.rung, one.symbol.symbology) == ("direct", "MicroQRCode")
+    assert confidence(one) == pytest.approx(0.88, abs=0.005)
 
 
 @pytest.mark.parametrize("rung", [rung for group in GROUPS for rung in group])
