@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "archive",
             help="read an archive of images, on one machine or many",
-            description="Reads every picture of an archive into a folder of parts, with the lines that `decode` writes; "
-            "the same command again goes on where an earlier one ended. Exit status as of `decode`.",
+            description="Reads every picture of an archive into a folder of parts, with the lines that `decode` "
+            "writes; the same command again goes on where an earlier one ended. Exit status as of `decode`.",
         )
     )
 

@@ -7,7 +7,6 @@ or there twice, or a row differs but for ids and times; 2 if Ray is not installe
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from tests.support.codes import qr_picture
 from tests.support.live.ray_cluster import MISSING, cluster
 from tests.support.paths import ROOT
 
+Process = subprocess.Popen[bytes]
 _POLL_SECONDS: Final = 0.1
 _LONGEST_SECONDS: Final = 1800.0
 _IDS_AND_TIMES: Final = {"request_id", "seconds"}
@@ -51,10 +51,10 @@ def draw(folder: Path, count: int) -> None:
         place.write_bytes(data)
 
 
-def read(folder: Path, output: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+def read(folder: Path, output: Path, *arguments: str, environment: dict[str, str] | None = None) -> Process:
     """Starts the command; with ``environment`` on the cluster that it names."""
     command = [sys.executable, "-m", "app.cli", "archive", "--input", str(folder), "--output", str(output), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment or dict(os.environ), stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
 
 def rows(output: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ class _Parquet:
         self._parquet.write_table(self._table.from_pylist(self._rows, schema=self._schema), self._stream)
 
 
-_KINDS: Final = {JSONL: _JsonLines, PARQUET: _Parquet}
+_KINDS: Final[Mapping[str, Callable[[IO[bytes]], _Part]]] = {JSONL: _JsonLines, PARQUET: _Parquet}
 
 
 @dataclass

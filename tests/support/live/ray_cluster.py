@@ -58,16 +58,13 @@ class Cluster:
     def add(self, *arguments: str) -> Node:
         """Starts a node, the head if it is the first; returns when it has joined. Raises RuntimeError with its log."""
         number, port = len(self.nodes), free_port()
-        place = (
-            ("--head", f"--port={self.address.rpartition(':')[2]}", f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}")
-            if number == 0
-            else (f"--address={self.address}",)
-        )
+        port_of_head = self.address.rpartition(":")[2]
+        head = (f"--port={port_of_head}", f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}")
+        place = ("--head", "--include-dashboard=false", *head) if number == 0 else (f"--address={self.address}",)
         ports = (f"--dashboard-agent-listen-port={free_port()}", f"--metrics-export-port={port}")
-        fixed = ("--node-ip-address=127.0.0.1", f"--object-store-memory={_STORE_BYTES}", "--disable-usage-stats", "--block")
-        shown = ("--include-dashboard=false",) if number == 0 else ()
+        fixed = (f"--object-store-memory={_STORE_BYTES}", "--disable-usage-stats", "--block")
         log = self.folder / f"node-{number}.log"
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *place, *ports, *fixed, *shown, *arguments]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *place, *ports, *fixed, *arguments]
         with log.open("wb") as stream:
             process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=stream, stderr=stream)
         node = Node(process, port)
@@ -81,7 +78,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {}) -> Iterator[Cluster]:  # noqa: B006
+def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {}) -> Iterator[Cluster]:
     """A cluster of so many nodes of one processor each, inside the block. ``variables`` are set in its processes."""
     with tempfile.TemporaryDirectory(prefix="ray") as folder:  # sockets' paths must be short
         address = f"127.0.0.1:{free_port()}"
