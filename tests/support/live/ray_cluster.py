@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.support.paths import ROOT
 
 MISSING: Final = importlib.util.find_spec("ray") is None
 _STORE_BYTES: Final = 200_000_000
-_START_SECONDS: Final = 90.0
+_START_SECONDS: Final = 300
 _JOINED: Final = "Ray runtime started."
 _POLL_SECONDS: Final = 0.05
 
@@ -82,9 +83,17 @@ def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {
     """A cluster of so many nodes of one processor each, inside the block. ``variables`` are set in its processes."""
     with tempfile.TemporaryDirectory(prefix="ray") as folder:  # sockets' paths must be short
         address = f"127.0.0.1:{free_port()}"
-        own = {"HOME": folder, "RAY_ADDRESS": address, "OMP_NUM_THREADS": "1"}
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        environment = os.environ | own | {"PYTHONPATH": path} | {name: str(value) for name, value in variables.items()}
+        own = {
+            "HOME": folder,
+            "OMP_NUM_THREADS": "1",
+            "RAY_ADDRESS": address,
+            "RAY_AUTH_MODE": "token",  # the node listens on every interface
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_agent_register_timeout_ms": "120000",
+        }
+        environment = (
+            os.environ | own | {"PYTHONPATH": str(ROOT)} | {name: str(value) for name, value in variables.items()}
+        )
         made = Cluster(address, environment, Path(folder))
         try:
             for _ in range(nodes):
