@@ -1,9 +1,9 @@
 """`python -m tools.load.ray_serve` compares the service on Ray Serve with the service alone, and kills a replica.
 
-Sends the same requests, good and bad ones, to the service alone and to two replicas on a local Ray cluster, one of which
-is ended by SIGKILL meanwhile. Answers must be equal but for ids and times; a client tries again what is refused (429,
-503) or lost. Then it sends too much at once, which must be refused in the service's own words. Exit status 1 if an
-answer is wrong; 2 if Ray is not installed.
+Sends the same requests, good and bad ones, to the service alone and to two replicas on a local Ray cluster, one of
+which is ended by SIGKILL meanwhile. Answers must be equal but for ids and times; a client tries again what is refused
+(429, 503) or lost. Then it sends too much at once, which must be refused in the service's own words. Exit status 1 if
+an answer is wrong; 2 if Ray is not installed.
 """
 
 import argparse
