@@ -27,6 +27,7 @@ from tests.support.codes import qr_picture
 from tests.support.live.ray_cluster import MISSING, cluster
 from tests.support.live.ray_serve import PROXY, kill, replicas, served
 from tests.support.live.servers import Answer, Server, file_part, form, request, running
+from tools.load.processes import usage
 from tools.load.reckoning import percentile
 
 _SETTINGS: Final = {
@@ -70,6 +71,7 @@ class Compared:
     lost: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     killed_at: int = 0
+    processor_seconds: float = 0.0
 
 
 def _plain(value: Any) -> Any:
@@ -109,7 +111,7 @@ def cases() -> Mapping[str, bytes]:
         "pages that are not there": upload(good[0], b"POST /decode?pages=7"),
         "another method": request(line=b"GET /decode", kind=b""),
         "another path": request(line=b"GET /nothing", kind=b""),
-        "version": request(line=b"GET /version", kind=b""),
+        "ready": request(line=b"GET /readyz", kind=b""),
         "models": request(line=b"GET /models", kind=b""),
     }
 
@@ -190,16 +192,34 @@ def flood(server: Server, *, connections: int) -> tuple[Counter[int], list[str]]
     return Counter(each.status for each in answers), strange
 
 
+def measured(server: Server, expected: Mapping[str, Plain], pid: int, *, count: int, connections: int) -> Compared:
+    """As `compare`, with the processor seconds that the process and all that descend from it took meanwhile."""
+    before = usage(pid)
+    found = compare(server, expected, count=count, connections=connections)
+    after = usage(pid)
+    found.processor_seconds = after.server_seconds + after.children_seconds
+    found.processor_seconds -= before.server_seconds + before.children_seconds
+    return found
+
+
+def answers(server: Server) -> dict[str, Plain]:
+    """What the service answers to every case."""
+    return {name: Plain.of(server.send(raw, timeout=150.0)) for name, raw in cases().items()}
+
+
 def alone() -> dict[str, Plain]:
     """What the service alone answers to every case."""
     with running(**_SETTINGS) as server:
-        return {name: Plain.of(server.send(raw, timeout=150.0)) for name, raw in cases().items()}
+        return answers(server)
 
 
 def lines(found: Compared, where: str) -> Iterator[str]:
     """The report."""
     marks = ", ".join(f"p{100 * share:g} {1000 * percentile(found.seconds, share):.1f}" for share in (0.5, 0.95))
     yield f"{where}: {len(found.seconds)} answers, {marks} ms; {dict(sorted(found.statuses.items()))}"
+    if found.processor_seconds:
+        each = 1000 * found.processor_seconds / len(found.seconds)
+        yield f"{each:.1f} ms of a core for each, proxy and children included"
     if found.killed_at:
         yield f"a replica was killed after {found.killed_at} answers; attempts that it cost: {dict(found.lost)}"
     yield from (f"WRONG {each[:600]}" for each in found.wrong[:3])
@@ -210,18 +230,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=1000, help="requests (default 1000)")
     parser.add_argument("--connections", type=int, default=4, help="requests at once (default 4)")
+    parser.add_argument("--measured", type=int, default=280, help="requests to each, one at a time, to compare times")
     parser.add_argument("--flood", type=int, default=60, help="pictures that are sent at once in the end (default 60)")
     options = parser.parse_args(argv)
     if MISSING:
         sys.stdout.write("ray is not installed: it is in the extra ray\n")
         return 2
-    expected = alone()
+    load = {"count": options.measured, "connections": 1}
+    with running(**_SETTINGS) as server:
+        expected = answers(server)
+        plain = measured(server, expected, server.pid, **load)
     settings = _SETTINGS | {"queue": 2, "uploads": 16}
     with ExitStack() as stack:
         one = stack.enter_context(cluster(1, variables=PROXY))
         arguments = {"min_replicas": 2, "max_replicas": 2, "num_cpus": 0.5, "settings": settings}
         server = stack.enter_context(served(one, **arguments))
         server.wait_until(lambda: len(replicas(one)) == 2, _LONGEST_SECONDS)
+        on_ray = measured(server, expected, one.nodes[0].process.pid, **load)
         killed = compare(
             server,
             expected,
@@ -232,12 +257,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         server.wait_until(lambda: len(replicas(one)) == 2, _LONGEST_SECONDS)
         statuses, strange = flood(server, connections=options.flood)
-    report = [*lines(killed, "two replicas on Ray Serve")]
+    report = [*lines(plain, "the service alone"), *lines(on_ray, "two replicas on Ray Serve")]
+    report += lines(killed, "and while one was killed")
     report.append(
         f"{options.flood} at once: {dict(sorted(statuses.items()))}; {len(strange)} not in the service's words"
     )
     sys.stdout.write("".join(f"{line}\n" for line in (*report, *strange[:3])))
-    return 1 if killed.wrong or strange else 0
+    return 1 if killed.wrong or on_ray.wrong or strange else 0
 
 
 if __name__ == "__main__":
