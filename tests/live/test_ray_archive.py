@@ -74,15 +74,6 @@ def test_only_what_is_left_is_read(one: Cluster, pictures: Path, tmp_path: Path)
     assert len(files) == len(set(files)) == 9
 
 
-def test_without_a_cluster_the_words_say_so(one: Cluster, pictures: Path, tmp_path: Path) -> None:
-    environment = one.environment | {"RAY_ADDRESS": "127.0.0.1:9", "RAY_gcs_rpc_server_reconnect_timeout_s": "1"}
-    alone = Cluster(one.address, environment, one.folder)
-    result = run(alone, pictures, tmp_path / "out", "--ray", "auto")
-    assert result.returncode == terminal.CANNOT_START
-    assert "No Ray cluster" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
 def test_a_killed_node_costs_no_row_and_doubles_none(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     archive.draw(tmp_path / "pictures", 200)

@@ -60,7 +60,8 @@ def read(folder: Path, output: Path, *arguments: str, environment: dict[str, str
 def rows(output: Path) -> list[dict[str, Any]]:
     """Every row of the complete parts, without ids and times."""
     parts = [json.loads(line)["part"] for line in (output / MANIFEST).read_text().splitlines()[1:]]
-    return [_plain(json.loads(line)) for part in parts for line in (output / part).open(encoding="utf-8")]
+    texts = [(output / part).read_text(encoding="utf-8") for part in parts]
+    return [_plain(json.loads(line)) for text in texts for line in text.split("\n") if line]
 
 
 def _plain(value: Any) -> Any:
