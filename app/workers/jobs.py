@@ -147,12 +147,14 @@ class LadderLike(Reader, Protocol):
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
-    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered."""
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered. Videos are read with ``video``.
+    """
 
     ladder: LadderLike
     max_pixels: int
     max_pages: int = 50
     max_codes: int = 1 << 20
+    video: bool = False
 
     @overload
     def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
@@ -212,7 +214,7 @@ class Pipeline:
         return outcome if job.frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.frame])
 
     def _open(self, data: bytes) -> Document:
-        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
+        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages, video=self.video)
 
     def _restore(self, job: RestoreJob) -> Restored:
         seen, stage = self._see(job.data, job.part)
@@ -240,13 +242,13 @@ class Pipeline:
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
         """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        page = first_page(data, max_pixels=self.max_pixels)
+        page = first_page(data, max_pixels=self.max_pixels, video=self.video)
         return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
         total = sum(
-            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels))
+            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels, video=self.video))
             for index, data in enumerate(frames)
         )
         if total > self.max_pixels:
