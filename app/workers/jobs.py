@@ -12,9 +12,9 @@ from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
-from app.errors import ImageTooLarge, RequestError
+from app.errors import ImageTooLarge, NoSuchPage, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.documents.document import Document
+from app.pipeline.files.documents.document import Document, Page
 from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
 from app.pipeline.finishing import finish
@@ -179,7 +179,7 @@ class Pipeline:
                 return self._restore(job)
             case OutlineJob():
                 with closing(self._open(job.data)) as document:
-                    image = document.page(job.page).image
+                    image = _page_of(document, job.page).image
                 return encode_png(outline(image, read=job.read, unread=job.unread))
 
     def _read(self, job: DecodeJob) -> Outcome:
@@ -255,6 +255,16 @@ class Pipeline:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
             )
+
+
+def _page_of(document: Document, index: int) -> Page:
+    """The page with this index; of an animation the frames that came before have none of their own. Raises NoSuchPage.
+    """
+    numbers = range(document.count) if document.is_film else range(index, min(index + 1, document.count))
+    found = next((page for page in map(document.page, numbers) if page.index == index), None)
+    if found is None:
+        raise NoSuchPage
+    return found
 
 
 def _turned_pages(outcome: Outcome, frame: Frame) -> Outcome:

@@ -30,12 +30,13 @@ MOST_SECONDS: Final = 10.0
 """Length of a video that is looked at, from its first frame on."""
 MOST_KEPT: Final = 24
 """Most frames that are kept to be read."""
-MOST_FRAME_BYTES: Final = 28_000_000
-"""Most bytes of a decoded frame. A decoder holds up to 17 of them; 4096 x 2160 pixels of 10 bits take 26.5 million."""
+MOST_FRAME_PIXELS: Final = 4096 * 2304
+MOST_FRAME_BYTES: Final = 3 * MOST_FRAME_PIXELS
+"""Most pixels and bytes of a decoded frame: 4K with 10 bits. A decoder of H.264 may hold more than 17 of them."""
 _MOST_PIXELS_DECODED: Final = 1_250_000_000
 """Pixels of all frames together after which decoding ends: ten seconds of 1920 x 1080 at 60 frames a second."""
 _MOST_FRAMES: Final = 2400
-_MOST_WORK: Final = 6.0  # seconds of processor time after which decoding ends
+_MOST_WORK: Final = 4.0  # seconds of processor time after which decoding ends
 _CODECS: Final = {"h264": "h264", "hevc": "hevc", "vp8": "vp8", "vp9": "vp9", "av1": "libdav1d"}
 """The decoder of each codec that is read."""
 _WORST_BITS: Final = 48  # of a pixel whose format the container does not tell
@@ -43,7 +44,7 @@ _OPTIONS: Final = {
     "codec_whitelist": ",".join(_CODECS.values()),
     "protocol_whitelist": "none",  # references to other files lead nowhere
     "max_streams": "32",
-    "max_pixels": str(MOST_FRAME_BYTES),  # also while the container is opened
+    "max_pixels": str(MOST_FRAME_PIXELS),  # also while the container is opened
     "probesize": "2000000",
     "analyzeduration": "2000000",
 }
@@ -148,7 +149,7 @@ def _limit(context: Any, max_pixels: int) -> int:
     """Most pixels that a frame may have. Raises InvalidImage, and ImageTooLarge if the container says that there are
     more."""
     bits = context.format.padded_bits_per_pixel if context.format else _WORST_BITS
-    most = min(max_pixels, 8 * MOST_FRAME_BYTES // max(1, bits))
+    most = min(max_pixels, MOST_FRAME_PIXELS, 8 * MOST_FRAME_BYTES // max(1, bits))
     if context.width < 1 or context.height < 1:
         raise InvalidImage("The video does not tell its size.")
     if context.width * context.height > most:
