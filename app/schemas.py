@@ -172,7 +172,7 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680, "orientation": 1},
-    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
+    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None, "seconds": None}],
     "page_count": 1,
     "route": None,
     "trace": [

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
-from time import thread_time
+from time import monotonic
 from typing import Any, Final
 
 import av
@@ -36,7 +36,7 @@ MOST_FRAME_BYTES: Final = 3 * MOST_FRAME_PIXELS
 _MOST_PIXELS_DECODED: Final = 1_250_000_000
 """Pixels of all frames together after which decoding ends: ten seconds of 1920 x 1080 at 60 frames a second."""
 _MOST_FRAMES: Final = 2400
-_MOST_WORK: Final = 4.0  # seconds of processor time after which decoding ends
+_MOST_WORK: Final = 6.0  # seconds after which decoding ends: the rest of the deadline is for reading
 _CODECS: Final = {"h264": "h264", "hevc": "hevc", "vp8": "vp8", "vp9": "vp9", "av1": "libdav1d"}
 """The decoder of each codec that is read."""
 _WORST_BITS: Final = 48  # of a pixel whose format the container does not tell
@@ -163,10 +163,10 @@ def _sample(container: Any, stream: Any, *, most: int, max_pixels: int) -> tuple
     """The frames to keep, whether there are others after the part that is looked at, and by how many degrees
     anticlockwise viewers turn them."""
     kept: list[_Stretch] = []
-    rotation, first, shown, decoded, began = 0, 0.0, 0, 0, thread_time()
+    rotation, first, shown, decoded, began = 0, 0.0, 0, 0, monotonic()
     frames = _decode(container, stream)
     for frame in frames:
-        if thread_time() - began > _MOST_WORK:
+        if monotonic() - began > _MOST_WORK:
             return kept, True, rotation
         if frame is None:
             continue
