@@ -142,7 +142,7 @@ class Ladder:
             else:
                 made = restore(climb, network=network, scale=scale, binary=binary, view=view)
             outcome = replace(climb.outcome(), unread=())
-            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison)
+            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison, made.whole)
 
         began = monotonic()
         first = attempt(image, budget)

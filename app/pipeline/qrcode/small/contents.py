@@ -49,16 +49,14 @@ def read_small_contents(modules: Bits) -> Contents | None:
         data = words.ravel()[structure.message].tobytes()
         message = parse_bits(data, symbol.data_bits or 8 * len(data), small_syntax(version))
         if message is not None:
-            wrong = (seen != words).sum(axis=1)
-            margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
+            wrong = int((seen != words).sum())
             agrees = agreement(drawn, small_patterns(version))
             return Contents(
                 message,
                 None,
                 symbol.level,
                 reference,
-                int(wrong.sum()),
-                margin,
+                wrong,
                 agrees,
                 mirrored,
                 small_version=version,
