@@ -10,6 +10,7 @@ from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.micro import MICRO, read_micro
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.restoration import restore
@@ -177,6 +178,8 @@ class Ladder:
             return climb
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
+        if not climb.found and not climb.is_over:
+            climb.take(read_micro(climb), MICRO)
         others = self._read_looks(climb, look_again)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
@@ -248,7 +251,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
-    order = (*RUNGS, FUSED)
+    order = (*RUNGS, MICRO, FUSED)
     first: dict[tuple[str, bytes, StructuredAppend | None], Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
         first.setdefault((one.symbol.symbology, one.symbol.payload, one.symbol.structured_append), one)

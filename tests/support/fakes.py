@@ -16,6 +16,7 @@ from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
+from app.pipeline.qrcode import micro
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
@@ -165,6 +166,9 @@ class FakeReader:
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         self.calls += [(version, crop.shape) for crop in crops]
         return [self.answer(crop, version) for crop in crops]
+
+    def read_micro(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
+        return [np.zeros((micro.dimension(version),) * 2, np.float32) for _ in crops]
 
 
 @dataclass

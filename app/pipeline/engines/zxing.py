@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
-from app.pipeline.qrcode.contents import read_contents
+from app.pipeline.qrcode.contents import Contents, read_contents
+from app.pipeline.qrcode.micro_soft import read_contents as read_micro
 from app.pipeline.qrcode.patterns import Bits
 from app.pipeline.quad import Quad
 
@@ -95,8 +96,15 @@ def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
         identifier=code.symbology_identifier,
         inverted=_is_inverted(image, corners, modules),
     )
-    contents = None if code.format in _SMALL_SYMBOLS else read_contents(modules)
+    contents = _contents(code, modules)
     return symbol.stating(contents) if contents else symbol
+
+
+def _contents(code: zxingcpp.Barcode, modules: Bits) -> Contents | None:
+    """What the modules of a symbol say; None for rMQR codes."""
+    if code.format == zxingcpp.MicroQRCode:
+        return read_micro(modules)
+    return None if code.format in _SMALL_SYMBOLS else read_contents(modules)
 
 
 def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:

@@ -79,6 +79,12 @@ def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, le
     return found
 
 
+def find_finders(image: GreyImage, *, limit: int) -> NDArray[np.float64]:
+    """The finder patterns (N, 4) of a picture, strongest first, at most ``limit``: x, y, module size in pixels, and
+    response, -1 to 1, negative if inverted."""
+    return _finders(Pyramid(image), _Search(finders=limit)) if image.size else np.empty((0, 4))
+
+
 @cache
 def _finder_templates() -> tuple[NDArray[np.float32], ...]:
     """A finder pattern with its separator, turned by several angles: square, zero mean, unit norm."""

@@ -31,7 +31,7 @@ _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information co
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the modules of a symbol say.
+    """What the modules of a symbol say; ``version`` is None and ``small_version`` a name for small symbols.
 
     ``errors``: codewords that error correction changed. ``margin``, 0 to 1: the share of its correction capacity that
     the block with the least has left. ``agreement``, 0 to 1: how well the function patterns were seen, 0 if half of
@@ -39,13 +39,14 @@ class Contents:
     """
 
     message: Message
-    version: int
+    version: int | None
     level: str
     mask: int
     errors: int
     margin: float
     agreement: float
     mirrored: bool = False
+    small_version: str | None = None
 
     @property
     def confidence(self) -> float:

@@ -1,0 +1,151 @@
+"""Locates Micro QR codes: a lone finder pattern, and where the timing patterns and the quiet zone that belong to it
+agree with the picture.
+
+Each hypothesis (version, turn) around a finder pattern predicts the known modules and two rings of the quiet zone. The
+best hypotheses are refined as parallelograms: one finder pattern and two timing patterns in one corner of the symbol do
+not determine a perspective.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.fields import BLURS, SHADING, Field, Template, agreements
+from app.pipeline.locating.finder_patterns import find_finders
+from app.pipeline.qrcode.micro import QUIET_ZONE, VERSIONS, dimension, function_patterns
+from app.pipeline.quad import Quad, side_length
+
+_FINDERS: Final = 12  # of a picture, the strongest first
+_LEAST_RESPONSE: Final = 0.5  # of a finder pattern with its separator
+_CENTRE: Final = 3.5  # modules from the symbol's edges to the centre of the finder pattern
+_AROUND: Final = 13.0  # modules around that centre that a symbol and its quiet zone reach
+_TURNS: Final = np.arange(16) * (np.pi / 8)
+_PROBED: Final = 3  # turns of each version that are refined a little
+_PROBE_ITERATIONS: Final = 3
+_REFINED: Final = 2  # of them, those that are refined further
+_ITERATIONS: Final = 6
+_KEPT: Final = 4  # hypotheses of a finder pattern
+_RIVAL: Final = 0.85  # share of the best agreement below which a hypothesis is dropped
+_START: Final = 1  # of the blurs, at which hypotheses are compared where they start
+_FINE: Final = 9  # points a module at which templates are blurred
+_PAGE: Final = 10  # modules of the page around the quiet zone
+_BLUR: Final = 0.65  # sigma in modules
+LEAST_AGREEMENT: Final = 0.7
+"""Agreement with the picture below which there is no Micro QR code."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroPlace:
+    """Where a Micro QR code of ``version`` may be: outer ``corners`` (4, 2) in picture pixels, clockwise from its own
+    top left; ``agreement`` is the correlation, 0 to 1, of known modules and quiet zone with the picture; ``inverted``:
+    light and dark are exchanged."""
+
+    corners: NDArray[np.float64]
+    version: int
+    agreement: float
+    inverted: bool
+
+    @property
+    def module(self) -> float:
+        """Pixels a module."""
+        return side_length(self.corners) / dimension(self.version)
+
+    @property
+    def quad(self) -> Quad:
+        return Quad.of(self.corners)
+
+
+@cache
+def _templates(version: int) -> tuple[Template, ...]:
+    """The known modules with the quiet zone, as each of the ``BLURS`` shows them in a picture blurred by ``_BLUR``
+    and without shading, data in mid-grey: beside data the quiet zone is darker, which
+    would drive the corners outwards."""
+    patterns, size = function_patterns(version), dimension(version)
+    known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
+    values = np.where(np.pad(patterns.dark, QUIET_ZONE), -1.0, np.where(known, 1.0, 0.0))
+    fine = np.kron(np.pad(values, _PAGE, constant_values=1.0), np.ones((_FINE, _FINE)))
+    fine -= cv2.blur(fine, (SHADING * _FINE | 1,) * 2)
+    rows, columns = np.nonzero(known)
+    centres = (np.stack([columns, rows], axis=1) - QUIET_ZONE + 0.5) / size
+    x, y = centres.T
+    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+    made = []
+    for blur in BLURS:
+        smooth = cv2.GaussianBlur(fine, (0, 0), _FINE * float(np.hypot(blur, _BLUR)))
+        seen = smooth[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE][rows + _PAGE, columns + _PAGE]
+        seen = seen - seen.mean()
+        parts = (centres, seen / np.linalg.norm(seen), weights)
+        made.append(Template(*(part.astype(np.float32) for part in parts)))
+    return tuple(made)
+
+
+def _agreement(field: Field, corners: NDArray[np.float64], version: int, sign: float, layer: int) -> float:
+    """At one of the blurs, -1 to 1."""
+    template = _templates(version)[layer]
+    return sign * float(agreements(field.values(corners, template)[:, layer : layer + 1], template)[0])
+
+
+def locate_micro(image: GreyImage) -> list[list[MicroPlace]]:
+    """Places of Micro QR codes: for each finder pattern that may be one's, its hypotheses, the best first."""
+    found = []
+    for x, y, module, response in find_finders(image, limit=_FINDERS):
+        if abs(response) >= _LEAST_RESPONSE and (places := register_micro(image, (x, y), module, response < 0)):
+            found.append(places)
+    return sorted(found, key=lambda places: -places[0].agreement)
+
+
+def register_micro(image: GreyImage, centre: tuple[float, float], module: float, inverted: bool) -> list[MicroPlace]:
+    """The hypotheses, at most ``_KEPT``, that agree best with the picture around the centre of a finder pattern,
+    given in pixels, as is the size of a module; best first, perhaps none."""
+    sign = -1.0 if inverted else 1.0
+    box = _AROUND * module * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) + centre
+    field = Field(image, box, round(2 * _AROUND))
+    found = []
+    for version in VERSIONS:
+        size = dimension(version)
+        square = np.array([[0, 0], [size, 0], [size, size], [0, size]]) - _CENTRE
+        starts = [centre + module * square @ _turn(turn) for turn in _TURNS]
+        starts.sort(key=lambda corners: -_agreement(field, corners, version, sign, _START))
+        probed = [_refine(field, version, one, sign, range(1), _PROBE_ITERATIONS) for one in starts[:_PROBED]]
+        probed.sort(key=lambda place: -place.agreement)
+        layers = range(1, len(BLURS))
+        found += [
+            _refine(field, version, one.corners, sign, layers, _ITERATIONS) for one in _distinct(probed)[:_REFINED]
+        ]
+    found.sort(key=lambda place: -place.agreement)
+    least = max(LEAST_AGREEMENT, _RIVAL * found[0].agreement)
+    return [one for one in _distinct(found) if one.agreement >= least][:_KEPT]
+
+
+def _turn(angle: float) -> NDArray[np.float64]:
+    """Turns rows (x, y) clockwise, as seen in a picture."""
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+def _refine(
+    field: Field,
+    version: int,
+    corners: NDArray[np.float64],
+    sign: float,
+    layers: range,
+    iterations: int,
+) -> MicroPlace:
+    for layer in layers:
+        corners = field.refine(corners, _templates(version)[layer], layer, sign, iterations=iterations, affine=True)
+    return MicroPlace(corners, version, _agreement(field, corners, version, sign, len(BLURS) - 1), sign < 0)
+
+
+def _distinct(places: list[MicroPlace]) -> list[MicroPlace]:
+    """Drops those with the version and, within a module, the corners of a better one."""
+    kept: list[MicroPlace] = []
+    for one in places:
+        if not any(
+            one.version == other.version and np.abs(one.corners - other.corners).max() < one.module for other in kept
+        ):
+            kept.append(one)
+    return kept
