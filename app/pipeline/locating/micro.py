@@ -20,7 +20,7 @@ from app.pipeline.locating.finder_patterns import find_finders
 from app.pipeline.qrcode.micro import QUIET_ZONE, VERSIONS, dimension, function_patterns
 from app.pipeline.quad import Quad, side_length
 
-_FINDERS: Final = 12  # of a picture, the strongest first
+_FINDERS: Final = 6  # of a picture, the strongest first
 _LEAST_RESPONSE: Final = 0.5  # of a finder pattern with its separator
 _CENTRE: Final = 3.5  # modules from the symbol's edges to the centre of the finder pattern
 _AROUND: Final = 13.0  # modules around that centre that a symbol and its quiet zone reach
@@ -35,7 +35,7 @@ _START: Final = 1  # of the blurs, at which hypotheses are compared where they s
 _FINE: Final = 9  # points a module at which templates are blurred
 _PAGE: Final = 10  # modules of the page around the quiet zone
 _BLUR: Final = 0.65  # sigma in modules
-LEAST_AGREEMENT: Final = 0.7
+LEAST_AGREEMENT: Final = 0.9
 """Agreement with the picture below which there is no Micro QR code."""
 
 
