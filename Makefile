@@ -14,14 +14,14 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 PYTHON := $(PYTHON)
 
-GROUPS := lint test browser fuzz monitoring release
+GROUPS := lint test browser fuzz monitoring deploy release
 VENV := .venv
 # Homebrew's libraries are outside the dynamic linker's default path on Apple silicon.
 BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib:/usr/local/lib )$(VENV)/bin
 # The stamps of what is installed (see the end): the service with what training needs, and what most tests need.
 TRAINING := $(VENV)/.installed-training
 TEST := $(TRAINING) $(VENV)/.group-test
-TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring release)
+TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring deploy release)
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(LOCK:%=--constraint %)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)

@@ -1,5 +1,6 @@
 """What routes depend on, as annotated aliases: the service, the request's id and deadline, uploads with options."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -8,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from app.errors import ACCEPTED_FILES, TooManyFiles
-from app.http.bodies import FILE_FIELD, MEMBER, RAW, UploadBody, read_body, refuse_options
+from app.http.bodies import FILE_FIELD, MEMBER, RAW, REPEATED, UploadBody, read_body, refuse_options
 from app.options import DecodeOptions, RestoreOptions
 from app.service import Runtime, Service
 
@@ -97,6 +98,9 @@ class Upload(Generic[Options]):
 
 
 async def _upload(request: Request, service: Service, query: Options, *, most: int, refusal: str) -> Upload[Options]:
+    asked = Counter(name for name, _ in request.query_params.multi_items())
+    if twice := [name for name, count in asked.items() if count > 1]:
+        raise refuse_options("query", dict.fromkeys(twice, REPEATED))
     body = await read_body(request, options=type(query).model_fields, most=most, refusal=refusal)
     options = _together(query, body)
     for data in body.images:

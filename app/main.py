@@ -13,7 +13,7 @@ from app.errors import QrestoreError
 from app.http import server, stack
 from app.http.hangup import answer_hangups, ignore_hangups
 from app.http.keys import KeyRing
-from app.routers import decode, health, metrics, page, restore
+from app.routers import decode, documentation, health, metrics, page, restore
 from app.service import Runtime, Service
 from app.settings import Settings
 from app.startup import load_service
@@ -27,7 +27,7 @@ from app.workers.worker import InProcessWorker
 
 log = logging.getLogger("qrestore")
 
-_OPENAPI_PATH = "/openapi.json"  # without it the framework serves no interactive documentation either
+_OPENAPI_PATH = "/openapi.json"
 
 _DESCRIPTION = """Reads QR codes in photographs. Neural networks read or restore the codes that do not decode directly.
 
@@ -125,6 +125,7 @@ def _application(
                 await loading
             await asyncio.to_thread(_close, service)
 
+    has_documentation = settings.docs and settings.admin_port is None
     app = FastAPI(
         title="qrestore",
         summary="Reads degraded QR codes.",
@@ -133,7 +134,9 @@ def _application(
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=_OPENAPI_PATH if settings.docs and settings.admin_port is None else None,
+        openapi_url=_OPENAPI_PATH if has_documentation else None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
     stack.install(app, service, keys)
@@ -142,6 +145,8 @@ def _application(
     app.include_router(health.router)
     if settings.metrics and settings.admin_port is None:
         app.include_router(metrics.router)
+    if has_documentation:
+        app.include_router(documentation.router)
     if settings.page:
         app.include_router(page.router)
     return app
@@ -150,13 +155,21 @@ def _application(
 def _operators_application(service: Service, public: FastAPI) -> FastAPI:
     """The application on the admin port: health, metrics, and the documentation of the public application."""
     settings = service.settings
-    app = FastAPI(title="qrestore", version=__version__, openapi_url=_OPENAPI_PATH if settings.docs else None)
+    app = FastAPI(
+        title="qrestore",
+        version=__version__,
+        openapi_url=_OPENAPI_PATH if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.service = service
     stack.install_for_operators(app, service)
     app.openapi = public.openapi  # type: ignore[method-assign]
     app.include_router(health.router)
     if settings.metrics:
         app.include_router(metrics.router)
+    if settings.docs:
+        app.include_router(documentation.router)
     return app
 
 

@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Final
 
+from app.workers.usage import usage_of
 from tests.support.live.servers import SERVE, Server, children_of, running
 from tools.attack.figures import Figure, at_most, is_true
 
@@ -119,9 +119,8 @@ def server_killed() -> Iterator[Figure]:
 
 
 def _is_running(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
+    found = usage_of(pid)
+    return found is not None and found.state not in "ZX"
 
 
 def child_stopped() -> Iterator[Figure]:

@@ -167,7 +167,6 @@ def _labels() -> Iterator[tuple[str, str]]:
     yield "`outcome` of `qrestore_slow_total`", _ticked(Slowness)
     yield "`reason` of `qrestore_child_restarts_total`", _ticked(RestartReason)
     yield "`reason` of `qrestore_unread_total`", _ticked(Reason)
-    yield "`outcome` of `qrestore_slow_total`", _ticked(Slowness)
     used = {label for spec in TABLE for label in spec.labels} - {"category", "reason", "outcome"}
     yield from ((f"`{label}`", _LABELS[label]) for label in sorted(used))
 

@@ -1,7 +1,9 @@
 """Reads the body of an upload in each form that the service takes: pictures, and options beside them."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import pydantic_core
@@ -18,12 +20,13 @@ MEMBER: Final = "image_base64"
 RAW: Final = ("application/octet-stream", "application/pdf", "binary/octet-stream")
 """Content types, besides all of images, of a body that is the file itself."""
 _WANTED: Final = f"The JSON body must be an object whose member {MEMBER} is a string."
-_STRUCTURE: Final = (b",", b"[", b"{")  # base64 uses none of them
+_STRUCTURE: Final = (b",", b"[", b"{", b'"')  # base64 uses none of them
 _MAX_STRUCTURE: Final = 256
 _SHOWN_NAME: Final = 64  # characters of an unknown member's name
 _UNKNOWN: Final = "There is no option of this name"
 _NO_FILE_NAME: Final = "It has no file name, which makes it a text and no file"
-_REPEATED: Final = "It was given more than once"
+REPEATED: Final = "It was given more than once"
+"""What is wrong with an option of which it is not clear which value counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def _form(request: Request, options: Collection[str], *, most: int, refusa
     kind = request.headers["Content-Type"]
     form = await read_form(kind, request.stream(), file=FILE_FIELD, fields=options, most=most, refusal=refusal)
     wrong = {name: _NO_FILE_NAME if name == FILE_FIELD else _UNKNOWN for name in form.unknown}
-    wrong |= dict.fromkeys(form.repeated, _REPEATED)
+    wrong |= dict.fromkeys(form.repeated, REPEATED)
     if wrong:
         raise refuse_options("form", wrong)
     if not form.files:
@@ -97,10 +100,23 @@ async def _members(request: Request) -> dict[str, Any]:
         if structure > _MAX_STRUCTURE:  # each costs the parser far more than one byte of text
             raise MissingInput(_WANTED)
         body += chunk
+    data = bytes(body)
     try:
-        members = pydantic_core.from_json(bytes(body))
+        members = pydantic_core.from_json(data)
     except ValueError as exc:
         raise MalformedBody("The body is not valid JSON.") from exc
     if not isinstance(members, dict):
         raise MissingInput(_WANTED)
+    if repeated := _repeated(data):
+        raise refuse_options("body", dict.fromkeys(repeated, REPEATED))
     return members
+
+
+def _repeated(document: bytes) -> set[str]:
+    """The names that stand more than once in a JSON object without objects in it; the parser keeps their last values.
+
+    Names that contain escapes are not seen.
+    """
+    pieces = document.split(b'"')
+    names = Counter(name for name, after in pairwise(pieces) if after.lstrip().startswith(b":"))
+    return {name.decode("utf-8", "replace")[:_SHOWN_NAME] for name, count in names.items() if count > 1}

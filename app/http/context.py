@@ -30,8 +30,6 @@ SECURITY_HEADERS: Final = {
 _CLIENT_CLOSED_REQUEST: Final = 499
 """The status counted for a request whose client left before the answer."""
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_LONGEST_METHOD: Final = 32
-"""Characters of a method in the log: the client may send what it likes."""
 _UNMATCHED: Final = "unmatched"
 
 
@@ -41,7 +39,7 @@ class RequestContext:
     A valid X-Request-ID from the client is kept, any other is replaced. The id goes into `scope["state"]["request_id"]`
     and into the answer's headers, the deadline (`time.monotonic`) into `scope["state"]["deadline"]`.
 
-    Requests to ``probes`` are logged at the level debug; ``interactive`` paths get no Content-Security-Policy.
+    Requests to ``probes`` are logged at the level debug.
     """
 
     def __init__(
@@ -51,13 +49,11 @@ class RequestContext:
         metrics: Metrics,
         seconds: float,
         probes: Collection[str] = (),
-        interactive: Collection[str] = (),
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
         self._probes = probes
-        self._interactive = interactive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,8 +74,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID_HEADER] = request_id
                 for name, value in SECURITY_HEADERS.items():
-                    if not (name == "Content-Security-Policy" and scope["path"] in self._interactive):
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         self._metrics.request_started()
@@ -109,7 +104,7 @@ class RequestContext:
                 "answered",
                 extra={
                     "request_id": request_id,
-                    "method": str(state.get(METHOD, scope["method"]))[:_LONGEST_METHOD],
+                    "method": state.get(METHOD, scope["method"]),
                     "endpoint": endpoint,
                     "status": status,
                     "seconds": round(seconds, 6),

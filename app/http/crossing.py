@@ -17,6 +17,7 @@ _SHOWN: Final = (
     "Retry-After",
     "X-Request-ID",
     "X-Qrestore-Codes",
+    "X-Qrestore-Located",
     "X-Qrestore-Network",
     "X-Qrestore-Route",
     "X-Qrestore-Text",

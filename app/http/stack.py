@@ -27,8 +27,6 @@ class Treatment(Flag):
     """Machines ask for it every few seconds: its requests are logged at the level debug."""
     HEALTH = auto()
     """Orchestrators ask for it by the machine's address, whatever hosts the service goes by."""
-    INTERACTIVE = auto()
-    """A page of the framework that loads scripts from elsewhere: it gets no Content-Security-Policy."""
 
 
 PATHS: Final[Mapping[str, Treatment]] = {
@@ -45,11 +43,15 @@ PATHS: Final[Mapping[str, Treatment]] = {
     "/payload.js": Treatment.PUBLIC,
     "/unread.js": Treatment.PUBLIC,
     "/openapi.json": Treatment.PUBLIC,
-    "/docs": Treatment.PUBLIC | Treatment.INTERACTIVE,
-    "/docs/oauth2-redirect": Treatment.PUBLIC | Treatment.INTERACTIVE,
-    "/redoc": Treatment.PUBLIC | Treatment.INTERACTIVE,
+    "/docs": Treatment.PUBLIC,
+    "/docs/swagger.js": Treatment.PUBLIC,
+    "/docs/swagger-ui.css": Treatment.PUBLIC,
+    "/docs/swagger-ui-bundle.js": Treatment.PUBLIC,
+    "/redoc": Treatment.PUBLIC,
+    "/redoc/redoc.css": Treatment.PUBLIC,
+    "/redoc/redoc.standalone.js": Treatment.PUBLIC,
 }
-"""Every path that is treated differently. All others need a key, are logged and get the policy."""
+"""Every path that is treated differently. All others need a key and are logged."""
 
 
 def install(app: FastAPI, service: Service, keys: KeyRing | None) -> None:
@@ -100,7 +102,6 @@ def _context(service: Service) -> Middleware:
         metrics=service.metrics,
         seconds=service.settings.request_seconds,
         probes=_paths(Treatment.PROBE),
-        interactive=_paths(Treatment.INTERACTIVE),
     )
 
 

@@ -1,11 +1,11 @@
 """GET / and the files that it loads: the web page in app/page."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
-from starlette.status import HTTP_304_NOT_MODIFIED
+from fastapi import APIRouter
+
+from app.http.assets import Asset, serve
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,36 +29,17 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
 
 
-class _Asset:
-    """A file of the page, read once at import."""
+FILES: Final = (
+    "index.html",
+    "page.css",
+    "page.js",
+    "elements.js",
+    "orientation.js",
+    "outlines.js",
+    "payload.js",
+    "unread.js",
+)
 
-    def __init__(self, name: str, media_type: str) -> None:
-        self._body = (_FOLDER / name).read_bytes()
-        self._headers = {
-            "Content-Type": f"{media_type}; charset=utf-8",
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            # Revalidated on every visit, so that an upgrade never mixes the files of two versions.
-            "Cache-Control": "no-cache",
-            "ETag": f'"{sha256(self._body).hexdigest()[:32]}"',
-        }
-
-    async def answer(self, request: Request) -> Response:
-        """The file, or 304 if the client's copy is current."""
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
-        if known & {self._headers["ETag"], "*"}:
-            return Response(None, HTTP_304_NOT_MODIFIED, self._headers)
-        return Response(self._body, headers=self._headers)
-
-
-for _path, _name, _media_type in (
-    ("/", "index.html", "text/html"),
-    ("/page.css", "page.css", "text/css"),
-    ("/page.js", "page.js", "text/javascript"),
-    ("/elements.js", "elements.js", "text/javascript"),
-    ("/orientation.js", "orientation.js", "text/javascript"),
-    ("/outlines.js", "outlines.js", "text/javascript"),
-    ("/payload.js", "payload.js", "text/javascript"),
-    ("/unread.js", "unread.js", "text/javascript"),
-):
-    _asset = _Asset(_name, _media_type)
-    router.add_api_route(_path, _asset.answer, methods=["GET", "HEAD"], response_class=Response, response_model=None)
+for _name in FILES:
+    _path = "/" if _name == "index.html" else f"/{_name}"
+    serve(router, _path, Asset(_FOLDER / _name, policy=CONTENT_SECURITY_POLICY))

@@ -27,10 +27,10 @@ from app.workers.process import (
     Infer,
     Limits,
     by_pickled_name,
-    resident_memory,
     start_fork_server,
 )
 from app.workers.sandbox import remaining_abilities
+from app.workers.usage import resident_memory
 from app.workers.worker import GaveWay, Progress
 
 log = logging.getLogger("qrestore.isolation")

@@ -8,9 +8,7 @@ import contextlib
 import io
 import logging
 import multiprocessing
-import os
 import pickle
-import resource
 import signal
 import threading
 import time
@@ -20,7 +18,6 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +26,7 @@ from numpy.typing import NDArray
 from app import errors
 from app.errors import InternalError, QrestoreError
 from app.workers.sandbox import confine
+from app.workers.usage import processor_seconds
 from app.workers.worker import Progress
 
 log = logging.getLogger("qrestore.isolation")
@@ -250,23 +248,6 @@ def _refusal(content: Any) -> QrestoreError:
         QrestoreError.__init__(error, str(detail))
         return error
     raise ChildGone
-
-
-def resident_memory(pid: int) -> int:
-    """Resident bytes of a process, shared pages included; 0 if it is gone or the system has no /proc."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor seconds of a process so far; 0 if it is gone or the system has no /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def start_fork_server(preload: Sequence[str]) -> None:

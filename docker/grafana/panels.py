@@ -266,7 +266,7 @@ NETWORKS: Final = (
         "Networks loaded",
         "What GET /models tells in full.",
         (Query(series("qrestore_model_info")),),
-        "none", 24, 6, "table",
+        "none", 24, 14, "table",
     ),
 )  # fmt: skip
 
@@ -334,7 +334,7 @@ QUEUE: Final = (
 PROCESSES: Final = (
     Panel(
         "Child restarts by reason",
-        "Workers replaced: crashed, killed at the deadline, or recycled as a matter of routine.",
+        "Workers replaced: crashed, killed at the deadline (timeout), or by routine (gave_way, unfinished, recycled).",
         (Query(total(increase("qrestore_child_restarts_total"), "reason"), "{{reason}}"),),
         "short", 6, bars=True, stacked=True,
     ),

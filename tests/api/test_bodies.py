@@ -116,6 +116,18 @@ class TestOptionsInTheBody:
         assert locations(client, "/decode?effort=fast", files=file, data={"effort": "thorough"}) == ["form.effort"]
         assert len(ladder.calls) == 1
 
+    def test_what_is_given_twice_is_named(self, client: TestClient, ladder: FakeLadder, blank_png: bytes) -> None:
+        file, text = {"file": blank_png}, b64encode(blank_png).decode()
+        assert locations(client, "/decode?effort=fast&effort=thorough", files=file) == ["query.effort"]
+        assert locations(client, "/restore?scale=1&binary=true&scale=1", files=file) == ["query.scale"]
+        kind = {"Content-Type": "application/json"}
+        for options in ('"effort": "fast", "effort" : "thorough"', '"expect": 1, "budget": 1,\n"expect":2'):
+            body = f'{{"image_base64": "{text}", {options}}}'
+            assert locations(client, "/decode", content=body, headers=kind) == ["body." + options.split('"')[1]]
+        once = f'{{"image_base64": "{text}", "charset": "utf-8", "effort": "fast"}}'
+        assert client.post("/decode", content=once, headers=kind).status_code == 200
+        assert len(ladder.calls) == 1
+
     def test_rules_between_options_hold_across_query_and_body(self, client: TestClient, blank_png: bytes) -> None:
         assert locations(client, "/restore?view=original", files={"file": blank_png}, data={"scale": "4"}) == ["form"]
 

@@ -46,6 +46,14 @@ def test_answers_and_problems_are_shown_to_pages_of_the_origins(open_client: Tes
         assert "access-control-allow-credentials" not in answer.headers
 
 
+def test_pages_may_read_every_header_that_an_answer_of_restore_has(open_client: TestClient, blank_png: bytes) -> None:
+    answer = open_client.post("/restore", files={"file": blank_png}, headers={"Origin": HERE})
+    shown = answer.headers["access-control-expose-headers"].lower().split(", ")
+    stated = open_client.get("/openapi.json").json()["paths"]["/restore"]["post"]["responses"]["200"]["headers"]
+    assert {"x-qrestore-codes", "x-qrestore-located"} <= set(answer.headers)
+    assert {name.lower() for name in stated} <= set(shown)
+
+
 def test_an_unforeseen_error_and_a_missing_key_are_shown_too(
     start: Callable[..., TestClient], blank_png: bytes, tmp_path: Path
 ) -> None:

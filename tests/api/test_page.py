@@ -21,6 +21,15 @@ from tests.support.paths import ROOT
 SCRIPTS = ("/page.js", "/elements.js", "/orientation.js", "/outlines.js", "/payload.js", "/unread.js")
 FILES = {"/": "text/html", "/page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
 FOLDER = ROOT / "app" / "page"
+DOCUMENTATION = {
+    "/docs": "text/html",
+    "/docs/swagger.js": "text/javascript",
+    "/docs/swagger-ui.css": "text/css",
+    "/docs/swagger-ui-bundle.js": "text/javascript",
+    "/redoc": "text/html",
+    "/redoc/redoc.css": "text/css",
+    "/redoc/redoc.standalone.js": "text/javascript",
+}
 
 
 class Markup(HTMLParser):
@@ -136,12 +145,28 @@ def test_payloads_never_become_markup(client: TestClient) -> None:
     assert not re.search(f"{makers}|{openers}", scripts)
 
 
+@pytest.mark.parametrize(("path", "media_type"), DOCUMENTATION.items())
+def test_the_documentation_is_served_from_here(client: TestClient, path: str, media_type: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+    policy = dict(entry.split(" ", 1) for entry in answer.headers["content-security-policy"].split("; "))
+    assert {policy[name] for name in ("script-src", "connect-src")} == {"'self'"}
+    assert {policy[name] for name in ("default-src", "base-uri", "form-action", "frame-ancestors")} == {"'none'"}
+    if media_type == "text/html":
+        markup = Markup(answer.text)
+        loaded = [attributes.get("src") or attributes.get("href") or "" for _, attributes in markup.tags]
+        loaded = [urljoin(path, name) for name in loaded if name and not name.startswith("data:")]
+        assert set(loaded) <= {*DOCUMENTATION, "/openapi.json"}
+        assert all("src" in attributes for tag, attributes in markup.tags if tag == "script")
+
+
 def test_it_is_not_part_of_the_documented_interface(client: TestClient) -> None:
-    assert not set(FILES) & set(client.get("/openapi.json").json()["paths"])
+    assert not {*FILES, *DOCUMENTATION} & set(client.get("/openapi.json").json()["paths"])
 
 
 def test_what_is_switched_off_is_not_there(start: Callable[..., TestClient]) -> None:
     client = start(FakeLadder(), page=False, docs=False, metrics=False)
-    for path in (*FILES, "/docs", "/redoc", "/openapi.json", "/metrics"):
+    for path in (*FILES, *DOCUMENTATION, "/openapi.json", "/metrics"):
         assert client.get(path).status_code == 404
     assert client.get("/livez").status_code == 200

@@ -12,6 +12,7 @@ from tests.support.paths import ROOT
 
 TEXT: Final = (ROOT / "docs/runbook.md").read_text()
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+REPLICAS: Final = (ROOT / "docker/replicas/compose.yml").read_text()
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text()
 FORM: Final = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 """A patch release: no range, no floating tag, no pre-release."""
@@ -36,8 +37,13 @@ TABLE: Final = [
 
 def used() -> dict[str, tuple[str, str]]:
     """Image -> its version and the file that names it, for every image of others."""
-    images = (service["image"] for service in COMPOSE["services"].values() if "build" not in service)
-    found = {name: (tag, "docker-compose.yml") for name, _, tag in (image.partition(":") for image in images)}
+    images = {
+        service["image"]: "docker-compose.yml" for service in COMPOSE["services"].values() if "build" not in service
+    }
+    images |= dict.fromkeys(re.findall(r"(?m)^    image: (.+)$", REPLICAS), "docker/replicas/compose.yml")
+    found = {
+        name: (tag, place) for (name, _, tag), place in ((image.partition(":"), at) for image, at in images.items())
+    }
     (python,) = re.findall(r"(?m)^ARG PYTHON=(.+)$", DOCKERFILE)
     return found | {"python": (python, "Dockerfile")}
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
+from app.workers.usage import processor_seconds
 from tests.support.codes import qr_picture
 from tests.support.live import pictures
 from tests.support.live.servers import GOOD, Server
@@ -57,11 +58,7 @@ def highest_memory(server: Server) -> int:
 
 def used(server: Server) -> float:
     """Seconds of processor time that the living children have used."""
-    ticks = 0
-    for pid in server.children():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
-    return ticks / 100
+    return sum(map(processor_seconds, server.children()))
 
 
 def test_row_14_empty_file(server: Server) -> None:

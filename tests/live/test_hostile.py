@@ -194,6 +194,17 @@ def test_row_50_head_has_the_headers_of_get_and_no_body(named: Server) -> None:
         assert head.readline().startswith(b"HTTP/1.1 200 ")
 
 
+def test_row_50_an_empty_line_behind_a_body_is_no_request(named: Server) -> None:
+    host = protocol.HOST.encode()
+    raw = upload(GOOD).replace(b"Host: localhost", b"Host: " + host) + b"\r\n"
+    with named.connect(20) as connection:
+        for _ in range(3):
+            connection.sendall(raw[:-1])
+            time.sleep(0.1)  # the empty line comes in two packets
+            connection.sendall(raw[-1:])
+            assert read_answer(connection).payloads() == [GOOD_TEXT.encode()]
+
+
 @pytest.mark.parametrize("pause", [0.0, 0.3])
 def test_row_50_a_client_that_stops_sending_is_answered(guarded: Server, pause: float) -> None:
     raw = upload(GOOD, b"X-API-Key: " + KEY.encode())

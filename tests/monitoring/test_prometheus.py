@@ -1,6 +1,7 @@
 """The rules and the queries of the dashboard on a real Prometheus that scrapes the real service under a mixed load."""
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import yaml
 
 from tests.support.live.servers import running
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
+from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT, Query
 from tests.support.monitoring.stack import (
     MISSING,
     Load,
@@ -76,6 +78,17 @@ def promtool(*arguments: str | Path) -> str:
 
 def test_configuration_is_valid() -> None:
     output = promtool("check", "config", CONFIG)
+    assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
+
+
+@pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes"])
+def test_configuration_of_replicas_is_valid(folder: str, tmp_path: Path) -> None:
+    """With the same rules beside it, as it is mounted, but for what Debian's build of Prometheus lacks."""
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    config = yaml.safe_load((ROOT / folder / "prometheus.yml").read_text())
+    config["scrape_configs"][0].pop("kubernetes_sd_configs", None)
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    output = promtool("check", "config", tmp_path / "prometheus.yml")
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tools.load import reckoning
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -24,9 +26,8 @@ def is_true(name: str, ok: bool, *, figure: str = "", wanted: str = "yes") -> Fi
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of ``values`` lie, by nearest rank; infinite without values."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("inf")
+    """That of `tools.load.reckoning`; infinite without values."""
+    return reckoning.percentile(values, share) if values else float("inf")
 
 
 def lines(row: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:

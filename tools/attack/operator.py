@@ -198,6 +198,7 @@ def composed_settings() -> Measured:
 def pinned_versions() -> Measured:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
     images = [service["image"] for service in services if "build" not in service]
+    images += re.findall(r"(?m)^ +image: (\S+)$", (ROOT / "docker/replicas/compose.yml").read_text())
     images += [f"python:{each}" for each in re.findall(r"(?m)^ARG PYTHON=(.+)$", (ROOT / "Dockerfile").read_text())]
     rows = re.findall(r"(?m)^\| `([\w/]+)` \| `(v?\d+\.\d+\.\d+)` \|", (ROOT / "docs/runbook.md").read_text())
     listed = {f"{name}:{version}" for name, version in rows}

@@ -44,6 +44,8 @@ CASES: Final[dict[str, tuple[bytes, int]]] = {
     "a field with a bare CR": (_get(b"/livez", b"X: y\rz: w"), 400),
     "Content-Encoding: gzip": (_good(b"Content-Encoding: gzip", body=gzip.compress(form(file_part(GOOD)))), 415),
     "Content-Encoding: identity": (_good(b"Content-Encoding: identity"), 200),
+    "an empty line before the head": (b"\r\n" + _get(), 200),
+    "three empty lines before the head": (b"\r\n" * 3 + _get(), 400),
     "an unknown Host": (_get(host=b"evil.example"), 421),
     "an unknown Host, upload": (upload(GOOD), 421),
     "health by address": (_get(host=b"127.0.0.1:8000"), 200),

@@ -14,7 +14,7 @@ from tests.support.live.servers import running
 from tools.load import hostile, processes
 from tools.load.client import Target, at, closed_loop, open_loop
 from tools.load.measuring import Measurement, lines, measure
-from tools.load.traffic import DIRECT, MIXED, drawn
+from tools.load.traffic import DIRECT, MIXED, drawn, hinted
 
 WARM_UP = 8
 """Requests at the start of a run that do not count."""
@@ -41,9 +41,10 @@ def load(
     rate: float | None = None,
     seed: int = 1,
     every: float = 0.25,
+    expect: int | None = None,
 ) -> Measurement:
-    """One run: in a closed loop, or at a rate."""
-    shots = drawn(kinds, seed)
+    """One run: in a closed loop, or at a rate. ``expect``: the number of codes that each request names, if any."""
+    shots = drawn(kinds, seed) if expect is None else hinted(drawn(kinds, seed), expect)
     measure(target, shots, closed_loop(WARM_UP), connections=connections, seconds=seconds, every=seconds)
     due = closed_loop(count) if rate is None else open_loop(count, rate, seed)
     return measure(target, shots, due, connections=connections, seconds=seconds, every=every)
@@ -85,6 +86,7 @@ def _weights(text: str) -> dict[str, int]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments(__doc__.partition("\n")[0], count=2000, seconds=60.0)
     parser.add_argument("--direct", action="store_true", help="only photographs that stock decoders read")
+    parser.add_argument("--expect", type=_positive, help="tell the service how many codes there are (?expect=)")
     parser.add_argument("--rate", type=float, help="requests a second at random times, without waiting for answers")
     parser.add_argument("--least", type=float, default=0.0, help="fail below so many right answers a second")
     told = "what honest clients see beside hostile ones, so many seconds each (default 15)"
@@ -106,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 connections=connections,
                 rate=options.rate,
                 seed=options.seed,
+                expect=options.expect,
             )
     except ValueError as exc:
         say(str(exc))

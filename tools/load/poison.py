@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from tests.support.live import pictures
 from tests.support.live.behaviours import Behaviour
 from tests.support.live.poison import MISBEHAVING, picture
-from tests.support.live.servers import ROOT, Server, running, upload
+from tests.support.live.servers import Server, running, upload
+from tools.attack.bench import Health, probed
+from tools.attack.figures import percentile
 
 POISON_SHARE: Final = 0.05
 SETTINGS: Final = {"workers": 2, "queue": 8, "request_seconds": 5.0}
@@ -67,10 +66,10 @@ class Reply:
 
 @dataclass
 class Report:
-    """The outcome of a volley; `livez` holds milliseconds, None for no answer."""
+    """The outcome of a volley; `livez` is how /livez answered meanwhile."""
 
     replies: list[Reply]
-    livez: list[float | None]
+    livez: Health
     capacity: float
     seconds: float
     restarts: dict[str, float]
@@ -123,18 +122,14 @@ class Report:
         )
         yield from _percentiles("good, 200", [r.milliseconds for r in self.of("good") if r.right])
         yield from _percentiles("429", [reply.milliseconds for reply in self.refused])
-        yield from _percentiles("/livez", [each for each in self.livez if each is not None])
-        yield f"/livez without an answer: {self.livez.count(None)} of {len(self.livez)}"
+        yield from _percentiles("/livez", self.livez.milliseconds)
+        yield f"/livez without an answer: {self.livez.lacking} of {self.livez.lacking + len(self.livez.milliseconds)}"
         yield f"children killed from outside: {self.killed}; restarts by cause: {self.restarts}"
         yield f"server restarted: {'no' if self.same_process else 'YES'}"
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    return float(np.percentile(values, share)) if values else 0.0
-
-
 def _percentiles(name: str, values: Sequence[float]) -> Iterator[str]:
-    spread = "  ".join(f"p{share} {percentile(values, share):8.1f}" for share in (50, 95, 99, 100))
+    spread = "  ".join(f"p{100 * share:.0f} {percentile(values, share):8.1f}" for share in (0.5, 0.95, 0.99, 1.0))
     yield f"{name:10} n {len(values):5}  {spread}  (ms)"
 
 
@@ -210,24 +205,6 @@ async def _fire(server: Server, shots: Sequence[Shot], rate: float) -> list[Repl
 
 
 @contextmanager
-def probing(server: Server) -> Iterator[list[float | None]]:
-    """Asks /livez inside the block; the list is filled with the milliseconds of its answers at the end."""
-    answers: list[float | None] = []
-    prober = subprocess.Popen(
-        [sys.executable, "-m", "tools.load.prober", str(server.port)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield answers
-    finally:
-        output, _ = prober.communicate("", timeout=60)
-        answers += json.loads(output)
-
-
-@contextmanager
 def killing(server: Server, pause: float | None) -> Iterator[list[int]]:
     """Kills a random child every `pause` seconds inside the block; the list holds the processes that it killed."""
     killed: list[int] = []
@@ -257,7 +234,7 @@ def fire(server: Server, shots: Sequence[Shot], *, load: float = 2.0, kill_every
     capacity = asyncio.run(_measure_capacity(server, _MEASURED_SECONDS))
     restarts = {reason: server.restarts(reason) for reason in ("crash", "timeout", "recycled")}
     began = time.monotonic()
-    with probing(server) as livez, killing(server, kill_every) as killed:
+    with probed(server.port) as livez, killing(server, kill_every) as killed:
         replies = asyncio.run(_fire(server, shots, load * capacity))
         seconds = time.monotonic() - began
     alive = server.process.poll() is None and server.get("/livez").status == 200

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from app.workers.usage import ProcessUsage, usage_of
 
 _PROC = Path("/proc")
 
@@ -42,29 +43,13 @@ def usage(pid: int) -> Usage:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
-    parent: int
-    seconds: float
-    reaped: float
-    memory: int
-
-
-def _table() -> Iterator[tuple[int, _Process]]:
-    tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+def _table() -> Iterator[tuple[int, ProcessUsage]]:
     for entry in _PROC.iterdir():
-        if not entry.name.isdecimal():
-            continue
-        with suppress(OSError):  # the process has ended
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            user, system, reaped_user, reaped_system = (int(fields[i]) / tick for i in range(11, 15))
-            yield (
-                int(entry.name),
-                _Process(int(fields[1]), user + system, reaped_user + reaped_system, int(fields[21]) * page),
-            )
+        if entry.name.isdecimal() and (found := usage_of(int(entry.name))):  # None: it has ended
+            yield int(entry.name), found
 
 
-def _descendants(pid: int, table: dict[int, _Process]) -> Iterator[_Process]:
+def _descendants(pid: int, table: dict[int, ProcessUsage]) -> Iterator[ProcessUsage]:
     for other, process in table.items():
         if process.parent == pid:
             yield process

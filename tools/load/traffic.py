@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import cv2
@@ -52,6 +52,12 @@ def drawn(weights: Mapping[str, int], seed: int = 1) -> Iterator[Shot]:
     kinds, shares = list(weights), list(weights.values())
     while True:
         yield rng.choice(ready[rng.choices(kinds, shares)[0]])
+
+
+def hinted(shots: Iterator[Shot], expect: int) -> Iterator[Shot]:
+    """The same requests to /decode, but telling how many codes there are (`?expect=`)."""
+    for shot in shots:
+        yield replace(shot, raw=shot.raw.replace(b"POST /decode ", b"POST /decode?expect=%d " % expect, 1))
 
 
 Photographs = Sequence[tuple[bytes, bytes]]

@@ -65,6 +65,8 @@ class Protocol(H11Protocol):
         self._to_come = 0
         """Bytes of a body with a Content-Length that h11 has not got yet."""
         self._small_pieces = 0
+        self._may_skip_line = True
+        """Whether an empty line before the next head is ignored (RFC 9112, 2.2): some clients end bodies with one."""
         self._refused = self._ended = False
         self._health_only = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -164,6 +166,11 @@ class Protocol(H11Protocol):
         return more
 
     def _take_head(self) -> None:
+        if self._may_skip_line and self._received == b"\r":
+            return
+        if self._may_skip_line and self._received.startswith(b"\r\n"):
+            self._may_skip_line = False
+            del self._received[:2]
         end = heads.end_of(self._received)
         fault = heads.fault_of(self._received, end)
         if fault is not None:
@@ -171,6 +178,7 @@ class Protocol(H11Protocol):
         elif end >= 0:
             head = bytes(self._received[:end])
             del self._received[:end]
+            self._may_skip_line = True
             self._stop_head_timer()
             if self._health_only and not heads.asks_for_health(head):
                 self._refuse(NotReady("The service has no connection to spare.", retry_after=1))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.pipeline.files.png import encode_png
+from app.workers.usage import resident_memory
 from tests.support.codes import qr_picture
 from tests.support.paths import ROOT
 
@@ -189,10 +190,10 @@ class Server:
 
     def memory(self) -> int:
         """Resident bytes of the server alone."""
-        return resident(self.pid)
+        return resident_memory(self.pid)
 
     def memory_of_all(self) -> int:
-        return sum(map(resident, [self.pid, *self.children()]))
+        return sum(map(resident_memory, [self.pid, *self.children()]))
 
     def log_text(self) -> str:
         return "".join(self.log)
@@ -215,14 +216,6 @@ def children_of(pid: int) -> list[int]:
             with suppress(FileNotFoundError, ProcessLookupError):
                 children += map(int, (task / "children").read_text().split())
     return children
-
-
-def resident(pid: int) -> int:
-    """Resident bytes of a process; 0 if it has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from tools.load import load, processes, soak
 from tools.load.client import Exchange, Run, Target, open_loop
 from tools.load.measuring import Measurement, lines
 from tools.load.reckoning import MEGABYTE, Sample
+from tools.load.traffic import hinted, shots
 
 pytestmark = pytest.mark.skipif(not processes.available(), reason="memory and processor time are read from /proc")
 
@@ -47,6 +48,13 @@ def test_load_reports_rates_times_memory_and_the_bottleneck(
     server_memory, children = map(float, re.findall(r"(?m)^at 40 +(\d+\.\d) +(\d+\.\d)", output)[-1])
     assert server_memory > 50
     assert children > 50
+
+
+def test_load_may_tell_how_many_codes_there_are(where: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert load.main([*where[:-1], "direct=1", "--count", "5", "--expect", "1"]) == 0
+    assert "5 of 200" in capsys.readouterr().out
+    (raw,) = {shot.raw.partition(b"\r\n")[0] for shot in hinted(iter(shots(["direct"])["direct"]), 3)}
+    assert raw == b"POST /decode?expect=3 HTTP/1.1"
 
 
 def test_load_at_a_rate_keeps_to_it(where: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,11 @@
 """The filter of system calls, interpreted as by the kernel, and the memory of a process."""
 
-import os
 import platform
 import struct
 
 import pytest
 
 from app.workers.pool import child_abilities
-from app.workers.process import resident_memory
 from app.workers.sandbox import remaining_abilities, seccomp_program
 
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
@@ -65,9 +63,3 @@ def test_a_process_that_is_not_confined_can_do_everything() -> None:
 def test_children_are_confined() -> None:
     """Only kernels without Landlock (5.12 and older, or switched off) let them read files."""
     assert set(child_abilities()) <= {"read files"}
-
-
-@pytest.mark.skipif(platform.system() != "Linux", reason="memory is read from /proc")
-def test_resident_memory() -> None:
-    assert 1_000_000 < resident_memory(os.getpid()) < 1 << 40
-    assert resident_memory(2**22 + 1) == 0

@@ -24,6 +24,7 @@ from app.errors import InternalError, ProcessingTimeout, WorkerCrashed
 from app.pipeline.files.png import encode_png
 from app.pipeline.quad import Quad
 from app.pipeline.results import Reason
+from app.workers.usage import resident_memory
 from tests.support.codes import qr_picture
 from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol, unread
@@ -334,12 +335,8 @@ def test_an_interrupt_ends_it_and_leaves_whole_lines(
     assert 20 <= len(files) < 400
 
 
-def resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
 def test_memory_stays_flat(tmp_path: Path, weights: Path, written: Callable[[Path, int], list[str]]) -> None:
     """The command itself grows by the names of the files, no more."""
     count = 3000
@@ -351,7 +348,7 @@ def test_memory_stays_flat(tmp_path: Path, weights: Path, written: Callable[[Pat
     while process.poll() is None:
         done = out.read_bytes().count(b"\n") if out.exists() else 0
         if done > 300:
-            seen.append((done, resident(process.pid)))
+            seen.append((done, resident_memory(process.pid)))
         time.sleep(0.1)
     assert process.returncode == terminal.BAD_FILE
     first, last = seen[0][1], max(memory for _, memory in seen[-5:])
