@@ -22,8 +22,8 @@ _AROUND = 5  # modules around a quad within which its corners may move
 _ITERATIONS = 6  # at most, at each blur
 _LEAST_NORM = 1e-3  # grey levels; less is flat
 _FREE: Final[NDArray[np.float64]] = np.asarray(np.eye(8), dtype=np.float64)
-_AFFINE: Final[NDArray[np.float64]] = np.kron(
-    np.eye(2), np.array([[1, 0, 0], [0, 1, 0], [-1, 1, 1], [0, 0, 1]], dtype=np.float64)
+_AFFINE: Final[NDArray[np.float64]] = np.asarray(
+    np.kron(np.eye(2), np.array([[1, 0, 0], [0, 1, 0], [-1, 1, 1], [0, 0, 1]])), dtype=np.float64
 )
 """Moves of the corners: each for itself, or the third one as the others demand."""
 
