@@ -14,14 +14,14 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; done)
 PYTHON := $(PYTHON)
 
-GROUPS := lint test browser fuzz monitoring deploy release
+GROUPS := lint test conformance browser fuzz monitoring deploy release
 VENV := .venv
 # Homebrew's libraries are outside the dynamic linker's default path on Apple silicon.
 BIN := $(if $(filter Darwin,$(shell uname -s)),DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib:/usr/local/lib )$(VENV)/bin
 # The stamps of what is installed (see the end): the service with what training needs, and what most tests need.
 TRAINING := $(VENV)/.installed-training
 TEST := $(TRAINING) $(VENV)/.group-test
-TESTS := $(TEST) $(addprefix $(VENV)/.group-,browser fuzz monitoring deploy release)
+TESTS := $(TEST) $(addprefix $(VENV)/.group-,conformance browser fuzz monitoring deploy release)
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check $(LOCK:%=--constraint %)
 SUDO := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
@@ -98,9 +98,12 @@ image: ## build the image with podman, run it and have it read a picture (ARGS=-
 	    || $(call apt_install,catatonit mmdebstrap podman runc,Install podman first.)
 	docker/build/try.sh $(ARGS)
 
-system-test: ## the Debian packages that some tests need and are skipped without: Chromium and Prometheus
-	@command -v chromium >/dev/null && command -v prometheus >/dev/null \
-	    || $(call apt_install,chromium prometheus,Install Chromium and Prometheus by hand: some tests are skipped without.)
+system-test: $(VENV)/.created ## the Debian packages that some tests are skipped without: Chromium, faketime, libqrencode, npm, Prometheus
+	@command -v chromium >/dev/null && command -v npm >/dev/null && command -v prometheus >/dev/null \
+	    && command -v faketime >/dev/null \
+	    && $(BIN)/python -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library("qrencode") is None)' \
+	    || $(call apt_install,chromium faketime libqrencode4 npm prometheus,Install Chromium and faketime and libqrencode \
+	        and npm and Prometheus by hand: some tests are skipped without.)
 
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor

@@ -14,7 +14,7 @@ Confidence = Annotated[float, AfterValidator(lambda value: round(value, 3)), Fie
 Degrees = Annotated[float, AfterValidator(lambda value: round(value, 1) % 360)]
 Share = Annotated[float, AfterValidator(lambda value: round(value, 5))]
 Shares = tuple[Share, Share]
-Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the stored image")]
+Point = Annotated[tuple[Pixels, Pixels], Field(description="x and y in pixels, from the top left of the image")]
 
 
 class Wire(BaseModel):
@@ -79,7 +79,11 @@ class Code(Wire):
         examples=[3, "M4", "R11x27"],
     )
     ec_level: str | None = Field(description="L, M, Q or H. null if unknown: `exact` is false", examples=["M"])
-    mask: int | None = Field(description="number of the data mask. null if the codewords are not known", examples=[4])
+    mask: int | None = Field(
+        description="number of the data mask: 0 to 7, of Micro QR codes 0 to 3, of rMQR codes always 4. null if the "
+        "codewords are not known",
+        examples=[4],
+    )
     segments: list[CodeSegment] | None = Field(description="the payload in parts. null if the codewords are not known")
     charset: str | None = Field(
         description="charset of the bytes of the text: of byte segments, the first if there are several; without any, "
@@ -128,7 +132,7 @@ class Code(Wire):
         tuple[Point, Point, Point, Point],
         Field(
             description="outer corners, clockwise from the symbol's own top left, in pixels of the image as stored: "
-            "EXIF orientation is not applied"
+            "EXIF orientation is not applied, unless `frame` is `upright`"
         ),
     ]
     position_normalised: Annotated[
@@ -183,8 +187,9 @@ class Message(Wire):
         examples=[[2, 0, 1]],
     )
     complete: bool = Field(
-        description="whether every part is there, and the bytes have the parity that the symbols state. False without "
-        "`missing` parts if only the parity differs: parts of different messages may have been mixed"
+        description="whether every part is there, and the bytes have the parity that the symbols state (or the text "
+        "has it in Latin-1 or Shift JIS, in which some encoders count). False without `missing` parts if only the "
+        "parity differs: parts of different messages may have been mixed"
     )
     missing: list[int] = Field(description="indices, from 0, of the parts that are not there", examples=[[1]])
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from app import __version__
-from app.errors import QrestoreError
+from app.errors import InternalError, QrestoreError
 from app.http import server, stack
 from app.http.hangup import answer_hangups, ignore_hangups
 from app.http.keys import KeyRing
@@ -28,6 +28,9 @@ from app.workers.worker import InProcessWorker
 log = logging.getLogger("qrestore")
 
 _OPENAPI_PATH = "/openapi.json"
+
+_NO_THREAD = "can't start new thread"  # how Python says that a limit is met
+_NO_THREADS_LEFT = "No thread can be started: raise the limit on processes (ulimit -u, or the container's pids limit)."
 
 _DESCRIPTION = """Reads QR codes in photographs. Neural networks read or restore the codes that do not decode directly.
 
@@ -61,6 +64,10 @@ def serve(settings: Settings, *, factory: Factory | None = None) -> None:
     operators = _operators_application(service, app) if settings.admin_port is not None else None
     try:
         server.run(app, operators, service)
+    except RuntimeError as exc:
+        if str(exc) == _NO_THREAD:
+            raise InternalError(_NO_THREADS_LEFT) from exc
+        raise
     finally:
         gc.unfreeze()
 
@@ -91,26 +98,29 @@ def _application(
     file = settings.api_keys_file
     keys = KeyRing(file, on_names=service.metrics.keys_known) if file is not None else None
 
-    async def load() -> None:
+    async def load(app: FastAPI) -> None:
         if pipeline is not None:
             runtime = Runtime(worker=InProcessWorker(pipeline))
         else:
+            service.admission.start()
             runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
+        if in_background:
+            await asyncio.to_thread(app.openapi)  # else the first upload waits until FastAPI has looked at its options
+            gc.collect()
+            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
         service.metrics.models_loaded(runtime.models, device=runtime.device)
         service.runtime = runtime
         log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
 
-    async def load_or_fail() -> None:
+    async def load_or_fail(app: FastAPI) -> None:
         try:
-            await load()
-            gc.collect()
-            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
+            await load(app)
         except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
             service.failure = exc
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(load_or_fail() if in_background else load())
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(load_or_fail(app) if in_background else load(app))
         if in_background:
             answer_hangups(keys)
         else:
@@ -123,7 +133,10 @@ def _application(
             await asyncio.wait((watching,))
             with suppress(QrestoreError):
                 await loading
-            await asyncio.to_thread(_close, service)
+            if service.failure is None:
+                await asyncio.to_thread(_close, service)
+            else:  # nothing runs on, and there may be no thread for it
+                _close(service)
 
     has_documentation = settings.docs and settings.admin_port is None
     app = FastAPI(

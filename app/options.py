@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.pipeline import symbologies
 from app.pipeline.pages import PageRanges
 from app.pipeline.part import Part
-from app.pipeline.payload.charsets import find_charset
-from app.pipeline.results import AUTO, Effort, View
+from app.pipeline.payload.charsets import Charset, find_charset
+from app.pipeline.results import AUTO, COMPARE, Effort, Frame, View
 
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 """Numbers and ranges of pages, separated by commas."""
@@ -40,6 +40,10 @@ Region = Annotated[
         examples=["120,80,400,300", "0.5,0,0.5,1"],
     ),
 ]
+
+
+def _part(region: str | None) -> Part | None:
+    return None if region is None else Part.parse(region)
 
 
 class DecodeOptions(BaseModel):
@@ -99,6 +103,29 @@ class DecodeOptions(BaseModel):
         examples=["1-3"],
     )
 
+    frame: Frame = Field(
+        default=Frame.STORED,
+        description="what positions, rotations and sizes refer to: `stored`, the picture as its pixels are stored; "
+        "`upright`, the picture as viewers show it, turned by its EXIF orientation. A region is always one of the "
+        "stored picture",
+        examples=[Frame.UPRIGHT],
+    )
+
+    @property
+    def part(self) -> Part | None:
+        """The part of each picture in which alone is looked; None for all of it."""
+        return _part(self.region)
+
+    @property
+    def symbology_names(self) -> frozenset[str]:
+        """The names of the symbologies that are read."""
+        return symbologies.parse(self.symbologies)
+
+    @property
+    def charset_hint(self) -> Charset | None:
+        """The charset of bytes that a symbol names none for; None if it is to be guessed."""
+        return None if self.charset is None else find_charset(self.charset)
+
     @property
     def page_ranges(self) -> PageRanges | None:
         """The pages asked for, counted from 0."""
@@ -131,8 +158,8 @@ class RestoreOptions(BaseModel):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="`modules` redraws the symbol from its decoded modules; the name of a restoring network in /models "
         "runs that network; `auto` redraws the symbol if its modules decode, otherwise it runs the network that suits "
-        "the blur",
-        examples=["modules", "lenet"],
+        "the blur; `compare` runs every network and answers a contact sheet of their results",
+        examples=["modules", "lenet", "compare"],
     )
     scale: Annotated[Literal["1", "4"], BeforeValidator(_text_of_number)] = Field(
         default="1",
@@ -147,8 +174,19 @@ class RestoreOptions(BaseModel):
     )
     region: Region | None = None
 
+    @property
+    def part(self) -> Part | None:
+        """As in `DecodeOptions`."""
+        return _part(self.region)
+
     @model_validator(mode="after")
     def _original_has_its_own_size(self) -> Self:
         if self.view is View.ORIGINAL and self.scale != "1":
             raise ValueError("view=original keeps the size of the picture, so scale must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _sheets_have_one_form(self) -> Self:
+        if self.network == COMPARE and (self.view, self.scale, self.binary) != (View.STRAIGHTENED, "1", False):
+            raise ValueError("network=compare draws straightened codes at scale 1, not binary")
         return self

@@ -1,6 +1,7 @@
 """Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
 
 from base64 import b64encode
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -8,10 +9,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from app.answers import Code, Confidence, Message, Pixels, Point, Wire
 from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
-from app.pipeline.results import Outcome, PageInfo, Reason, Restored, Stage, Unread
+from app.pipeline.results import Compared, Outcome, PageInfo, Reason, Restored, Stage, Unread
 
 Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+Decibels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 
 
@@ -21,8 +23,9 @@ class UnreadCode(Wire):
     position: Annotated[
         tuple[Point, Point, Point, Point],
         Field(
-            description="outer corners, clockwise as seen, in pixels of the image as stored; where the version is "
-            "unknown they may begin at any corner, and lie less exactly than those of a code that was read"
+            description="outer corners, clockwise as seen, in pixels of the image as stored, or as `frame` says; "
+            "where the version is unknown they may begin at any corner, and lie less exactly than those of a code that "
+            "was read"
         ),
     ]
     reason: Reason = Field(
@@ -64,17 +67,31 @@ class ImageSize(Wire):
     height: int
 
 
+class ImageAnswer(ImageSize):
+    """Answer schema: the size of a picture that was sent, and how viewers turn it."""
+
+    orientation: int = Field(
+        ge=1,
+        le=8,
+        description="how viewers turn the image as stored, as EXIF counts: 1, not at all; 6, by 90 degrees clockwise",
+    )
+
+
 class PageAnswer(Wire):
     """Answer schema: one picture of the file that was looked at."""
 
     index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame")
-    width: int = Field(description="pixels, as stored; of a PDF, as rendered. 0 if it could not be decoded")
+    width: int = Field(
+        description="pixels, as stored or, with `frame=upright`, as shown; of a PDF, as rendered. 0 if it could not be "
+        "decoded"
+    )
     height: int
     dpi: Dpi | None = Field(description="pixels an inch; null if the file does not say")
     orientation: int = Field(
         ge=1,
         le=8,
-        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that",
+        description="how viewers turn it, as EXIF counts; positions refer to the picture as it is before that, unless "
+        "`frame` is `upright`",
     )
     problem: str | None = Field(description="why it could not be decoded; null if it could")
 
@@ -117,25 +134,25 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "symbology_identifier": "]Q1",
     "version": 3,
     "ec_level": "M",
-    "mask": 4,
+    "mask": 7,
     "segments": [{"mode": "byte", "eci": None, "bytes_base64": "aHR0cHM6Ly9leGFtcGxlLm9yZy9wYXJjZWwvN0YzSy0yMjkxLTBD"}],
     "charset": "UTF-8",
     "charset_source": "guessed",
     "structured_append": None,
     "gs1": [],
     "gs1_hri": None,
-    "errors_corrected": 3,
-    "confidence": 0.769,
+    "errors_corrected": 8,
+    "confidence": 0.322,
     "mirrored": False,
     "inverted": False,
     "rotation": 354.1,
-    "module_pixels": 7.12,
+    "module_pixels": 7.2,
     "engine": "zxing",
     "rung": "modules",
     "frame": 0,
     "page": 0,
-    "position": [[142.42, 245.22], [340.62, 224.56], [339.9, 445.05], [130.12, 453.56]],
-    "position_normalised": [[0.15824, 0.36062], [0.37847, 0.33024], [0.37767, 0.65449], [0.14458, 0.667]],
+    "position": [[141.82, 245.03], [340.35, 224.5], [339.88, 444.79], [130.22, 452.51]],
+    "position_normalised": [[0.15758, 0.36033], [0.37817, 0.33015], [0.37765, 0.65411], [0.14468, 0.66546]],
 }
 _UNREAD_EXAMPLE: dict[str, Any] = {
     "position": [[702.5, 118.25], [733.75, 117.5], [734.25, 149.0], [703.0, 149.5]],
@@ -151,17 +168,16 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "codes": [_CODE_EXAMPLE],
     "messages": [],
     "unread": [_UNREAD_EXAMPLE],
-    "image": {"width": 900, "height": 680},
+    "image": {"width": 900, "height": 680, "orientation": 1},
     "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
     "page_count": 1,
     "route": None,
     "trace": [
-        {"stage": "imaging", "seconds": 0.010996, "codes": 0},
-        {"stage": "direct", "seconds": 0.03479, "codes": 0},
-        {"stage": "variants", "seconds": 0.205581, "codes": 0},
-        {"stage": "locate", "seconds": 0.539447, "codes": 0},
-        {"stage": "rectified", "seconds": 0.01416, "codes": 0},
-        {"stage": "modules", "seconds": 0.185396, "codes": 1},
+        {"stage": "imaging", "seconds": 0.001631, "codes": 0},
+        {"stage": "direct", "seconds": 0.001602, "codes": 0},
+        {"stage": "locate", "seconds": 0.086483, "codes": 0},
+        {"stage": "rectified", "seconds": 0.003704, "codes": 0},
+        {"stage": "modules", "seconds": 0.008059, "codes": 1},
     ],
     "truncated": False,
     "complete": True,
@@ -172,8 +188,9 @@ _RESTORE_EXAMPLE: dict[str, Any] = {
     "png_base64": "iVBORw0KGgoAAAANSUhEUgAAAJQAAACUCAAAAABQV18IAAAgAElEQVR4AczB++/t2X3X9+f7vdb6fD57fy/nzMWe8d...",
     "restored": {"width": 592, "height": 592},
     "network": "modules",
+    "comparison": [],
     "codes": [_CODE_EXAMPLE],
-    "image": {"width": 900, "height": 680},
+    "image": {"width": 900, "height": 680, "orientation": 1},
     "route": None,
     "trace": [
         {"stage": "imaging", "seconds": 0.002406, "codes": 0},
@@ -193,7 +210,10 @@ class DecodeAnswer(Wire):
     codes: list[Code]
     messages: list[Message] = Field(description="messages that several of the codes hold together in structured append")
     unread: list[UnreadCode] = Field(description="codes that were seen but not read, the most credible first")
-    image: ImageSize = Field(description="size of the image as stored; of the first one if there are several frames")
+    image: ImageAnswer = Field(
+        description="size of the image as stored or, with `frame=upright`, as viewers show it; of the first one if "
+        "there are several frames"
+    )
     pages: list[PageAnswer] = Field(description="the pictures of the file that were looked at, of several files none")
     page_count: int = Field(description="number of pages that the file has, or of different frames of an animation")
     route: Route | None = Field(description="null if no region was routed to a network")
@@ -220,6 +240,23 @@ class DecodeAnswer(Wire):
         )
 
 
+class ComparedNetwork(Wire):
+    """Answer schema: what one network made of the code, on the contact sheet of a comparison."""
+
+    network: str
+    ran: bool = Field(description="false if it would not have ended within the budget")
+    seconds: Seconds | None = Field(description="that it took; null if it was not run")
+    text: str | None = Field(description="what reads in its result; null if nothing does")
+    agrees: bool | None = Field(
+        description="whether that is what the symbol says that was redrawn from its modules; null if either is missing"
+    )
+    psnr: Decibels | None = Field(description="in dB against the redrawn symbol; null where none was redrawn")
+
+    @classmethod
+    def of(cls, compared: Compared) -> Self:
+        return cls(ran=compared.seconds is not None, **asdict(compared))
+
+
 class RestoreAnswer(Wire):
     """Answer schema: the restored code as a PNG, alone or in its place in the picture, and what was read from it."""
 
@@ -229,11 +266,15 @@ class RestoreAnswer(Wire):
     png_base64: str | None = Field(description="grey PNG of the restored code; null if none was located")
     restored: ImageSize | None = Field(description="size of that PNG; null if there is none")
     network: str | None = Field(
-        description="network that restored it; `modules` if it was redrawn from its decoded modules; null if neither",
+        description="network that restored it; `modules` if it was redrawn from its decoded modules; `compare` for a "
+        "contact sheet; null if none of these",
         examples=["modules", "lenet"],
     )
+    comparison: list[ComparedNetwork] = Field(
+        description="of `network=compare`, each network on the sheet; otherwise empty"
+    )
     codes: list[Code]
-    image: ImageSize = Field(description="size of the uploaded image as stored")
+    image: ImageAnswer = Field(description="size of the uploaded image as stored")
     route: Route | None
     trace: list[TraceEntry]
     truncated: bool
@@ -246,6 +287,7 @@ class RestoreAnswer(Wire):
             png_base64=b64encode(restored.png).decode("ascii") if restored.located else None,
             restored=ImageSize(width=restored.width, height=restored.height) if restored.located else None,
             network=restored.network,
+            comparison=[ComparedNetwork.of(one) for one in restored.comparison],
             **_findings(restored.outcome, request_id),
         )
 
@@ -253,7 +295,7 @@ class RestoreAnswer(Wire):
 def _findings(outcome: Outcome, request_id: str) -> dict[str, Any]:
     return {
         "codes": [Code.of(found) for found in outcome.codes],
-        "image": ImageSize(width=outcome.width, height=outcome.height),
+        "image": ImageAnswer(width=outcome.width, height=outcome.height, orientation=outcome.orientation),
         "route": Route.of(outcome.route),
         "trace": TraceEntry.list_of(outcome.trace),
         "truncated": outcome.truncated,

@@ -73,21 +73,21 @@ class Service:
         return runtime
 
     async def watch(self) -> None:
-        """Logs when the runtime stops being able to work, with the cause and how to mend it, and when it can again.
+        """Logs when the runtime becomes unable to work, with the cause and the fix, and when it can work again.
 
         Runs until it is cancelled.
         """
         known = ""
         while True:
-            ill = self._illness()
-            if ill and ill != known:
-                log.error("not ready: %s", ill)
-            elif known and not ill:
+            fault = self._fault()
+            if fault and fault != known:
+                log.error("not ready: %s", fault)
+            elif known and not fault:
                 log.info("ready again")
-            known = ill
+            known = fault
             await asyncio.sleep(_WATCH_SECONDS)
 
-    def _illness(self) -> str:
+    def _fault(self) -> str:
         """Why the runtime cannot work, for the operator; empty if it can, or while there is none."""
         runtime = self.runtime
         if runtime is None:

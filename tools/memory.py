@@ -1,8 +1,8 @@
 """Measures the memory that the worst valid pictures need: `python -m tools.memory [--limit 6g] [--children 6]`.
 
-Every format is decoded at its dearest and at the pixel limit; the contents keep the search busy. The peaks are those of
-one child process and of the server (VmHWM in Linux' /proc). With all workers at the worst peak at once they must stay
-below the limit of the container; exit status 1 if they do not.
+Every format is decoded in its most expensive form and at the pixel limit; the contents keep the search busy. The peaks
+are those of one child process and of the server (VmHWM in Linux' /proc). With all workers at the worst peak at once
+they must stay below the limit of the container; exit status 1 if they do not.
 """
 
 import argparse

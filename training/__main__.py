@@ -1,9 +1,13 @@
 """Trains one network: python -m training RECIPE. ``--list`` lists the recipes.
 
+On photographs of one's own: python -m training finetune --data DIR, and python -m training evaluate --data DIR.
+
 With several processes: python -m torch.distributed.run --standalone --nproc-per-node N -m training RECIPE.
 """
 
 import argparse
+import importlib
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +25,17 @@ from training.run.loop import Run
 from training.run.parallel import join_team
 from training.run.state import starting_weights
 
+_DESCRIPTION = "Train one network; a killed run resumes. Photographs: finetune --help, evaluate --help."
+_COMMANDS = {"finetune": "training.finetune.command", "evaluate": "training.finetune.evaluating"}
+"""What may stand in place of a recipe; imported when it does, since it needs the engines."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train one network; a killed run resumes.")
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0] in _COMMANDS:
+        importlib.import_module(_COMMANDS[words[0]]).main(words[1:])
+        return
+    parser = argparse.ArgumentParser(prog="python -m training", description=_DESCRIPTION)
     parser.add_argument("recipe", nargs="?", help="a name of --list, or MODULE:FUNCTION that returns a TrainConfig")
     parser.add_argument("--list", action="store_true", help="print the recipes, their cost and their results, and exit")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for the state of runs (default: runs)")
@@ -39,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="also write the finished checkpoint, in 16 bits, into this folder"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(words)
     if arguments.list or arguments.recipe is None:
         print(*(describe(name, make, arguments.weights or Path("weights")) for name, make in RECIPES.items()), sep="\n")
         return

@@ -61,7 +61,8 @@ def _fault(arguments: argparse.Namespace) -> str:
         return "--resume needs another format: bare texts do not say which files are done"
     for each in arguments.lists:
         if each != STANDARD_INPUT and not Path(each).is_file():
-            return f"--from {each}: there is no such file"
+            is_there = Path(each).exists()
+            return f"--from {each}: {'pipe the names to --from -' if is_there else 'there is no such file'}"
     try:
         _options(arguments)
     except ValidationError as exc:

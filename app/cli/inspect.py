@@ -1,4 +1,4 @@
-"""`qrestore inspect`: writes what each step of the pipeline saw in one file."""
+"""`qrestore inspect`: writes what each step of the pipeline saw in one file, of a document in its first page."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from app.cli.inspection import Inspection
 from app.cli.inspection_report import Report
 from app.cli.terminal import BAD_FILE, CANNOT_START, NOT_ALL_READ, SUCCESS, complain, say
 from app.errors import QrestoreError, UploadTooLarge
-from app.pipeline.files.decoding import decode_image
+from app.pipeline.files.documents.opening import first_page
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
@@ -58,4 +58,4 @@ def inspect(image: GreyImage, ladder: Ladder, folder: Path, *, effort: Effort, f
 def _read_image(file: Path, settings: Settings) -> GreyImage:
     if file.stat().st_size > settings.max_upload_bytes:
         raise UploadTooLarge(f"The file is larger than {settings.max_upload_bytes} bytes.")
-    return decode_image(file.read_bytes(), max_pixels=settings.max_pixels)
+    return first_page(file.read_bytes(), max_pixels=settings.max_pixels).image

@@ -8,6 +8,26 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from starlette.status import HTTP_304_NOT_MODIFIED
 
+PAGE_FILES: Final = (
+    "page.css",
+    "pictures.css",
+    "page.js",
+    "elements.js",
+    "answer/answer.js",
+    "answer/cards.js",
+    "answer/orientation.js",
+    "answer/outlines.js",
+    "answer/payload.js",
+    "answer/restored.js",
+    "answer/trace.js",
+    "answer/unread.js",
+    "pictures/camera.js",
+    "pictures/list.js",
+    "pictures/queue.js",
+    "pictures/requests.js",
+    "pictures/table.js",
+)
+"""What the web page loads: NAME in app/page is at /page/NAME."""
 MEDIA_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 """By the end of the file's name; all are UTF-8."""
 

@@ -15,7 +15,7 @@ _PRIVILEGED: Final = 1024  # ports below it
 def listen_on(host: str, ports: Mapping[str, int | None]) -> list[list[socket.socket]]:
     """The listening sockets of each port, none for None; ``ports`` are by the setting that names each.
 
-    Raises InvalidConfiguration, whose detail names the cause and how to mend it, and keeps none open then.
+    Raises InvalidConfiguration, whose detail names the cause and how to fix it, and keeps none open then.
     """
     found: list[list[socket.socket]] = []
     try:
@@ -31,7 +31,7 @@ def listen_on(host: str, ports: Mapping[str, int | None]) -> list[list[socket.so
 def listen(host: str, port: int, *, setting: str) -> list[socket.socket]:
     """A listening socket for each address of ``host``; ``setting`` is the variable that names the port.
 
-    Raises InvalidConfiguration, whose detail names the cause and how to mend it.
+    Raises InvalidConfiguration, whose detail names the cause and how to fix it.
     """
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -15,7 +15,7 @@ _MAX_FIELDS: Final = 16
 _MAX_HEADERS: Final = 8
 _MAX_HEADER_BYTES: Final = 64 * 1024  # file names may be long; they are not used
 _PIECE_BYTES: Final = 16 * 1024
-"""What is parsed in one go. The dearest, a header of nothing but spaces, takes 2.4 ms."""
+"""What is parsed in one go. The most expensive piece, a header of nothing but spaces, takes 2.4 ms."""
 _MAX_OUTSIDE: Final = 1024
 """Bytes accepted before the first boundary and after the last, where nothing belongs."""
 _MAX_VALUE: Final = 1024

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from app.http import problems
+from app.http.assets import PAGE_FILES
 from app.http.auth import ApiKeys, describe_keys
 from app.http.context import RequestContext
 from app.http.crossing import CrossOrigin
@@ -35,13 +36,7 @@ PATHS: Final[Mapping[str, Treatment]] = {
     "/metrics": Treatment.PUBLIC | Treatment.PROBE,
     "/version": Treatment.PUBLIC,
     "/": Treatment.PUBLIC,
-    "/page.css": Treatment.PUBLIC,
-    "/page.js": Treatment.PUBLIC,
-    "/elements.js": Treatment.PUBLIC,
-    "/orientation.js": Treatment.PUBLIC,
-    "/outlines.js": Treatment.PUBLIC,
-    "/payload.js": Treatment.PUBLIC,
-    "/unread.js": Treatment.PUBLIC,
+    **{f"/page/{name}": Treatment.PUBLIC for name in PAGE_FILES},
     "/openapi.json": Treatment.PUBLIC,
     "/docs": Treatment.PUBLIC,
     "/docs/swagger.js": Treatment.PUBLIC,

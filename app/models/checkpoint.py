@@ -5,6 +5,7 @@ The reader guesses nothing from tensor shapes and unpickles nothing. A file stat
 where the weights come from, and what was measured with them; a file that does not match its network is refused.
 """
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from torch import nn
 from app.errors import InvalidCheckpoint
 from app.models import header
 from app.models.contract import Card, Kind
-from app.models.header import FORMAT, SUFFIX, checkpoint_files, name_of, parse_header
+from app.models.header import FORMAT, SUFFIX, UNSTATED, checkpoint_files, name_of, parse_header
 from app.models.registry import NETWORKS
 
 __all__ = ["FORMAT", "SUFFIX", "Checkpoint", "add_measured", "fingerprint", "load", "load_checkpoints", "save"]
@@ -84,7 +85,16 @@ def fingerprint(checkpoint: Checkpoint) -> str:
     `app.models.header.file_fingerprint` computes the same from the file."""
     tensors = sorted(checkpoint.network.state_dict().items())
     arrays = ((key, tensor.cpu().numpy()) for key, tensor in tensors)
-    return header.fingerprint(checkpoint.architecture, checkpoint.config, arrays)
+    return header.fingerprint(checkpoint.architecture, _stated(checkpoint), arrays)
+
+
+def _stated(checkpoint: Checkpoint) -> dict[str, object]:
+    """The configuration that a file states: the checkpoint's, with the constructor's default of each argument that
+    earlier files leave out (``UNSTATED``), so that no reader takes it for that of an earlier file."""
+    if checkpoint.architecture not in UNSTATED:
+        return dict(checkpoint.config)
+    parameters = inspect.signature(NETWORKS[checkpoint.architecture]).parameters
+    return {key: parameters[key].default for key in UNSTATED[checkpoint.architecture]} | dict(checkpoint.config)
 
 
 def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
@@ -97,7 +107,7 @@ def save(checkpoint: Checkpoint, path: Path, *, half: bool = False) -> None:
     metadata = {
         "format": FORMAT,
         "architecture": checkpoint.architecture,
-        "config": json.dumps(dict(checkpoint.config), sort_keys=True),
+        "config": json.dumps(_stated(checkpoint), sort_keys=True),
         "provenance": json.dumps(dict(checkpoint.provenance), sort_keys=True),
         "measured": json.dumps(dict(checkpoint.measured), sort_keys=True),
     }

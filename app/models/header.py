@@ -19,6 +19,9 @@ from app.errors import InvalidCheckpoint
 
 FORMAT: Final = "qrestore-1"
 SUFFIX: Final = ".safetensors"
+UNSTATED: Final[Mapping[str, Mapping[str, object]]] = {"EGRestormer": {"edge_source": "normalised"}}
+"""By architecture, arguments that files written before these existed do not state, and the values that they had. Later
+files state them."""
 _LENGTH_BYTES: Final = 8  # of the number, little-endian, with which a safetensors file begins
 
 
@@ -58,8 +61,9 @@ def parse_header(path: Path, metadata: Mapping[str, str]) -> Header:
         config, provenance, measured = (dict(json.loads(metadata[key])) for key in ("config", "provenance", "measured"))
     except (LookupError, ValueError, TypeError) as error:
         raise InvalidCheckpoint(path, "its header does not describe a network that can be built") from error
+    architecture = metadata.get("architecture", "")
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
-    return Header(metadata.get("architecture", ""), arguments, provenance, measured)
+    return Header(architecture, {**UNSTATED.get(architecture, {}), **arguments}, provenance, measured)
 
 
 def read_header(path: Path) -> Header:
@@ -87,8 +91,11 @@ def fingerprint(
     architecture: str, config: Mapping[str, object], tensors: Iterable[tuple[str, NDArray[np.generic]]]
 ) -> str:
     """SHA-256 of architecture, configuration and weights, which are hashed as float32 and come sorted by name: of
-    everything that determines a network's output."""
-    digest = hashlib.sha256(json.dumps([architecture, dict(config)], sort_keys=True).encode())
+    everything that determines a network's output. A value of ``UNSTATED`` counts as not stated, so that files from
+    before and after have one fingerprint."""
+    former = UNSTATED.get(architecture, {})
+    stated = {key: value for key, value in config.items() if key not in former or value != former[key]}
+    digest = hashlib.sha256(json.dumps([architecture, stated], sort_keys=True).encode())
     for key, values in tensors:
         digest.update(key.encode())
         exact = values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values

@@ -1,6 +1,8 @@
 """Restormer (Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration", CVPR 2022,
 arXiv 2111.09881, section 3), and the blocks that EG-Restormer shares with it."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -58,6 +60,8 @@ class GDFN(nn.Module):
 class TransformerBlock(nn.Module):
     """Restormer's block: ``x + attention(norm(x))``, then ``x + GDFN(norm(x))``, (N, C, H, W) -> same."""
 
+    attention: MDTA
+
     def __init__(self, *, channels: int, attention: MDTA, expansion: float) -> None:
         super().__init__()
         self.norm1 = LayerNorm2d(channels=channels)
@@ -66,9 +70,20 @@ class TransformerBlock(nn.Module):
         self.feed_forward = GDFN(channels=channels, expansion=expansion)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
+        x = x + self.mix(x)
         out: Tensor = x + self.feed_forward(self.norm2(x))
         return out
+
+    def mix(self, x: Tensor) -> Tensor:
+        """The first branch: attention after normalisation, (N, C, H, W) -> same."""
+        out: Tensor = self.attention(self.norm1(x))
+        return out
+
+
+def restormer_block(*, channels: int, heads: int, expansion: float) -> TransformerBlock:
+    """Makes Restormer's own block."""
+    attention = MDTA(channels=channels, heads=heads)
+    return TransformerBlock(channels=channels, attention=attention, expansion=expansion)
 
 
 def _down(channels: int) -> nn.Sequential:
@@ -82,7 +97,7 @@ def _up(channels: int) -> nn.Sequential:
 class TransformerUShape(nn.Module):
     """Four-level U-shape of transformer blocks, global residual: the common part of Restormer and EG-Restormer.
 
-    ``attention`` is the class of the attention.
+    ``block`` makes a block of so many ``channels`` and ``heads``.
     ``forward``: (N, ``channels``, H, W) in [0, 1] -> the same shape, not clamped; H and W are multiples of
     ``size_multiple``. The other arguments are those of `Restormer`.
     """
@@ -93,7 +108,7 @@ class TransformerUShape(nn.Module):
     def __init__(
         self,
         *,
-        attention: type[MDTA],
+        block: Callable[..., TransformerBlock],
         channels: int,
         width: int,
         blocks: tuple[int, int, int, int],
@@ -110,14 +125,7 @@ class TransformerUShape(nn.Module):
         widths = (width, 2 * width, 4 * width, 8 * width)
 
         def stage(count: int, channels: int, heads: int) -> nn.Sequential:
-            return nn.Sequential(
-                *(
-                    TransformerBlock(
-                        channels=channels, attention=attention(channels=channels, heads=heads), expansion=expansion
-                    )
-                    for _ in range(count)
-                )
-            )
+            return nn.Sequential(*(block(channels=channels, heads=heads, expansion=expansion) for _ in range(count)))
 
         self.embed = nn.Conv2d(folded, width, 3, padding=1, bias=False)
         self.encoders = nn.ModuleList(stage(blocks[i], widths[i], heads[i]) for i in range(3))
@@ -172,7 +180,7 @@ class Restormer(TransformerUShape):
         stem: int = 1,
     ) -> None:
         super().__init__(
-            attention=MDTA,
+            block=restormer_block,
             channels=channels,
             width=width,
             blocks=blocks,

@@ -1,198 +1,61 @@
-// Payloads are untrusted: they become text nodes only, never markup and never links.
+// Takes pictures, has them read, and shows the answer to one of them.
 
-import { $, counted, draw, make } from "./elements.js";
-import { orientationOf } from "./orientation.js";
-import { lightWith, outline } from "./outlines.js";
-import { bytesOf, destination, hexadecimal, spelled } from "./payload.js";
-import { explained, mark, unfinished } from "./unread.js";
+import { clearAnswer, frameOf, showAnswer, summary } from "./answer/answer.js";
+import { orientationOf } from "./answer/orientation.js";
+import { clearRestored, restore, showRestored } from "./answer/restored.js";
+import { $, make, say, written } from "./elements.js";
+import { Camera, hasCamera } from "./pictures/camera.js";
+import { List, summaryOf } from "./pictures/list.js";
+import { Picture, Queue } from "./pictures/queue.js";
+import { useKey, words } from "./pictures/requests.js";
 
-const STAGES = {
-  imaging: "file decoded",
-  direct: "untouched picture",
-  variants: "other sizes and contrasts",
-  locate: "codes located",
-  rectified: "straightened crop",
-  modules: "network reads every module",
-  soft: "soft error correction",
-  flattened: "bends and blur corrected",
-  light: "restored by the light network",
-  heavy: "restored by the heavy network",
-  upscale: "enlarged by a network",
-  micro: "Micro QR codes read module by module",
-  fused: "several frames combined",
-  colours: "colours and transparency",
-  others: "codes of other kinds",
-};
+let shown = null; // the Picture on show
+let onStage = null; // its file whose pixels are on show
+let stageUrl = "";
+let batch = []; // the pictures that the status speaks of
 
-const ADVICE = {
-  401: "This service requires an API key.",
-  413: "Send a smaller file: crop the picture to the code, or save it as JPEG.",
-  415: "Save the picture as PNG or JPEG and try again.",
-  429: "The service is busy.",
-  503: "The service is busy, starting or stopping. Try again in a moment.",
-  504: "Try less effort, or crop the picture to the code.",
-};
+const list = new List({ select: show, fuse, clear });
+const queue = new Queue(changed);
+const camera = new Camera({ found, ended });
 
-let picture = null; // the File or Blob on show
-let pictureUrl = "";
-let restoredUrl = "";
-let orientation = Promise.resolve(1); // EXIF orientation of `picture`
-let apiKey = "";
-let decoded = []; // codes of the last answer to /decode
-let running = new AbortController();
+const chosenEffort = () => document.querySelector("input[name=effort]:checked").value;
 
-/* ---- small helpers ---- */
+/* ---- what is shown ---- */
 
-function duration(seconds) {
-  if (seconds >= 1) return `${seconds.toFixed(2)} s`;
-  return seconds >= 0.001 ? `${Math.round(seconds * 1000)} ms` : "< 1 ms";
+function show(picture) {
+  if (shown) shown.isShown = false;
+  shown = picture;
+  picture.isShown = true;
+  list.mark(picture);
+  showState();
 }
 
-function say(text, { working = false } = {}) {
-  $("status").textContent = text;
-  $("status-row").classList.toggle("working", working);
-  $("cancel").hidden = !working;
+// Shows the picture on show in its state.
+function showState() {
+  const { state, error } = shown;
+  clearAnswer();
+  clearRestored();
+  $("problem").replaceChildren();
+  $("key-form").hidden = true;
+  stage(shown.files[frameOf(shown)]);
+  $("result").hidden = false;
+  $("result").className = `result ${{ read: "answered", waiting: "working", reading: "working" }[state] ?? ""}`;
+  if (state === "failed") showProblem(error);
+  if (state !== "read") return;
+  showAnswer(shown);
+  if (shown.restored) showRestored(shown);
+  else restore(shown);
 }
 
-/* ---- payloads ---- */
-
-const written = (text) => spelled(text).map(
-  (part) => (typeof part === "string" ? part : make("span", { class: "unseen" }, part.unseen)));
-
-async function copy(text, button) {
-  const exactly = (event) => {
-    event.clipboardData.setData("text/plain", text);
-    event.preventDefault();
-  };
-  let copied = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // no permission, or the page was not loaded over https
-    document.addEventListener("copy", exactly);
-    copied = document.execCommand("copy");
-    document.removeEventListener("copy", exactly);
-  }
-  button.textContent = copied ? "Copied" : "Not copied";
-  say(copied ? "Copied to the clipboard." : "The browser refused to copy.");
-  setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
-}
-
-function codeCard(code, index, many) {
-  const bytes = bytesOf(code.bytes_base64);
-  const binary = code.content_type === "Binary";
-  const link = binary ? null : destination(code.text);
-  const payload = make("pre", { class: binary ? "payload bytes" : "payload", dir: binary || link ? "ltr" : "auto" });
-  payload.append(...(binary ? [hexadecimal(bytes)] : written(code.text)));
-
-  const facts = make("dl", {});
-  const fact = (name, ...value) => facts.append(make("div", {}, make("dt", {}, name), make("dd", {}, ...value)));
-  if (link) {
-    fact(link.label, make("strong", { class: "host" }, link.value));
-    for (const warning of link.warnings) facts.lastChild.lastChild.append(make("span", { class: "warning" }, warning));
-  }
-  if (binary) fact("Content", `${counted(bytes.length, "byte")}, not text`);
-  fact("Symbol", [code.symbology, code.version && `version ${code.version}`, code.ec_level && `level ${code.ec_level}`]
-    .filter(Boolean).join(", "));
-  fact("Rung", make("code", {}, code.rung), code.rung in STAGES ? `: ${STAGES[code.rung]}` : "");
-  fact("Engine", make("code", {}, code.engine));
-
-  const label = binary ? "Copy as base64" : "Copy text";
-  const button = make("button", { class: "button small", type: "button", "data-label": label }, label);
-  if (many) button.setAttribute("aria-label", `${label} of code ${index + 1}`);
-  button.addEventListener("click", () => copy(binary ? code.bytes_base64 : code.text, button));
-
-  const card = make("li", { class: "code" }, make("div", { class: "says" }, payload, button), facts);
-  if (many) card.firstChild.prepend(make("span", { class: "badge" }, String(index + 1)));
-  lightWith(card, "code", index);
-  return card;
-}
-
-/* ---- answers ---- */
-
-// Lists the codes that were only seen, and offers a longer look where it may help.
-function showUnread(answer, effort) {
-  const { unread } = answer;
-  $("unread").hidden = !unread.length;
-  $("unread-title").textContent = `${counted(unread.length, "code")} seen but not read`;
-  $("places").replaceChildren(...unread.map((place, index) => {
-    const [reason, advice] = explained(place);
-    const line = make("li", {}, make("span", { class: "badge missed" }, mark(index, unread.length)),
-      make("p", {}, `${reason} `, make("span", { class: "hint" }, advice)));
-    lightWith(line, "unread", index);
-    return line;
-  }));
-  const note = unfinished(answer, effort);
-  $("unfinished").hidden = !note;
-  $("unfinished-note").textContent = note;
-}
-
-function showCodes(answer) {
-  decoded = answer.codes;
-  $("codes").replaceChildren(...decoded.map((code, index) => codeCard(code, index, decoded.length > 1)));
-  $("no-codes").hidden = decoded.length > 0;
-  $("no-codes-hint").hidden = answer.unread.length > 0;
-  $("how-title").textContent = decoded.length ? "How it was read" : "What was tried";
-  const total = answer.trace.reduce((sum, stage) => sum + stage.seconds, 0);
-  const longest = Math.max(...answer.trace.map((stage) => stage.seconds), 1e-9);
-  $("trace").replaceChildren(...answer.trace.map((stage) => {
-    const bar = draw("svg", { viewBox: "0 0 100 1", preserveAspectRatio: "none", class: "bar", "aria-hidden": "true" });
-    bar.append(draw("rect", { width: Math.max(0.5, 100 * stage.seconds / longest), height: 1 }));
-    const cells = [STAGES[stage.stage] ?? "", bar, duration(stage.seconds), stage.codes ? String(stage.codes) : "–"];
-    const row = make("tr", {}, make("th", { scope: "row" }, make("code", {}, stage.stage)));
-    row.append(...cells.map((cell) => make("td", {}, cell)));
-    row.classList.toggle("read", stage.codes > 0);
-    return row;
-  }));
-  $("total").textContent = duration(total);
-  const { route } = answer;
-  $("route").textContent = route
-    ? `Sharpness ${route.laplacian_variance}, threshold ${route.threshold}: ${route.network} was tried first.` : "";
-  let summary = decoded.length ? `${counted(decoded.length, "code")} read in ${duration(total)}.` : "No readable code.";
-  if (answer.unread.length) summary += ` ${counted(answer.unread.length, "code")} seen but not read.`;
-  if (!answer.complete) summary += " The budget ended first.";
-  if (answer.truncated) summary += " There are more codes than one answer can hold.";
-  say(summary);
-}
-
-function showRestored(answer) {
-  if (!answer.located) {
-    clearRestored("No code was located, so there is nothing to restore.");
-    return;
-  }
-  restoredUrl = URL.createObjectURL(new Blob([bytesOf(answer.png_base64)], { type: "image/png" }));
-  const same = answer.codes.map((code) => decoded.findIndex((one) => one.bytes_base64 === code.bytes_base64));
-  const which = decoded.length > 1 && same[0] >= 0 ? `Code ${same[0] + 1}, ` : "";
-  const how = answer.network === "modules" ? "redrawn from its modules" : `by ${answer.network}`;
-  const by = answer.network ? which + how : "found nothing to restore";
-  $("restored").src = $("save").href = restoredUrl;
-  $("restored").alt = answer.codes.length ? "The restored code" : "The picture after restoration";
-  $("restored").hidden = $("save").hidden = false;
-  $("restored-by").textContent = by[0].toUpperCase() + by.slice(1);
-  $("restored-note").textContent = answer.codes.length ? "" : "This result does not decode.";
-}
-
-class Refused extends Error {
-  constructor(response, problem) {
-    super(problem.detail || `The service answered ${response.status}.`);
-    this.status = response.status;
-    this.problem = problem;
-    this.seconds = Number.parseInt(response.headers.get("Retry-After"), 10);
-  }
-}
-
-// An error as [title, ...sentences].
-function words(error) {
-  if (error instanceof SyntaxError) return ["Unexpected answer", "The answer did not come from qrestore."];
-  if (!(error instanceof Refused)) {
-    return ["Not sent", "The service cannot be reached, or the file is unreadable or far too large."];
-  }
-  const { problem, status, seconds } = error;
-  const sentences = [error.message, ...(problem.errors ?? []).map((field) => `${field.location}: ${field.message}.`)];
-  const wait = seconds > 0 ? `Try again in ${counted(seconds, "second")}.` : "";
-  if (status === 401 && apiKey) sentences.push("This key was not accepted.");
-  else if (status in ADVICE) sentences.push(ADVICE[status]);
-  if (wait) sentences.push(wait);
-  return [problem.title || "Refused", ...new Set(sentences)];
+// Puts a file on the stage, if it is not there.
+function stage(file) {
+  $("stage").className = "stage";
+  $("original-note").textContent = "";
+  if (file === onStage) return;
+  onStage = file;
+  URL.revokeObjectURL(stageUrl);
+  stageUrl = URL.createObjectURL(file);
+  $("photo").src = stageUrl;
 }
 
 function showProblem(error) {
@@ -206,90 +69,108 @@ function showProblem(error) {
   if (unauthorised) $("key").focus();
 }
 
-/* ---- requests ---- */
-
-async function answered(path, options) {
-  const headers = { Accept: "application/json" };
-  if (apiKey) headers["X-API-Key"] = apiKey;
-  const response = await fetch(path, { ...options, headers, cache: "no-store", redirect: "error" });
-  if (response.ok) return response.json();
-  const isProblem = (response.headers.get("Content-Type") ?? "").startsWith("application/problem+json");
-  throw new Refused(response, isProblem ? await response.json() : {});
+function changed(picture) {
+  list.update(picture);
+  if (picture === shown) showState();
+  report();
 }
 
-async function post(path, signal) {
-  const body = new FormData();
-  body.append("file", picture, "picture"); // the service does not need its name
-  try {
-    return await answered(path, { method: "POST", body, signal });
-  } catch (error) {
-    // A service may close the connection on an upload that it refuses, which loses its reason: ask without an upload.
-    if (error instanceof TypeError && !signal.aborted) await answered("models", { signal });
-    throw error;
-  }
+// Says how far the work is, and when it is done, what came of it.
+function report() {
+  const done = batch.filter((picture) => !picture.isPending);
+  if (queue.isLocked) say("");
+  else if (done.length < batch.length) {
+    const text = batch.length > 1 ? `Reading: ${done.length} of ${batch.length} done…` : "Reading the picture…";
+    say(text, { working: true });
+  } else if (batch.length > 1) say(summaryOf(batch));
+  else if (batch.length) say(outcomeOf(batch[0]));
 }
 
-function clearRestored(note) {
-  URL.revokeObjectURL(restoredUrl);
-  for (const id of ["restored", "save", "restore-again"]) $(id).hidden = true;
-  $("restored-by").textContent = "";
-  $("restored-note").textContent = note;
+function outcomeOf({ state, answer }) {
+  if (state === "read") return summary(answer);
+  return state === "cancelled" ? "Cancelled." : "";
 }
 
-async function restore(signal) {
-  clearRestored("Restoring…");
-  try {
-    const answer = await post("restore", signal);
-    if (!signal.aborted) showRestored(answer);
-  } catch (error) {
-    if (signal.aborted) return;
-    $("restored-note").textContent = words(error).slice(1).join(" ");
-    $("restore-again").hidden = false;
-  }
-}
+/* ---- what is done ---- */
 
-async function read() {
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
-  for (const id of ["codes", "outlines", "badges", "places", "problem"]) $(id).replaceChildren();
-  clearRestored("");
-  for (const id of ["key-form", "no-codes", "unread", "unfinished", "legend"]) $(id).hidden = true;
-  $("result").hidden = false;
-  $("result").className = "result working";
-  say("Reading the picture…", { working: true });
-  try {
-    const effort = document.querySelector("input[name=effort]:checked").value;
-    const [answer, turn] = await Promise.all([post(`decode?effort=${effort}`, signal), orientation]);
-    if (signal.aborted) return;
-    showCodes(answer);
-    showUnread(answer, effort);
-    outline(answer, turn);
-  } catch (error) {
-    if (signal.aborted) return;
-    say("");
-    $("result").className = "result";
-    showProblem(error);
-    return;
-  }
-  $("result").className = "result answered";
-  await restore(signal);
+const isBusy = () => batch.some((picture) => picture.isPending);
+
+function read(pictures) {
+  batch = isBusy() ? [...new Set([...batch, ...pictures])] : pictures;
+  for (const picture of pictures) queue.add(picture, chosenEffort());
 }
 
 function take(files) {
-  const pictures = [...files];
+  camera.drop();
+  $("live-card").hidden = true;
+  const pictures = [...files].map((file) => pictureOf(file.name || "pasted picture", [file]));
+  for (const picture of pictures) picture.isOneOfMany = pictures.length > 1;
   if (!pictures.length) return;
-  URL.revokeObjectURL(pictureUrl);
-  [picture] = pictures;
-  pictureUrl = URL.createObjectURL(picture);
-  orientation = orientationOf(picture).catch(() => 1); // an unreadable file fails again when it is sent
-  $("stage").className = "stage";
-  $("photo").src = pictureUrl;
-  $("original-note").textContent = "";
+  enter(pictures);
+  read(pictures);
+}
+
+// A file that cannot be read fails again when it is sent.
+const pictureOf = (name, files) => new Picture(name, files, files.map((file) => orientationOf(file).catch(() => 1)));
+
+// Lists pictures and shows the first of them.
+function enter(pictures) {
+  list.add(pictures);
   $("intake").classList.add("compact");
   $("again").hidden = false;
-  read();
-  if (pictures.length > 1) $("original-note").textContent = "Only the first of the files is read";
+  show(pictures[0]);
+}
+
+function fuse(pictures) {
+  const fused = pictureOf(pictures.map(({ name }) => name).join(" + "), pictures.flatMap(({ files }) => files));
+  enter([fused]);
+  read([fused]);
+}
+
+function clear() {
+  for (const picture of list.pictures) queue.cancel(picture);
+  list.clear();
+  batch = [];
+  [shown, onStage] = [null, null];
+  clearAnswer();
+  clearRestored();
+  $("problem").replaceChildren();
+  for (const id of ["result", "again", "key-form"]) $(id).hidden = true;
+  $("intake").classList.remove("compact");
+  say("The list is empty.");
+  $("file").focus();
+}
+
+/* ---- the camera ---- */
+
+function watch() {
+  $("live-card").hidden = false;
+  $("problem").replaceChildren();
+  say("Looking for a code. Hold the camera still.", { working: true });
+  camera.start();
+  $("cancel").focus();
+}
+
+function found(frames, answer) {
+  $("live-card").hidden = true;
+  const picture = pictureOf(`camera, ${new Date().toLocaleTimeString()}`, frames);
+  Object.assign(picture, { state: "read", answer, effort: frames.length > 1 ? "balanced" : "fast" });
+  batch = [picture];
+  enter([picture]);
+  report();
+  $("watch").focus();
+}
+
+function ended(reason) {
+  $("live-card").hidden = true;
+  const texts = {
+    stopped: "The camera is off.",
+    refused: "The browser gives no access to the camera.",
+    nothing: "No code was read. Go closer, hold the camera still, and see that the light is even.",
+  };
+  say(texts[reason] ?? "");
+  if (!(reason in texts)) showProblem(reason);
+  else $("watch").focus();
 }
 
 /* ---- input ---- */
@@ -307,26 +188,38 @@ for (const id of ["file", "camera"]) {
   });
 }
 $("drop").addEventListener("click", (event) => {
-  if (!event.target.closest("label, input")) $("file").click();
+  if (!event.target.closest("label, input, button")) $("file").click();
 });
-$("again").addEventListener("click", read);
+$("watch").addEventListener("click", watch);
+$("again").addEventListener("click", () => read([shown]));
 $("look-longer").addEventListener("click", () => {
   document.querySelector("input[name=effort][value=thorough]").checked = true;
   $("again").focus(); // this button is about to hide
-  read();
+  read([shown]);
 });
-$("restore-again").addEventListener("click", () => restore(running.signal));
+$("restore-again").addEventListener("click", () => restore(shown, shown.place));
 $("cancel").addEventListener("click", () => {
-  running.abort();
-  $("result").className = "result";
-  say("Cancelled.");
+  if (camera.isRunning) {
+    camera.stop();
+    return;
+  }
+  for (const picture of batch) queue.cancel(picture);
   $("again").focus();
 });
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  apiKey = $("key").value.trim();
-  if (/^[\x21-\x7e]+$/.test(apiKey)) read();
-  else say("A key has letters, digits and punctuation only, no spaces.");
+  const key = $("key").value.trim();
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    say("A key has letters, digits and punctuation only, no spaces.");
+    return;
+  }
+  useKey(key);
+  $("key-form").hidden = true;
+  $("problem").replaceChildren();
+  const refused = list.pictures.filter(({ error }) => error?.status === 401);
+  batch = [...new Set([...batch, ...refused])];
+  queue.unlock(refused);
+  if (!refused.length) say("The next request uses this key.");
 });
 
 document.addEventListener("paste", (event) => {
@@ -349,3 +242,5 @@ document.addEventListener("drop", (event) => {
   if (event.dataTransfer.files.length) take(event.dataTransfer.files);
   else say("Only files can be dropped here.");
 });
+
+hasCamera().then((has) => { $("watch").hidden = !has; });

@@ -148,6 +148,11 @@ class Climb:
             self.is_late, self.is_complete = True, False
         return self.is_late
 
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left, at least 0."""
+        return max(0.0, self.budget - (monotonic() - self.began))
+
     # --- reads ------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -166,7 +171,7 @@ class Climb:
         share of the time left."""
         if self.budget == inf or picture.size <= _SCANNED_AT_ONCE:
             return call(picture)
-        left = max(0.0, self.budget - (monotonic() - self.began))
+        left = self.left
         try:
             return run_within(max(_SCAN_SHARE * left, min(left, LEAST_SCAN), least), lambda: call(picture))
         except Unfinished:
@@ -179,7 +184,7 @@ class Climb:
         with self.timed(rung):
             for read in reads:
                 if not self.knows(read.symbol):
-                    symbol = read.symbol if read.symbol.exact else state(self.image, read.symbol, self.tools.reader)
+                    symbol = state(self.image, read.symbol, self.tools.reader)
                     self.found.append(Found(symbol, rung, size=self.size))
                     new.append(replace(read, symbol=symbol))
         return new

@@ -1,6 +1,6 @@
 """Reads pictures: looks for the places where codes may be, and has each climb the ladder until it is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import inf
@@ -8,13 +8,13 @@ from time import monotonic, perf_counter
 
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
+from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.micro import MICRO, read_micro
 from app.pipeline.other_symbologies import name_others, read_others
-from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.restoration import restore
-from app.pipeline.results import AUTO, Effort, Found, Outcome, Restoration, Stage, Unread, View
+from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
     LAST_RUNGS,
@@ -105,7 +105,7 @@ class Ladder:
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
         together.is_complete = all(climb.is_complete for climb in climbs)
-        together.stages = _add_up(stage for climb in climbs for stage in climb.stages.values())
+        together.stages = add_up(stage for climb in climbs for stage in climb.stages.values())
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
             fused = perf_counter()
             more = read_fused(climbs)
@@ -129,7 +129,8 @@ class Ladder:
         look_again: LookAgain | None = None,
     ) -> Restoration:
         """Restores a code of a picture, which it looks for within ``budget`` seconds; see
-        `app.pipeline.restoration.restore`, also for the errors raised.
+        `app.pipeline.restoration.restore`, also for the errors raised. The network "compare" stands for all of them,
+        straightened and at scale 1; see `app.pipeline.comparing.compare`.
 
         Where nothing that reads came of it, the first picture of ``look_again`` of which something does is restored
         instead.
@@ -137,9 +138,12 @@ class Ladder:
 
         def attempt(picture: GreyImage, seconds: float) -> Restoration:
             climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
-            made = restore(climb, network=network, scale=scale, binary=binary, view=view)
+            if network == COMPARE:
+                made = compare(climb)
+            else:
+                made = restore(climb, network=network, scale=scale, binary=binary, view=view)
             outcome = replace(climb.outcome(), unread=())
-            return Restoration(image=made.image, network=made.made_by, outcome=outcome, located=made.located)
+            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison)
 
         began = monotonic()
         first = attempt(image, budget)
@@ -223,20 +227,11 @@ class Ladder:
             expect = None if climb.expect is None else climb.expect - len(climb.found)
             other = self.climb(picture, effort=climb.effort, budget=left, expect=expect)
             climb.found += (one for one in other.found if not climb.knows(one.symbol))
-            climb.stages = _add_up((*climb.stages.values(), *other.stages.values()))
+            climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
             climb.is_complete = climb.is_complete and other.is_complete
             climb.route = climb.route or other.route
             others.append(other)
         return others
-
-
-def _add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
-    """One line a stage."""
-    total: dict[str, Stage] = {}
-    for one in stages:
-        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
-        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
-    return total
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
@@ -252,7 +247,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
     order = (*RUNGS, MICRO, FUSED)
-    first: dict[tuple[str, bytes, StructuredAppend | None], Found] = {}
+    first: dict[Hashable, Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
-        first.setdefault((one.symbol.symbology, one.symbol.payload, one.symbol.structured_append), one)
+        first.setdefault(one.symbol.identity, one)
     return list(first.values())

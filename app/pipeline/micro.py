@@ -12,10 +12,10 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
-from app.pipeline.locating.micro import MicroPlace, locate_micro
+from app.pipeline.locating.micro import MicroPlace, locate_micro, micro_side
 from app.pipeline.qrcode.contents import Contents
-from app.pipeline.qrcode.micro import dimension
-from app.pipeline.qrcode.micro_soft import decode_micro, read_contents
+from app.pipeline.qrcode.small.contents import read_small_contents
+from app.pipeline.qrcode.small.soft import decode_micro
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read
 from app.pipeline.results import SOFT
@@ -42,21 +42,21 @@ def read_micro(climb: Climb) -> Iterator[Read]:
 def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader) -> Symbol | None:
     """The symbol of the first of several hypotheses on one place that reads; None if none does."""
     for place in places:
-        if place.version == 1 and place.agreement < _SURE:
+        if place.version == "M1" and place.agreement < _SURE:
             continue
-        crop = rectify(image, place.corners, dimension(place.version))
+        crop = rectify(image, place.corners, micro_side(place.version))
         log_odds = reader.read_micro([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
         if contents := _decode(log_odds, place.version):
             return _symbol(contents, place)
     return None
 
 
-def _decode(log_odds: NDArray[np.float32], version: int) -> Contents | None:
+def _decode(log_odds: NDArray[np.float32], version: str) -> Contents | None:
     for seen in (log_odds, log_odds.T):
         read = decode_micro(np.ascontiguousarray(seen), version)
         if read is not None:
             upright = read.modules if seen is log_odds else read.modules.T
-            return read_contents(upright, log_odds > 0)
+            return read_small_contents(upright, log_odds > 0)
     return None
 
 

@@ -14,9 +14,8 @@ from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.fusing import FUSED
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.part import Part
-from app.pipeline.qrcode.segments import StructuredAppend
 from app.pipeline.quad import Quad
-from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread
+from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread, add_up
 from app.pipeline.seeing import in_whole, see
 from app.pipeline.symbologies import QR_FAMILY
 
@@ -249,20 +248,13 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
     outcome = reader.fuse(
         frames, effort=task.effort, budget=max(0.0, budget), expect=task.expect, symbologies=task.symbologies
     )
-    missed = [one for one in plain.codes if not any(_is_same(one, other) for other in outcome.codes)]
+    known = {one.symbol.identity for one in outcome.codes}
+    missed = [one for one in plain.codes if one.symbol.identity not in known]
     outcome = replace(outcome, codes=(*outcome.codes, *missed), trace=(*plain.trace, *outcome.trace))
     left = min(task.total, budget) - (monotonic() - began)
     if not outcome.codes and left > 0:
         outcome = _read_overlaid(reader, frames, outcome, replace(task, budget=left))
     return outcome
-
-
-def _is_same(one: Found, other: Found) -> bool:
-    return _identity(one) == _identity(other)
-
-
-def _identity(one: Found) -> tuple[str, bytes, StructuredAppend | None]:
-    return one.symbol.symbology, one.symbol.payload, one.symbol.structured_append
 
 
 def _read_overlaid(reader: Reader, frames: Sequence[GreyImage], outcome: Outcome, task: Task) -> Outcome:
@@ -315,15 +307,6 @@ def _together(outcomes: Sequence[Outcome], task: Task) -> Outcome:
         complete=all(one.complete for one in outcomes),
         pages=tuple(page for one in outcomes for page in one.pages),
     )
-
-
-def add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
-    """One line a stage."""
-    total: dict[str, Stage] = {}
-    for one in stages:
-        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
-        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
-    return total
 
 
 def _info(page: Page) -> PageInfo:

@@ -110,6 +110,11 @@ def square(modules: float) -> NDArray[np.float64]:
     return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
 
 
+def bilinear_weights(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights (N, 4) by which points (N,), in shares of a quad's sides from its first corner, follow its corners."""
+    return np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+
+
 def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
     """The 3 x 3 matrix that a quad defines: from module coordinates, whose origin is the symbol's top-left corner, to
     picture positions."""

@@ -1,5 +1,6 @@
 """What the pipeline returns: plain values, which a child process sends to its parent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +43,15 @@ class Stage:
     stage: str
     seconds: float
     codes: int
+
+
+def add_up(stages: Iterable[Stage]) -> dict[str, Stage]:
+    """One line a stage, by its name."""
+    total: dict[str, Stage] = {}
+    for one in stages:
+        sofar = total.get(one.stage, Stage(one.stage, 0.0, 0))
+        total[one.stage] = Stage(one.stage, sofar.seconds + one.seconds, sofar.codes + one.codes)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,8 @@ class Outcome:
     if no network ran. ``truncated``: there are more codes or pages than the limit. ``unread``: codes that were seen but
     not read, the most credible first. ``complete``: the search ended by itself, before its budget did. ``pages`` are
     those that were looked at, ``page_count`` is how many the file has. ``messages``: those that several of the codes
-    hold together.
+    hold together. ``orientation``: how viewers turn the picture whose ``width`` and ``height`` these are, see
+    `PageInfo`.
     """
 
     codes: tuple[Found, ...]
@@ -126,9 +137,17 @@ class Outcome:
     pages: tuple[PageInfo, ...] = ()
     page_count: int = 1
     messages: tuple[AppendedMessage, ...] = ()
+    orientation: int = 1
 
 
-AUTO, MODULES = "auto", "modules"
+class Frame(StrEnum):
+    """How a result sees a picture: as its pixels are "stored", or "upright", as viewers turn it."""
+
+    STORED = "stored"
+    UPRIGHT = "upright"
+
+
+AUTO, MODULES, COMPARE = "auto", "modules", "compare"
 """Ways to restore that name no network."""
 
 
@@ -140,21 +159,38 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One network's line in the result of a comparison. ``seconds`` is None if it was not run, for want of time.
+
+    ``text`` is what reads in what it made, None if nothing does. ``agrees``: whether that is what the redrawn symbol
+    says, ``psnr``: in dB against the redrawn symbol; both None where no symbol was redrawn.
+    """
+
+    network: str
+    seconds: float | None = None
+    text: str | None = None
+    agrees: bool | None = None
+    psnr: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
     ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
+    ``comparison`` is empty unless all networks were compared.
     """
 
     image: GreyImage
     network: str | None
     outcome: Outcome
     located: bool = True
+    comparison: tuple[Compared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome`` and
-    ``located`` as in `Restoration`."""
+    """A restored code as a child sends it: a grey PNG of ``width`` x ``height`` pixels; ``network``, ``outcome``,
+    ``located`` and ``comparison`` as in `Restoration`."""
 
     png: bytes
     width: int
@@ -162,3 +198,4 @@ class Restored:
     network: str | None
     outcome: Outcome
     located: bool = True
+    comparison: tuple[Compared, ...] = ()

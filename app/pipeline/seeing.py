@@ -14,13 +14,14 @@ from app.pipeline.results import Found, Outcome
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """The ``image`` of a part of the ``whole`` grey picture, which lies at these ``rows`` and ``columns``; other looks
-    at it come from ``look_again``."""
+    at it come from ``look_again``. ``orientation``: how viewers turn the whole, 1 to 8 as EXIF counts them."""
 
     whole: GreyImage
     image: GreyImage
     rows: slice
     columns: slice
     look_again: LookAgain
+    orientation: int = 1
 
     def painted(self, image: GreyImage) -> GreyImage:
         """The whole with another image of the part."""
@@ -53,7 +54,7 @@ def see(page: Page, part: Part | None) -> Seen:
     else:
         rows, columns = part.of(*page.image.shape)
         image = page.image[rows, columns].copy()
-    return Seen(page.image, image, rows, columns, partial(_look_again, page, (rows, columns)))
+    return Seen(page.image, image, rows, columns, partial(_look_again, page, (rows, columns)), page.orientation)
 
 
 def _look_again(page: Page, part: tuple[slice, slice], *, colours: bool) -> Iterator[GreyImage]:

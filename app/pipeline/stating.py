@@ -11,22 +11,32 @@ from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.contents import Contents, read_contents
+from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.reading import Reading
 
 _HYPOTHESES: Final = 2  # regions that are tried
 _SAME_PLACE: Final = 0.3  # overlap from which two quads are one place
+_SIZES: Final = tuple(dimension(version) for version in range(3, 41, 5))
+"""Guesses at the size of a symbol; a registration tries two versions to both sides of a guess."""
 
 
 def state(image: GreyImage, symbol: Symbol, reader: ModuleReader) -> Symbol:
     """A QR code with what its codewords say, and whether the picture shows it inverted.
 
     Registers its place, then decides on the modules by their grey values and, where error correction does not bear
-    that, by the module reader and soft decoding. The symbol as it is, not exact, if none of these gives a message.
+    that, by the module reader and soft decoding. If none of these gives a message, registers it once more at several
+    guesses at its size: among all versions, a large one is lost where a corner is half a module off. The symbol as it
+    is if it is exact already, or, not exact, if nothing gives a message.
     """
-    candidate = Candidate(symbol.corners, None, 1.0)
-    for region, contents in _read(find_regions(image, [candidate], limit=_HYPOTHESES), symbol, reader):
-        if contents is not None:
-            return replace(symbol.stating(contents), inverted=region.registration.inverted)
+    if symbol.exact:
+        return symbol
+    for sizes in ((None,), _SIZES):
+        candidates = [Candidate(symbol.corners, size, 1.0) for size in sizes]
+        found = (region for one in candidates for region in find_regions(image, [one], limit=_HYPOTHESES))
+        best = sorted(found, key=lambda region: -region.registration.agreement)[:_HYPOTHESES]
+        for region, contents in _read(best, symbol, reader):
+            if contents is not None:
+                return replace(symbol.stating(contents), inverted=region.registration.inverted)
     return symbol
 
 

@@ -9,10 +9,7 @@ from app import errors
 from app.dependencies import FRAMES_BODY, CurrentService, Deadline, DecodeUpload, RequestId
 from app.http.problems import problem_responses
 from app.options import DecodeOptions
-from app.pipeline.part import Part
-from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import Effort
-from app.pipeline.symbologies import parse as parse_symbologies
 from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.workers.jobs import DecodeJob, FuseJob
@@ -41,7 +38,8 @@ async def decode(
     Codes that were seen but not read are listed in `unread`, each with the reason. `complete` is false if the budget
     ended before the search did.
 
-    Positions are in pixels of the image as stored in the file; EXIF orientation is not applied.
+    Positions are in pixels of the image as stored in the file. With `frame=upright` they are in pixels of the image as
+    viewers show it: its EXIF orientation is applied.
 
     Of a PDF or TIFF all pages are read, of an animation all different frames, each up to a limit; `pages` chooses among
     them. `page` of a code says which shows it.
@@ -59,14 +57,12 @@ async def decode(
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
-    part = None if options.region is None else Part.parse(options.region)
-    symbologies = parse_symbologies(options.symbologies)
-    charset = find_charset(options.charset) if options.charset else None
+    wanted = (options.part, options.symbology_names, options.charset_hint, options.frame)
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect, part, symbologies, charset)
+        return FuseJob(tuple(frames), effort, budget, options.expect, *wanted)
     longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
     total = longest if options.budget is None else budget
-    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, part, symbologies, charset)
+    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, *wanted)
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.http.assets import Asset, serve
+from app.http.assets import PAGE_FILES, Asset, serve
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,21 +25,11 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     )
 )
 """The page may run its own script, call its own origin, and show pictures that the user gave it."""
+PERMISSIONS_POLICY: Final = "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+"""The page may ask for the camera, and for nothing else."""
 
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
 
-
-FILES: Final = (
-    "index.html",
-    "page.css",
-    "page.js",
-    "elements.js",
-    "orientation.js",
-    "outlines.js",
-    "payload.js",
-    "unread.js",
-)
-
-for _name in FILES:
-    _path = "/" if _name == "index.html" else f"/{_name}"
-    serve(router, _path, Asset(_FOLDER / _name, policy=CONTENT_SECURITY_POLICY))
+serve(router, "/", Asset(_FOLDER / "index.html", policy=CONTENT_SECURITY_POLICY, permissions=PERMISSIONS_POLICY))
+for _name in PAGE_FILES:
+    serve(router, f"/page/{_name}", Asset(_FOLDER / _name, policy=CONTENT_SECURITY_POLICY))

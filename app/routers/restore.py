@@ -9,7 +9,6 @@ from fastapi import APIRouter, Header, Response
 from app import errors
 from app.dependencies import UPLOAD_BODY, CurrentService, Deadline, RequestId, RestoreUpload
 from app.http.problems import problem_responses
-from app.pipeline.part import Part
 from app.pipeline.results import Restored
 from app.schemas import RestoreAnswer
 from app.workers.jobs import RestoreJob
@@ -28,7 +27,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
         "headers": {
             "X-Qrestore-Network": {
-                "description": "`modules`, the network that restored it, or `none`",
+                "description": "`modules`, the network that restored it, `compare`, or `none`",
                 "schema": {"type": "string"},
             },
             "X-Qrestore-Route": {
@@ -69,6 +68,9 @@ async def restore(
     Where no code is located there is nothing to restore: `located` is false and there is no picture in the JSON; the
     PNG is the untouched picture, reduced, with `X-Qrestore-Located: false`.
 
+    `network=compare` answers a contact sheet of what every network makes of the code: what reads in it, milliseconds,
+    and PSNR against the symbol that was redrawn from its modules, where these decode.
+
     `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
     """
     options = upload.options
@@ -79,7 +81,7 @@ async def restore(
         binary=options.binary,
         view=options.view,
         budget=service.settings.budget_seconds,
-        part=None if options.region is None else Part.parse(options.region),
+        part=options.part,
     )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):

@@ -9,6 +9,7 @@ An `Admission` belongs to one event loop; only the work itself runs on threads.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -82,9 +83,22 @@ class Admission:
         self._on_wait = on_wait
         self._on_refusal = on_refusal
         self._on_slow = on_slow
-        self._threads = ThreadPoolExecutor(max_workers=slots + slow_slots, thread_name_prefix="slot")
+        self._thread_count = slots + slow_slots
+        self._threads = ThreadPoolExecutor(self._thread_count, thread_name_prefix="slot")
         self._overdue: list[_Turn] = []
         self._average_seconds = 0.0
+
+    def start(self) -> None:
+        """Starts the threads of all slots now, so that no request needs one that a limit may refuse it later.
+
+        Raises RuntimeError if they cannot be started.
+        """
+        started = threading.Event()
+        try:
+            for _ in range(self._thread_count):
+                self._threads.submit(started.wait)  # keeps its thread busy, so that the next one needs another
+        finally:
+            started.set()
 
     def _refuse(self, reason: RefusalReason) -> Overloaded:
         self._on_refusal(reason)

@@ -20,6 +20,7 @@ from app.pipeline.files.png import encode_png
 from app.pipeline.finishing import finish
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import Route
+from app.pipeline.orienting import Stored, stored_page, turn_upright
 from app.pipeline.pages import IMAGING_STAGE, PageRanges, Reader, Task, read_document
 from app.pipeline.painting import outline
 from app.pipeline.part import Part
@@ -31,8 +32,10 @@ from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 from app.pipeline.quad import Quad
 from app.pipeline.results import (
     AUTO,
+    Compared,
     Effort,
     Found,
+    Frame,
     Outcome,
     PageInfo,
     Reason,
@@ -54,7 +57,7 @@ class DecodeJob:
 
     ``budget``: seconds for each page; ``total``: seconds for all pages of a file that has several. ``pages``: those to
     read, None for all. ``part``: the one of each page in which alone is looked; positions are those in the whole page.
-    ``charset`` is that of bytes without an ECI.
+    ``charset`` is that of bytes without an ECI. ``frame``: how the outcome sees the pages.
     """
 
     data: bytes
@@ -66,13 +69,14 @@ class DecodeJob:
     part: Part | None = None
     symbologies: frozenset[str] = QR_FAMILY
     charset: Charset | None = None
+    frame: Frame = Frame.STORED
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FuseJob:
     """Read every payload that several encoded images of one label show, each alone or all combined; see
-    `Ladder.fuse`. ``part`` is one of each image, ``charset`` as in `DecodeJob`."""
+    `Ladder.fuse`. ``part`` is one of each image, ``charset`` and ``frame`` as in `DecodeJob`."""
 
     frames: tuple[bytes, ...]
     effort: Effort
@@ -81,6 +85,7 @@ class FuseJob:
     part: Part | None = None
     symbologies: frozenset[str] = QR_FAMILY
     charset: Charset | None = None
+    frame: Frame = Frame.STORED
 
     @property
     def images(self) -> int:
@@ -117,7 +122,7 @@ Job = DecodeJob | FuseJob | RestoreJob
 """The jobs of requests."""
 
 RESULTS: Final = (
-    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Unread, Reason, PageInfo),
+    *(Outcome, Found, Symbol, Quad, Stage, Route, Restored, Compared, Unread, Reason, PageInfo),
     *(Contents, Message, Segment, StructuredAppend, CharsetSource, AppendedMessage),
 )
 """Every class that a result is made of."""
@@ -165,20 +170,9 @@ class Pipeline:
         """
         match job:
             case DecodeJob():
-                return finish(self._read(job), job.charset)
+                return _turned_pages(finish(self._read(job), job.charset), job.frame)
             case FuseJob():
-                self._check_total(job.frames)
-                frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
-                seen = [one for one, _ in frames]
-                outcome = self.ladder.fuse(
-                    [one.image for one in seen],
-                    effort=job.effort,
-                    budget=job.budget,
-                    expect=job.expect,
-                    look_again=[one.look_again for one in seen],
-                    symbologies=job.symbologies,
-                )
-                return finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
+                return self._fuse(job)
             case RestoreJob():
                 return self._restore(job)
             case OutlineJob():
@@ -199,6 +193,23 @@ class Pipeline:
             symbologies=job.symbologies,
         )
         return read_document(self.ladder, partial(self._open, job.data), task)
+
+    def _fuse(self, job: FuseJob) -> Outcome:
+        self._check_total(job.frames)
+        frames = [_of_frame(i, partial(self._see, data, job.part)) for i, data in enumerate(job.frames)]
+        seen = [one for one, _ in frames]
+        outcome = self.ladder.fuse(
+            [one.image for one in seen],
+            effort=job.effort,
+            budget=job.budget,
+            expect=job.expect,
+            look_again=[one.look_again for one in seen],
+            symbologies=job.symbologies,
+        )
+        outcome = finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
+        outcome = replace(outcome, orientation=seen[0].orientation)
+        stored = [Stored(*one.size, one.orientation) for one in seen]
+        return outcome if job.frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.frame])
 
     def _open(self, data: bytes) -> Document:
         return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
@@ -222,7 +233,8 @@ class Pipeline:
             height=height,
             network=restoration.network,
             located=restoration.located,
-            outcome=finish(_traced(in_whole(restoration.outcome, seen), stage)),
+            comparison=restoration.comparison,
+            outcome=replace(finish(_traced(in_whole(restoration.outcome, seen), stage)), orientation=seen.orientation),
         )
 
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
@@ -241,6 +253,15 @@ class Pipeline:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
             )
+
+
+def _turned_pages(outcome: Outcome, frame: Frame) -> Outcome:
+    """The outcome of a file's pages with the orientation of the first one that could be decoded, and if asked for with
+    everything as viewers show the pages."""
+    stored = {page.index: stored_page(page) for page in outcome.pages if page.problem is None}
+    first = next((page.orientation for page in outcome.pages if page.problem is None), 1)
+    outcome = replace(outcome, orientation=first)
+    return outcome if frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.page])
 
 
 def _traced(outcome: Outcome, *stages: Stage) -> Outcome:

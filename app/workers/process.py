@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -133,6 +134,8 @@ class Child:
         self._deadline: float | None = time.monotonic() + START_SECONDS
         self._progress: Progress | None = None
         self._network_seconds = 0.0
+        self._pace: dict[str, float] = {}
+        """Fewest seconds that each network took for one value of its input."""
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_run_child, args=(theirs, factory, limits), name="qrestore-worker")
         try:
@@ -184,13 +187,23 @@ class Child:
     def _infer(self, infer: Infer, content: Any) -> NDArray[np.float32]:
         began = time.monotonic()
         try:
-            name, arrays = content
-            return infer(str(name), tuple(np.asarray(array, dtype=np.float32) for array in arrays))
+            name, arrays = str(content[0]), tuple(np.asarray(array, dtype=np.float32) for array in content[1])
+            values = sum(array.size for array in arrays)
+        except Exception as exc:
+            log.exception("a child asked what no network answers")
+            raise ChildGone from exc
+        if self._deadline is not None and began + values * self._pace.get(name, 0.0) > self._deadline:
+            self.overdue = True  # no network can be stopped: the child would be late by all of this run
+            raise ChildGone
+        try:
+            return infer(name, arrays)
         except Exception as exc:
             log.exception("a child asked what no network answers")
             raise ChildGone from exc
         finally:
-            self._network_seconds += time.monotonic() - began
+            spent = time.monotonic() - began
+            self._network_seconds += spent
+            self._pace[name] = min(spent / max(values, 1), self._pace.get(name, inf))
 
     def _spent_since(self, before: float) -> float:
         """Seconds that the child has spent on its job, which began when its processor time was ``before``.

@@ -36,7 +36,7 @@ OVERVIEW: Final = (
     ),
     Panel(
         "Latency, p95",
-        "Over the shown period, from arrival to the last byte, without what the client has to mend (4xx).",
+        "Over the shown period, from arrival to the last byte, without errors of the client (4xx).",
         (
             Query(
                 quantile(0.95, "qrestore_request_duration_seconds", matchers=(WORK, 'status!~"4.."'), window="$__range")
@@ -52,7 +52,7 @@ OVERVIEW: Final = (
     ),
     Panel(
         "Refused",
-        "Share of requests that got 429 for want of room, over five minutes and all replicas.",
+        "Share of requests that got 429 because the service was full, over five minutes and all replicas.",
         (Query(f"max({of_job('job:qrestore_refused_share:ratio_rate5m')})"),),
         "percentunit", 3, 4, "stat", steps=(("green", None), ("yellow", 0.01), ("red", 0.05)),
     ),
@@ -74,7 +74,7 @@ TRAFFIC: Final = (
     Panel(
         "Requests by endpoint and status",
         "Answers a second, but for health checks and scrapes. "
-        "429 is a refusal for want of room, other 4xx the client's to mend, 5xx the service's.",
+        "429: the service was full. Other 4xx: errors of the client. 5xx: errors of the service.",
         (
             Query(
                 total(rate(ANSWERS, 'endpoint!~"/livez|/readyz|/metrics"'), "endpoint", "status"),
@@ -127,7 +127,7 @@ TRAFFIC: Final = (
 STAGES: Final = (
     Panel(
         "Stages a second",
-        "How often each stage of the pipeline ran. Dearer rungs run only where cheaper ones read nothing.",
+        "How often each stage of the pipeline ran. Expensive rungs run only where cheaper ones read nothing.",
         (Query(total(rate("qrestore_stage_duration_seconds_count"), "stage"), "{{stage}}"),),
         "ops", 8, 9,
     ),

@@ -147,7 +147,7 @@ class TestRegion:
         for region in ("10,20,40,20", "0.15625,0.416666667,0.625,0.416666666"):
             answer = client.post(f"/decode?region={region}", files={"file": blank_png}).json()
             assert ladder.calls[-1]["shape"] == (20, 40)
-            assert answer["image"] == {"width": 64, "height": 48}
+            assert answer["image"] == {"width": 64, "height": 48, "orientation": 1}
             assert answer["codes"][0]["position"][0] == [11.0, 22.0]
             assert answer["unread"][0]["position"][0] == [50.0, 30.0]
 

@@ -69,7 +69,7 @@ class TestAnswer:
             ],
             "messages": [],
             "unread": [],
-            "image": {"width": 64, "height": 48},
+            "image": {"width": 64, "height": 48, "orientation": 1},
             "pages": [{"index": 0, "width": 64, "height": 48, "dpi": None, "orientation": 1, "problem": None}],
             "page_count": 1,
             "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
@@ -185,7 +185,7 @@ class TestInput:
     def test_json_upload(self, client: TestClient, blank_png: bytes) -> None:
         response = client.post("/decode", json={"image_base64": b64encode(blank_png).decode()})
         assert response.status_code == 200
-        assert response.json()["image"] == {"width": 64, "height": 48}
+        assert response.json()["image"] == {"width": 64, "height": 48, "orientation": 1}
 
     @pytest.mark.parametrize("effort", list(Effort))
     def test_effort_reaches_the_ladder(

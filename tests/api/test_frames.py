@@ -25,7 +25,7 @@ def test_all_frames_reach_the_ladder_in_order(client: TestClient, ladder: FakeLa
     answer = client.post("/decode?fuse=true&effort=thorough&budget=3&expect=2", files=files).json()
     shapes = [(20, 30), (40, 50), (60, 70)]
     assert ladder.calls == [{"effort": Effort.THOROUGH, "budget": 3.0, "expect": 2, "shapes": shapes}]
-    assert answer["image"] == {"width": 30, "height": 20}
+    assert answer["image"] == {"width": 30, "height": 20, "orientation": 1}
     assert [entry["stage"] for entry in answer["trace"]] == ["imaging", "imaging", "imaging", "direct"]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 import pytest
 from fastapi.testclient import TestClient
 
+from app.http.assets import PAGE_FILES
 from app.pipeline.fusing import FUSED
 from app.pipeline.ladder import COLOURS
 from app.pipeline.micro import MICRO
@@ -18,8 +19,9 @@ from app.workers.jobs import IMAGING_STAGE
 from tests.support.fakes import FakeLadder
 from tests.support.paths import ROOT
 
-SCRIPTS = ("/page.js", "/elements.js", "/orientation.js", "/outlines.js", "/payload.js", "/unread.js")
-FILES = {"/": "text/html", "/page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
+SCRIPTS = tuple(f"/page/{name}" for name in PAGE_FILES if name.endswith(".js"))
+STYLES = tuple(f"/page/{name}" for name in PAGE_FILES if name.endswith(".css"))
+FILES = {"/": "text/html", **dict.fromkeys(STYLES, "text/css"), **dict.fromkeys(SCRIPTS, "text/javascript")}
 FOLDER = ROOT / "app" / "page"
 DOCUMENTATION = {
     "/docs": "text/html",
@@ -54,7 +56,7 @@ def test_files(client: TestClient, path: str, media_type: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
-    assert answer.content == (FOLDER / (path[1:] or "index.html")).read_bytes()
+    assert answer.content == (FOLDER / (path.removeprefix("/page/") if path != "/" else "index.html")).read_bytes()
     assert answer.headers["cache-control"] == "no-cache"
 
 
@@ -83,6 +85,29 @@ def test_head(client: TestClient, path: str) -> None:
     assert client.put(path).status_code == 405
 
 
+def test_every_file_of_the_page_is_served() -> None:
+    own = {str(file.relative_to(FOLDER)) for file in FOLDER.rglob("*") if file.is_file()}
+    documentation = {name for name in own if name.startswith("documentation/")}
+    assert own - documentation == {*PAGE_FILES, "index.html"}
+
+
+def test_the_page_alone_may_ask_for_the_camera(client: TestClient) -> None:
+    granted = {
+        name: value
+        for name, _, value in (
+            entry.partition("=") for entry in client.get("/").headers["permissions-policy"].split(", ")
+        )
+    }
+    assert granted.pop("camera") == "(self)"
+    assert set(granted.values()) == {"()"}
+    assert "permissions-policy" not in client.get("/docs").headers
+
+
+def test_no_storage_is_used(client: TestClient) -> None:
+    scripts = "".join(client.get(path).text for path in SCRIPTS)
+    assert not re.search(r"localStorage|sessionStorage|indexedDB|document\.cookie|\bcaches\b|serviceWorker", scripts)
+
+
 def test_files_have_tags_of_their_own(client: TestClient) -> None:
     assert len({client.get(path).headers["etag"] for path in FILES}) == len(FILES)
 
@@ -94,8 +119,8 @@ def test_everything_that_it_loads_is_served_by_the_service(client: TestClient, m
         for name in ("src", "href")
         if tag in {"script", "link", "img"} and name in attributes
     ]
-    loaded += re.findall(r'from "(.+?)"', "".join(client.get(path).text for path in SCRIPTS))
     own = {urljoin("/", name) for name in loaded if not name.startswith("data:")}
+    own |= {urljoin(path, name) for path in SCRIPTS for name in re.findall(r'from "(.+?)"', client.get(path).text)}
     assert own == set(FILES) - {"/"}
 
 
@@ -115,6 +140,7 @@ def test_every_control_has_a_name(markup: Markup) -> None:
     labelled = {attributes["for"] for tag, attributes in markup.tags if tag == "label" and "for" in attributes}
     inputs = [attributes for tag, attributes in markup.tags if tag == "input" and attributes["type"] != "radio"]
     assert {attributes["id"] for attributes in inputs} == labelled
+    assert {attributes["aria-label"] for tag, attributes in markup.tags if tag == "video"} == {"What the camera shows"}
     assert dict(markup.tags)["html"]["lang"] == "en"
 
 
@@ -129,12 +155,12 @@ def test_the_script_finds_every_element_that_it_looks_up(client: TestClient, mar
 
 
 def test_every_stage_is_explained(client: TestClient) -> None:
-    table = client.get("/page.js").text.partition("const STAGES = {")[2].partition("};")[0]
+    table = client.get("/page/answer/trace.js").text.partition("const STAGES = {")[2].partition("};")[0]
     assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, MICRO, FUSED, IMAGING_STAGE, "locate", COLOURS, NAMING}
 
 
 def test_every_reason_is_explained(client: TestClient) -> None:
-    table = client.get("/unread.js").text.partition("const REASONS = {")[2].partition("};")[0]
+    table = client.get("/page/answer/unread.js").text.partition("const REASONS = {")[2].partition("};")[0]
     assert set(re.findall(r"(\w+): \[\"", table)) == set(Reason)
 
 

@@ -31,7 +31,7 @@ def test_every_page_and_its_codes(start: Callable[..., TestClient], data: bytes)
         (2, 62, 40),
     ]
     assert (answer["page_count"], answer["truncated"], answer["complete"]) == (3, False, True)
-    assert answer["image"] == {"width": 60, "height": 40}
+    assert answer["image"] == {"width": 60, "height": 40, "orientation": 1}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_where_nothing_was_located_there_is_no_restored_picture(
     answer = client.post("/restore", files={"file": blank_png}, headers={"Accept": "application/json"}).json()
     assert (answer["located"], answer["png_base64"], answer["restored"]) == (False, None, None)
     assert (answer["network"], answer["codes"]) == (None, [])
-    assert answer["image"] == {"width": 64, "height": 48}
+    assert answer["image"] == {"width": 64, "height": 48, "orientation": 1}
     response = client.post("/restore", files={"file": blank_png})
     assert response.status_code == 200
     assert response.headers["x-qrestore-located"] == "false"
@@ -67,7 +67,7 @@ def test_json_on_request(start: Callable[..., TestClient], blank_png: bytes) -> 
     assert decode_image(b64decode(answer["png_base64"]), max_pixels=10_000).shape == (20, 30)
     assert answer["located"] is True
     assert answer["restored"] == {"width": 30, "height": 20}
-    assert answer["image"] == {"width": 64, "height": 48}
+    assert answer["image"] == {"width": 64, "height": 48, "orientation": 1}
     assert answer["network"] == "lenet"
     assert answer["route"] == {"laplacian_variance": 12.25, "threshold": 100.0, "network": "lenet"}
     assert [code["text"] for code in answer["codes"]] == ["hello"]
@@ -111,6 +111,14 @@ def test_the_original_view_cannot_be_scaled(client: TestClient, ladder: FakeLadd
     assert problem["type"] == "urn:qrestore:problem:invalid_request"
     assert [error["location"] for error in problem["errors"]] == ["query"]
     assert "scale must be 1" in problem["errors"][0]["message"]
+    assert ladder.calls == []
+
+
+@pytest.mark.parametrize("query", ["scale=4", "binary=true", "view=original"])
+def test_a_comparison_has_one_form(client: TestClient, ladder: FakeLadder, blank_png: bytes, query: str) -> None:
+    response = client.post(f"/restore?network=compare&{query}", files={"file": blank_png})
+    assert response.status_code == 422
+    assert "network=compare draws" in response.json()["errors"][0]["message"]
     assert ladder.calls == []
 
 

@@ -59,7 +59,7 @@ def test_several_codes_and_their_positions(http_client: httpx.Client, draw: Call
     corners = np.array([[quiet, quiet], [side - quiet, quiet], [side - quiet, side - quiet], [quiet, side - quiet]])
     np.testing.assert_allclose(positions["left"], corners, atol=3)
     np.testing.assert_allclose(positions["right"], np.add(corners, (side, 0)), atol=3)
-    assert answer["image"] == {"width": 2 * side, "height": side}
+    assert answer["image"] == {"width": 2 * side, "height": side, "orientation": 1}
 
 
 def test_nothing_to_read(http_client: httpx.Client, blank_png: bytes) -> None:

@@ -1,5 +1,6 @@
 """The shipped weights read what the engines cannot, the sample photograph first of all, over HTTP."""
 
+import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ ENLARGING = {
     *("qr-esrgan", "qr-esrgan-psnr", "srresnet-l1", "srresnet-mse"),
 }
 PUBLISHED = {*ENLARGING, "nafnet-small", "restormer-small"}
+MEASURED = ("position", "position_normalised", "rotation", "module_pixels", "confidence", "errors_corrected")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,20 @@ def test_the_engines_alone_do_not_read_the_sample() -> None:
     image = decode_image(LABEL.read_bytes(), max_pixels=10_000_000)
     assert ZXing().read(image) == []
     assert ZBar().read(image) == []
+
+
+def test_the_documented_answer_is_that_of_the_sample(client: TestClient) -> None:
+    section = (ROOT / "docs/http.md").read_text().partition("## The answer of `/decode`")[2]
+    stated = json.loads(section.partition("```json")[2].partition("```")[0])
+    answer = client.post("/decode", files={"file": LABEL.read_bytes()}).json()
+    assert set(answer) == set(stated)
+    (code,), (documented,) = answer.pop("codes"), stated.pop("codes")
+    assert set(code) == set(documented)
+    for name in MEASURED:  # engines differ in the last digits
+        np.testing.assert_allclose(code.pop(name), documented.pop(name), rtol=0.02, atol=0.1)
+    assert code == documented
+    assert [stage.pop("stage") for stage in answer.pop("trace")] == [stage["stage"] for stage in stated.pop("trace")]
+    assert answer | {"request_id": ""} == stated | {"request_id": ""}
 
 
 def test_decode_reads_the_sample(client: TestClient) -> None:
@@ -172,6 +188,27 @@ def test_every_published_system_restores_by_name(name: str, client: TestClient) 
     dark = module_means(restored, 3)[QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE] < 128
     # 0.797 to 0.981 by these networks; noise agrees on 0.5 of the modules, other symbols of this size on up to 0.65.
     assert (dark == encode(PAYLOAD, version=3, mask=7)).mean() > 0.75
+
+
+def test_all_networks_are_compared_on_one_sheet(client: TestClient) -> None:
+    loaded = {model["name"] for model in client.get("/models").json()["models"]} - {"module-reader", "quad-locator"}
+    files, query = {"file": LABEL.read_bytes()}, "/restore?network=compare"
+    answer = client.post(query, files=files, headers={"Accept": "application/json"}).json()
+    assert {one["network"] for one in answer["comparison"]} == loaded
+    assert answer["network"] == "compare"
+    assert [code["text"] for code in answer["codes"]] == [PAYLOAD]
+    ran = [one for one in answer["comparison"] if one["ran"]]
+    assert ran
+    for one in ran:
+        assert one["seconds"] > 0
+        assert one["psnr"] > 4
+        assert (one["text"], one["agrees"]) in ((PAYLOAD, True), (None, None))
+    for one in answer["comparison"]:
+        assert one["ran"] or (one["seconds"], one["psnr"], one["text"]) == (None, None, None)
+    sheet = client.post(query, files=files)
+    assert sheet.headers["x-qrestore-network"] == "compare"
+    height, width = decode_image(sheet.content, max_pixels=10_000_000).shape
+    assert answer["restored"] == {"width": width, "height": height}
 
 
 @pytest.mark.parametrize("name", sorted({"srresnet-x4", *ENLARGING}))

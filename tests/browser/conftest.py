@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from app.main import create_app
+from app.settings import Settings
+from app.workers.jobs import Pipeline
 from tests.support.browser import KEY, MOST_BYTES
+from tests.support.fakes import FakeLadder
+from tests.support.live.in_thread import in_thread
 from tests.support.live.servers import running
 
 if TYPE_CHECKING:
@@ -32,18 +38,25 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 _REFUSED: Final = "Failed to load resource: "  # the browser's own line on a refusal, which the page explains
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, for one module: Playwright's event loop would disturb the asyncio of other tests."""
+@contextmanager
+def launched(*flags: str) -> Iterator[Browser]:
+    """Chromium with further flags. Skips the test where it or Playwright is not installed."""
     api = pytest.importorskip("playwright.sync_api", reason="no browser test: Playwright for Python is not installed")
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no browser test: Chromium is not installed (Debian: apt-get install chromium)")
     api.expect.set_options(timeout=PATIENCE)
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *flags])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for one module: Playwright's event loop would disturb the asyncio of other tests."""
+    with launched() as browser:
+        yield browser
 
 
 class Watched:
@@ -100,6 +113,21 @@ def origin(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     keys.write_text(KEY)
     with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2) as server:
         yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def ladder() -> FakeLadder:
+    return FakeLadder()
+
+
+@pytest.fixture(scope="module")
+def faked(browser: Browser, ladder: FakeLadder) -> Iterator[str]:
+    """The origin of a service in a thread, over the fake ladder."""
+    del browser
+    settings = Settings(device="cpu")
+    app = create_app(settings, pipeline=Pipeline(ladder=ladder, max_pixels=settings.max_pixels))
+    with in_thread(app) as origin:
+        yield origin
 
 
 @pytest.fixture

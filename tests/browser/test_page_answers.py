@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import uvicorn
 
-from app.main import create_app
 from app.pipeline.files.png import encode_png
 from app.pipeline.inference.severity import Route
 from app.pipeline.results import Reason
-from app.settings import Settings
-from app.workers.jobs import Pipeline
 from tests.browser.conftest import COUNT_VIOLATIONS
-from tests.support.browser import CONTRASTS
+from tests.support.browser import CONTRASTS, problem
 from tests.support.codes import qr_picture
 from tests.support.fakes import FakeLadder, symbol, unread
 
@@ -37,42 +31,10 @@ if TYPE_CHECKING:
 PICTURE: Final = {"name": "a", "mimeType": "image/png", "buffer": encode_png(qr_picture("whatever"))}
 
 
-@pytest.fixture(scope="module")
-def ladder() -> FakeLadder:
-    return FakeLadder()
-
-
-@pytest.fixture(scope="module")
-def origin(browser: object, ladder: FakeLadder) -> Iterator[str]:
-    """The service in a thread, over the fake ladder."""
-    settings = Settings(device="cpu")
-    app = create_app(settings, pipeline=Pipeline(ladder=ladder, max_pixels=settings.max_pixels))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    ready = threading.Event()
-    start = server.startup
-
-    async def started(**arguments: Any) -> None:
-        await start(**arguments)
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
-    thread.start()
-    try:
-        assert ready.wait(30)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-
-
 @pytest.fixture
-def page(visit: Visit, origin: str, ladder: FakeLadder) -> Iterator[Page]:
-    yield visit(origin, permissions=["clipboard-read", "clipboard-write"])
-    for field in fields(FakeLadder):
-        if field.name != "calls":
-            setattr(ladder, field.name, field.default)
+def page(visit: Visit, faked: str, ladder: FakeLadder) -> Iterator[Page]:
+    yield visit(faked, permissions=["clipboard-read", "clipboard-write"])
+    ladder.reset()
 
 
 @pytest.fixture
@@ -239,16 +201,6 @@ def test_a_longer_look_is_offered_where_the_budget_ended(page: Page, ladder: Fak
     assert page.locator("#outlines .missed").count() == 0
 
 
-def problem(status: int, detail: str, **more: object) -> dict[str, Any]:
-    headers = {"Retry-After": "7"} if status == 429 else {}
-    body = {"title": "A title", "status": status, "detail": detail, "request_id": "an-id"} | more
-    return {
-        "status": status,
-        "headers": {"Content-Type": "application/problem+json"} | headers,
-        "body": json.dumps(body),
-    }
-
-
 def refuse(answer: dict[str, Any], call: Call) -> None:
     call.fulfill(**answer)
 
@@ -343,15 +295,15 @@ def test_a_later_picture_wins(page: Page, ladder: FakeLadder) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) -> None:
-    page = visit(origin, color_scheme=scheme, reduced_motion="reduce")
+def test_contrast(visit: Visit, faked: str, ladder: FakeLadder, scheme: str) -> None:
+    page = visit(faked, color_scheme=scheme, reduced_motion="reduce")
     ladder.symbols = (symbol("http://a@example.org/\u202e"), symbol("second"))
     ladder.unread, ladder.complete = (unread(Reason.BUDGET),), False
     low = dict(page.evaluate(CONTRASTS))
     page.set_input_files("#file", PICTURE)
     expect(page.locator("#restored")).to_be_visible()
     low |= dict(page.evaluate(CONTRASTS))
-    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose a file", "2", "?"} <= set(low)
+    assert {"Not encrypted (http).", "U+202E", "Save as PNG", "Total", "Choose files", "2", "?"} <= set(low)
     assert {"1 code seen but not read", "seen but not read (?)", "Look longer"} <= set(low)
     page.route("**/decode*", lambda call: call.fulfill(**problem(401, "Send a key.")))
     page.get_by_role("button", name="Read again").click()
@@ -362,20 +314,20 @@ def test_contrast(visit: Visit, origin: str, ladder: FakeLadder, scheme: str) ->
     assert {text: ratio for text, ratio in low.items() if ratio < 4.5} == {}
 
 
-def test_nothing_moves_where_motion_is_unwanted(visit: Visit, origin: str) -> None:
+def test_nothing_moves_where_motion_is_unwanted(visit: Visit, faked: str) -> None:
     for motion, moving in (("reduce", 0), ("no-preference", 1)):
-        page = visit(origin, reduced_motion=motion)
+        page = visit(faked, reduced_motion=motion)
         page.route("**/decode*", lambda call: None)
         page.set_input_files("#file", PICTURE)
         expect(page.get_by_role("button", name="Cancel")).to_be_visible()
         assert page.evaluate("document.getAnimations().length") == moving
 
 
-def test_the_policy_stops_markup_inline_script_and_other_hosts(browser: Browser, origin: str) -> None:
+def test_the_policy_stops_markup_inline_script_and_other_hosts(browser: Browser, faked: str) -> None:
     context = browser.new_context()
     context.add_init_script(COUNT_VIOLATIONS)
     page = context.new_page()
-    page.goto(origin + "/")
+    page.goto(faked + "/")
     with pytest.raises(api.Error, match="TrustedHTML"):
         page.evaluate("document.body.innerHTML = '<b>x</b>'")
     page.evaluate("""() => {

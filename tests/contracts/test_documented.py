@@ -134,3 +134,12 @@ class TestReadme:
         assert before == []
         assert [symbol.text for symbol in after] == ["https://example.org/parcel/7F3K-2291-0C"]
         assert file.stat().st_size < 100_000
+
+
+def test_every_row_of_bad_inputs_is_sent_to_a_running_service() -> None:
+    rows = set(re.findall(r"(?m)^\| (\d+) \|", text(ROOT / "docs/bad-inputs.md")))
+    sent = {
+        row for file in (ROOT / "tests/live").glob("test_*.py") for row in re.findall(r"test_row_0?(\d+)", text(file))
+    }
+    assert len(rows) > 50
+    assert rows - sent == set()

@@ -273,7 +273,7 @@ def test_what_a_child_saw_but_did_not_read_is_answered_and_counted(server: Serve
     assert answer.payloads() == []
     (place,) = answer.json()["unread"]
     assert len(place.pop("position")) == 4
-    unknown = {"module_pixels": None, "version": None, "frame": 0}
+    unknown = {"module_pixels": None, "version": None, "frame": 0, "page": 0}
     assert place == {"reason": "budget", "symbology": "QRCode", "confidence": 0.75} | unknown
     assert answer.json()["complete"] is False
     after = server.metric("qrestore_unread_total", reason="budget"), server.metric("qrestore_incomplete_total")

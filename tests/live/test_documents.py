@@ -100,10 +100,11 @@ def test_row_52_hostile_boxes(server: Server, name: str) -> None:
 def test_row_52_pictures_lie_as_they_are_coded(server: Server, data: bytes) -> None:
     answer = server.upload(data)
     assert answer.payloads() == READ
-    assert answer.json()["image"] == {"width": CODE.shape[1], "height": CODE.shape[0]}
+    orientation = 5 if data == heics.TURNED else 1
+    assert answer.json()["image"] == {"width": CODE.shape[1], "height": CODE.shape[0], "orientation": orientation}
     corners = np.array(answer.json()["codes"][0]["position"])
     np.testing.assert_allclose(corners, [[16, 16], [100, 16], [100, 100], [16, 100]], atol=2)
-    assert answer.json()["pages"][0]["orientation"] == (5 if data == heics.TURNED else 1)
+    assert answer.json()["pages"][0]["orientation"] == orientation
 
 
 def test_row_53_ten_thousand_pages(server: Server) -> None:

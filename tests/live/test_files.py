@@ -143,7 +143,7 @@ def test_row_19_valid_picture_of_400_megapixels(server: Server) -> None:
 def test_row_20_a_line_of_pixels(server: Server, size: tuple[int, int]) -> None:
     answer = server.upload(pictures.png(np.full(size, 128, np.uint8)))
     assert answer.payloads() == []
-    assert answer.json()["image"] == {"width": size[1], "height": size[0]}
+    assert answer.json()["image"] == {"width": size[1], "height": size[0], "orientation": 1}
 
 
 @pytest.mark.parametrize("shade", [0, 255])
@@ -178,16 +178,20 @@ def test_row_24_cmyk_and_arithmetic_coding(server: Server) -> None:
 
 
 def test_row_25_exif_orientations(server: Server) -> None:
-    """Positions are those of the stored picture, whatever its orientation tag says."""
+    """Positions are those of the stored picture, whatever its orientation tag says, unless asked for as shown."""
     wide = np.pad(CODE, ((0, 0), (0, 100)), constant_values=255)
     jpeg = encoded(".jpg", wide)
     plain = server.upload(jpeg).json()
-    assert plain["image"] == {"width": wide.shape[1], "height": wide.shape[0]}
+    height, width = wide.shape
+    assert plain["image"] == {"width": width, "height": height, "orientation": 1}
     for orientation in range(1, 9):
-        answer = server.upload(jpeg[:2] + pictures.exif(orientation) + jpeg[2:])
+        tagged = jpeg[:2] + pictures.exif(orientation) + jpeg[2:]
+        answer = server.upload(tagged)
         assert answer.payloads() == READ
-        assert answer.json()["image"] == plain["image"]
+        assert answer.json()["image"] == plain["image"] | {"orientation": orientation}
         assert answer.json()["codes"][0]["position"] == plain["codes"][0]["position"]
+        as_shown = server.upload(tagged, query=b"?frame=upright").json()["image"]
+        assert [as_shown["width"], as_shown["height"]] == ([width, height] if orientation < 5 else [height, width])
 
 
 def animation(suffix: str) -> bytes:

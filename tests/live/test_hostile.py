@@ -35,7 +35,7 @@ def guarded(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.parametrize("name", small_chunks.FLOODS)
-def test_row_45_bodies_that_are_dear_to_parse(guarded: Server, name: str) -> None:
+def test_row_45_bodies_that_are_expensive_to_parse(guarded: Server, name: str) -> None:
     """Twelve connections that send as fast as they can: health is answered, and nothing stops the event loop."""
     watched(guarded)
     flood = small_chunks.FLOODS[name]

@@ -1,4 +1,4 @@
-"""Pictures that keep the service busy as long as it lets them, beside those that it reads at once."""
+"""Row 48 of docs/bad-inputs.md: pictures that keep the service busy as long as it lets them."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def server(weights: Path) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("effort", [b"fast", b"balanced"])
-def test_a_picture_that_would_keep_an_engine_busy_for_long_is_answered_when_its_budget_ends(
+def test_row_48_a_picture_that_would_keep_an_engine_busy_for_long_is_answered_when_its_budget_ends(
     server: Server, effort: bytes
 ) -> None:
     answer = server.upload(SLOW, query=b"?effort=" + effort)
@@ -41,14 +41,14 @@ def test_a_picture_that_would_keep_an_engine_busy_for_long_is_answered_when_its_
     server.assert_well()
 
 
-def test_a_picture_that_would_keep_an_engine_busy_for_long_is_restored_as_it_is(server: Server) -> None:
+def test_row_48_a_picture_that_would_keep_an_engine_busy_for_long_is_restored_as_it_is(server: Server) -> None:
     """The search has a budget; then networks run on the whole picture."""
     answer = server.restore(SLOW)
     assert answer.status == 200
     assert answer.seconds < WORK - LATE
 
 
-def test_slow_pictures_leave_room_for_quick_ones(server: Server) -> None:
+def test_row_48_slow_pictures_leave_room_for_quick_ones(server: Server) -> None:
     """Twice as many clients as there are slots send slow pictures without a pause."""
     stop = threading.Event()
 
@@ -75,7 +75,7 @@ def test_slow_pictures_leave_room_for_quick_ones(server: Server) -> None:
     server.wait_until(lambda: server.metric("qrestore_busy_slow_slots") == 0, 30)
 
 
-def test_a_network_that_outlasts_the_work_is_not_waited_for() -> None:
+def test_row_48_a_network_that_outlasts_the_work_is_not_waited_for() -> None:
     """The whole picture, as nothing was located, by the slowest network."""
     picture = encode_png(np.full((512, 512), 200, np.uint8))
     with running(weights=ROOT / "weights", workers=1, work_seconds=1.0) as server:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -77,3 +78,14 @@ def file_script(data: bytes) -> str:
     """A script that makes a File of ``data``."""
     text = b64encode(data).decode()
     return f"""new File([Uint8Array.from(atob("{text}"), (c) => c.charCodeAt(0))], "x.png", {{ type: "image/png" }})"""
+
+
+def problem(status: int, detail: str, **more: object) -> dict[str, Any]:
+    """What Playwright answers a request with instead of the service: a problem document."""
+    headers = {"Retry-After": "7"} if status == 429 else {}
+    body = {"title": "A title", "status": status, "detail": detail, "request_id": "an-id"} | more
+    return {
+        "status": status,
+        "headers": {"Content-Type": "application/problem+json"} | headers,
+        "body": json.dumps(body),
+    }

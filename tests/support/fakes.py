@@ -1,7 +1,7 @@
 """Fakes of the ladder, of networks and of the locator: they return what a test gives them and remember their calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from math import inf
 from typing import Any
 
@@ -16,8 +16,8 @@ from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.severity import Route
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.qrcode import micro
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
 from app.pipeline.symbologies import QR_FAMILY
@@ -57,6 +57,12 @@ class FakeLadder:
     located: bool = True
     calls: list[dict[str, object]] = field(default_factory=list)
     symbologies: list[frozenset[str]] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """Finds nothing again; what it remembers stays."""
+        for each in fields(self):
+            if each.default is not MISSING:
+                setattr(self, each.name, each.default)
 
     def run(
         self,
@@ -167,8 +173,8 @@ class FakeReader:
         self.calls += [(version, crop.shape) for crop in crops]
         return [self.answer(crop, version) for crop in crops]
 
-    def read_micro(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
-        return [np.zeros((micro.dimension(version),) * 2, np.float32) for _ in crops]
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
+        return [np.zeros(modules_of(version) or (), np.float32) for _ in crops]
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Runs attacks and prints what each measured: row, name, figure, what is wanted, ok or FAIL. Exits 1 after a FAIL."""
+"""Runs attacks and prints of each its number, name, figure, what is wanted, ok or FAIL. Exits 1 after a FAIL."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from tools.attack.table import ATTACKS
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.attack", description="Attack a service started for it.")
-    parser.add_argument("rows", nargs="*", type=int, metavar="ROW", help="default: all")
+    parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="default: all")
     all_ok = True
-    rows = parser.parse_args(argv).rows or list(ATTACKS)
-    if unknown := set(rows) - set(ATTACKS):
-        parser.error(f"no attack for row {min(unknown)}; there are {', '.join(map(str, ATTACKS))}")
-    for row in rows:
-        for line, ok in lines(row, ATTACKS[row]()):
+    numbers = parser.parse_args(argv).numbers or list(ATTACKS)
+    if unknown := set(numbers) - set(ATTACKS):
+        parser.error(f"no attack {min(unknown)}; there are {', '.join(map(str, ATTACKS))}")
+    for number in numbers:
+        for line, ok in lines(number, ATTACKS[number]()):
             print(line, flush=True)
             all_ok &= ok
     return 0 if all_ok else 1

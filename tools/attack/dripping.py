@@ -1,4 +1,4 @@
-"""Row 4: as many uploads as there are places, at a byte a second, and from one client that sends well enough."""
+"""Attack 4: as many uploads as there are places, at a byte a second, and from one client that sends well enough."""
 
 import socket
 import threading

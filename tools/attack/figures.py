@@ -30,8 +30,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     return reckoning.percentile(values, share) if values else float("inf")
 
 
-def lines(row: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:
+def lines(number: int, figures: Iterator[Figure]) -> Iterator[tuple[str, bool]]:
     """Each figure as a line of the report, with whether it is as wanted."""
     for each in figures:
         verdict = "ok" if each.ok else "FAIL"
-        yield f"{row:>3}  {each.name:<46} {each.figure:<44} {each.wanted:<14} {verdict}", each.ok
+        yield f"{number:>3}  {each.name:<46} {each.figure:<44} {each.wanted:<14} {verdict}", each.ok

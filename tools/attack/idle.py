@@ -1,4 +1,4 @@
-"""Row 2: more idle connections than file descriptors, on the public port and on that for operators."""
+"""Attack 2: more idle connections than file descriptors, on the public port and on that for operators."""
 
 import socket
 import time

@@ -1,6 +1,7 @@
 """What a careless operator and a hostile payload must not break: keys, terminals, spreadsheets, starts, versions.
 
-`ROWS` lists the checks by row; each starts what it needs and returns (figure, what is wanted, whether it is so).
+`ROWS` lists the checks by the number of the attack; each starts what it needs and returns (figure, what is wanted,
+whether it is so).
 """
 
 import csv
@@ -128,7 +129,7 @@ def spreadsheets() -> Measured:
 
 
 def refused_starts() -> Measured:
-    """Faults that stop a start, each in one line that names the variable to mend, without a traceback or a "ready"."""
+    """Faults that stop a start: each gives one line that names the variable to change, and no traceback or "ready"."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -222,7 +223,7 @@ ROWS: Final[Mapping[int, Mapping[str, Callable[[], Measured]]]] = {
     },
     11: {"versions": pinned_versions},
 }
-"""The checks, by the row that they belong to and by name."""
+"""The checks, by the number of the attack that they belong to and by name."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Row 8: requests at the edges of HTTP, and what RFC 9110 and 9112 want answered."""
+"""Attack 8: requests at the edges of HTTP, and what RFC 9110 and 9112 want answered."""
 
 import gzip
 import socket

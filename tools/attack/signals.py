@@ -1,4 +1,4 @@
-"""Row 10: signals to stop that come twice, as to a process group whose parent passes its own on, and a third."""
+"""Attack 10: signals to stop that come twice, as to a process group whose parent passes its own on, and a third."""
 
 import os
 import signal

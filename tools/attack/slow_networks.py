@@ -1,4 +1,4 @@
-"""Row 5: networks that take longer than a request may."""
+"""Attack 5: networks that take longer than a request may."""
 
 import time
 from collections.abc import Iterator

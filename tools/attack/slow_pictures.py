@@ -1,4 +1,4 @@
-"""Row 3: four clients that send the slowest picture of 100 KB without a pause, beside one that sends quick pictures."""
+"""Attack 3: four clients send a picture that keeps zxing-cpp busy, without a pause, beside quick pictures."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Row 1: fifty connections that send bodies in chunks of one byte, and other bodies that are dear to parse."""
+"""Attack 1: fifty connections that send bodies in chunks of one byte, and other bodies that are expensive to parse."""
 
 import json
 import subprocess
@@ -51,6 +51,7 @@ FLOODS: Final[dict[str, dict[str, Any]]] = {
         "piece": "x",
         "pause": 0.001,
     },
+    "one packet a byte of a head": {"head": "GET /version HTTP/1.1\r\nX: ", "piece": "x", "pause": 0.001},
     "extensions": {"head": _head("POST /decode", _WITH), "piece": ("1;" + "e" * 500 + "\r\nx\r\n") * 64},
     "trailers": {"head": _head("POST /decode", _WITH) + "0\r\n", "piece": "a:\r\n" * 16384},
     "long heads": {"head": "", "piece": _head("GET /version", *["a:"] * 90, chunked=False) * 16},

@@ -1,4 +1,4 @@
-"""Every attack, under the row that it measures."""
+"""Every attack, under its number."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,8 +8,8 @@ from tools.attack import dripping, idle, operator, protocol, signals, slow_netwo
 from tools.attack.figures import Figure
 
 
-def _of_operators(row: int) -> Iterator[Figure]:
-    for name, check in operator.ROWS[row].items():
+def _of_operators(number: int) -> Iterator[Figure]:
+    for name, check in operator.ROWS[number].items():
         yield Figure(name, *check())
 
 

@@ -1,1 +1,1 @@
-"""Draws the Grafana dashboard as a picture, without Grafana."""
+"""Draws the pictures of the documentation: the Grafana dashboard, without Grafana, the label and the web page."""

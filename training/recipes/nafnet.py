@@ -42,6 +42,7 @@ def nafnet_32() -> TrainConfig:
         plain,
         name="nafnet-32",
         architecture="NAFNet",
+        network={"channels": 1},
         make_batch=partial(aligned_batch, size=plain.batch_size, max_version=10, size_multiple=16),
         learning_rate=1e-3,
         betas=(0.9, 0.9),

@@ -12,7 +12,13 @@ from training.recipes.nafnet import nafnet_32, nafnet_small
 from training.recipes.papergen import papergen, papergen_transposed
 from training.recipes.qr_esrgan import qr_esrgan, qr_esrgan_full, qr_esrgan_psnr, qr_esrgan_psnr_full
 from training.recipes.quad_locator import quad_locator
-from training.recipes.restormer import eg_restormer, eg_restormer_small, restormer, restormer_small
+from training.recipes.restormer import (
+    eg_restormer,
+    eg_restormer_small,
+    eg_restormer_small_as_coded,
+    restormer,
+    restormer_small,
+)
 from training.recipes.srgan import srgan
 from training.recipes.srresnet import srresnet, srresnet_l1, srresnet_mse
 from training.run.config import TrainConfig
@@ -30,6 +36,7 @@ RECIPES: dict[str, Recipe] = {
     "lenet": lenet,
     "lenet-paper": lenet_paper,
     "eg-restormer-small": eg_restormer_small,
+    "eg-restormer-small-as-coded": eg_restormer_small_as_coded,
     "eg-restormer": eg_restormer,
     "srresnet-x4": srresnet,
     "module-reader": module_reader,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
+from app.models.eg_restormer import EdgeSource, forget_guidance
 from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
 
@@ -66,6 +67,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
     """Loads the checkpoint whose weights a new run starts from.
 
+    Edge guidance that was trained on other edges than the run's (``edge_source``) starts neutral.
+
     Raises InvalidCheckpoint, and ValueError for weights of another network.
     """
     start = checkpoint.load(path)
@@ -74,4 +77,6 @@ def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
     wanted, given = ({key: value.shape for key, value in n.state_dict().items()} for n in (network, start.network))
     if start.architecture != config.architecture or wanted != given:
         raise ValueError(f"{path} holds weights of another network than that of {config.name}")
+    if start.config.get("edge_source") != config.network.get("edge_source", EdgeSource.INPUT):
+        forget_guidance(start.network)
     return start

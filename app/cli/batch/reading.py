@@ -13,10 +13,7 @@ from app.cli.batch.records import Problem, Result
 from app.cli.batch.sources import Picture, spell
 from app.errors import QrestoreError, TooManyFiles, UploadTooLarge
 from app.options import DecodeOptions
-from app.pipeline.part import Part
-from app.pipeline.payload.charsets import find_charset
 from app.pipeline.results import AUTO, Effort, Outcome, Restored, View
-from app.pipeline.symbologies import parse as parse_symbologies
 from app.schemas import DecodeAnswer
 from app.settings import Settings
 from app.workers.jobs import DecodeJob, FuseJob, OutlineJob, RestoreJob
@@ -93,8 +90,7 @@ class Reader:
 
     def _decode(self, data: tuple[bytes, ...], *, is_label: bool) -> Outcome:
         options, whole = self.options, max(self.budget * len(data), self.settings.work_seconds)
-        part = None if options.region is None else Part.parse(options.region)
-        wanted = (part, parse_symbologies(options.symbologies), find_charset(options.charset or ""))
+        wanted = (options.part, options.symbology_names, options.charset_hint)
         if is_label:
             job: DecodeJob | FuseJob = FuseJob(data, self.effort, self.budget * len(data), self.expect, *wanted)
         else:

@@ -31,6 +31,8 @@ _READ_SECONDS, _MIN_READ_BYTES = 10.0, 65_536
 """While part of an answer waits in memory, the client must read this many bytes of it in this time."""
 _PREFIX: Final = 24
 """Bytes that show whether a head asks for health."""
+_MOST_URGENT: Final = 1024
+"""Bytes of a head that is taken before others because it asks for health: those of probes are short."""
 _PIECE_BYTES: Final = 64 * 1024
 _MOST_WAITING: Final = 48 * 1024
 """Received bytes that may wait for their turn before reading pauses."""
@@ -113,7 +115,8 @@ class Protocol(H11Protocol):
 
     @property
     def urgent(self) -> bool:
-        return self.begins and heads.asks_for_health(bytes(self._received[:_PREFIX]))
+        is_short = len(self._received) <= _MOST_URGENT
+        return self.begins and is_short and heads.asks_for_health(bytes(self._received[:_PREFIX]))
 
     def data_received(self, data: bytes) -> None:
         if self._wire.is_closing():

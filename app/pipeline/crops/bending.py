@@ -32,7 +32,7 @@ def flow(crop: GreyImage, dark: NDArray[np.float32], version: int) -> tuple[Fiel
     read, in windows where the two pictures resemble each other; 0 in the quiet zone.
     """
     dark = complete_symbol(dark, version)
-    expected = cv2.GaussianBlur(enlarge(1 - dark, PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
+    expected = _expected(dark)
     confidence = enlarge(np.abs(2 * dark - 1), PIXELS_PER_MODULE)
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     engine.setFinestScale(0)
@@ -46,9 +46,15 @@ def flow(crop: GreyImage, dark: NDArray[np.float32], version: int) -> tuple[Fiel
     return np.clip(field, -LONGEST_FLOW, LONGEST_FLOW), weight
 
 
+def _expected(complete: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture (S, S), 0 to 1, of a complete symbol, as soft as a photograph."""
+    drawn = enlarge(1 - complete, PIXELS_PER_MODULE)
+    return np.asarray(cv2.GaussianBlur(drawn, (0, 0), _SOFTNESS), dtype=np.float32)
+
+
 def resemblance(crop: GreyImage, dark: NDArray[np.float32], version: int) -> NDArray[np.float32]:
     """Correlation (S, S), 0 to 1, of a crop with the expected picture in the window around each pixel."""
-    expected = cv2.GaussianBlur(enlarge(1 - complete_symbol(dark, version), PIXELS_PER_MODULE), (0, 0), _SOFTNESS)
+    expected = _expected(complete_symbol(dark, version))
     seen = normalise(crop)
     window = (_TRUST_WINDOW * PIXELS_PER_MODULE,) * 2
     means = [cv2.blur(one, window) for one in (expected, seen)]

@@ -8,9 +8,8 @@ import zxingcpp
 
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.variants import VARIANTS, Variant
-from app.pipeline.engines.zxing import LONGEST_SIDE, ZXing, ZXingOptions
+from app.pipeline.engines.zxing import LONGEST_SIDE, ZXing, ZXingOptions, corners_of
 from app.pipeline.imaging import GreyImage
-from app.pipeline.quad import Quad
 from app.pipeline.symbologies import LINEAR, MATRIX, QR_FAMILY
 
 _FORMATS: Final = {name: getattr(zxingcpp, name) for name in (MATRIX | LINEAR) - QR_FAMILY}
@@ -56,7 +55,6 @@ def variants_of(symbologies: frozenset[str]) -> list[Variant]:
 
 
 def _symbol(code: zxingcpp.Barcode) -> Symbol:
-    at = code.position
     return Symbol(
         payload=code.bytes,
         text=code.text,
@@ -65,7 +63,7 @@ def _symbol(code: zxingcpp.Barcode) -> Symbol:
         version=None,
         ec_level=code.ec_level or None,
         engine=ZXing.name,
-        corners=Quad.of([(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]),
+        corners=corners_of(code),
         identifier=code.symbology_identifier,
     )
 

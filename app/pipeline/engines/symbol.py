@@ -5,7 +5,7 @@ the picture, from the symbol's own top-left finder pattern; the second corner of
 bottom left.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from math import atan2, degrees
 from typing import Protocol
@@ -17,7 +17,7 @@ from app.pipeline.payload.interpreting import CharsetSource, interpret
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.qrcode.segments import StructuredAppend
-from app.pipeline.qrcode.small import modules_of
+from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad
 
 
@@ -60,6 +60,11 @@ class Symbol:
         return self.contents.message.structured_append if self.contents else None
 
     @property
+    def identity(self) -> Hashable:
+        """Equal for symbols that say the same: of one symbology, with one payload in one place of a message."""
+        return self.symbology, self.payload, self.structured_append
+
+    @property
     def rotation(self) -> float:
         """Degrees, 0 to under 360, by which the symbol's own top edge is turned clockwise in the picture."""
         corners = self.corners.as_tuple
@@ -89,7 +94,7 @@ class Symbol:
             content_type=meaning.content_type.value,
             version=contents.version,
             small_version=contents.small_version,
-            ec_level=contents.level or None,
+            ec_level=contents.level,
             identifier=contents.message.identifier,
             charset=meaning.charset,
             charset_source=meaning.source,

@@ -135,10 +135,11 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
     ]
     mirrored = cv2.contourArea(np.array(at, np.float32), oriented=True) > 0
     charset = guess_charset(payload)
+    is_text = charset.has_zero_bytes or not is_binary(payload)
     return Symbol(
         payload=payload,
         text=charset.decode(payload),
-        content_type=(ContentType.BINARY if is_binary(payload) else ContentType.TEXT).value,
+        content_type=(ContentType.TEXT if is_text else ContentType.BINARY).value,
         symbology="QRCode",
         version=None,
         ec_level=None,

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.symbol import Sighting, Symbol
 from app.pipeline.imaging import GreyImage
-from app.pipeline.qrcode.contents import Contents, read_contents
-from app.pipeline.qrcode.micro_soft import read_contents as read_micro
+from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.qrcode.patterns import Bits
-from app.pipeline.quad import Quad
+from app.pipeline.qrcode.small.contents import read_small_contents
+from app.pipeline.quad import Quad, bilinear_weights
 
 _FULL_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCodeModel1, zxingcpp.QRCodeModel2])
 _EVERY_SIZE = zxingcpp.BarcodeFormats([zxingcpp.QRCode, zxingcpp.MicroQRCode, zxingcpp.RMQRCode])
@@ -57,7 +57,7 @@ class ZXing:
         codes = self._scan(image, options or self.options, return_errors=True)
         symbols = [_zxing_symbol(code, image) for code in codes if code.valid]
         sightings = [
-            Sighting(_zxing_corners(code), _dimension(code))
+            Sighting(corners_of(code), _dimension(code))
             for code in codes
             if not code.valid and code.format not in _SMALL_SYMBOLS
         ]
@@ -81,7 +81,7 @@ class ZXing:
 
 def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
     modules = np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
-    corners = _zxing_corners(code)
+    corners = corners_of(code)
     version = _version(code)
     symbol = Symbol(
         payload=code.bytes,
@@ -96,15 +96,8 @@ def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
         identifier=code.symbology_identifier,
         inverted=_is_inverted(image, corners, modules),
     )
-    contents = _contents(code, modules)
+    contents = read_small_contents(modules) if code.format in _SMALL_SYMBOLS else read_contents(modules)
     return symbol.stating(contents) if contents else symbol
-
-
-def _contents(code: zxingcpp.Barcode, modules: Bits) -> Contents | None:
-    """What the modules of a symbol say; None for rMQR codes."""
-    if code.format == zxingcpp.MicroQRCode:
-        return read_micro(modules)
-    return None if code.format in _SMALL_SYMBOLS else read_contents(modules)
 
 
 def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:
@@ -123,14 +116,14 @@ def _samples(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.i
     by the symbol's corners, and flat indices (N,)."""
     rows, columns = (part.ravel() for part in np.indices((min(height, _SAMPLED), min(width, _SAMPLED))))
     y, x = (rows + 0.5) / height, (columns + 0.5) / width
-    return np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1), rows * width + columns
+    return bilinear_weights(x, y), rows * width + columns
 
 
 def _extra(code: zxingcpp.Barcode) -> dict[str, Any]:
     return {"Version": "", "UEC": 0.0, **(cast("dict[str, Any] | None", code.extra) or {})}
 
 
-def _zxing_corners(code: zxingcpp.Barcode) -> Quad:
+def corners_of(code: zxingcpp.Barcode) -> Quad:
     at = code.position
     return Quad.of([(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)])
 

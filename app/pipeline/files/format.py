@@ -38,6 +38,11 @@ class Header:
     coloured: bool = True
     reducible: bool = False
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel as it is decoded with its colours."""
+        return (4 if self.transparent else 3) * (2 if self.depth > 8 else 1)
+
 
 def keep_everything(data: bytes) -> bytes:
     """A format's ``strip`` that returns the file itself: for formats of which the decoder may see everything."""
@@ -105,6 +110,5 @@ class Format:
 
     def most_pixels(self, header: Header) -> float:
         """Most pixels of the picture that has this header, infinite if the decoder sets no limit of its own."""
-        samples = 4 if header.transparent else 3
-        by_bytes = inf if self.max_bytes is None else self.max_bytes // (samples * (2 if header.depth > 8 else 1))
+        by_bytes = inf if self.max_bytes is None else self.max_bytes // header.pixel_bytes
         return min(by_bytes, self.max_pixels or inf)

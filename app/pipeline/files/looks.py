@@ -47,7 +47,8 @@ def other_looks(data: bytes, *, colours: bool, part: tuple[slice, slice] = _WHOL
     Raises InvalidImage.
     """
     header = read_header(data)
-    if _decoded_bytes(header) > _MOST_BYTES or not (header.transparent or (colours and _may_hide(data, header, part))):
+    decoded = header.width * header.height * header.pixel_bytes
+    if decoded > _MOST_BYTES or not (header.transparent or (colours and _may_hide(data, header, part))):
         return
     stored = decode_colours(data, header)[part]
     has_holes = header.transparent and _has_holes(stored, header)
@@ -68,11 +69,6 @@ def project(stored: Stored, ground: int = WHITE) -> Iterator[GreyImage]:
         for rows in bands(height, width):
             grey[rows] = projection.apply(_on_ground(stored[rows], ground, spare))
         yield grey
-
-
-def _decoded_bytes(header: Header) -> int:
-    channels = 4 if header.transparent else 3
-    return header.width * header.height * channels * (2 if header.depth > 8 else 1)
 
 
 def _has_holes(stored: Stored, header: Header) -> bool:

@@ -11,9 +11,9 @@ from app.models.contract import Card
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.qrcode import micro
 from app.pipeline.qrcode.log_odds import LogOdds
 from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension, function_patterns
+from app.pipeline.qrcode.small.patterns import SMALL_QUIET_ZONE, small_patterns
 
 
 @cache
@@ -40,11 +40,10 @@ def _planes(known: Bits, dark: Bits) -> NDArray[np.float32]:
 
 
 @cache
-def micro_planes(version: int) -> NDArray[np.float32]:
-    """As `planes`, for a version of Micro QR codes: their quiet zone is narrower, and nothing is known beyond it."""
-    patterns = micro.function_patterns(version)
-    page = QUIET_ZONE - micro.QUIET_ZONE
-    known = np.pad(np.pad(patterns.known, micro.QUIET_ZONE, constant_values=True), page)
+def micro_planes(version: str) -> NDArray[np.float32]:
+    """As `planes`, for "M1" to "M4": their quiet zone is narrower, and nothing is known beyond it."""
+    patterns = small_patterns(version)
+    known = np.pad(np.pad(patterns.known, SMALL_QUIET_ZONE, constant_values=True), QUIET_ZONE - SMALL_QUIET_ZONE)
     return _planes(known, np.pad(patterns.dark, QUIET_ZONE))
 
 
@@ -54,7 +53,7 @@ class ModuleReader(Protocol):
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 
-    def read_micro(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]: ...
 
 
 class NetworkModuleReader:
@@ -68,7 +67,7 @@ class NetworkModuleReader:
         """Log-odds (M, M) for each crop; those of known modules are also the network's."""
         return self._read(crops, planes(version))
 
-    def read_micro(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
         """As `read`, of Micro QR codes, for which the network was not trained but, with the true corners, suffices."""
         return self._read(crops, micro_planes(version))
 

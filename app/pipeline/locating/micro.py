@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.fields import BLURS, SHADING, Field, Template, agreements
 from app.pipeline.locating.finder_patterns import find_finders
-from app.pipeline.qrcode.micro import QUIET_ZONE, VERSIONS, dimension, function_patterns
-from app.pipeline.quad import Quad, side_length
+from app.pipeline.qrcode.small.patterns import SMALL_QUIET_ZONE, small_patterns
+from app.pipeline.qrcode.small.versions import MICRO_VERSIONS
+from app.pipeline.quad import Quad, bilinear_weights, side_length
 
 _FINDERS: Final = 6  # of a picture, the strongest first
 _LEAST_RESPONSE: Final = 0.5  # of a finder pattern with its separator
@@ -46,34 +47,38 @@ class MicroPlace:
     light and dark are exchanged."""
 
     corners: NDArray[np.float64]
-    version: int
+    version: str
     agreement: float
     inverted: bool
 
     @property
     def module(self) -> float:
         """Pixels a module."""
-        return side_length(self.corners) / dimension(self.version)
+        return side_length(self.corners) / micro_side(self.version)
 
     @property
     def quad(self) -> Quad:
         return Quad.of(self.corners)
 
 
+def micro_side(version: str) -> int:
+    """Modules a side of "M1" to "M4"."""
+    return len(small_patterns(version).known)
+
+
 @cache
-def _templates(version: int) -> tuple[Template, ...]:
+def _templates(version: str) -> tuple[Template, ...]:
     """The known modules with the quiet zone, as each of the ``BLURS`` shows them in a picture blurred by ``_BLUR``
     and without shading, data in mid-grey: beside data the quiet zone is darker, which
     would drive the corners outwards."""
-    patterns, size = function_patterns(version), dimension(version)
-    known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
-    values = np.where(np.pad(patterns.dark, QUIET_ZONE), -1.0, np.where(known, 1.0, 0.0))
+    patterns, size = small_patterns(version), micro_side(version)
+    known = np.pad(patterns.known, SMALL_QUIET_ZONE, constant_values=True)
+    values = np.where(np.pad(patterns.dark, SMALL_QUIET_ZONE), -1.0, np.where(known, 1.0, 0.0))
     fine = np.kron(np.pad(values, _PAGE, constant_values=1.0), np.ones((_FINE, _FINE)))
     fine -= cv2.blur(fine, (SHADING * _FINE | 1,) * 2)
     rows, columns = np.nonzero(known)
-    centres = (np.stack([columns, rows], axis=1) - QUIET_ZONE + 0.5) / size
-    x, y = centres.T
-    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+    centres = (np.stack([columns, rows], axis=1) - SMALL_QUIET_ZONE + 0.5) / size
+    weights = bilinear_weights(*centres.T)
     made = []
     for blur in BLURS:
         smooth = cv2.GaussianBlur(fine, (0, 0), _FINE * float(np.hypot(blur, _BLUR)))
@@ -84,7 +89,7 @@ def _templates(version: int) -> tuple[Template, ...]:
     return tuple(made)
 
 
-def _agreement(field: Field, corners: NDArray[np.float64], version: int, sign: float, layer: int) -> float:
+def _agreement(field: Field, corners: NDArray[np.float64], version: str, sign: float, layer: int) -> float:
     """At one of the blurs, -1 to 1."""
     template = _templates(version)[layer]
     return sign * float(agreements(field.values(corners, template)[:, layer : layer + 1], template)[0])
@@ -106,8 +111,8 @@ def register_micro(image: GreyImage, centre: tuple[float, float], module: float,
     box = _AROUND * module * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) + centre
     field = Field(image, box, round(2 * _AROUND))
     found = []
-    for version in VERSIONS:
-        size = dimension(version)
+    for version in MICRO_VERSIONS:
+        size = micro_side(version)
         square = np.array([[0, 0], [size, 0], [size, size], [0, size]]) - _CENTRE
         starts = [centre + module * square @ _turn(turn) for turn in _TURNS]
         starts.sort(key=lambda corners: -_agreement(field, corners, version, sign, _START))
@@ -129,7 +134,7 @@ def _turn(angle: float) -> NDArray[np.float64]:
 
 def _refine(
     field: Field,
-    version: int,
+    version: str,
     corners: NDArray[np.float64],
     sign: float,
     layers: range,

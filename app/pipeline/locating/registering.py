@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.fields import BLURS, Field, Template, agreements
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
-from app.pipeline.quad import side_length
+from app.pipeline.quad import bilinear_weights, side_length
 
 # Measured on 680 candidates of the quad locator in photographs. The 187 that are codes and register with 0.55 or more
 # agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of
@@ -26,7 +26,8 @@ from app.pipeline.quad import side_length
 _PROBED = 8  # hypotheses, by their agreement where they start, that are refined a little to see how promising they are
 _RIVAL_START = 0.5  # share of the best agreement at the start below which a hypothesis is not probed
 _PROBE_ITERATIONS = 3
-_REFINED = 3  # of them, by their probes, that are refined further, beside the one that agreed best at the start
+_REFINED = 3  # of them, by their probes, that are refined further, beside one that agreed better still at the start
+_IN_PLACE = 0.5  # agreement at the start from which a hypothesis may be left where it is
 _PATIENTLY_REFINED = 6  # hypotheses that agree best where they start, where registration must not fail
 _LEAST_PROBE = 0.3
 _RIVAL_PROBE = 0.6  # share of the best probe below which a hypothesis is not refined
@@ -71,8 +72,7 @@ def _template(version: int) -> Template:
     ring += [pair[:, ::-1] for pair in ring]
     centres = np.concatenate([np.stack([columns + 0.5, rows + 0.5], axis=1), *ring]) / size
     values = np.concatenate([values, np.ones(4 * size)])
-    x, y = centres.T
-    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+    weights = bilinear_weights(*centres.T)
     return _part(Template(*(a.astype(np.float32) for a in (centres, values, weights))), np.arange(len(values)))
 
 
@@ -165,6 +165,8 @@ def _most_promising(trials: "list[_Trial]", field: Field, *, is_patient: bool) -
     if best < _LEAST_PROBE:
         return []
     promising = [trial for trial in probed[:_REFINED] if abs(trial.agreement) >= _RIVAL_PROBE * best]
+    if abs(trials[0].agreement) > max(best, _IN_PLACE):
+        promising.insert(0, trials[0])  # already in place, where the coarse probe could only move it away
     return [*promising, *trials[:_PATIENTLY_REFINED]] if is_patient else promising
 
 

@@ -16,11 +16,15 @@ _MOST_CHOICES: Final = 4096
 """Ways to choose parts that are compared with the parity, where several messages have the same parity and total."""
 
 
+_COUNTED: Final = ("latin-1", "shift_jis")
+
+
 @dataclass(frozen=True, slots=True)
 class AppendedMessage:
     """A message of several symbols: ``parts`` are the numbers of its symbols among those given, in the order of the
     message. ``missing``: the indices, from 0, of parts that are not there. ``complete``: nothing is missing, and the
-    parity of the bytes is the one that the symbols state. ``text`` and ``payload`` are those of the parts there are."""
+    parity that the symbols state is that of the bytes, or of the text in a charset that encoders count in. ``text`` and
+    ``payload`` are those of the parts there are."""
 
     text: str
     payload: bytes
@@ -73,13 +77,25 @@ def _join(
     order = [chosen[index] for index in sorted(chosen)]
     payloads = _payloads(order, messages)
     missing = tuple(index for index in range(total) if index not in chosen)
+    text = interpret([message for number in order if (message := messages[number])], hint).text
     return AppendedMessage(
-        text=interpret([message for number in order if (message := messages[number])], hint).text,
+        text=text,
         payload=b"".join(payloads),
         parts=tuple(order),
-        complete=not missing and _parity(payloads) == parity,
+        complete=not missing and (_parity(payloads) == parity or _counted_parity(text) == parity),
         missing=missing,
     )
+
+
+def _counted_parity(text: str) -> int | None:
+    """The parity of a text in the first charset that holds it of those in which the standard counts, whatever the
+    symbols are written in: segno states this one."""
+    for charset in _COUNTED:
+        try:
+            return _parity([text.encode(charset)])
+        except UnicodeEncodeError:
+            continue
+    return None
 
 
 def _payloads(numbers: Sequence[int], messages: Sequence[Message | None]) -> list[bytes]:

@@ -7,13 +7,13 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
-from app.pipeline.payload.charsets import Charset, guess_charset
+from app.pipeline.payload.charsets import GB18030, SHIFT_JIS, Charset, guess_charset
 from app.pipeline.payload.eci import BINARY, charset_name, decode_eci, is_known
 from app.pipeline.qrcode.segments import Message, Segment
 
 _ISO_15434: Final = re.compile(rb"\[\)>\x1e\d\d")
-_SHIFT_JIS: Final = Charset("Shift_JIS", "cp932")
-_MODE_CHARSETS: Final = {"kanji": _SHIFT_JIS, "hanzi": Charset("GB2312", "gb18030")}
+_MODE_CHARSETS: Final = {"kanji": SHIFT_JIS, "hanzi": Charset("GB2312", "gb18030")}
+_NEIGHBOURS: Final = {"kanji": SHIFT_JIS, "hanzi": GB18030}
 _ASCII: Final = Charset("US-ASCII", "ascii")
 _BYTE: Final = "byte"
 
@@ -55,16 +55,17 @@ def interpret(messages: Iterable[Message], hint: Charset | None = None) -> Inter
     """Interprets a message, or those of several symbols in their order as one.
 
     Bytes under an ECI are in its charset. Without one they are in that of ``hint``, else in a guessed one: the same for
-    all byte segments. Kanji segments are Shift JIS and Hanzi segments GB 2312 whatever ECI stands before them, digits
-    and alphanumeric characters ASCII. Segments in one charset that follow each other are decoded as one: encoders cut
-    characters.
+    all byte segments, and likelier that of Kanji or Hanzi segments where there are some. Kanji segments are Shift JIS
+    and Hanzi segments GB 2312 whatever ECI stands before them, digits and alphanumeric characters ASCII. Segments in
+    one charset that follow each other are decoded as one: encoders cut characters.
     """
     messages = tuple(messages)
     segments = [segment for message in messages for segment in message.segments]
     plain = b"".join(one.payload for one in segments if one.mode == _BYTE and one.eci is None)
-    charset, source = (hint, CharsetSource.HINT) if hint else (guess_charset(plain), CharsetSource.GUESSED)
+    neighbour = next((_NEIGHBOURS[one.mode] for one in segments if one.mode in _NEIGHBOURS), None)
+    charset, source = (hint, CharsetSource.HINT) if hint else (guess_charset(plain, neighbour), CharsetSource.GUESSED)
     text = "".join(message.application.decode("ascii") for message in messages) + _text(segments, charset)
-    kind = _content_type(messages, segments)
+    kind = _content_type(messages, segments, charset)
     first = next((one for one in segments if one.mode == _BYTE and one.payload), None)
     if first is None:
         return Interpretation(text, kind, _mode_charset(segments).name, CharsetSource.MODE)
@@ -103,7 +104,7 @@ def _mode_charset(segments: Iterable[Segment]) -> Charset:
     return next((_MODE_CHARSETS[one.mode] for one in segments if one.mode in _MODE_CHARSETS), _ASCII)
 
 
-def _content_type(messages: Iterable[Message], segments: Iterable[Segment]) -> ContentType:
+def _content_type(messages: Iterable[Message], segments: Iterable[Segment], charset: Charset) -> ContentType:
     if any(message.fnc1 == 1 for message in messages):
         return ContentType.GS1
     blocks = [(eci, b"".join(one.payload for one in run)) for eci, run in groupby(segments, key=lambda one: one.eci)]
@@ -111,7 +112,8 @@ def _content_type(messages: Iterable[Message], segments: Iterable[Segment]) -> C
         return ContentType.ISO15434
     if any(payload and eci is not None and not is_known(eci) for eci, payload in blocks):
         return ContentType.UNKNOWN_ECI
-    binary = {is_binary(payload, eci) for eci, payload in blocks if payload}
+    blocks = [(eci, payload) for eci, payload in blocks if payload]
+    binary = {not (eci is None and charset.has_zero_bytes) and is_binary(payload, eci) for eci, payload in blocks}
     if len(binary) == 2:
         return ContentType.MIXED
     return ContentType.BINARY if True in binary else ContentType.TEXT

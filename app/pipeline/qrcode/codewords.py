@@ -79,8 +79,13 @@ class Blocks:
 @cache
 def blocks(version: int, level: str) -> Blocks:
     """How a version and level divide the codewords into blocks. Raises KeyError for an unknown level."""
-    total = int(function_patterns(version).data.sum()) // 8
     ec, count = (int(table[level].split()[version - 1]) for table in (_EC, _BLOCKS))
+    return lay_out(int(function_patterns(version).data.sum()) // 8, ec, count, _RESERVED.get((version, level), 0))
+
+
+def lay_out(total: int, ec: int, count: int, reserved: int = 0) -> Blocks:
+    """Divides ``total`` codewords into ``count`` blocks with ``ec`` check codewords each; the first blocks are shorter
+    where they do not divide evenly."""
     short, long_blocks = divmod(total, count)
     length = short + (long_blocks > 0)
     index = np.arange(count * length, dtype=np.intp).reshape(count, length)
@@ -93,7 +98,7 @@ def blocks(version: int, level: str) -> Blocks:
     message = data[present]
     for array in (absent, stream, message):
         array.setflags(write=False)
-    return Blocks(count, length, ec, _RESERVED.get((version, level), 0), absent, stream, message)
+    return Blocks(count, length, ec, reserved, absent, stream, message)
 
 
 def assemble(data: NDArray[np.uint8], version: int, level: str, mask: int) -> Bits:

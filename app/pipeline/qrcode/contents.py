@@ -7,24 +7,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import Blocks, blocks
+from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
 from app.pipeline.qrcode.patterns import (
     FORMAT_WORDS,
     FORMATS,
     Bits,
+    FunctionPatterns,
     format_positions,
     function_patterns,
     mask_pattern,
     version_of,
     zigzag,
 )
-from app.pipeline.qrcode.reed_solomon import decode, syndromes
+from app.pipeline.qrcode.reed_solomon import Words, decode, syndromes
 from app.pipeline.qrcode.segments import Message, parse_message
 from app.pipeline.qrcode.single_words import correct_word
 
-Words = NDArray[np.uint8]
 _FEW = 8  # blocks with errors up to which they are corrected one by one
 _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information corrects
 
@@ -35,7 +34,8 @@ class Contents:
 
     ``errors``: codewords that error correction changed. ``margin``, 0 to 1: the share of its correction capacity that
     the block with the least has left. ``agreement``, 0 to 1: how well the function patterns were seen, 0 if half of
-    their modules are wrong. ``mirrored``: the modules are those of a mirror image.
+    their modules are wrong. ``mirrored``: the modules are those of a mirror image. Small symbols have no
+    ``version`` but a ``small_version``, a name; their ``mask`` is 0 to 3 of Micro QR codes, 4 of rMQR codes.
     """
 
     message: Message
@@ -61,22 +61,36 @@ def read_contents(modules: Bits, seen: Bits | None = None) -> Contents | None:
     Errors are counted in ``seen`` (M, M), the modules before any correction, where these differ from ``modules``. Hard
     decisions only: corrects as many codewords of each block as its check codewords allow.
     """
+    return next((contents for contents, _, _ in _readings(modules, seen)), None)
+
+
+def correct_modules(modules: Bits) -> tuple[Contents, Bits] | None:
+    """Reads modules (M, M) as `read_contents` does; returns also the modules as they were printed, without the errors
+    that were corrected, in the orientation of ``modules``."""
+    for contents, version, data in _readings(modules, None):
+        drawn = assemble(data, version, contents.level, contents.mask)
+        return contents, drawn.T if contents.mirrored else drawn
+    return None
+
+
+def _readings(modules: Bits, seen: Bits | None) -> Iterator[tuple[Contents, int, Words]]:
+    """Every way to read modules, the most likely first, with its version and data codewords."""
     version = version_of(len(modules)) if modules.ndim == 2 and modules.shape[0] == modules.shape[1] else None
     if version is None:
-        return None
+        return
     for mirrored, level, mask in _formats(modules, version):
         drawn, raw = (np.asarray(m).T if mirrored else m for m in (modules, modules if seen is None else seen))
         structure = blocks(version, level)
-        words = _correct(_words(drawn, version, structure, mask), structure)
+        words = correct(_words(drawn, version, structure, mask), structure)
         if words is None:
             continue
-        message = parse_message(words.ravel()[structure.message], version)
+        data = words.ravel()[structure.message]
+        message = parse_message(data, version)
         if message is not None:
             wrong = (_words(raw, version, structure, mask) != words).sum(axis=1)
             margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
-            agreement = _agreement(raw, version)
-            return Contents(message, version, level, mask, int(wrong.sum()), margin, agreement, mirrored)
-    return None
+            agrees = agreement(raw, function_patterns(version))
+            yield Contents(message, version, level, mask, int(wrong.sum()), margin, agrees, mirrored), version, data
 
 
 def _formats(modules: Bits, version: int) -> Iterator[tuple[bool, str, int]]:
@@ -100,7 +114,7 @@ def _words(modules: Bits, version: int, structure: Blocks, mask: int) -> Words:
     return words.reshape(structure.count, structure.length)
 
 
-def _correct(words: Words, structure: Blocks) -> Words | None:
+def correct(words: Words, structure: Blocks) -> Words | None:
     """Corrects every block; None if one has too many errors."""
     bad = syndromes(words, structure.ec).any(axis=1)
     if not bad.any():
@@ -117,7 +131,7 @@ def _correct(words: Words, structure: Blocks) -> Words | None:
     return words if is_whole and not words[structure.absent].any() else None
 
 
-def _agreement(modules: Bits, version: int) -> float:
-    patterns = function_patterns(version)
+def agreement(modules: Bits, patterns: FunctionPatterns) -> float:
+    """How well modules show function patterns: 1 if all are right, 0 if half of them are."""
     right = (modules == patterns.dark)[patterns.known].mean()
     return max(0.0, 2 * float(right) - 1)

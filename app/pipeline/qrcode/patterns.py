@@ -125,6 +125,13 @@ def zigzag(version: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def mask_pattern(version: int, mask: int) -> Bits:
     """The pattern of a data mask (M, M), True where it inverts a module (table 10); False outside the codewords."""
     i, j = np.indices((dimension(version),) * 2)
+    pattern = np.asarray(mask_of(i, j, mask) & function_patterns(version).data)
+    pattern.setflags(write=False)
+    return pattern
+
+
+def mask_of(i: NDArray[np.intp], j: NDArray[np.intp], mask: int) -> Bits:
+    """Whether a data mask inverts the modules in rows ``i`` and columns ``j`` (table 10)."""
     zero = (
         (i + j) % 2,
         i % 2,
@@ -135,9 +142,12 @@ def mask_pattern(version: int, mask: int) -> Bits:
         (i * j % 2 + i * j % 3) % 2,
         ((i + j) % 2 + i * j % 3) % 2,
     )[mask]
-    pattern = np.asarray((zero == 0) & function_patterns(version).data)
-    pattern.setflags(write=False)
-    return pattern
+    return np.asarray(zero == 0)
+
+
+def bch_word(value: int, generator: int, length: int, mask: int) -> list[bool]:
+    """A value with its check bits, masked, as ``length`` bits, most significant first."""
+    return _bits(_bch(value, generator) ^ mask, length)
 
 
 def _bch(value: int, generator: int) -> int:

@@ -14,6 +14,13 @@ def test_a_killed_child_is_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.rsplit(maxsplit=1)[-1] for line in lines] == ["ok", "ok"]
 
 
+@pytest.mark.skipif(not chaos.FAKETIME, reason="apt-get install faketime")
+def test_jumps_of_the_clock_harm_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert chaos.main(["clock-jumps"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rsplit(maxsplit=1)[-1] for line in lines] == ["ok"] * 4
+
+
 def test_the_table_has_a_row_for_each_attack() -> None:
     head, rule, *rows = hostile.lines(0.5)
     assert (head.count("|"), rule.count("|")) == (6, 6)

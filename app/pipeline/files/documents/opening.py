@@ -32,7 +32,8 @@ def is_pdf(data: bytes) -> bool:
 def first_page(data: bytes, *, max_pixels: int) -> Page:
     """The first page of a file, or the first frame. Raises as `open_file` does."""
     if not is_pdf(data):
-        return Page(0, decode_image(data, max_pixels=max_pixels), looks=partial(other_looks, data))
+        image = decode_image(data, max_pixels=max_pixels)
+        return Page(0, image, orientation=read_header(data).orientation, looks=partial(other_looks, data))
     with closing(pdf.Pdf(data, max_pixels=max_pixels)) as document:
         return document.page(0)
 

@@ -24,6 +24,7 @@ from tests.support.bench import FIRST, OTHER_PLACE, PLACE, Bench, bench, broken_
 from tests.support.codes import photograph, square_at
 from tests.support.fakes import FakeLocator
 from tests.support.paths import ROOT
+from tests.support.pdfs import PdfWriter
 
 LABEL = "https://example.org/parcel/7F3K-2291-0C"
 PAPER = square_at(4.0, 4.0, 40.0)
@@ -316,6 +317,16 @@ def test_what_is_seen_but_not_read_is_printed(
     report, line = capsys.readouterr().out.splitlines()
     assert report == f"{out}/report.txt"
     assert line.startswith("not read: place 1, unreadable, agreement 0.9")
+
+
+def test_of_a_document_the_first_page_is_seen(tmp_path: Path, configured: None) -> None:
+    writer = PdfWriter()
+    for size in ((480, 240), (240, 240)):
+        writer.page(b"", size=size)
+    (tmp_path / "sheet.pdf").write_bytes(writer.written())
+    assert main(["inspect", str(tmp_path / "sheet.pdf"), "--out", str(tmp_path / "seen")]) == terminal.NOT_ALL_READ
+    report = loaded(tmp_path / "seen")
+    assert report["width"] == 2 * report["height"]
 
 
 @pytest.mark.parametrize("name", ["absent.png", "notes.png", "folder"])

@@ -168,8 +168,16 @@ class TestUnread:
             (("x.png", "--resume"), "--output"),
             (("x.png", "--resume", "--output", "o.txt", "--text"), "format"),
             (("--from", "absent.txt"), "absent.txt"),
+            (("--from", "/dev/null"), "pipe the names"),
         ],
-        ids=["nothing to read", "standard input twice", "nothing to resume", "bare texts", "no list"],
+        ids=[
+            "nothing to read",
+            "standard input twice",
+            "nothing to resume",
+            "bare texts",
+            "no list",
+            "a list that is no file",
+        ],
     )
     def test_options_that_make_no_sense_together(
         self, options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]

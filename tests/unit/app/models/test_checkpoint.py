@@ -9,13 +9,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from app.errors import InvalidCheckpoint
-from app.models.checkpoint import FORMAT, Checkpoint, add_measured, load, save
+from app.models.checkpoint import FORMAT, Checkpoint, add_measured, fingerprint, load, save
+from app.models.header import file_fingerprint
 from app.models.registry import NETWORKS
 from tests.support.networks import TINY, random_inputs
 
 CONFIGS: dict[str, dict[str, object]] = {
     "LENet": {"base": 4, "blocks": (1, 1, 1, 1), "residual_init": 0.1},
-    "EGRestormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1, "edge_guidance": False},
+    "EGRestormer": {
+        "width": 8,
+        "blocks": (1, 1, 1, 1),
+        "refinement": 1,
+        "edge_guidance": False,
+        "edge_source": "input",
+    },
     "Restormer": {"width": 8, "blocks": (1, 1, 1, 1), "refinement": 1, "stem": 2},
     "NAFNet": {"width": 4, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "stem": 2, "residual_init": 0.1},
     "SRResNet": {"width": 4, "blocks": 1, "batch_norm": True},
@@ -99,6 +106,29 @@ def test_header_says_everything(file: Path) -> None:
     assert json.loads(header["config"]) == {"base": 4, "blocks": [1, 1, 1, 1], "residual_init": 0.1}
     assert json.loads(header["provenance"]) == {"recipe": "none", "seed": 1}
     assert json.loads(header["measured"]) == {"rate": 0.5}
+
+
+def guided(**config: object) -> Checkpoint:
+    torch.manual_seed(1)
+    config = {**TINY["EGRestormer"], **config}
+    return Checkpoint("mine", "EGRestormer", NETWORKS["EGRestormer"](**config), config)
+
+
+def test_a_file_from_before_edges_had_a_source_keeps_those_of_its_training(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    save(guided(edge_source="normalised"), path)
+    stated = fingerprint(load(path))
+    rewrite(path, config=json.dumps(TINY["EGRestormer"]))
+    assert load(path).config["edge_source"] == "normalised"
+    assert fingerprint(load(path)) == file_fingerprint(path) == stated  # so its exports still fit
+
+
+def test_a_saved_file_states_the_source_of_edges(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    save(guided(), path)
+    assert json.loads(header_of(path)["config"])["edge_source"] == "input"
+    assert load(path).config["edge_source"] == "input"
+    assert fingerprint(guided()) == fingerprint(load(path)) != fingerprint(guided(edge_source="normalised"))
 
 
 def test_saving_leaves_nothing_else_behind(file: Path) -> None:

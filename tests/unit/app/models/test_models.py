@@ -285,6 +285,9 @@ def test_edge_guidance_multiplies_queries_and_keys() -> None:
         return attention.project(mixed.reshape(x.shape))
 
     assert torch.allclose(attention(x), expected(q * guide, k * guide), atol=1e-5)
+    other = torch.randn(2, 8, 6, 5)
+    guide = 1 + attention.edge_weight * EdgeMap()(other)
+    assert torch.allclose(attention(x, other), expected(q * guide, k * guide), atol=1e-5)
     assert not torch.allclose(attention(x), expected(q, k), atol=1e-3)
 
 
@@ -293,7 +296,7 @@ def waves(shape: tuple[int, ...], phase: float) -> Tensor:
 
 
 def test_eg_restormer_answers_as_when_its_first_weights_were_trained() -> None:
-    network = tiny("EGRestormer")
+    network = tiny("EGRestormer", edge_source="normalised")
     with torch.no_grad():
         for index, parameter in enumerate(network.parameters()):
             parameter.copy_(0.3 * waves(parameter.shape, index))

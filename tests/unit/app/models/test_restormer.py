@@ -13,21 +13,45 @@ def tiny(**more: object) -> Restormer:
     return Restormer(**{**TINY["Restormer"], **more})
 
 
-def test_its_weights_are_eg_restormers_without_those_of_edges() -> None:
+def guided_pair(edge_source: str) -> tuple[EGRestormer, Restormer]:
+    """EG-Restormer as it begins, and Restormer with the same weights."""
     torch.manual_seed(0)
-    guided, plain = EGRestormer(**TINY["EGRestormer"]), tiny()
-    edges = [parameter for name, parameter in guided.named_parameters() if name.endswith("edge_weight")]
-    for name, parameter in guided.named_parameters():
-        if name.endswith("norm1.weight"):  # where all channels weigh alike, the attention's input shows no edges
-            nn.init.uniform_(parameter, 0.0, 4.0)
-    weights = {key: value for key, value in guided.state_dict().items() if not key.endswith("edge_weight")}
-    assert len(weights) == len(guided.state_dict()) - len(edges) < len(guided.state_dict())
+    guided, plain = EGRestormer(**TINY["EGRestormer"], edge_source=edge_source), tiny()
+    state = guided.state_dict()
+    weights = {key: value for key, value in state.items() if not key.endswith("edge_weight")}
+    assert len(weights) < len(state)
     plain.load_state_dict(weights)
+    return guided, plain
+
+
+def edge_weights(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for name, parameter in network.named_parameters() if name.endswith("edge_weight")]
+
+
+@pytest.mark.parametrize("edge_source", ["input", "normalised"])
+def test_its_weights_are_eg_restormers_without_those_of_edges(edge_source: str) -> None:
+    guided, plain = guided_pair(edge_source)
     image = torch.rand(1, 1, 32, 32)
-    assert torch.allclose(guided(image), plain(image), atol=1e-6)  # which starts without guidance
-    for parameter in edges:
-        nn.init.normal_(parameter, std=3.0)
-    assert not torch.allclose(guided(image), plain(image), atol=1e-3)
+    assert torch.equal(guided(image), plain(image))  # guidance starts neutral
+
+
+def test_edges_of_the_input_guide_and_those_of_the_normalised_input_do_not() -> None:
+    """As long as normalisation weighs all channels alike, as it does when training begins."""
+    moved = {}
+    for edge_source in ("input", "normalised"):
+        guided, plain = guided_pair(edge_source)
+        for parameter in edge_weights(guided):
+            nn.init.normal_(parameter, std=3.0)
+        image = torch.rand(1, 1, 32, 32)
+        with torch.no_grad():
+            moved[edge_source] = float((guided(image) - plain(image)).abs().max())
+    assert moved["input"] > 1e-3
+    assert moved["normalised"] < 1e-5
+
+
+def test_it_refuses_other_sources_of_edges() -> None:
+    with pytest.raises(ValueError, match="elsewhere"):
+        EGRestormer(**TINY["EGRestormer"], edge_source="elsewhere")
 
 
 def test_attention_is_between_channels() -> None:

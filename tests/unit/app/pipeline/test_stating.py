@@ -12,7 +12,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.quad import Quad
 from app.pipeline.stating import state
 from tests.support.bench import shipped_tools
-from tests.support.codes import bits_of, modules_of_bits, photograph, square_at
+from tests.support.codes import bits_of, encode, modules_of_bits, photograph, square_at
 
 CONTENTS: dict[str, list[tuple[str, bytes | str | int]]] = {
     "plain": [("byte", b"https://example.org/")],
@@ -84,3 +84,13 @@ def test_an_engine_that_says_something_else_is_told() -> None:
     assert state(image, replace(found, payload=b"other"), reader).differs
     plain = taken(modules_of_bits(bits_of(("byte", b"plain"))))
     assert not state(plain, ZBar().read(plain)[0], reader).differs
+
+
+def test_the_largest_symbol_is_stated_from_rough_corners() -> None:
+    modules = encode("the largest", version=40)
+    corners = square_at(20, 20, 3.0 * len(modules))
+    image = photograph(modules, corners, (571, 571))
+    (found,) = ZXing().read(image)
+    rough = replace(found.at(Quad.of(corners + 1.8)), exact=False, contents=None, version=None)
+    stated = state(image, rough, shipped_tools().reader)
+    assert (stated.text, stated.version, stated.exact) == ("the largest", 40, True)

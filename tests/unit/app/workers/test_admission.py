@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -370,3 +371,29 @@ def test_an_answer_is_given_up_at_its_time_and_the_slot_is_freed_when_the_work_e
         assert admission.quick.busy == 1
 
     played(play)
+
+
+def test_once_started_no_work_needs_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(admission: Admission, work: Work) -> list[str]:
+        admission.start()
+        monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        work.gate.set()
+        return await asyncio.gather(*(admission.run(work.named(n), deadline=soon(), seconds=LONG) for n in "abcd"))
+
+    assert played(play, slots=2, slow_slots=2, queue=4) == ["a", "b", "c", "d"]
+
+
+def test_a_limit_on_threads_fails_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    allowed = iter(range(2))
+
+    def limited(thread: threading.Thread) -> None:
+        if next(allowed, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    admission = Admission(**DEFAULTS | {"slots": 2})
+    with pytest.raises(RuntimeError, match="thread"):
+        admission.start()
+    admission.close()

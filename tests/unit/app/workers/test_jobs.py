@@ -8,7 +8,7 @@ import pytest
 from app.pipeline.inference.severity import Route
 from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.qrcode.contents import read_contents
-from app.pipeline.results import Found, Outcome, PageInfo, Reason, Restored, Stage
+from app.pipeline.results import Compared, Found, Outcome, PageInfo, Reason, Restored, Stage
 from app.workers.jobs import RESULTS
 from app.workers.process import _RestrictedUnpickler, by_pickled_name
 from tests.support.codes import bits_of, modules_of_bits
@@ -40,7 +40,7 @@ def test_results_with_everything_in_them_come_back_whole(result: object) -> None
 
 
 def test_no_class_is_trusted_that_no_result_is_made_of() -> None:
-    message = pickle.dumps(Restored(b"png", 3, 4, "lenet", OUTCOME))
+    message = pickle.dumps(Restored(b"png", 3, 4, "lenet", OUTCOME, comparison=(Compared("lenet"),)))
     for spared in RESULTS:
         known = by_pickled_name(each for each in RESULTS if each is not spared)
         with pytest.raises(pickle.UnpicklingError, match=spared.__name__):

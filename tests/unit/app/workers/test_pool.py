@@ -185,6 +185,22 @@ def test_a_child_killed_from_outside_costs_no_answer(make: Make, restarts: Count
     assert restarts == {RestartReason.CRASH: 1}
 
 
+def test_a_network_that_would_end_too_late_is_not_run(make: Make, restarts: Counter[RestartReason]) -> None:
+    runs = []
+
+    def slowly(name: str, arrays: Arrays) -> NDArray[np.float32]:
+        runs.append(name)
+        time.sleep(0.5)
+        return doubled(name, arrays)
+
+    pool, asked = make(infer=slowly), ("double", np.zeros(9, np.float32))
+    do(pool, "ask", asked)
+    with pytest.raises(ProcessingTimeout):
+        do(pool, "ask", asked, seconds=0.3)
+    assert runs == ["double"]
+    assert restarts == {RestartReason.TIMEOUT: 1}
+
+
 def test_an_idle_child_killed_from_outside_is_replaced(make: Make, restarts: Counter[RestartReason]) -> None:
     pool = make(size=2)
     for pid in pool.pids():

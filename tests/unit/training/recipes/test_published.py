@@ -201,8 +201,9 @@ def test_full_sizes_are_the_networks_own() -> None:
     [
         ("papergen", "papergen-transposed", {"name", "network"}),
         ("srresnet-l1", "srresnet-mse", {"name", "loss"}),
-        ("restormer-small", "eg-restormer-small", {"name", "architecture"}),
-        ("restormer", "eg-restormer", {"name", "architecture"}),
+        ("restormer-small", "eg-restormer-small", {"name", "architecture", "network"}),
+        ("restormer", "eg-restormer", {"name", "architecture", "network"}),
+        ("eg-restormer-small", "eg-restormer-small-as-coded", {"name", "network"}),
         ("qr-esrgan", "qr-esrgan-psnr", {"name", "loss", "learning_rate", "adversary", "previous", "seed"}),
         ("qr-esrgan-full", "qr-esrgan-psnr-full", {"name", "loss", "learning_rate", "adversary", "previous", "seed"}),
     ],

@@ -174,7 +174,7 @@ def test_the_picture_on_standard_input(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(blank_png)))
     assert main(["decode", "-"]) == terminal.SUCCESS
     (answer,) = lines(capsys.readouterr().out)
-    assert (answer["file"], answer["image"]) == ("-", {"width": 64, "height": 48})
+    assert (answer["file"], answer["image"]) == ("-", {"width": 64, "height": 48, "orientation": 1})
 
 
 def test_an_empty_folder_is_said(tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]) -> None:

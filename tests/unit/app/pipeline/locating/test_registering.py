@@ -173,6 +173,17 @@ def test_patience_finds_what_the_most_promising_hypotheses_miss(version: int, se
     assert farthest(best, corners) < 0.35
 
 
+@pytest.mark.parametrize("modules", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("version", [27, 33, 40])
+def test_a_large_symbol_whose_corners_are_right_is_found(version: int, modules: bool) -> None:
+    """What agreed at once was lost: a few steps at the coarsest blur, as wide as several modules, moved it away."""
+    corners = tilted(version)
+    best = register(picture_of(version, corners), corners, dimension(version) if modules else None)[0]
+    assert best.version == version
+    assert farthest(best, corners) < 0.35
+    assert best.agreement > 0.8
+
+
 # --- without a quiet zone -------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,8 @@
 from functools import reduce
 from operator import xor
 
+import pytest
+
 from app.pipeline.payload.appending import AppendedMessage, put_together
 from app.pipeline.payload.charsets import Charset
 from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
@@ -67,6 +69,16 @@ def test_what_cannot_be_told_apart_is_not_joined() -> None:
     assert [(part.text, part.complete, part.missing) for part in found] == [
         ("abc", False, (1, 2)), ("xyz", False, (1, 2)), ("xy", False, (0, 2)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "charset"), [("Größe", "latin-1"), ("日本語", "shift_jis")])
+def test_a_parity_counted_in_another_charset_is_right(text: str, charset: str) -> None:
+    """segno counts so, whatever it writes."""
+    pieces = text[:2].encode(), text[2:].encode()
+    parity = reduce(xor, text.encode(charset))
+    (found,) = put_together(parts_of(*pieces, parity=parity))
+    assert (found.text, found.complete) == (text, True)
+    assert not put_together(parts_of(*pieces, parity=parity ^ 1))[0].complete
 
 
 def test_a_wrong_parity_is_never_complete() -> None:

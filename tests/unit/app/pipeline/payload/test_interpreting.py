@@ -75,6 +75,34 @@ def test_the_guess_is_one_for_all_byte_segments_of_a_symbol() -> None:
     assert latin.text == "Straße 12é"
 
 
+def test_half_width_katakana_beside_a_kanji_segment_are_shift_jis() -> None:
+    """As encoders write them that switch modes; alone these two bytes pass for one Chinese character."""
+    kanji, kana = Segment("kanji", None, "日".encode("shift_jis")), byte("ﾃﾗ".encode("shift_jis"))
+    assert meaning(kana).charset != "Shift_JIS"
+    found = meaning(kanji, kana)
+    assert (found.text, found.charset, found.source) == ("日ﾃﾗ", "Shift_JIS", CharsetSource.GUESSED)
+    hanzi = meaning(Segment("hanzi", None, "汉".encode("gb2312")), byte("个".encode("gb2312")))
+    assert (hanzi.text, hanzi.charset) == ("汉个", "GB18030")
+
+
+def test_utf_16_is_text_though_it_has_zero_bytes() -> None:
+    found = meaning(byte(b"\xff\xfe" + "Größe 5".encode("utf-16-le")))
+    assert (found.text, found.charset, found.content_type) == ("Größe 5", "UTF-16LE", "Text")
+    assert meaning(byte(b"\xff\xfe\x00\x00\x01\x00")).content_type == "Binary"
+    hinted = meaning(byte("Größe".encode("utf-16-be")), hint=Charset("UTF-16BE", "utf-16-be"))
+    assert (hinted.text, hinted.content_type) == ("Größe", "Text")
+
+
+def test_binary_bytes_stay_latin_1() -> None:
+    found = meaning(byte(bytes.fromhex("00b1b1bea9ca d0bad5b5edc7f80102")))
+    assert (found.charset, found.content_type) == ("ISO-8859-1", "Binary")
+
+
+def test_a_part_of_a_structured_append_may_begin_and_end_within_characters() -> None:
+    cut = "東京都港区".encode()[1:-1]
+    assert meaning(byte(cut)).charset == "UTF-8"
+
+
 def test_characters_cut_between_segments_are_whole() -> None:
     first, second = "日".encode()[:2], "日".encode()[2:]
     assert meaning(byte(first), byte(second)).text == "日"

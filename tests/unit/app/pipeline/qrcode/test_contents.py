@@ -5,7 +5,7 @@ import pytest
 import segno
 
 from app.pipeline.qrcode.codewords import blocks
-from app.pipeline.qrcode.contents import read_contents
+from app.pipeline.qrcode.contents import correct_modules, read_contents
 from app.pipeline.qrcode.patterns import FORMATS, dimension, format_positions, function_patterns, zigzag
 from tests.support.codes import Modules, bits_of, encode, modules_of_bits
 
@@ -86,6 +86,23 @@ def test_mirror_images() -> None:
     assert contents is not None
     assert contents.mirrored
     assert contents.message.payload == b"mirror"
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_corrected_modules_are_those_that_were_printed(mirrored: bool) -> None:
+    printed = encode("printed without a fault", error="q")
+    printed = printed.T if mirrored else printed
+    seen = printed.copy()
+    seen[9:12, 9:12] ^= True  # codewords
+    seen[2, 2] ^= True  # a finder pattern
+    corrected = correct_modules(seen)
+    assert corrected is not None
+    assert corrected[0] == read_contents(seen)
+    assert np.array_equal(corrected[1], printed)
+
+
+def test_modules_beyond_correction_have_no_corrected_ones() -> None:
+    assert correct_modules(encode("gone", error="l") ^ (np.random.default_rng(0).random((21, 21)) < 0.3)) is None
 
 
 def test_format_information_with_three_wrong_bits() -> None:

@@ -1,14 +1,14 @@
 // Outlines what an answer found in the picture: codes that were read, and dashed those that were only seen.
 
-import { $, counted, draw, make } from "./elements.js";
+import { $, counted, draw, make } from "../elements.js";
 import { upright } from "./orientation.js";
 import { mark } from "./unread.js";
 
-// Draws over the picture, which EXIF orientation `turn` turns upright.
-export function outline(answer, turn) {
-  const { codes, unread } = answer;
+// Draws over file `frame` of the picture, which EXIF orientation `turn` turns upright; `size` is that of the stored
+// file.
+export function outline({ codes, unread }, turn, { frame, size }) {
   const turned = turn > 4;
-  const { width, height } = answer.image;
+  const { width, height } = size;
   const [across, down] = turned ? [height, width] : [width, height];
   $("stage").className = `stage stored turn-${turn}${turned ? " turned" : ""}`;
   $("stage").style.setProperty("--ratio", across / down);
@@ -18,7 +18,7 @@ export function outline(answer, turn) {
     + (unread.length ? `, ${unread.length} more seen but not read` : "");
 
   const trace = ({ position }, line, attributes) => {
-    const corners = position.map((corner) => upright(corner, turn, answer.image));
+    const corners = position.map((corner) => upright(corner, turn, size));
     const points = corners.map((corner) => corner.join(",")).join(" ");
     for (const layer of ["casing", line]) $("outlines").append(draw("polygon", { points, class: layer, ...attributes }));
     return corners;
@@ -30,11 +30,13 @@ export function outline(answer, turn) {
     $("badges").append(badge);
   };
   unread.forEach((place, index) => {
+    if (place.frame !== frame) return;
     const corners = trace(place, "missed", { "data-unread": index });
     const top = corners.reduce((highest, corner) => (corner[1] < highest[1] ? corner : highest));
     pin(mark(index, unread.length), "badge missed", top);
   });
   codes.forEach((code, index) => {
+    if (code.frame !== frame) return;
     const [first] = trace(code, "line", { "data-code": index });
     if (codes.length > 1) pin(String(index + 1), "badge", first);
   });

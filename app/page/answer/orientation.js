@@ -30,3 +30,16 @@ export function upright([x, y], turn, { width, height }) {
     [y, x], [height - y, x], [height - y, width - x], [y, width - x],
   ][turn - 1];
 }
+
+// Size of a picture as it is stored, if EXIF orientation `turn` turns it; browsers tell that of the upright one.
+export async function storedSize(file, turn) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  try {
+    await image.decode();
+    const { naturalWidth: width, naturalHeight: height } = image;
+    return turn > 4 ? { width: height, height: width } : { width, height };
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
