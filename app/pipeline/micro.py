@@ -1,5 +1,5 @@
-"""Reads Micro QR codes that no engine reads: registered by their finder pattern, read by the module reader, and decoded
-softly."""
+"""Reads Micro QR codes that no engine reads: found and registered by their one finder pattern, read by the module
+reader, and decoded softly."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,11 +12,11 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
-from app.pipeline.locating.micro import MicroPlace, locate_micro, micro_side
+from app.pipeline.locating.lone_finders import GLANCE, PATIENT, find_lone_finders
+from app.pipeline.locating.micro import MicroPlace, micro_side, register_micro
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.soft import decode_micro
-from app.pipeline.quad import Quad
 from app.pipeline.reading import Read
 from app.pipeline.results import SOFT
 
@@ -27,15 +27,21 @@ _SURE: Final = 0.9
 """Agreement of a M1 code with the picture: its error correction alone is no evidence."""
 
 
-def read_micro(climb: Climb) -> Iterator[Read]:
+def read_micro(climb: Climb, *, is_patient: bool) -> Iterator[Read]:
     """Reads the Micro QR codes of a picture, but nothing that overlaps a code that was read, or a place that shows the
-    function patterns of a larger one: remains of these resemble small codes."""
-    for places in locate_micro(climb.image):
+    function patterns of a larger one: remains of these resemble small codes. A patient look is for smaller and fainter
+    finder patterns, too."""
+    larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
+    for x, y, module, response in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
         if climb.is_over:
             return
-        taken = any(_overlaps_larger(climb, place.quad) for place in places)
-        symbol = None if taken else read_places(climb.image, places, climb.tools.reader)
-        if symbol is not None:
+        taken = [*larger, *(found.symbol.corners for found in climb.found)]
+        if any(quad.contains((x, y)) for quad in taken):
+            continue
+        places = register_micro(climb.image, (x, y), module, response < 0)
+        if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
+            continue
+        if symbol := read_places(climb.image, places, climb.tools.reader):
             yield Read(symbol)
 
 
@@ -74,9 +80,3 @@ def _symbol(contents: Contents, place: MicroPlace) -> Symbol:
         inverted=place.inverted,
     )
     return unread.stating(contents)
-
-
-def _overlaps_larger(climb: Climb, quad: Quad) -> bool:
-    quads = [found.symbol.corners for found in climb.found]
-    quads += [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
-    return any(quad.overlap(other) > 0 for other in quads)
