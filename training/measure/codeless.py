@@ -3,10 +3,12 @@
 By default the pictures are the locator's training scenes without codes, from seeds that no training run uses: dead
 leaves and noise with text, bar codes, other matrix codes, lone finder patterns, chessboards and rows of windows, in
 poor photographs. ``--kinds`` chooses mild photographs of `training.data.lookalikes` instead: pages of text, bar codes,
-boards, halftones, keyboards, wallpaper of finder patterns. ``--micro`` asks the rung for Micro QR codes alone, in every
-picture, knowing nothing of larger codes: quickly, as where nothing was read, or patiently, as where it is asked for
-them; ``--folder`` then takes pictures of a folder without Micro QR codes instead. Every read is false. Prints, per kind, their number with its
-upper 95 % bound, and the time per picture by the wall clock and of the processor.
+boards, halftones, keyboards, wallpaper of finder patterns. Every read is false. Prints, per kind, their number with
+its upper 95 % bound, and the time per picture by the wall clock and of the processor.
+
+``--micro`` asks only the rung for Micro QR codes, and that in every picture, knowing nothing of larger codes: quickly,
+as where nothing was read, or patiently, as where a request asks for them. ``--folder`` then takes the pictures of a
+folder, which must show no Micro QR code.
 """
 
 import argparse
@@ -115,7 +117,7 @@ def _measure_kind(tools: Tools, kind: str, arguments: argparse.Namespace) -> Non
 def _measure_micro(tools: Tools, arguments: argparse.Namespace) -> None:
     """Prints false Micro QR codes and what the rung costs a picture, of each kind or of a folder."""
     numbers = range(arguments.start, arguments.start + arguments.count)
-    kinds = {kind: (codeless_picture(kind, index) for index in numbers) for kind in arguments.kinds}
+    kinds: dict[str, Iterable[GreyImage]] = {kind: (codeless_picture(kind, index) for index in numbers) for kind in arguments.kinds}
     if arguments.folder:
         kinds = {str(arguments.folder): _pictures_of(arguments.folder)}
     for kind, images in kinds.items():

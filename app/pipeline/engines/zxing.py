@@ -121,7 +121,7 @@ def _zxing_symbol(code: zxingcpp.Barcode, image: GreyImage) -> Symbol:
 
 def _modules(code: zxingcpp.Barcode) -> Bits:
     """The modules (H, W) of a code as they were seen, True is dark."""
-    return np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    return np.asarray(np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0)
 
 
 def _is_inverted(image: GreyImage, corners: Quad, modules: Bits) -> bool:
