@@ -117,7 +117,9 @@ def _measure_kind(tools: Tools, kind: str, arguments: argparse.Namespace) -> Non
 def _measure_micro(tools: Tools, arguments: argparse.Namespace) -> None:
     """Prints false Micro QR codes and what the rung costs a picture, of each kind or of a folder."""
     numbers = range(arguments.start, arguments.start + arguments.count)
-    kinds: dict[str, Iterable[GreyImage]] = {kind: (codeless_picture(kind, index) for index in numbers) for kind in arguments.kinds}
+    kinds: dict[str, Iterable[GreyImage]] = {
+        kind: (codeless_picture(kind, index) for index in numbers) for kind in arguments.kinds
+    }
     if arguments.folder:
         kinds = {str(arguments.folder): _pictures_of(arguments.folder)}
     for kind, images in kinds.items():

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from app.pipeline.climb import Climb
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
-from app.pipeline.locating.micro import locate_micro
-from app.pipeline.micro import MICRO
+from app.pipeline.locating.lone_finders import GLANCE, PATIENT, Reach, find_lone_finders
+from app.pipeline.locating.micro import register_micro
+from app.pipeline.micro import MICRO, read_micro
+from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.tools import Tools
 from tests.support.codes import qr_picture
@@ -16,10 +19,14 @@ from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
-def ladder() -> Ladder:
+def tools() -> Tools:
     names = {"light": "lenet", "heavy": "lenet", "upscaler": "srresnet-x4", "reader": "module-reader"}
-    networks = load_networks(ROOT / "weights", "cpu")
-    return Ladder(tools=Tools.standard(networks, **names, locator="quad-locator"), max_codes=4)
+    return Tools.standard(load_networks(ROOT / "weights", "cpu"), **names, locator="quad-locator")
+
+
+@pytest.fixture(scope="module")
+def ladder(tools: Tools) -> Ladder:
+    return Ladder(tools=tools, max_codes=4)
 
 
 @pytest.mark.parametrize(("version", "level", "payload"), [one for one in SYMBOLS if one[0] != "M1"])
@@ -60,12 +67,61 @@ def test_a_picture_with_a_code_is_not_searched(ladder: Ladder) -> None:
 def test_noise_holds_no_code(ladder: Ladder) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (200, 200)).astype(np.uint8)
     assert ladder.run(noise, effort=Effort.BALANCED).codes == ()
-    assert locate_micro(np.empty((0, 0), np.uint8)) == []
+
+
+@pytest.mark.parametrize("reach", [GLANCE, PATIENT], ids=["glance", "patient"])
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (9, 9), (1, 70_000), (70_000, 3)], ids=str)
+def test_pictures_of_any_shape_are_searched(shape: tuple[int, int], reach: Reach) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    assert len(find_lone_finders(noise, reach)) == 0
+
+
+def test_an_m1_among_random_modules_is_an_accident(ladder: Ladder) -> None:
+    modules = micro_modules("M1", None, "12345")
+    around = np.random.default_rng(4).random((27, 27)) < 0.5
+    around[8:19, 8:19] = modules
+    alone = np.zeros_like(around)
+    alone[8:19, 8:19] = modules
+    assert [one.symbol.text for one in ladder.run(render(alone, pixels=6), effort=Effort.BALANCED).codes] == ["12345"]
+    assert ladder.run(render(around, pixels=6), effort=Effort.THOROUGH).codes == ()
+
+
+def test_only_requests_for_micro_codes_have_them_looked_for(ladder: Ladder) -> None:
+    picture = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
+    outcome = ladder.run(picture, effort=Effort.BALANCED, symbologies=frozenset({"QRCode"}))
+    assert outcome.codes == ()
+    assert MICRO not in [stage.stage for stage in outcome.trace]
+
+
+@pytest.mark.parametrize("symbologies", [{"MicroQRCode"}, {"MicroQRCode", "DataMatrix"}], ids=str)
+def test_requests_for_them_alone_have_them_read_beside_a_larger_code(ladder: Ladder, symbologies: set[str]) -> None:
+    small = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
+    large = qr_picture("a larger code", scale=6)
+    height = max(len(small), len(large))
+    parts = [np.pad(one, ((0, height - len(one)), (0, 0)), mode="edge") for one in (small, large)]
+    outcome = ladder.run(np.hstack(parts), effort=Effort.BALANCED, symbologies=frozenset(symbologies))
+    assert [(one.symbol.text, one.rung) for one in outcome.codes] == [("hello wor", MICRO)]
+
+
+def test_remains_of_a_larger_code_are_left_alone(ladder: Ladder) -> None:
+    """The finder patterns of a code that is covered in part stand alone, but are not those of small codes."""
+    picture = qr_picture("a larger code that is covered in part", scale=6)
+    picture[: len(picture) // 2, len(picture) // 2 :] = 255
+    picture[len(picture) // 2 :, : len(picture) // 2] = 255
+    outcome = ladder.run(picture, effort=Effort.BALANCED, symbologies=frozenset({"MicroQRCode"}))
+    assert outcome.codes == ()
+
+
+def test_the_budget_ends_the_search(tools: Tools) -> None:
+    picture = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
+    assert list(read_micro(Climb(picture, Effort.BALANCED, tools), is_patient=False))
+    assert not list(read_micro(Climb(picture, Effort.BALANCED, tools, budget=0.0), is_patient=False))
 
 
 def test_corners_are_found_within_half_a_module() -> None:
     picture = micro_picture(micro_modules("M3", "L", "LOT 4711"), pixels=6, blur=0.4, noise=5)
-    best = locate_micro(picture)[0][0]
+    x, y, module, response = find_lone_finders(picture, GLANCE)[0]
+    best = register_micro(picture, (x, y), module, response < 0)[0]
     middle, half = picture.shape[0] / 2, 15 * 6 / 2
     truth = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + middle
     assert best.version == "M3"
