@@ -32,13 +32,13 @@ def read_micro(climb: Climb, *, is_patient: bool) -> Iterator[Read]:
     function patterns of a larger one: remains of these resemble small codes. A patient look is for smaller and fainter
     finder patterns, too."""
     larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
-    for x, y, module, response in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
+    for finder in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
         if climb.is_over:
             return
         taken = [*larger, *(found.symbol.corners for found in climb.found)]
-        if any(quad.contains((x, y)) for quad in taken):
+        if any(quad.contains(finder.centre) for quad in taken):
             continue
-        places = register_micro(climb.image, (x, y), module, response < 0)
+        places = register_micro(climb.image, finder)
         if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
             continue
         if symbol := read_places(climb.image, places, climb.tools.reader):

@@ -6,7 +6,7 @@ the fourth corner of each, and refines the corners to where the function pattern
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -93,20 +93,20 @@ def draw_finder(turn: float, pixels: float) -> NDArray[np.float64]:
 
 
 @cache
-def _finder_templates() -> tuple[NDArray[np.float32], ...]:
-    """A finder pattern with its separator, turned by several angles: square, zero mean, unit norm."""
+def finder_templates(turns: int) -> tuple[NDArray[np.float32], ...]:
+    """A finder pattern with its separator, turned by several angles within a quarter turn, upright first: square, zero
+    mean, unit norm."""
     templates = []
-    for turn in np.linspace(0, np.pi / 2, _TURNS, endpoint=False):
+    for turn in np.linspace(0, np.pi / 2, turns, endpoint=False):
         template = draw_finder(turn, TEMPLATE_PIXELS)
         template -= template.mean()
         templates.append(np.asarray(template / np.linalg.norm(template), dtype=np.float32))
     return tuple(templates)
 
 
-def responses(picture: GreyImage, turns: int) -> NDArray[np.float32]:
-    """Normalised correlation, -1 to 1, with the template at the best of its first ``turns`` angles, its corner at
-    [i, j]; 0 in flat places."""
-    templates = _finder_templates()[:turns]
+def responses(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Normalised correlation, -1 to 1, with the best of several templates of one size, its corner at [i, j]; 0 in flat
+    places."""
     side = templates[0].shape[0]
     pixels = picture.astype(np.float32)
     products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
@@ -122,7 +122,7 @@ def responses(picture: GreyImage, turns: int) -> NDArray[np.float32]:
 
 def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     """Finder patterns (N, 4), strongest first: x, y, module size (original pixels), response (negative if inverted)."""
-    side = _finder_templates()[0].shape[0]
+    side = finder_templates(1)[0].shape[0]
     rows: list[NDArray[np.float64]] = []
     for level, factor in enumerate(pyramid.factors):
         picture = pyramid.picture(level)
@@ -130,7 +130,7 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
             break
         if search.module and not 1 / _MODULE_RANGE <= TEMPLATE_PIXELS / factor / search.module <= _MODULE_RANGE:
             continue
-        response = responses(picture, search.turns)
+        response = responses(picture, finder_templates(search.turns))
         strength = np.abs(response)
         peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
         y, x = np.nonzero(peaks)

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.fields import BLURS, SHADING, Field, Template, agreements
+from app.pipeline.locating.lone_finders import LoneFinder
 from app.pipeline.qrcode.small.patterns import SMALL_QUIET_ZONE, small_patterns
 from app.pipeline.qrcode.small.versions import MICRO_VERSIONS
 from app.pipeline.quad import Quad, bilinear_weights, side_length, square
 
 _CENTRE: Final = 3.5  # modules from the symbol's edges to the centre of the finder pattern
 _AROUND: Final = 13.0  # modules around that centre that a symbol and its quiet zone reach
-_TURNS: Final = np.arange(16) * (np.pi / 8)
-# Of 200 blurred codes all start with 0.8 or more, of 100 pictures without a code 95 % of the best with 0.44 or less.
-_LEAST_START: Final = 0.7  # agreement of the best hypothesis before it is refined
+_TURNS: Final = np.add.outer(np.arange(4) * (np.pi / 2), np.radians([-5.6, 0, 5.6])).ravel()
+"""Beyond the turn of the finder pattern, which is known to 5.6 degrees and but for quarter turns."""
+# Of 191 blurred codes in any rotation 99 % start with 0.83 or more, all with 0.79 or more; of 50 finder patterns in
+# pictures without a code three in four with 0.71 or less.
+_LEAST_START: Final = 0.78  # agreement of the best hypothesis before it is refined
 _PROBED: Final = 3  # turns of each version that are refined a little
 _PROBE_ITERATIONS: Final = 3
 _REFINED: Final = 2  # of them, those that are refined further
@@ -94,13 +97,13 @@ def _agreement(field: Field, corners: NDArray[np.float64], version: str, sign: f
     return sign * float(agreements(field.values(corners, template)[:, layer : layer + 1], template)[0])
 
 
-def register_micro(image: GreyImage, centre: tuple[float, float], module: float, inverted: bool) -> list[MicroPlace]:
-    """The hypotheses, at most ``_KEPT``, that agree best with the picture around the centre of a finder pattern,
-    given in pixels, as is the size of a module; best first, perhaps none."""
-    sign = -1.0 if inverted else 1.0
-    box = _AROUND * module * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) + centre
+def register_micro(image: GreyImage, finder: LoneFinder) -> list[MicroPlace]:
+    """The hypotheses, at most ``_KEPT``, that agree best with the picture around a finder pattern; best first, perhaps
+    none."""
+    sign = -1.0 if finder.inverted else 1.0
+    box = _AROUND * finder.module * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) + finder.centre
     field = Field(image, box, round(2 * _AROUND))
-    starts = {version: _starts(field, version, np.array(centre), module, sign) for version in MICRO_VERSIONS}
+    starts = {version: _starts(field, version, finder, sign) for version in MICRO_VERSIONS}
     if max(best[0][0] for best in starts.values()) < _LEAST_START:
         return []
     found = []
@@ -119,12 +122,10 @@ def register_micro(image: GreyImage, centre: tuple[float, float], module: float,
     return [one for one in _distinct(found) if one.agreement >= least][:_KEPT]
 
 
-def _starts(
-    field: Field, version: str, centre: NDArray[np.float64], module: float, sign: float
-) -> list[tuple[float, NDArray[np.float64]]]:
+def _starts(field: Field, version: str, finder: LoneFinder, sign: float) -> list[tuple[float, NDArray[np.float64]]]:
     """Agreement and corners of a version at each of the turns, the best first."""
-    outline = square(micro_side(version)) - _CENTRE
-    turned = [centre + module * outline @ _turn(turn) for turn in _TURNS]
+    outline = finder.module * (square(micro_side(version)) - _CENTRE)
+    turned = [np.array(finder.centre) + outline @ _turn(finder.turn + turn) for turn in _TURNS]
     scored = [(_agreement(field, corners, version, sign, _START), corners) for corners in turned]
     return sorted(scored, key=lambda one: -one[0])
 

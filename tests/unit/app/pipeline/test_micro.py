@@ -120,8 +120,7 @@ def test_the_budget_ends_the_search(tools: Tools) -> None:
 
 def test_corners_are_found_within_half_a_module() -> None:
     picture = micro_picture(micro_modules("M3", "L", "LOT 4711"), pixels=6, blur=0.4, noise=5)
-    x, y, module, response = find_lone_finders(picture, GLANCE)[0]
-    best = register_micro(picture, (x, y), module, response < 0)[0]
+    best = register_micro(picture, find_lone_finders(picture, GLANCE)[0])[0]
     middle, half = picture.shape[0] / 2, 15 * 6 / 2
     truth = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + middle
     assert best.version == "M3"
