@@ -50,8 +50,9 @@ PATIENT: Final = Reach(module=1.5, pixels=1_500_000, peaks=12)
 
 @dataclass(frozen=True, slots=True)
 class LoneFinder:
-    """A finder pattern: its ``centre`` (x, y), the size of a ``module``, both in pixels, its ``turn``, in radians, clockwise
-    as seen and less than a quarter, and the ``response``, 0 to 1. ``inverted``: light and dark are exchanged."""
+    """A finder pattern: its ``centre`` (x, y), the size of a ``module``, both in pixels, its ``turn``, in radians,
+    clockwise as seen and less than a quarter, and the ``response``, 0 to 1. ``inverted``: light and dark are exchanged.
+    """
 
     centre: tuple[float, float]
     module: float
