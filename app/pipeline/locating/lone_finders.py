@@ -25,7 +25,7 @@ from app.pipeline.locating.pyramid import TEMPLATE_PIXELS
 
 _STEP: Final = 2 ** (-1 / 3)
 _TURNS: Final = 8  # within a quarter turn
-_CLOSER_SIZES: Final = (0.84, 1.0, 1.19)  # times the size of a peak, at which it is looked at again
+_CLOSER_SIZES: Final = (1.0, 0.84, 1.19)  # times the size of a peak, at which it is looked at again
 _REACH: Final = 7.5  # modules around a peak that a closer look sees
 # Of 80 blurred Micro QR codes in any rotation (as training.measure.many draws micro-M2 and micro-M4) these find 77, and
 # 0.4 places in a picture without a code; 0.44 and 0.5 find 60, and 0.13.
@@ -50,15 +50,19 @@ PATIENT: Final = Reach(module=1.5, pixels=1_500_000, peaks=12)
 
 @dataclass(frozen=True, slots=True)
 class LoneFinder:
-    """A finder pattern: its ``centre`` (x, y), the size of a ``module``, both in pixels, its ``turn``, in radians,
-    clockwise as seen and less than a quarter, and the ``response``, 0 to 1. ``inverted``: light and dark are exchanged.
-    """
+    """A finder pattern: its ``centre`` (x, y), the size of a ``module``, both in pixels, its ``turn``, clockwise as
+    seen, in eighths of a quarter turn, 0 to 7, and the ``response``, 0 to 1. ``inverted``: light and dark are exchanged."""
 
     centre: tuple[float, float]
     module: float
-    turn: float
+    turn: int
     response: float
     inverted: bool
+
+    @property
+    def angle(self) -> float:
+        """The turn in radians."""
+        return self.turn * np.pi / 2 / _TURNS
 
 
 def find_lone_finders(image: GreyImage, reach: Reach) -> list[LoneFinder]:
@@ -97,9 +101,11 @@ def _peaks_by_size(image: GreyImage, reach: Reach) -> Iterator[NDArray[np.float6
         spread = np.sqrt(np.maximum(square - mean * mean, 0) + CONTRAST_FLOOR**2)
         response = cv2.filter2D(pixels, -1, _template(), borderType=cv2.BORDER_REPLICATE) / (spread * RINGS)
         strength = np.abs(response)
-        y, x = np.nonzero((strength >= _LEAST_PEAK) & (strength == cv2.dilate(strength, np.ones((3, 3), np.uint8))))
-        at = np.stack([x + 0.5, y + 0.5, np.ones(x.shape)], axis=1) / (factor * scale)
-        yield np.column_stack([at, response[y, x]])
+        if strength.max() >= _LEAST_PEAK:
+            is_peak = strength == cv2.dilate(strength, np.ones((3, 3), np.uint8))
+            y, x = np.nonzero(is_peak & (strength >= _LEAST_PEAK))
+            at = np.stack([x + 0.5, y + 0.5, np.ones(x.shape)], axis=1) / (factor * scale)
+            yield np.column_stack([at, response[y, x]])
         scale *= _STEP
         picture = resize(largest, scale)
 
@@ -116,13 +122,14 @@ def _look_closer(image: GreyImage, peak: NDArray[np.float64]) -> LoneFinder | No
         if min(seen.shape) <= RINGS * TEMPLATE_PIXELS:
             continue
         back = patch.shape[1] / seen.shape[1], patch.shape[0] / seen.shape[0]
-        for number, template in enumerate(finder_templates(_TURNS)):
+        turns = range(_TURNS) if best is None else (best.turn - 1, best.turn, best.turn + 1)
+        for turn in turns:
+            template = finder_templates(_TURNS)[turn % _TURNS]
             response = responses(seen, (template,))
             row, column = np.unravel_index(np.abs(response).argmax(), response.shape)
             strength = float(response[row, column])
-            if abs(strength) > max(_LEAST_RESPONSE, best.response if best else 0.0):
+            if best is None or abs(strength) > best.response:
                 half = template.shape[0] / 2
                 centre = left + (int(column) + half) * back[0], top + (int(row) + half) * back[1]
-                turn = number * np.pi / 2 / _TURNS
-                best = LoneFinder(centre, module * size, turn, abs(strength), strength < 0)
-    return best
+                best = LoneFinder(centre, module * size, turn % _TURNS, abs(strength), strength < 0)
+    return best if best is not None and best.response >= _LEAST_RESPONSE else None
