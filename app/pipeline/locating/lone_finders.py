@@ -44,14 +44,18 @@ class Reach:
 
 
 GLANCE: Final = Reach(module=2.5, pixels=500_000, peaks=4)
-"""Half as long as the patient one."""
+"""Where nothing was read."""
 PATIENT: Final = Reach(module=1.5, pixels=1_500_000, peaks=12)
+"""Where Micro QR codes are asked for, or the effort is thorough; takes twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoneFinder:
     """A finder pattern: its ``centre`` (x, y), the size of a ``module``, both in pixels, its ``turn``, clockwise as
-    seen, in eighths of a quarter turn, 0 to 7, and the ``response``, 0 to 1. ``inverted``: light and dark are exchanged."""
+    seen, in eighths of a quarter turn, 0 to 7, and the ``response``, 0 to 1.
+
+    ``inverted``: light and dark are exchanged.
+    """
 
     centre: tuple[float, float]
     module: float
