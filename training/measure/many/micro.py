@@ -13,6 +13,7 @@ from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import square
 from training.data import degrade
 from training.data.symbols import EncodedSymbol
+from training.measure.many.pallet import INVERSE
 from training.measure.many.picture import Picture, PlacedCode
 
 _DIGITS, _LETTERS = "0123456789", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -86,7 +87,7 @@ def micro_picture(
         grey = 255 - grey
     grey = grey + rng.normal(0, noise, grey.shape)
     corners = (square(len(modules)) + _PAGE) * _FINE @ matrix[:, :2].T + matrix[:, 2]
-    traits = ("inverse",) * inverted + ("mirrored",) * mirrored
+    traits = (INVERSE,) * inverted + ("mirrored",) * mirrored
     return Picture(np.clip(grey, 0, 255).astype(np.uint8), (PlacedCode(symbol, corners, traits),))
 
 
