@@ -102,7 +102,7 @@ class PageInfo:
     """A picture that was looked at, number ``index`` of its file, counted from 0; ``width`` and ``height`` in pixels.
 
     ``dpi``: pixels an inch, None if the file does not say. ``orientation``, 1 to 8 as EXIF counts them, says how
-    viewers turn it; positions refer to the picture as it is before that. ``problem``: why it could not be decoded; its
+    viewers turn it; positions refer to the picture as it is before that. ``seconds``: when a video shows it. ``problem``: why it could not be decoded; its
     size is then 0 x 0.
     """
 
@@ -112,6 +112,7 @@ class PageInfo:
     dpi: float | None = None
     orientation: int = 1
     problem: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

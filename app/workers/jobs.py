@@ -12,9 +12,9 @@ from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
-from app.errors import ImageTooLarge, RequestError
+from app.errors import ImageTooLarge, NoSuchPage, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.documents.document import Document
+from app.pipeline.files.documents.document import Document, Page
 from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
 from app.pipeline.finishing import finish
@@ -149,12 +149,14 @@ class LadderLike(Reader, Protocol):
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
-    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered."""
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered. Videos are read with ``video``.
+    """
 
     ladder: LadderLike
     max_pixels: int
     max_pages: int = 50
     max_codes: int = 1 << 20
+    video: bool = False
 
     @overload
     def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
@@ -179,7 +181,7 @@ class Pipeline:
                 return self._restore(job)
             case OutlineJob():
                 with closing(self._open(job.data)) as document:
-                    page = document.page(job.page)
+                    page = _page_of(document, job.page)
                 image = page.image
                 if job.frame is Frame.UPRIGHT:
                     image = _stored(image, page.orientation).turned(image)
@@ -217,7 +219,7 @@ class Pipeline:
         return outcome if job.frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.frame])
 
     def _open(self, data: bytes) -> Document:
-        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
+        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages, video=self.video)
 
     def _restore(self, job: RestoreJob) -> Restored:
         seen, stage = self._see(job.data, job.part)
@@ -252,19 +254,29 @@ class Pipeline:
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
         """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        page = first_page(data, max_pixels=self.max_pixels)
+        page = first_page(data, max_pixels=self.max_pixels, video=self.video)
         return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
         total = sum(
-            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels))
+            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels, video=self.video))
             for index, data in enumerate(frames)
         )
         if total > self.max_pixels:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
             )
+
+
+def _page_of(document: Document, index: int) -> Page:
+    """The page with this index; of an animation the frames that came before have none of their own. Raises NoSuchPage.
+    """
+    numbers = range(document.count) if document.is_film else range(index, min(index + 1, document.count))
+    found = next((page for page in map(document.page, numbers) if page.index == index), None)
+    if found is None:
+        raise NoSuchPage
+    return found
 
 
 def _stored(image: GreyImage, orientation: int) -> Stored:

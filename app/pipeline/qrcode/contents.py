@@ -30,7 +30,7 @@ _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information co
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the modules of a symbol say.
+    """What the modules of a symbol say; ``version`` is None and ``small_version`` a name for small symbols.
 
     ``errors``: codewords that error correction changed. ``agreement``, 0 to 1: how well the function patterns were
     seen, 0 if half of their modules are wrong. ``mirrored``: the modules are those of a mirror image. Small symbols
