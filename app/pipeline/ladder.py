@@ -85,10 +85,10 @@ class Ladder:
     ) -> Outcome:
         """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
-        Every frame climbs alone, within the ``budget`` that the frames before it left. Then, if no frame read anything
-        or the effort is thorough, their readings are added up; with fast effort never. The outcome has the size of the
-        first frame, and the route of a frame that read if one of these has a route, else that of any frame.
-        ``look_again`` is empty or has one for each frame.
+        Every frame climbs alone. The frames share the ``budget`` evenly; what one leaves is for the others. Then, if no
+        frame read anything or the effort is thorough, their readings are added up; with fast effort never. The outcome
+        has the size of the first frame, and the route of a frame that read if one of these has a route, else that of
+        any frame. ``look_again`` is empty or has one for each frame.
         """
         began = monotonic()
         climbs = [
@@ -96,11 +96,11 @@ class Ladder:
                 symbologies,
                 frame,
                 effort=effort,
-                budget=budget - (monotonic() - began),
+                budget=(budget - (monotonic() - began)) / (len(frames) - number),
                 expect=expect,
                 look_again=looks,
             )
-            for frame, looks in zip_longest(frames, look_again)
+            for number, (frame, looks) in enumerate(zip_longest(frames, look_again))
         ]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
@@ -143,7 +143,7 @@ class Ladder:
             else:
                 made = restore(climb, network=network, scale=scale, binary=binary, view=view)
             outcome = replace(climb.outcome(), unread=())
-            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison)
+            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison, made.whole)
 
         began = monotonic()
         first = attempt(image, budget)

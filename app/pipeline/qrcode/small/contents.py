@@ -52,16 +52,14 @@ def read_small_contents(modules: Bits, seen: Bits | None = None) -> Contents | N
         data = words.ravel()[structure.message].tobytes()
         message = parse_bits(data, symbol.data_bits or 8 * len(data), small_syntax(version))
         if message is not None:
-            wrong = (_words(raw, symbol, structure, mask) != words).sum(axis=1)
-            margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
+            wrong = int((_words(raw, symbol, structure, mask) != words).sum())
             agrees = agreement(raw, small_patterns(version))
             return Contents(
                 message,
                 None,
                 symbol.level,
                 reference,
-                int(wrong.sum()),
-                margin,
+                wrong,
                 agrees,
                 mirrored,
                 small_version=version,
