@@ -5,6 +5,7 @@ The proxy says in plain text that no replica is there, that one died, or that no
 second X-Request-ID to every answer.
 """
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -57,7 +58,7 @@ class PlainProxy:
 
         try:
             await self._app(scope, receive, send_in_words)
-        except Exception:  # what Ray raises where a replica dies amid a request is not public
+        except (Exception, asyncio.CancelledError):  # what Ray raises where a replica dies amid a request is not public
             if has_begun:
                 raise
             log.exception("a request was lost")

@@ -79,11 +79,12 @@ def test_the_proxy_s_own_paths_are_left_alone() -> None:
     assert body_of(messages) == b"draining"
 
 
-def test_what_the_proxy_fails_over_becomes_a_problem(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("the actor died"), asyncio.CancelledError()])
+def test_what_the_proxy_fails_over_becomes_a_problem(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     """As when a replica dies amid a request."""
 
     async def behind(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError("the actor died")
+        raise error
 
     messages = through(behind)
     assert messages[0]["status"] == 503

@@ -52,6 +52,15 @@ class TestStore:
         with pytest.raises(OSError, match=r"nothing|No such"):
             list(storage.listed("s3://bucket/nothing"))
 
+    def test_a_key_that_none_can_have_is_an_os_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """pyarrow raises a ValueError, which would end a whole archive."""
+        local = pytest.importorskip(
+            "pyarrow.fs", reason="pyarrow is not installed: it is in the extra ray"
+        ).LocalFileSystem()
+        monkeypatch.setattr(storage, "_resolve", lambda name: (local, "s3://no/path"))
+        with pytest.raises(OSError, match="no such address"):
+            storage.read("s3://bucket/", most=6)
+
 
 def test_an_address_that_is_none_is_refused() -> None:
     pytest.importorskip("pyarrow.fs", reason="pyarrow is not installed: it is in the extra ray")
