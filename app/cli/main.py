@@ -28,6 +28,7 @@ _REQUESTED: Final = (
     ("region", "X,Y,WIDTH,HEIGHT", "look only there: in pixels, or with decimal points in shares of the picture"),
     ("symbologies", "WORDS", "qr, matrix, linear, all or names of symbologies, between commas (qr)"),
     ("charset", "NAME", "charset of bytes that a symbol names none for"),
+    ("frame", "FRAME", "stored or upright: positions in pictures as their pixels are stored, or as viewers turn them"),
 )
 """Options of `decode` that a request has, too; `app.options` checks them."""
 

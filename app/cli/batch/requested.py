@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from app.options import DecodeOptions
 
-_NAMES = ("fuse", "region", "symbologies", "charset", "pages")
+_NAMES = ("fuse", "region", "symbologies", "charset", "pages", "frame")
 
 
 def requested(arguments: argparse.Namespace) -> DecodeOptions:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.cli import terminal
 from app.cli.main import main
@@ -28,8 +29,10 @@ from app.workers.usage import resident_memory
 from tests.support.codes import qr_picture
 from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol, unread
+from tests.support.live.pictures import exif
 from tests.support.paths import ROOT
 from tests.support.tiffs import TiffPage, tiff
+from tests.support.videos import video
 
 EVERY: Final = 20
 """One file of so many is broken."""
@@ -130,9 +133,33 @@ class TestPages:
         assert [call["shape"] for call in ladder.calls] == [(30, 20)] * 3
         assert "DataMatrix" in ladder.symbologies[0]
 
+    def test_frames_are_as_viewers_show_them(
+        self, tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        jpeg = cv2.imencode(".jpg", np.full((40, 60), 200, np.uint8))[1].tobytes()
+        (tmp_path / "x.jpg").write_bytes(jpeg[:2] + exif(6) + jpeg[2:])
+        command = ["decode", str(tmp_path / "x.jpg"), "--annotate", str(tmp_path / "out"), "--frame"]
+        sizes = []
+        for frame in ("stored", "upright"):
+            assert main([*command, frame]) == terminal.SUCCESS
+            (answer,) = lines(capsys.readouterr().out)
+            (outlined,) = answer["annotated"]
+            size = answer["image"]["width"], answer["image"]["height"]
+            assert cv2.imread(outlined).shape[1::-1] == size
+            sizes.append((size, answer["codes"][0]["position"]))
+        (stored, corners), (upright, turned) = sizes
+        assert (stored, upright) == ((60, 40), (40, 60))
+        assert turned == [[40 - y, x] for x, y in corners]
+
     @pytest.mark.parametrize(
         ("option", "value"),
-        [("--pages", "0"), ("--region", "1,2,3"), ("--symbologies", "barcode"), ("--charset", "utf-9")],
+        [
+            ("--pages", "0"),
+            ("--region", "1,2,3"),
+            ("--symbologies", "barcode"),
+            ("--charset", "utf-9"),
+            ("--frame", "mirrored"),
+        ],
     )
     def test_options_that_are_not_valid(
         self, document: Path, option: str, value: str, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]
@@ -353,3 +380,39 @@ def test_memory_stays_flat(tmp_path: Path, weights: Path, written: Callable[[Pat
     assert process.returncode == terminal.BAD_FILE
     first, last = seen[0][1], max(memory for _, memory in seen[-5:])
     assert last - first < 12 << 20
+
+
+class TestFilms:
+    """Files of frames: with QRESTORE_VIDEO=true videos, too."""
+
+    def test_a_video(
+        self, tmp_path: Path, configured: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        sheet = np.full((240, 320), 255, np.uint8)
+        code = qr_picture("filmed", scale=4)
+        sheet[20 : 20 + len(code), 20 : 20 + len(code)] = code
+        file = tmp_path / "x.mp4"
+        file.write_bytes(video([np.roll(sheet, 2 * number, axis=1) for number in range(20)]))
+        command = ["decode", str(file), "--effort", "fast", "--annotate", str(tmp_path / "out")]
+        assert main(command) == terminal.BAD_FILE
+        (line,) = lines(capsys.readouterr().out)
+        assert "an MP4 video" in line["problem"]["detail"]
+        assert "QRESTORE_VIDEO=true" in line["problem"]["detail"]
+        monkeypatch.setenv("QRESTORE_VIDEO", "true")
+        assert main(command) == terminal.SUCCESS
+        (line,) = lines(capsys.readouterr().out)
+        (found,) = line["codes"]
+        assert found["text"] == "filmed"
+        assert line["pages"][found["page"]]["seconds"] == pytest.approx(found["page"] / 30, abs=0.1)
+        assert len(line["annotated"]) == line["page_count"] > 1
+
+    def test_frames_that_come_back_are_annotated_as_they_are_numbered(
+        self, tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shades = [Image.fromarray(np.full((48, 64), 40 * number, np.uint8)) for number in (1, 2, 1, 3)]
+        file = tmp_path / "x.png"
+        shades[0].save(file, save_all=True, append_images=shades[1:], duration=50)
+        assert main(["decode", str(file), "--annotate", str(tmp_path / "out")]) == terminal.SUCCESS
+        (line,) = lines(capsys.readouterr().out)
+        assert [Path(each).name for each in line["annotated"]] == ["x.png.1.png", "x.png.2.png", "x.png.4.png"]
+        assert [int(np.median(cv2.imread(each))) for each in line["annotated"]] == [40, 80, 120]
