@@ -145,7 +145,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "gs1": [],
     "gs1_hri": None,
     "errors_corrected": 8,
-    "confidence": 0.322,
+    "confidence": 0.957,
     "mirrored": False,
     "inverted": False,
     "rotation": 354.1,
@@ -277,7 +277,9 @@ class RestoreAnswer(Wire):
         description="of `network=compare`, each network on the sheet; otherwise empty"
     )
     codes: list[Code]
-    image: ImageAnswer = Field(description="size of the uploaded image as stored")
+    image: ImageAnswer = Field(
+        description="size of the uploaded image as stored or, with `frame=upright`, as viewers show it"
+    )
     route: Route | None
     trace: list[TraceEntry]
     truncated: bool

@@ -178,7 +178,8 @@ class Compared:
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
     ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
-    ``comparison`` is empty unless all networks were compared.
+    ``comparison`` is empty unless all networks were compared. ``whole``: the image shows the whole picture, perhaps
+    reduced, not the code alone.
     """
 
     image: GreyImage
@@ -186,6 +187,7 @@ class Restoration:
     outcome: Outcome
     located: bool = True
     comparison: tuple[Compared, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 return
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
-            if locator is climb.tools.stretched:  # networks belong to the thread of the climb
+            if locator in (climb.tools.evened, climb.tools.stretched):  # networks belong to the thread of the climb
                 candidates = locator.locate(climb.image)
             else:
                 candidates = climb.scan(locator.locate, climb.image) or []
@@ -104,7 +104,7 @@ def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
     tools = climb.tools
-    for locator in tools.locators:
+    for locator in (tools.evened, *tools.locators):
         if climb.is_thorough or not climb.found:
             yield locator
     is_hopeful = any(place.agreement >= climb.gates.hope for place in climb.places)

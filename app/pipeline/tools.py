@@ -11,7 +11,8 @@ from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
-from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
+from app.pipeline.inference.views import EvenedLocator, StretchedLocator
+from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.locating.candidates import Locator
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
@@ -21,15 +22,16 @@ from app.pipeline.locating.locators import SightingLocator, WholePicture
 class Tools:
     """The engines, locators and networks that the rungs use.
 
-    ``windows`` is asked first. Where nothing was read ``locators`` follow, then ``stretched`` if a candidate is steep
-    or a place hopeful, and ``slow_locators`` if a place is; if the effort is thorough, all of them. ``restorers`` holds
-    every restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder. ``threshold`` is
-    the Laplacian variance above which the light one runs first; ``gates`` says what is worth trying.
+    ``windows`` is asked first. Where nothing was read ``evened`` and ``locators`` follow, then ``stretched`` if a
+    candidate is steep or a place hopeful, and ``slow_locators`` if a place is; if the effort is thorough, all of them.
+    ``restorers`` holds every restoring network by name; ``light``, ``heavy`` and ``upscaler`` name those of the ladder.
+    ``threshold`` is the Laplacian variance above which the light one runs first; ``gates`` says what is worth trying.
     """
 
     zxing: ZXing
     zbar: Engine
     windows: WindowLocator
+    evened: Locator
     stretched: Locator
     locators: Sequence[Locator] = ()
     slow_locators: Sequence[Locator] = ()
@@ -63,6 +65,7 @@ class Tools:
             zbar=ZBar(),
             windows=windows,
             locators=(WholePicture(),),
+            evened=EvenedLocator(windows, least=Gates().score),
             stretched=StretchedLocator(windows),
             slow_locators=(SightingLocator(), FinderLocator()),
             reader=networks.reader(reader),

@@ -94,8 +94,8 @@ class FuseJob:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Restore the picture of the code in one encoded image, or in a ``part`` of it. The other options are those of
-    `LadderLike.restore`."""
+    """Restore the picture of the code in one encoded image, or in a ``part`` of it. ``frame``: how the outcome and what
+    is restored see the image. The other options are those of `LadderLike.restore`."""
 
     data: bytes
     network: str
@@ -104,18 +104,20 @@ class RestoreJob:
     view: View
     budget: float = inf
     part: Part | None = None
+    frame: Frame = Frame.STORED
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class OutlineJob:
-    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not. The
-    result is the bytes of a PNG."""
+    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not,
+    their corners in the page as ``frame`` says. The result is the bytes of a PNG."""
 
     data: bytes
     page: int
     read: tuple[Quad, ...]
     unread: tuple[Quad, ...]
+    frame: Frame = Frame.STORED
 
 
 Job = DecodeJob | FuseJob | RestoreJob
@@ -179,7 +181,10 @@ class Pipeline:
                 return self._restore(job)
             case OutlineJob():
                 with closing(self._open(job.data)) as document:
-                    image = _page_of(document, job.page).image
+                    page = _page_of(document, job.page)
+                image = page.image
+                if job.frame is Frame.UPRIGHT:
+                    image = _stored(image, page.orientation).turned(image)
                 return encode_png(outline(image, read=job.read, unread=job.unread))
 
     def _read(self, job: DecodeJob) -> Outcome:
@@ -210,7 +215,7 @@ class Pipeline:
         )
         outcome = finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
         outcome = replace(outcome, orientation=seen[0].orientation)
-        stored = [Stored(*one.size, one.orientation) for one in seen]
+        stored = [_stored(one.whole, one.orientation) for one in seen]
         return outcome if job.frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.frame])
 
     def _open(self, data: bytes) -> Document:
@@ -228,6 +233,13 @@ class Pipeline:
             look_again=seen.look_again,
         )
         restored = seen.painted(restoration.image) if job.view is View.ORIGINAL else restoration.image
+        outcome = finish(_traced(in_whole(restoration.outcome, seen), stage))
+        outcome = replace(outcome, orientation=seen.orientation)
+        if job.frame is Frame.UPRIGHT:
+            stored = _stored(seen.whole, seen.orientation)
+            outcome = turn_upright(outcome, lambda _: stored)
+            if not restoration.comparison:
+                restored = stored.turned(restored) if restoration.whole else stored.straightened(restored)
         height, width = restored.shape
         return Restored(
             png=encode_png(restored),
@@ -236,7 +248,7 @@ class Pipeline:
             network=restoration.network,
             located=restoration.located,
             comparison=restoration.comparison,
-            outcome=replace(finish(_traced(in_whole(restoration.outcome, seen), stage)), orientation=seen.orientation),
+            outcome=outcome,
         )
 
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
@@ -265,6 +277,11 @@ def _page_of(document: Document, index: int) -> Page:
     if found is None:
         raise NoSuchPage
     return found
+
+
+def _stored(image: GreyImage, orientation: int) -> Stored:
+    height, width = image.shape
+    return Stored(width, height, orientation)
 
 
 def _turned_pages(outcome: Outcome, frame: Frame) -> Outcome:

@@ -62,12 +62,13 @@ def _repaired(crop: GreyImage) -> Modules:
 class Bench:
     """The tools of a ladder: by default, restorers change nothing and the reader thresholds modules.
 
-    ``windows`` stands for the quad locator and sees the quads of `bench`; ``locator``, which is asked where nothing was
-    read, ``stretched``, and ``spare``, the slow one, find nothing.
+    ``windows`` stands for the quad locator and sees the quads of `bench`; ``evened`` and ``locator``, which are asked
+    where nothing was read, ``stretched``, and ``spare``, the slow one, find nothing.
     """
 
     tools: Tools
     windows: FakeWindows
+    evened: FakeLocator
     locator: FakeLocator
     stretched: FakeLocator
     spare: FakeLocator
@@ -91,11 +92,12 @@ def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
     light, heavy = FakeRestorer("quick"), FakeRestorer("slow")
     upscaler = FakeRestorer("large", enlarge, scale=4)
     windows, reader = FakeWindows(quads or (PLACE + 1.5,)), FakeReader()
-    locator, stretched, spare = FakeLocator(), FakeLocator(), FakeLocator()
+    evened, locator, stretched, spare = FakeLocator(), FakeLocator(), FakeLocator(), FakeLocator()
     tools = Tools(
         zxing=ZXing(),
         zbar=ZBar(),
         windows=windows,  # type: ignore[arg-type]
+        evened=evened,
         locators=(locator,),
         stretched=stretched,
         slow_locators=(spare,),
@@ -106,7 +108,7 @@ def bench(threshold: float = ALWAYS, *quads: NDArray[np.float64]) -> Bench:
         upscaler="large",
         threshold=threshold,
     )
-    return Bench(tools, windows, locator, stretched, spare, reader, light, heavy, upscaler)
+    return Bench(tools, windows, evened, locator, stretched, spare, reader, light, heavy, upscaler)
 
 
 @cache

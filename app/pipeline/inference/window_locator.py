@@ -7,6 +7,7 @@ closer look sees a code straightened by its current quad, so that it is large an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Final
 
 import cv2
 import numpy as np
@@ -16,19 +17,19 @@ from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Card
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage, shrink, standardise
 from app.pipeline.inference.runners import Runner
-from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, suppress_overlapping
+from app.pipeline.locating.candidates import Candidate, candidate_of, suppress_overlapping
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
 from app.pipeline.quad import Quad, homography, is_sound, side_length, square
 
-_WINDOW = 256  # pixels a side, as in training
+WINDOW: Final = 256
+"""Pixels a side of what the network sees at once, as in training."""
 _STEP = 224  # most pixels between windows: a code of 32 px lies whole in one of them, a larger one nearly
 LEAST_SIDE = 28
 """Pixels a side from which the network sees a code."""
 _SIZES = (256, 640)  # longest sides, in pixels, at which `locate` searches a picture: shows codes from 1/23 of it
-_STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is stretched
-_STRETCHES = ((2, 1), (1, 2))
-_LEAST_PROBABILITY = 0.4  # that a code is at a position
+LEAST_PROBABILITY: Final = 0.4
+"""That a code is at a position."""
 _LEAST_POSITIONS = 3  # that vote for a code: 14 px a side
 _CLOSE_SIDE = 205  # pixels a side of the code in a closer look
 _WORTH_ANOTHER_LOOK = 0.5  # score after the one before
@@ -64,7 +65,7 @@ class Levels:
     def at(self, size: int) -> Level:
         """The picture reduced to a longest side of ``size`` pixels; enlarged only to fill the network's window."""
         longest = max(self.image.shape)
-        factor = max(_WINDOW, min(size, longest)) / longest
+        factor = max(WINDOW, min(size, longest)) / longest
         found = next((one for one in self._levels if one.factor == factor), None)
         if found is None:
             larger = min((one for one in self._levels if one.factor > factor), key=_factor, default=self._levels[0])
@@ -95,8 +96,8 @@ class WindowLocator:
     def warm_up(self) -> None:
         """Runs one inference, so that no request pays for lazy initialisation. Raises ValueError if the network's
         output does not have its promised shape."""
-        shape = self._run([np.zeros((_WINDOW, _WINDOW), dtype=np.float32)]).shape
-        if shape != (promised := (1, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE)):
+        shape = self._run([np.zeros((WINDOW, WINDOW), dtype=np.float32)]).shape
+        if shape != (promised := (1, MAPS, WINDOW // STRIDE, WINDOW // STRIDE)):
             raise ValueError(f"its output has shape {shape}, not {promised}")
 
     def locate(self, image: GreyImage) -> list[Candidate]:
@@ -104,7 +105,7 @@ class WindowLocator:
         none."""
         levels = Levels(image)
         rough = [candidate for size in sorted(self._sizes, reverse=True) for candidate in self.glance(levels, size)]
-        rough = suppress_overlapping(rough, limit=self._limit, least=_LEAST_PROBABILITY)
+        rough = suppress_overlapping(rough, limit=self._limit, least=LEAST_PROBABILITY)
         return self.look_closer(levels, rough)[: self._limit]
 
     def glance(
@@ -122,15 +123,15 @@ class WindowLocator:
         places = [
             (top, left)
             for top, left in product(*(_starts(side) for side in level.picture.shape))
-            if textured[top : top + _WINDOW, left : left + _WINDOW].any()
+            if textured[top : top + WINDOW, left : left + WINDOW].any()
         ]
-        windows = [_pad(standardise(level.picture[top : top + _WINDOW, left : left + _WINDOW])) for top, left in places]
+        windows = [_pad(standardise(level.picture[top : top + WINDOW, left : left + WINDOW])) for top, left in places]
         found: list[Candidate] = []
         for (top, left), maps in zip(places, self._run(windows, inverted=inverted), strict=True):
             for candidate in _votes(maps):
                 corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 found.append(candidate_of(corners, candidate.dimension, candidate.score))
-        return suppress_overlapping(found, limit=len(found), least=_LEAST_PROBABILITY)
+        return suppress_overlapping(found, limit=len(found), least=LEAST_PROBABILITY)
 
     def look_closer(
         self, levels: Levels, candidates: Sequence[Candidate], *, inverted: bool = False
@@ -142,7 +143,7 @@ class WindowLocator:
             settled, moved = self._look_closer(levels, moving, inverted=inverted)
             found += settled
             moving = [one for one in moved if one.score >= _WORTH_ANOTHER_LOOK]
-        return suppress_overlapping([*found, *moving], limit=len(candidates), least=_LEAST_PROBABILITY)
+        return suppress_overlapping([*found, *moving], limit=len(candidates), least=LEAST_PROBABILITY)
 
     def _look_closer(
         self, levels: Levels, candidates: list[Candidate], *, inverted: bool
@@ -152,7 +153,7 @@ class WindowLocator:
         Returns the candidates whose corners hardly moved, and those whose corners moved; drops those that no longer
         look like a code. Cuts each window from the smallest level that is not coarser than the window.
         """
-        margin = (_WINDOW / _CLOSE_SIDE - 1) / 2
+        margin = (WINDOW / _CLOSE_SIDE - 1) / 2
         quads = [np.array(candidate.corners) for candidate in candidates]
         windows = []
         for quad in quads:
@@ -176,36 +177,9 @@ class WindowLocator:
     def _run(self, windows: Sequence[NDArray[np.float32]], *, inverted: bool = False) -> NDArray[np.float32]:
         """Maps (N, ``MAPS``, 32, 32) of N windows or, if ``inverted``, of their negatives."""
         windows = [-window for window in windows] if inverted else windows
-        none = np.empty((0, MAPS, _WINDOW // STRIDE, _WINDOW // STRIDE), dtype=np.float32)
+        none = np.empty((0, MAPS, WINDOW // STRIDE, WINDOW // STRIDE), dtype=np.float32)
         batches = (windows[start : start + _BATCH] for start in range(0, len(windows), _BATCH))
         return np.concatenate([none, *(self.runner(np.stack(batch)[:, None]) for batch in batches)])
-
-
-class StretchedLocator:
-    """Runs a window locator on the picture stretched to twice its width and to twice its height; at most ``limit``
-    codes, best first.
-
-    Codes in steep perspective, several times as high as wide, are nearly square in one of the two.
-    """
-
-    def __init__(self, locator: Locator, *, limit: int = 8) -> None:
-        self._locator = locator
-        self._limit = limit
-
-    def locate(self, image: GreyImage) -> list[Candidate]:
-        if image.size == 0:
-            return []
-        factor = min(1.0, _STRETCHED_FROM / max(image.shape))
-        picture = shrink(image, factor)
-        found = []
-        for stretch in _STRETCHES:
-            size = picture.shape[1] * stretch[0], picture.shape[0] * stretch[1]
-            stretched = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-            for candidate in self._locator.locate(stretched):
-                corners = np.array(candidate.corners) / np.array(stretch) / factor
-                if is_sound(corners):
-                    found.append(candidate_of(corners, candidate.dimension, candidate.score))
-        return suppress_overlapping(found, limit=self._limit, least=_LEAST_PROBABILITY)
 
 
 def texture(picture: GreyImage, covered: Iterable[Quad] = ()) -> NDArray[np.bool_]:
@@ -235,20 +209,20 @@ def _factor(level: Level) -> float:
 
 def _starts(length: int) -> list[int]:
     """Where windows begin along a side: evenly spaced, at most ``_STEP`` apart; the last one ends with the side."""
-    last = max(0, length - _WINDOW)
+    last = max(0, length - WINDOW)
     return [round(start) for start in np.linspace(0, last, 1 + -(-last // _STEP))]
 
 
 def _pad(window: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pads a window with zeros, right and below, to its full size."""
     height, width = window.shape
-    return np.pad(window, ((0, _WINDOW - height), (0, _WINDOW - width)))
+    return np.pad(window, ((0, WINDOW - height), (0, WINDOW - width)))
 
 
 def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
     """Yields a candidate, in window pixels, for each connected set of positions that see a code."""
     presence = probability(maps[0])
-    count, labels = cv2.connectedComponents((presence > _LEAST_PROBABILITY).astype(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents((presence > LEAST_PROBABILITY).astype(np.uint8), connectivity=4)
     for label in range(1, count):
         candidate = _vote(maps, presence, labels == label)
         if candidate:
@@ -258,8 +232,8 @@ def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
 def _vote_of_middle(maps: NDArray[np.float32]) -> Candidate | None:
     """The candidate that the positions around the window's middle vote for."""
     presence = probability(maps[0])
-    at = np.abs(np.arange(_WINDOW // STRIDE) + 0.5 - _WINDOW / STRIDE / 2) < 0.3 * _WINDOW / STRIDE
-    return _vote(maps, presence, np.outer(at, at) & (presence > _LEAST_PROBABILITY))
+    at = np.abs(np.arange(WINDOW // STRIDE) + 0.5 - WINDOW / STRIDE / 2) < 0.3 * WINDOW / STRIDE
+    return _vote(maps, presence, np.outer(at, at) & (presence > LEAST_PROBABILITY))
 
 
 def _vote(maps: NDArray[np.float32], presence: NDArray[np.float32], where: NDArray[np.bool_]) -> Candidate | None:

@@ -8,7 +8,7 @@ from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.severity import PAPER_THRESHOLD, THRESHOLD_KEY
-from app.pipeline.inference.window_locator import StretchedLocator
+from app.pipeline.inference.views import EvenedLocator, StretchedLocator
 from app.pipeline.locating.finder_patterns import FinderLocator
 from app.pipeline.locating.locators import SightingLocator, WholePicture
 from app.pipeline.tools import Tools
@@ -46,6 +46,7 @@ def test_standard_tools_ask_slow_locators_last() -> None:
     assert tools.windows is loaded.locators["finds"]
     assert [type(locator) for locator in tools.locators] == [WholePicture]
     assert [type(locator) for locator in tools.slow_locators] == [SightingLocator, FinderLocator]
+    assert isinstance(tools.evened, EvenedLocator)
     assert isinstance(tools.stretched, StretchedLocator)
     assert tools.reader is loaded.readers["reads"]
     assert [engine.name for engine in tools.engines] == ["zxing", "zbar"]

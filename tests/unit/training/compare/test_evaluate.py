@@ -34,6 +34,7 @@ def fake_bench(light: FakeRestorer, heavy: FakeRestorer, threshold: float) -> Be
         zxing=ZXing(),
         zbar=ZBar(),
         windows=FakeWindows(),
+        evened=FakeLocator(),
         stretched=FakeLocator(),
         locators=(SightingLocator(), FinderLocator()),
         reader=FakeReader(),

@@ -48,6 +48,7 @@ def tools(light: FakeRestorer, heavy: FakeRestorer, *, threshold: float = 0, loc
         zxing=ZXing(),
         zbar=ZBar(),
         windows=FakeWindows(),
+        evened=FakeLocator(),
         stretched=FakeLocator(),
         locators=locators or (SightingLocator(), WholePicture()),
         reader=FakeReader(),

@@ -49,6 +49,7 @@ def bench(*systems: System, locator: FakeLocator | None = None) -> Bench:
         zxing=ZXing(),
         zbar=ZBar(),
         windows=FakeWindows(),
+        evened=FakeLocator(),
         stretched=FakeLocator(),
         locators=(locator or FakeLocator(),),
         reader=FakeReader(),

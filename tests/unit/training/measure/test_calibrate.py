@@ -71,6 +71,7 @@ def test_judging_runs_both_networks_on_validation_samples(monkeypatch: pytest.Mo
         zxing=ZXing(),
         zbar=ZBar(),
         windows=FakeWindows(),
+        evened=FakeLocator(),
         stretched=FakeLocator(),
         locators=(SightingLocator(), FinderLocator()),
         reader=FakeReader(),

@@ -11,7 +11,7 @@ from app.models.checkpoint import Checkpoint
 from app.models.contract import CORNER_UNIT, MAPS, STRIDE, Kind
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference import window_locator
-from app.pipeline.inference.window_locator import StretchedLocator, WindowLocator
+from app.pipeline.inference.window_locator import WindowLocator
 from app.pipeline.locating.candidates import Candidate
 from tests.support.codes import square_at
 from tests.support.networks import locator_of
@@ -177,45 +177,6 @@ def test_several_codes_are_all_found_once_best_first() -> None:
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
     assert len(locator(Seeing(), limit=2).locate(drawn((620, 840), *quads))) == 2
-
-
-# --- stretched ------------------------------------------------------------------------------------------------------
-
-
-class Remembering:
-    """A locator that answers one quad, as shares of the picture, and keeps its pictures."""
-
-    def __init__(self, *places: Quad) -> None:
-        self.places, self.shown = list(places), list[tuple[int, ...]]()
-
-    def locate(self, image: GreyImage) -> list[Candidate]:
-        self.shown.append(image.shape)
-        if not self.places:
-            return []
-        quad = self.places.pop(0) * image.shape[::-1]
-        first, second, third, fourth = ((float(x), float(y)) for x, y in quad)
-        return [Candidate((first, second, third, fourth), 25, 0.9)]
-
-
-SHARE = np.array([[0.2, 0.3], [0.4, 0.3], [0.4, 0.5], [0.2, 0.5]])
-
-
-@pytest.mark.parametrize(("shape", "reduced"), [((400, 600), 1.0), ((3000, 2000), 0.5)])
-def test_a_picture_is_stretched_either_way_and_corners_are_mapped_back(shape: tuple[int, int], reduced: float) -> None:
-    """Large pictures are reduced first; both views see the same code."""
-    inner = Remembering(SHARE, SHARE)
-    (found,) = StretchedLocator(inner).locate(np.zeros(shape, np.uint8))
-    height, width = (round(reduced * side) for side in shape)
-    assert inner.shown == [(height, 2 * width), (2 * height, width)]
-    assert farthest(found, SHARE * shape[::-1]) < 1e-6
-
-
-def test_the_best_of_the_stretched_views_is_kept() -> None:
-    far = SHARE + 0.4
-    assert len(StretchedLocator(Remembering(SHARE, far)).locate(np.zeros((400, 600), np.uint8))) == 2
-    assert len(StretchedLocator(Remembering(SHARE, far), limit=1).locate(np.zeros((400, 600), np.uint8))) == 1
-    assert StretchedLocator(Remembering()).locate(np.zeros((400, 600), np.uint8)) == []
-    assert StretchedLocator(Remembering(SHARE)).locate(np.zeros((0, 0), np.uint8)) == []
 
 
 # --- closer looks ---------------------------------------------------------------------------------------------------
