@@ -5,6 +5,7 @@ The proxy says in plain text that no replica is there, that one died, or that no
 second X-Request-ID to every answer.
 """
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -13,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import NotReady, ProcessingTimeout, QrestoreError
+from app.errors import NotReady, Overloaded, ProcessingTimeout, QrestoreError
 from app.http.context import REQUEST_ID_HEADER, SECURITY_HEADERS, request_id_of
 from app.http.problems import problem_response
 
@@ -57,11 +58,12 @@ class PlainProxy:
 
         try:
             await self._app(scope, receive, send_in_words)
-        except Exception:  # what Ray raises where a replica dies amid a request is not public
+        except (Exception, asyncio.CancelledError):  # what Ray raises where a replica dies amid a request is not public
             if has_begun:
                 raise
             log.exception("a request was lost")
-            replacement = _error(500)
+        if not has_begun:  # where a replica dies, the proxy returns without any answer
+            replacement = replacement or _error(HTTPStatus.INTERNAL_SERVER_ERROR)
         if replacement is not None:
             await _answer(scope, receive, send, replacement)
 
@@ -79,6 +81,8 @@ def _error(status: int) -> QrestoreError | None:
     """What an error of the proxy itself means; None for what is no error."""
     if status == HTTPStatus.REQUEST_TIMEOUT:
         return ProcessingTimeout()
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Overloaded(retry_after=1)
     if status >= HTTPStatus.BAD_REQUEST:
         return NotReady("No replica answers; send the request again.", retry_after=1)
     return None

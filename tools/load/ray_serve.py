@@ -93,7 +93,7 @@ def cases() -> Mapping[str, bytes]:
 
     named = {f"good {number}": upload(data) for number, data in enumerate(good)}
     return named | {
-        "good, as JSON": body({"image": base64.b64encode(good[0]).decode(), "expect": 1}),
+        "good, as JSON": body({"image_base64": base64.b64encode(good[0]).decode(), "expect": 1}),
         "good, as the body": request(good[1], kind=b"image/png"),
         "good, restored": upload(good[2], b"POST /restore"),
         "two codes expected": upload(good[3], b"POST /decode?expect=2"),

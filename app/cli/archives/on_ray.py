@@ -18,7 +18,7 @@ from ray.data import ActorPoolStrategy, DataContext
 from app.cli.archives import storage
 from app.cli.archives.crew import Crew, Plan, task
 from app.cluster.process import hide_main
-from app.errors import InternalError, InvalidConfiguration
+from app.errors import InternalError, InvalidConfiguration, QrestoreError
 
 _BATCH: Final = 16  # files that a child process is given at once, and that are read again if their machine dies
 _BLOCK: Final = 64  # files of one task that reads
@@ -65,7 +65,7 @@ class Named(fsspec.AbstractFileSystem):  # type: ignore[misc] # ships no annotat
         del mode
         try:
             return io.BytesIO(storage.read(name_of(path), most=self._most))
-        except OSError:
+        except (OSError, QrestoreError):
             return io.BytesIO()
 
 

@@ -1,5 +1,6 @@
 """Files by name: local paths, and objects of a store by their address, as s3://bucket/key."""
 
+import errno
 import posixpath
 import re
 from collections.abc import Iterator
@@ -24,8 +25,11 @@ def read(name: str, *, most: int) -> bytes:
     """The content of a file or object, at most ``most`` bytes of it. Raises OSError, and as `listed` does."""
     if is_address(name):
         filesystem, path = _resolve(name)
-        with filesystem.open_input_stream(path, compression=None) as stream:
-            return bytes(stream.read(most))
+        try:
+            with filesystem.open_input_stream(path, compression=None) as stream:
+                return bytes(stream.read(most))
+        except ValueError as exc:  # pyarrow's for a key that none can have
+            raise OSError(errno.EINVAL, "There is no such address.", name) from exc
     with open(name, "rb") as file:
         return file.read(most)
 

@@ -58,7 +58,7 @@ def test_what_the_service_says_stays_but_for_the_second_id(status: int) -> None:
     assert [value for name, value in headers_of(messages) if name.lower() == "x-request-id"] == ["of-the-service"]
 
 
-@pytest.mark.parametrize(("status", "shown"), [(404, 503), (408, 504), (500, 503), (503, 503)])
+@pytest.mark.parametrize(("status", "shown"), [(404, 503), (408, 504), (429, 429), (500, 503), (503, 503)])
 def test_what_the_proxy_says_becomes_a_problem(status: int, shown: int) -> None:
     messages = answer(status, TEXT, b"Service unavailable")
     headers = dict(headers_of(messages))
@@ -66,7 +66,7 @@ def test_what_the_proxy_says_becomes_a_problem(status: int, shown: int) -> None:
     assert headers["content-type"] == "application/problem+json"
     assert headers["x-request-id"] == "of-the-client"
     assert headers["x-content-type-options"] == "nosniff"
-    assert ("retry-after" in headers) == (shown == 503)
+    assert ("retry-after" in headers) == (shown != 504)
     problem: dict[str, Any] = json.loads(body_of(messages))
     assert problem["status"] == shown
     assert problem["instance"] == "/decode"
@@ -79,11 +79,12 @@ def test_the_proxy_s_own_paths_are_left_alone() -> None:
     assert body_of(messages) == b"draining"
 
 
-def test_what_the_proxy_fails_over_becomes_a_problem(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("the actor died"), asyncio.CancelledError()])
+def test_what_the_proxy_fails_over_becomes_a_problem(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     """As when a replica dies amid a request."""
 
     async def behind(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError("the actor died")
+        raise error
 
     messages = through(behind)
     assert messages[0]["status"] == 503
@@ -99,3 +100,14 @@ def test_an_answer_that_has_begun_is_not_replaced() -> None:
 
     with pytest.raises(RuntimeError, match="the actor died"):
         through(behind)
+
+
+def test_no_answer_at_all_becomes_a_problem() -> None:
+    """What the proxy does when a replica dies amid a request; its server would say 500."""
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+    messages = through(behind)
+    assert messages[0]["status"] == 503
+    assert json.loads(body_of(messages))["type"] == "urn:qrestore:problem:not_ready"

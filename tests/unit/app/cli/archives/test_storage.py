@@ -7,6 +7,8 @@ import pytest
 from app.cli.archives import storage
 from app.errors import InvalidConfiguration
 
+MISSING = "pyarrow is not installed: it is in the extra ray"
+
 
 @pytest.mark.parametrize(
     ("name", "is_address"),
@@ -25,7 +27,7 @@ def test_a_path_is_read_up_to_a_limit(tmp_path: Path) -> None:
 class TestStore:
     @pytest.fixture(autouse=True)
     def bucket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        fs = pytest.importorskip("pyarrow.fs", reason="pyarrow is not installed: it is in the extra ray")
+        fs = pytest.importorskip("pyarrow.fs", reason=MISSING)
         store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
         monkeypatch.setattr(storage, "_filesystem", lambda root: store)
         for name in (
@@ -52,8 +54,15 @@ class TestStore:
         with pytest.raises(OSError, match=r"nothing|No such"):
             list(storage.listed("s3://bucket/nothing"))
 
+    def test_a_key_that_none_can_have_is_an_os_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """pyarrow raises a ValueError, which would end a whole archive."""
+        local = pytest.importorskip("pyarrow.fs", reason=MISSING).LocalFileSystem()
+        monkeypatch.setattr(storage, "_resolve", lambda name: (local, "s3://no/path"))
+        with pytest.raises(OSError, match="no such address"):
+            storage.read("s3://bucket/", most=6)
+
 
 def test_an_address_that_is_none_is_refused() -> None:
-    pytest.importorskip("pyarrow.fs", reason="pyarrow is not installed: it is in the extra ray")
+    pytest.importorskip("pyarrow.fs", reason=MISSING)
     with pytest.raises(InvalidConfiguration, match="abfs://x y"):
         storage.read("abfs://x y/z", most=1)
