@@ -81,8 +81,10 @@ class ImageAnswer(ImageSize):
 class PageAnswer(Wire):
     """Answer schema: one picture of the file that was looked at."""
 
-    index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame; of a video, "
-        "that among the frames looked at")
+    index: int = Field(
+        description="from 0: its number in the file, less 1; of an animation, that of the frame; of a video, "
+        "that among the frames looked at"
+    )
     width: int = Field(
         description="pixels, as stored or, with `frame=upright`, as shown; of a PDF, as rendered. 0 if it could not be "
         "decoded"
@@ -172,7 +174,9 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680, "orientation": 1},
-    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None, "seconds": None}],
+    "pages": [
+        {"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None, "seconds": None}
+    ],
     "page_count": 1,
     "route": None,
     "trace": [

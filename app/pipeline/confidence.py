@@ -7,24 +7,22 @@ from app.pipeline.results import Found
 
 GROUPS: Final = (("direct", "variants"), ("rectified", "modules"), ("soft", "flattened"))
 """Rungs by how much of the ladder is left to fall back on. The others read too seldom to be measured."""
-WEIGHTS: Final = (3.717, 0.590, -0.667, -0.999, 2.995)
-"""Weights of `features`, in logits: logistic regression on the 646 QR codes that read in 900 pictures of seed 1, and on
-64 small ones in 400, ``python -m training.measure.confidence --fit --count 900 --small 400``. What error correction had
-left, the size of a module, the version and the evidence of soft decoding were tried, too, and told no more of codes
-left out (docs/measurements.md).
+WEIGHTS: Final = (3.683, 0.553, -0.693, 3.039)
+"""Weights of `features`, in logits: logistic regression on the 646 codes that read in 900 pictures of seed 1,
+``python -m training.measure.confidence --fit --count 900``. With what error correction had left, the size of a module
+and the version beside them, cross-validation got no better (docs/measurements.md).
 """
 
 
 def features(found: Found) -> tuple[float, ...] | None:
-    """What the confidence of a code depends on: which of the `GROUPS` of rungs read it, or whether it is a small one,
-    which climbs no rungs (1 for that and 0 for the others), and how well its function patterns were seen, 0 to 1. None
-    where that is not measured: the codewords are not known, or the rung is in no group."""
+    """What the confidence of a code depends on: which of the `GROUPS` of rungs read it, 1 for that and 0 for the
+    others, and how well its function patterns were seen, 0 to 1. None where that is not measured: the codewords are not
+    known, the rung is in no group, or the code is a Micro QR or rMQR code, whose chances came out otherwise each time.
+    """
     contents = found.symbol.contents
-    if contents is None or not any(found.rung in group for group in GROUPS):
+    if contents is None or contents.version is None or not any(found.rung in group for group in GROUPS):
         return None
-    is_small = contents.small_version is not None
-    groups = [not is_small and found.rung in group for group in GROUPS]
-    return *map(float, groups), float(is_small), contents.agreement
+    return *(float(found.rung in group) for group in GROUPS), contents.agreement
 
 
 def confidence(found: Found) -> float | None:

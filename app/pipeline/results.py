@@ -102,8 +102,8 @@ class PageInfo:
     """A picture that was looked at, number ``index`` of its file, counted from 0; ``width`` and ``height`` in pixels.
 
     ``dpi``: pixels an inch, None if the file does not say. ``orientation``, 1 to 8 as EXIF counts them, says how
-    viewers turn it; positions refer to the picture as it is before that. ``seconds``: when a video shows it. ``problem``: why it could not be decoded; its
-    size is then 0 x 0.
+    viewers turn it; positions refer to the picture as it is before that. ``seconds``: when a video shows it.
+    ``problem``: why it could not be decoded; its size is then 0 x 0.
     """
 
     index: int

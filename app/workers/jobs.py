@@ -149,7 +149,8 @@ class LadderLike(Reader, Protocol):
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
-    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered. Videos are read with ``video``.
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered. With ``video``
+    videos are read.
     """
 
     ladder: LadderLike
@@ -270,8 +271,7 @@ class Pipeline:
 
 
 def _page_of(document: Document, index: int) -> Page:
-    """The page with this index; of an animation the frames that came before have none of their own. Raises NoSuchPage.
-    """
+    """The page with this index; frames of an animation that repeat others have none. Raises NoSuchPage."""
     numbers = range(document.count) if document.is_film else range(index, min(index + 1, document.count))
     found = next((page for page in map(document.page, numbers) if page.index == index), None)
     if found is None:

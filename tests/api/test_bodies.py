@@ -23,7 +23,14 @@ def locations(client: TestClient, path: str, **request: object) -> list[str]:
 class TestBareFiles:
     @pytest.mark.parametrize(
         "kind",
-        ["image/png", "image/jpeg", "IMAGE/x-anything; q=1", "application/octet-stream", "application/pdf", "video/mp4"],
+        [
+            "image/png",
+            "image/jpeg",
+            "IMAGE/x-anything; q=1",
+            "application/octet-stream",
+            "application/pdf",
+            "video/mp4",
+        ],
     )
     @pytest.mark.parametrize("path", ["/decode", "/restore"])
     def test_the_body_is_the_file_whatever_its_type_says(

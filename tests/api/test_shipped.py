@@ -239,7 +239,9 @@ def cinema() -> Iterator[TestClient]:
 def film_read(client: TestClient, frames: list[GreyImage], kind: str, **options: str) -> list[tuple[str, str]]:
     """Text and rung of the codes of a video that no engine reads frame by frame."""
     assert not any(ZXing().read(frame) or ZBar().read(frame) for frame in frames)
-    answer = client.post("/decode", content=video(frames, kind, **options), headers={"Content-Type": "video/mp4"}).json()
+    answer = client.post(
+        "/decode", content=video(frames, kind, **options), headers={"Content-Type": "video/mp4"}
+    ).json()
     return [(code["text"], code["rung"]) for code in answer["codes"]]
 
 

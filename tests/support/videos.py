@@ -104,7 +104,9 @@ def sound() -> bytes:
     return out.getvalue()
 
 
-def hand_held(code: GreyImage, *, side: float, frames: int, sigma: float, noise: float, seed: int = 0) -> list[GreyImage]:
+def hand_held(
+    code: GreyImage, *, side: float, frames: int, sigma: float, noise: float, seed: int = 0
+) -> list[GreyImage]:
     """Frames (480, 640) of a code of this side on a cluttered table that a hand films: it drifts and shakes, out of
     focus by ``sigma`` pixels, with noise of so many grey levels."""
     rng = np.random.default_rng(seed)

@@ -138,20 +138,19 @@ class Calibration:
 def rows(measured: Sequence[Trial], weights: NDArray[np.float64]) -> Iterator[str]:
     """The lines of the table: each source, rungs at balanced effort, small symbols, bins of what was said."""
     told = [trial for trial in measured if trial.right and trial.features is not None]
-    large = [trial for trial in told if not trial.small]
-    balanced = [trial for trial in large if trial.source == "balanced"]
-    yield f"{'read by':22s} {'codes':>6s}  {'again %':>14s} {'said %':>7s} {'error':>6s}  {'95 %':>11s} by chance"
+    balanced = [trial for trial in told if trial.source == "balanced"]
+    yield f"{'read by':20s} {'codes':>6s}  {'again %':>14s} {'said %':>7s} {'error':>6s}  {'95 %':>11s} by chance"
     for source in SOURCES:
-        yield from _row(source, [trial for trial in large if trial.source == source], weights)
+        yield from _row(source, [trial for trial in told if trial.source == source], weights)
     for rung in sorted({trial.rung for trial in balanced}):
         yield from _row(f"  {rung}", [trial for trial in balanced if trial.rung == rung], weights)
-    small = [trial for trial in told if trial.small and trial.source == "balanced"]
-    yield from _row("Micro QR, rMQR", small, weights)
-    yield from _row("all at balanced effort", balanced + small, weights)
+    small = [trial.again for trial in measured if trial.right and trial.small and trial.source == "balanced"]
+    if small:
+        yield f"{'Micro QR, rMQR':20s} {len(small):6d}  {Rate(sum(small), len(small))!s:>14s}"
     yield ""
     yield f"{'said %':>7s} {'codes':>6s}  {'again %':>14s}"
-    if both := balanced + small:
-        for said, rate in Calibration.of(both, weights).bins():
+    if balanced:
+        for said, rate in Calibration.of(balanced, weights).bins():
             yield f"{100 * said:7.1f} {rate.n:6d}  {rate!s:>14s}"
     left_out = [trial for trial in measured if trial.right and trial.features is None]
     wrong = sum(not trial.right for trial in measured)
@@ -164,7 +163,7 @@ def _row(name: str, chosen: Sequence[Trial], weights: NDArray[np.float64]) -> It
         found = Calibration.of(chosen, weights)
         low, high = (100 * bound for bound in found.interval(rng))
         yield (
-            f"{name:22s} {found.rate.n:6d}  {found.rate!s:>14s} {100 * found.said.mean():7.1f} {100 * found.error:6.2f}"
+            f"{name:20s} {found.rate.n:6d}  {found.rate!s:>14s} {100 * found.said.mean():7.1f} {100 * found.error:6.2f}"
             f"  {low:5.2f}-{high:5.2f} {100 * found.by_chance(rng):9.2f}"
         )
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from app.pipeline.files.decoding import FORMATS, decode_image, decode_page, page_bytes, page_offsets, read_header
 from app.pipeline.files.documents import pdf
@@ -13,7 +13,6 @@ from app.pipeline.files.documents.animation import Animation
 from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.files.looks import other_looks
 from app.pipeline.imaging import GreyImage
-
 
 VIDEO_MODULE: Final = "app.pipeline.files.documents.video"
 """Needs a package that not every installation has, so it is imported by name, and only for videos."""
@@ -48,16 +47,16 @@ def is_video(data: bytes) -> bool:
     return _VIDEO.match(data) is not None
 
 
-def _open_video(data: bytes, *, max_pixels: int, most_frames: int) -> Any:
-    return importlib.import_module(VIDEO_MODULE).Video(data, most=most_frames, max_pixels=max_pixels)
+def _open_video(data: bytes, *, max_pixels: int, most_frames: int) -> Document:
+    film: Document = importlib.import_module(VIDEO_MODULE).Video(data, most=most_frames, max_pixels=max_pixels)
+    return film
 
 
 def first_page(data: bytes, *, max_pixels: int, video: bool = False) -> Page:
     """The first page of a file, or the first frame; of a video its sharpest. Raises as `open_file` does."""
     if video and is_video(data):
         with closing(_open_video(data, max_pixels=max_pixels, most_frames=1)) as film:
-            page: Page = film.page(0)
-            return page
+            return film.page(0)
     if not is_pdf(data):
         image = decode_image(data, max_pixels=max_pixels)
         return Page(0, image, orientation=read_header(data).orientation, looks=partial(other_looks, data))

@@ -11,15 +11,15 @@ import pytest
 from tests.support.bench import shipped_ladder
 from training.measure.confidence import Calibration, Trial, fit, load, main, rows, trials
 
-TRUE = np.array([3.0, 1.0, -0.5, 1.5, 2.0])
+TRUE = np.array([3.0, 1.0, -0.5, 2.0])
 
 
 def drawn(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Features, and outcomes with exactly the chances that `TRUE` gives."""
     rng = np.random.default_rng(seed)
-    features = np.zeros((count, 5))
-    features[np.arange(count), rng.integers(4, size=count)] = 1
-    features[:, 4] = rng.random(count)
+    features = np.zeros((count, 4))
+    features[np.arange(count), rng.integers(3, size=count)] = 1
+    features[:, 3] = rng.random(count)
     return features, (rng.random(count) < 1 / (1 + np.exp(-features @ TRUE))).astype(float)
 
 
@@ -40,9 +40,9 @@ def test_a_fit_finds_the_chances_again() -> None:
 
 
 def test_a_fit_to_what_never_fails_stays_finite() -> None:
-    weights = fit(np.tile([1.0, 0.0, 0.0, 0.0, 0.9], (200, 1)), np.ones(200))
+    weights = fit(np.tile([1.0, 0.0, 0.0, 0.9], (200, 1)), np.ones(200))
     assert np.isfinite(weights).all()
-    assert 0.98 < 1 / (1 + np.exp(-weights @ [1.0, 0.0, 0.0, 0.0, 0.9])) < 1
+    assert 0.98 < 1 / (1 + np.exp(-weights @ [1.0, 0.0, 0.0, 0.9])) < 1
 
 
 def test_true_chances_are_calibrated() -> None:
@@ -77,15 +77,14 @@ def test_bins_hold_every_code_once() -> None:
 def test_the_table_tells_sources_and_small_symbols_apart() -> None:
     measured = some_trials()
     measured += [replace(one, source="fast", rung="direct") for one in measured[:30]]
-    measured += [trial((0.0, 0.0, 0.0, 1.0, 1.0), again=True, small=True)] * 7
-    measured += [trial(None, again=False), trial((1.0, 0.0, 0.0, 0.0, 1.0), again=True, right=False)]
+    measured += [trial(None, again=True, small=True)] * 7
+    measured += [trial(None, again=False), trial((1.0, 0.0, 0.0, 1.0), again=True, right=False)]
     lines = list(rows(measured, TRUE))
-    counts = {line[:22].strip(): int(line[22:29]) for line in lines[1 : lines.index("")]}
+    counts = {line[:20].strip(): int(line[20:27]) for line in lines[1 : lines.index("")]}
     assert counts["balanced"] == counts["soft"] == 400
     assert counts["fast"] == 30
     assert counts["Micro QR, rMQR"] == 7
-    assert counts["all at balanced effort"] == 407
-    assert lines[-1] == "1 reads of which nothing is said; 1 with another payload"
+    assert lines[-1] == "8 reads of which nothing is said; 1 with another payload"
 
 
 def test_real_trials_of_a_code() -> None:
@@ -95,8 +94,8 @@ def test_real_trials_of_a_code() -> None:
     assert all(one.right for one in measured)
     for one in measured:
         assert one.features is not None
-        assert sum(one.features[:4]) == 1
-        assert 0 <= one.features[4] <= 1
+        assert sum(one.features[:3]) == 1
+        assert 0 <= one.features[3] <= 1
     again = [one for index in (0, 4, 9) for one in trials(ladder, 1, index)]
     assert again == measured
 

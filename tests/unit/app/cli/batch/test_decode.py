@@ -29,7 +29,6 @@ from app.workers.usage import resident_memory
 from tests.support.codes import qr_picture
 from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol, unread
-from tests.support.live.pictures import exif
 from tests.support.paths import ROOT
 from tests.support.tiffs import TiffPage, tiff
 from tests.support.videos import video
@@ -132,24 +131,6 @@ class TestPages:
         main(["decode", str(document), "--region", "10,0,20,30", "--symbologies", "all", "--charset", "big5"])
         assert [call["shape"] for call in ladder.calls] == [(30, 20)] * 3
         assert "DataMatrix" in ladder.symbologies[0]
-
-    def test_frames_are_as_viewers_show_them(
-        self, tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        jpeg = cv2.imencode(".jpg", np.full((40, 60), 200, np.uint8))[1].tobytes()
-        (tmp_path / "x.jpg").write_bytes(jpeg[:2] + exif(6) + jpeg[2:])
-        command = ["decode", str(tmp_path / "x.jpg"), "--annotate", str(tmp_path / "out"), "--frame"]
-        sizes = []
-        for frame in ("stored", "upright"):
-            assert main([*command, frame]) == terminal.SUCCESS
-            (answer,) = lines(capsys.readouterr().out)
-            (outlined,) = answer["annotated"]
-            size = answer["image"]["width"], answer["image"]["height"]
-            assert cv2.imread(outlined).shape[1::-1] == size
-            sizes.append((size, answer["codes"][0]["position"]))
-        (stored, corners), (upright, turned) = sizes
-        assert (stored, upright) == ((60, 40), (40, 60))
-        assert turned == [[40 - y, x] for x, y in corners]
 
     @pytest.mark.parametrize(
         ("option", "value"),
