@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import terminal
+from app.cli import archives, terminal
 from app.cli.archives import crew
 from app.cli.archives.parts import MANIFEST
 from app.cli.main import main
@@ -124,7 +124,6 @@ class TestRefusals:
         capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
         hide(missing)
-        hide("app.cli.archives.on_ray")
         status, words = self.refused(capsys, "--input", pictures, "--output", tmp_path / "out", "--ray", where)
         assert status == terminal.CANNOT_START
         assert "pip install 'qrestore[ray]'" in words
@@ -148,4 +147,7 @@ def hide(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def hidden(module: str) -> None:
         monkeypatch.setitem(sys.modules, module, None)
 
+    # A module that another test has imported would not be imported again, and not miss what is hidden.
+    monkeypatch.delitem(sys.modules, "app.cli.archives.on_ray", raising=False)
+    monkeypatch.delattr(archives, "on_ray", raising=False)
     return hidden
