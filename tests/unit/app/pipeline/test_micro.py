@@ -93,7 +93,7 @@ def test_only_requests_for_micro_codes_have_them_looked_for(ladder: Ladder) -> N
     assert MICRO not in [stage.stage for stage in outcome.trace]
 
 
-@pytest.mark.parametrize("symbologies", [{"MicroQRCode"}, {"MicroQRCode", "DataMatrix"}], ids=str)
+@pytest.mark.parametrize("symbologies", [{"MicroQRCode"}, {"MicroQRCode", "DataMatrix"}], ids=len)
 def test_requests_for_them_alone_have_them_read_beside_a_larger_code(ladder: Ladder, symbologies: set[str]) -> None:
     small = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
     large = qr_picture("a larger code", scale=6)

@@ -193,7 +193,7 @@ def test_codecs_and_files_that_are_not_read() -> None:
 
 def test_videos_are_read_only_where_it_is_asked_for() -> None:
     for kind in ENCODERS:
-        data = video([frame(1)], kind)
+        data = video([frame(number) for number in range(4)], kind)
         assert is_video(data)
         with pytest.raises(UnsupportedImage, match=r"video.*QRESTORE_VIDEO=true"):
             open_file(data, max_pixels=BIG, most_frames=8)
