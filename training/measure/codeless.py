@@ -15,6 +15,7 @@ import argparse
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from time import perf_counter, process_time
@@ -118,7 +119,7 @@ def _measure_micro(tools: Tools, arguments: argparse.Namespace) -> None:
     """Prints false Micro QR codes and what the rung costs a picture, of each kind or of a folder."""
     numbers = range(arguments.start, arguments.start + arguments.count)
     kinds: dict[str, Iterable[GreyImage]] = {
-        kind: (codeless_picture(kind, index) for index in numbers) for kind in arguments.kinds
+        kind: map(partial(codeless_picture, kind), numbers) for kind in arguments.kinds
     }
     if arguments.folder:
         kinds = {str(arguments.folder): _pictures_of(arguments.folder)}

@@ -66,6 +66,35 @@ def test_the_rung_for_micro_codes_is_asked_alone(tmp_path: Path, capsys: pytest.
     assert lines[1].startswith(f"{tmp_path}: 1 pictures, 1 with a false read")
 
 
+def test_the_rung_is_asked_about_every_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn: list[tuple[str, int]] = []
+
+    def noted(kind: str, index: int) -> np.ndarray:
+        drawn.append((kind, index))
+        return np.zeros((40, 40), np.uint8)
+
+    monkeypatch.setattr(codeless, "codeless_picture", noted)
+    main(
+        [
+            "--micro",
+            "quickly",
+            "--kinds",
+            "text",
+            "bars",
+            "--start",
+            "3",
+            "--count",
+            "2",
+            "--weights",
+            str(ROOT / "weights"),
+        ]
+    )
+    assert drawn == [("text", 3), ("text", 4), ("bars", 3), ("bars", 4)]
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[::2]] == ["text", "bars"]
+
+
 def test_a_folder_is_for_the_rung_alone(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--folder", "anywhere"])
