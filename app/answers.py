@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.pipeline.confidence import confidence
 from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.qrcode.segments import Segment, StructuredAppend
 from app.pipeline.results import Found
@@ -110,9 +111,9 @@ class Code(Wire):
         description="codewords that error correction changed. null if the codewords are not known", examples=[3]
     )
     confidence: Confidence | None = Field(
-        description="0 to 1: how much worse the symbol could have been seen. The share of its correction capacity "
-        "that the block with the most errors has left, times how well the function patterns were seen; 0 where only "
-        "soft decoding could correct it. null if the codewords are not known"
+        description="0 to 1: the chance that another picture of the code, taken in the same way, is read as well. Low "
+        "values mean that the code is about to become unreadable, not that its payload may be wrong. null where this "
+        "is not known: `exact` is false, `symbology` is not QRCode, or `rung` is `light`, `heavy`, `upscale` or `fused`"
     )
     mirrored: bool = Field(description="whether the picture shows the symbol as in a mirror")
     inverted: bool = Field(description="whether the picture shows the symbol light on dark")
@@ -162,7 +163,7 @@ class Code(Wire):
             gs1=[Gs1Element(ai=ai, value=value) for ai, value in symbol.gs1],
             gs1_hri=symbol.hri,
             errors_corrected=contents.errors if contents else None,
-            confidence=contents.confidence if contents else None,
+            confidence=confidence(found),
             mirrored=symbol.mirrored,
             inverted=symbol.inverted,
             rotation=symbol.rotation,

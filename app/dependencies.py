@@ -69,7 +69,7 @@ def _body(file: dict[str, Any], options: type[BaseModel]) -> dict[str, Any]:
     content = {
         "multipart/form-data": {"schema": form | {"additionalProperties": False}},
         "application/json": {"schema": json | {"additionalProperties": False}},
-        **{kind: {"schema": _ONE_FILE} for kind in ("image/*", *RAW)},
+        **{kind: {"schema": _ONE_FILE} for kind in ("image/*", "video/*", *RAW)},
     }
     return {"requestBody": {"required": True, "content": content}}
 

@@ -112,7 +112,7 @@ class UnsupportedBody(RequestError):
     category = "unsupported_body"
     default_detail = (
         "Send multipart/form-data with a field named file, application/json with image_base64, or the file itself as "
-        "image/*, application/pdf or application/octet-stream."
+        "image/*, video/*, application/pdf or application/octet-stream."
     )
 
 

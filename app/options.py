@@ -10,6 +10,10 @@ from app.pipeline.part import Part
 from app.pipeline.payload.charsets import Charset, find_charset
 from app.pipeline.results import AUTO, COMPARE, Effort, Frame, View
 
+_FRAME: Final = (
+    "what positions, rotations and sizes refer to: `stored`, the picture as its pixels are stored; `upright`, the "
+    "picture as viewers show it, turned by its EXIF orientation"
+)
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 """Numbers and ranges of pages, separated by commas."""
 
@@ -105,9 +109,7 @@ class DecodeOptions(BaseModel):
 
     frame: Frame = Field(
         default=Frame.STORED,
-        description="what positions, rotations and sizes refer to: `stored`, the picture as its pixels are stored; "
-        "`upright`, the picture as viewers show it, turned by its EXIF orientation. A region is always one of the "
-        "stored picture",
+        description=f"{_FRAME}. A region is always one of the stored picture",
         examples=[Frame.UPRIGHT],
     )
 
@@ -173,6 +175,12 @@ class RestoreOptions(BaseModel):
         examples=[View.ORIGINAL],
     )
     region: Region | None = None
+    frame: Frame = Field(
+        default=Frame.STORED,
+        description=f"{_FRAME}. The PNG follows: with `view=original`, and where no code is located, it is the picture "
+        "as viewers show it; a contact sheet stays as it is. A region is always one of the stored picture",
+        examples=[Frame.UPRIGHT],
+    )
 
     @property
     def part(self) -> Part | None:

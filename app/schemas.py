@@ -13,6 +13,7 @@ from app.pipeline.results import Compared, Outcome, PageInfo, Reason, Restored, 
 
 Dpi = Annotated[float, AfterValidator(lambda value: round(value, 1))]
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+Moment = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 Decibels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
 Variance = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 
@@ -80,7 +81,10 @@ class ImageAnswer(ImageSize):
 class PageAnswer(Wire):
     """Answer schema: one picture of the file that was looked at."""
 
-    index: int = Field(description="from 0: its number in the file, less 1; of an animation, that of the frame")
+    index: int = Field(
+        description="from 0: its number in the file, less 1; of an animation, that of the frame; of a video, "
+        "that among the frames looked at"
+    )
     width: int = Field(
         description="pixels, as stored or, with `frame=upright`, as shown; of a PDF, as rendered. 0 if it could not be "
         "decoded"
@@ -94,6 +98,7 @@ class PageAnswer(Wire):
         "`frame` is `upright`",
     )
     problem: str | None = Field(description="why it could not be decoded; null if it could")
+    seconds: Moment | None = Field(description="when a video shows it, from its first frame on; null for other files")
 
     @classmethod
     def of(cls, page: PageInfo) -> Self:
@@ -142,7 +147,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "gs1": [],
     "gs1_hri": None,
     "errors_corrected": 8,
-    "confidence": 0.322,
+    "confidence": 0.957,
     "mirrored": False,
     "inverted": False,
     "rotation": 354.1,
@@ -169,7 +174,9 @@ _DECODE_EXAMPLE: dict[str, Any] = {
     "messages": [],
     "unread": [_UNREAD_EXAMPLE],
     "image": {"width": 900, "height": 680, "orientation": 1},
-    "pages": [{"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None}],
+    "pages": [
+        {"index": 0, "width": 900, "height": 680, "dpi": None, "orientation": 1, "problem": None, "seconds": None}
+    ],
     "page_count": 1,
     "route": None,
     "trace": [
@@ -274,7 +281,9 @@ class RestoreAnswer(Wire):
         description="of `network=compare`, each network on the sheet; otherwise empty"
     )
     codes: list[Code]
-    image: ImageAnswer = Field(description="size of the uploaded image as stored")
+    image: ImageAnswer = Field(
+        description="size of the uploaded image as stored or, with `frame=upright`, as viewers show it"
+    )
     route: Route | None
     trace: list[TraceEntry]
     truncated: bool

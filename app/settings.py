@@ -168,6 +168,10 @@ class Settings(BaseSettings):
         description="most pages of a PDF or TIFF, or frames of an animation, that a request reads; if there are more, "
         "`truncated` is true",
     )
+    video: bool = Field(
+        default=False,
+        description="read videos (MP4, MOV, WebM), too; needs the extra `video`, see docs/operations.md#videos",
+    )
     max_codes: Annotated[int, Field(ge=1, le=254)] = Field(  # zxing-cpp stops at 255, and one more must be seen
         default=250, description="most codes in one answer; if there are more, `truncated` is true"
     )

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InternalError, InvalidConfiguration, UnknownNetwork, WorkerCrashed
 from app.models.contract import Card
+from app.pipeline.files.documents.opening import VIDEO_MODULE
 from app.pipeline.inference import choosing
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
@@ -23,6 +25,7 @@ from app.workers.pool import Pool
 from app.workers.process import Arrays, Factory, Limits, start_fork_server
 
 _PRELOADED = ("app.workers.blueprint",)
+_VIDEO_PACKAGE = "av"
 _GPU_BATCH = 8
 _IN_RESERVE = 2  # children that take the place of those that are killed, until others have started
 _NO_CHILDREN = (
@@ -39,11 +42,13 @@ _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for 
 
 def load_pipeline(settings: Settings) -> Pipeline:
     """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
+    require_video(settings)
     return Pipeline(
         ladder=load_ladder(settings),
         max_pixels=settings.max_pixels,
         max_pages=settings.max_pages,
         max_codes=settings.max_codes,
+        video=settings.video,
     )
 
 
@@ -65,8 +70,10 @@ def load_service(
     used, UnknownNetwork where the settings name one that is not there, InternalError where children or the fork server
     cannot be started.
     """
+    require_video(settings)
+    preload = (*_PRELOADED, VIDEO_MODULE) if settings.video else _PRELOADED
     try:
-        start_fork_server(_PRELOADED)
+        start_fork_server(preload)
     except OSError as exc:
         raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
     eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE and children is None}
@@ -95,7 +102,7 @@ def load_service(
             size=children or settings.workers + settings.slow_workers + _IN_RESERVE,
             limits=limits,
             result_classes=RESULTS,
-            preload=_PRELOADED,
+            preload=preload,
             on_restart=metrics.restarted,
         )
     except WorkerCrashed as exc:
@@ -109,6 +116,14 @@ def load_service(
         healthy=lambda: all(each.is_alive() for each in batching.values()),
         close=close,
     )
+
+
+def require_video(settings: Settings) -> None:
+    """Raises InvalidConfiguration, with how to mend it, where videos are asked for and their decoder is missing."""
+    if settings.video and find_spec(_VIDEO_PACKAGE) is None:
+        raise InvalidConfiguration(
+            "QRESTORE_VIDEO=true needs PyAV: pip install 'qrestore[video]', or set QRESTORE_VIDEO=false."
+        )
 
 
 def _infer(runners: dict[str, Runner], name: str, arrays: Arrays) -> NDArray[np.float32]:
@@ -163,6 +178,7 @@ def _blueprint(settings: Settings, networks: Networks) -> Blueprint:
         max_pixels=settings.max_pixels,
         threads=settings.torch_threads,
         max_pages=settings.max_pages,
+        video=settings.video,
     )
 
 

@@ -49,7 +49,12 @@ def start() -> Iterator[Callable[..., TestClient]]:
 
     def build(ladder: LadderLike, **settings: object) -> TestClient:
         configuration = Settings.model_validate(settings)
-        pipeline = Pipeline(ladder=ladder, max_pixels=configuration.max_pixels, max_pages=configuration.max_pages)
+        pipeline = Pipeline(
+            ladder=ladder,
+            max_pixels=configuration.max_pixels,
+            max_pages=configuration.max_pages,
+            video=configuration.video,
+        )
         client = TestClient(create_app(configuration, pipeline=pipeline))
         client.__enter__()
         clients.append(client)

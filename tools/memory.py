@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.files.documents.pdf import MOST_IMAGE_BYTES
+from app.pipeline.files.documents.video import MOST_FRAME_PIXELS
 from app.pipeline.files.isobmff import AVIF
 from app.pipeline.files.jpeg2000 import JPEG2000
 from tests.support.live.pictures import COLOUR_ALPHA, GREY, bmp, cmyk_jpeg, gif, uniform_png, wallpaper_of_finders
 from tests.support.live.servers import Server, file_part, form, request, running
 from tests.support.pdfs import PdfWriter, placed
 from tests.support.tiffs import RGB, TiffPage, tiff
+from tests.support.videos import encoded
 
 _PIXELS: Final = 50_000_000
 _SIDE: Final = isqrt(_PIXELS)
@@ -67,6 +69,7 @@ def pictures() -> Iterator[tuple[str, list[bytes]]]:
     yield "GIF", [gif((_SIDE, _SIDE), (2, 1))]
     yield "BMP, 8 bits, 20 MB", [bmp(8, width=4400, height=4400)]
     yield from documents(noise)
+    yield from videos(noise)
     frame = _encode(".jpg", _noise(isqrt(_PIXELS // 8), isqrt(_PIXELS // 8)), *jpeg)
     yield "eight frames, fused", [frame] * 8
 
@@ -116,6 +119,21 @@ def _animation(suffix: str, frames: Sequence[NDArray[np.uint8]]) -> bytes:
     return bytes(data)
 
 
+def videos(noise: NDArray[np.uint8]) -> Iterator[tuple[str, list[bytes]]]:
+    """The same of videos whose frames are as large as they may be, each codec with all the frames that it may hold."""
+    wide, high = 4096, MOST_FRAME_PIXELS // 4096
+    plain = [np.ascontiguousarray(np.roll(noise[:high, :wide, 0], 37 * number, axis=1)) for number in range(20)]
+    h264 = {"preset": "ultrafast", "crf": "51", "x264-params": "ref=16:keyint=250:bframes=0"}
+    hevc = {"preset": "ultrafast", "crf": "51", "x265-params": "log-level=none:ref=6:keyint=250:bframes=0:pools=1"}
+    vp9 = {"cpu-used": "8", "deadline": "realtime", "b": "2M"}
+    av1 = {"preset": "12", "crf": "60", "svtav1-params": "lp=1"}
+    for bits, pixels in ((8, "yuv420p"), (10, "yuv420p10le")):
+        yield f"video, H.264, {bits} bits", [encoded(plain, "libx264", "mp4", h264, pixels=pixels)]
+        yield f"video, HEVC, {bits} bits", [encoded(plain[:10], "libx265", "mp4", hevc, pixels=pixels)]
+        yield f"video, AV1, {bits} bits", [encoded(plain[:10], "libsvtav1", "mp4", av1, pixels=pixels)]
+    yield "video, VP9, 8 bits", [encoded(plain[:10], "libvpx-vp9", "webm", vp9)]
+
+
 @dataclass
 class Peaks:
     """Peak resident bytes by process."""
@@ -159,7 +177,7 @@ def measure(limit: int, children: int, only: str = "") -> Iterator[str]:
         for path in (f"/decode{fuse}", "/restore"):
             if fuse and path == "/restore":
                 continue
-            with running(workers=1) as server, watched(server) as peaks:
+            with running(workers=1, video="true") as server, watched(server) as peaks:
                 answer = server.send(request(body, line=b"POST " + path.encode()), timeout=120)
                 child = max(peaks.by_pid.values())
                 whole = Peaks()

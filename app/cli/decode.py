@@ -7,18 +7,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.cli.batch.output import FileOutput, Output, Past, StandardOutput
 from app.cli.batch.parallel import in_order
 from app.cli.batch.pictures import Folder
 from app.cli.batch.progress import Count, Progress
 from app.cli.batch.reading import Reader, Task, labels, single
 from app.cli.batch.records import BARE, FORMS, Result, in_words
+from app.cli.batch.requested import fault_of, requested
 from app.cli.batch.sources import STANDARD_INPUT, Sources
+from app.cli.batch.summary import sum_up
 from app.cli.configuration import read_settings
-from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS, USAGE, complain
-from app.options import DecodeOptions
+from app.cli.terminal import BAD_FILE, USAGE, complain
 from app.pipeline.results import Effort
 from app.service import Runtime
 from app.settings import Settings
@@ -63,19 +62,7 @@ def _fault(arguments: argparse.Namespace) -> str:
         if each != STANDARD_INPUT and not Path(each).is_file():
             is_there = Path(each).exists()
             return f"--from {each}: {'pipe the names to --from -' if is_there else 'there is no such file'}"
-    try:
-        _options(arguments)
-    except ValidationError as exc:
-        error = exc.errors()[0]
-        return f"{' '.join(f'--{name}' for name in error['loc'])} {error['msg'].removeprefix('Value error, ')}".lstrip()
-    return ""
-
-
-def _options(arguments: argparse.Namespace) -> DecodeOptions:
-    """The options that mean here what they mean in a request. Raises ValidationError."""
-    names = ("fuse", "region", "symbologies", "charset", "pages")
-    given = {name: getattr(arguments, name) for name in names}
-    return DecodeOptions.model_validate({name: value for name, value in given.items() if value is not None})
+    return fault_of(arguments)
 
 
 def _past(arguments: argparse.Namespace) -> Past:
@@ -119,7 +106,7 @@ def _reader(arguments: argparse.Namespace, settings: Settings, runtime: Runtime)
         effort=effort,
         budget=settings.budget(effort) if arguments.budget is None else arguments.budget,
         expect=arguments.expect,
-        options=_options(arguments),
+        options=requested(arguments),
         restored=Folder(arguments.restore) if arguments.restore else None,
         annotated=Folder(arguments.annotate) if arguments.annotate else None,
     )
@@ -152,7 +139,7 @@ def _read(arguments: argparse.Namespace, reader: Reader, output: Output, past: P
             progress.advance()
     if progress:
         progress.clear()
-    return _sum_up(statuses, is_told=arguments.output is not None)
+    return sum_up(statuses, is_told=arguments.output is not None)
 
 
 def _standard_input(arguments: argparse.Namespace, settings: Settings) -> bytes:
@@ -176,14 +163,3 @@ def _complain_about(result: Result) -> None:
         complain(f"{result.file}: {result.problem.detail}")
     for words in in_words(result.answer) if result.answer else ():
         complain(f"{result.file}: {words}")
-
-
-def _sum_up(statuses: Counter[int], *, is_told: bool) -> int:
-    if not statuses:
-        complain("there is no file to read")
-    elif is_told:
-        complain(
-            f"{statuses.total()} files: {statuses[SUCCESS]} read, {statuses[NOT_ALL_READ]} not or not wholly read, "
-            f"{statuses[BAD_FILE]} with problems"
-        )
-    return max(statuses, default=SUCCESS)

@@ -84,6 +84,8 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     yield from _keys(chosen)
     if chosen.backend in _ENGINES:
         yield _module(_ENGINES[chosen.backend], _ENGINES[chosen.backend])
+    if chosen.video:
+        yield _module("av", "av")
     if fault := _device_fault(chosen):
         yield fault
     else:

@@ -6,11 +6,13 @@ from typing import Final
 from app.cli.inspection_records import RungRecord, SymbolRecord
 from app.pipeline.climb import Climb, Place, Rung
 from app.pipeline.engines.symbol import Symbol
+from app.pipeline.micro import MICRO
 from app.pipeline.results import Found, Stage, Unread
 from app.pipeline.rungs import DIRECT, FLATTENED, LAST_RUNGS, MODULE_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS
 
 _PLACE_RUNGS: Final = (*QUICK_RUNGS, *SLOW_RUNGS, *LAST_RUNGS)
 _MODULES: Final = MODULE_RUNGS[0].name
+_ORDER: Final = (*RUNGS[: -len(LAST_RUNGS)], MICRO, *RUNGS[-len(LAST_RUNGS) :])
 _LAST: Final = frozenset(rung.name for rung in LAST_RUNGS)
 
 
@@ -68,7 +70,7 @@ class Climbed:
         shut = f"kept away by a gate: {_agreement(place)}, score {place.candidate.score:.2f}"
         if not rung.is_worth(self._climb, place):
             return shut
-        if read and RUNGS.index(read.rung) < RUNGS.index(rung.name):
+        if read and _ORDER.index(read.rung) < _ORDER.index(rung.name):
             # A code read from another place may have been read after this one was tried, unless the rungs say which
             # came first: those of the first look and the last ones.
             is_sure = here or read.rung == DIRECT or rung.name in _LAST or rung.name not in self._ran

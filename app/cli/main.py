@@ -20,6 +20,7 @@ from app.errors import QrestoreError
 _INTERRUPTED = 130  # as shells report it
 _MOST_CODES = 254  # the ceiling of QRESTORE_MAX_CODES
 _MOST_JOBS = 256
+_MOST_ROWS = 1_000_000
 
 
 _REQUESTED: Final = (
@@ -27,6 +28,7 @@ _REQUESTED: Final = (
     ("region", "X,Y,WIDTH,HEIGHT", "look only there: in pixels, or with decimal points in shares of the picture"),
     ("symbologies", "WORDS", "qr, matrix, linear, all or names of symbologies, between commas (qr)"),
     ("charset", "NAME", "charset of bytes that a symbol names none for"),
+    ("frame", "FRAME", "stored or upright: positions in pictures as their pixels are stored, or as viewers turn them"),
 )
 """Options of `decode` that a request has, too; `app.options` checks them."""
 
@@ -76,6 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
+    _add_archive(
+        commands.add_parser(
+            "archive",
+            help="read an archive of images, on one machine or many",
+            description="Reads every picture of an archive into a folder of parts, with the lines that `decode` "
+            "writes; the same command again goes on where an earlier one ended. Exit status as of `decode`.",
+        )
+    )
+
     inspect = commands.add_parser(
         "inspect",
         help="write what each step saw in an image file",
@@ -114,27 +125,12 @@ def _add_decode(decode: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="file with a name of a file or folder a line, or each ended by NUL; - for standard input",
     )
-    _add_effort(decode)
-    decode.add_argument(
-        "--budget",
-        type=_budget,
-        metavar="SECONDS",
-        help="seconds of work after which the search of a picture ends (QRESTORE_BUDGET_SECONDS, at thorough effort "
-        "none)",
-    )
-    decode.add_argument(
-        "--expect",
-        type=_expected,
-        metavar="N",
-        help="codes that each picture shows; the search ends when they are read",
-    )
+    _add_search(decode)
     decode.add_argument(
         "--fuse",
         action="store_true",
         help="the files of each folder are frames of one label, and so are those named one after another",
     )
-    for name, metavar, text in _REQUESTED:
-        decode.add_argument(f"--{name}", metavar=metavar, help=text)
     decode.add_argument(
         "--jobs", type=_jobs, metavar="N", help="pictures read at once, in child processes (QRESTORE_WORKERS)"
     )
@@ -156,6 +152,66 @@ def _add_decode(decode: argparse.ArgumentParser) -> None:
     decode.add_argument("--resume", action="store_true", help="continue --output instead: skip the files that it has")
     decode.add_argument("--restore", type=Path, metavar="DIR", help="folder for the restored code of each picture")
     decode.add_argument("--annotate", type=Path, metavar="DIR", help="folder for each picture with its codes outlined")
+
+
+def _add_archive(archive: argparse.ArgumentParser) -> None:
+    archive.add_argument(
+        "--input",
+        required=True,
+        metavar="SOURCE",
+        help="a folder, for all files in it and in its folders but hidden ones; an address such as s3://bucket/prefix; "
+        "or a file with a name or address a line, or each ended by NUL",
+    )
+    archive.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for the parts, and where to go on"
+    )
+    archive.add_argument(
+        "--ray",
+        choices=("off", "local", "auto"),
+        default="off",
+        help="off: this process reads; local: a Ray cluster of this machine alone; auto: the cluster that runs here or "
+        "that RAY_ADDRESS names (off)",
+    )
+    archive.add_argument(
+        "--format",
+        choices=("jsonl", "parquet"),
+        default="jsonl",
+        help="jsonl: a JSON object a file; parquet: columns of it, and the whole object in the column answer",
+    )
+    archive.add_argument(
+        "--part-rows",
+        type=_rows,
+        default=5000,
+        metavar="N",
+        help="files of a part; a run that is killed does as many again (5000)",
+    )
+    archive.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="pictures read at once, in child processes: of this process (QRESTORE_WORKERS), or of each Ray actor (1)",
+    )
+    _add_search(archive)
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    """Options that say how each picture is searched."""
+    _add_effort(parser)
+    parser.add_argument(
+        "--budget",
+        type=_budget,
+        metavar="SECONDS",
+        help="seconds of work after which the search of a picture ends (QRESTORE_BUDGET_SECONDS, at thorough effort "
+        "none)",
+    )
+    parser.add_argument(
+        "--expect",
+        type=_expected,
+        metavar="N",
+        help="codes that each picture shows; the search ends when they are read",
+    )
+    for name, metavar, text in _REQUESTED:
+        parser.add_argument(f"--{name}", metavar=metavar, help=text)
 
 
 def _add_effort(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +247,13 @@ def _jobs(text: str) -> int:
     if not 1 <= jobs <= _MOST_JOBS:
         raise argparse.ArgumentTypeError(f"a number of jobs is between 1 and {_MOST_JOBS}")
     return jobs
+
+
+def _rows(text: str) -> int:
+    rows = int(text)
+    if not 1 <= rows <= _MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"a number of rows is between 1 and {_MOST_ROWS}")
+    return rows
 
 
 def _port(text: str) -> int:

@@ -18,7 +18,7 @@ from app.http.multipart import read_form
 FILE_FIELD: Final = "file"
 MEMBER: Final = "image_base64"
 RAW: Final = ("application/octet-stream", "application/pdf", "binary/octet-stream")
-"""Content types, besides all of images, of a body that is the file itself."""
+"""Content types, besides all of images and videos, of a body that is the file itself."""
 _WANTED: Final = f"The JSON body must be an object whose member {MEMBER} is a string."
 _STRUCTURE: Final = (b",", b"[", b"{", b'"')  # base64 uses none of them
 _MAX_STRUCTURE: Final = 256
@@ -51,7 +51,7 @@ async def read_body(request: Request, *, options: Collection[str], most: int, re
             return await _form(request, options, most=most, refusal=refusal)
         if kind == "application/json":
             return await _json(request, options)
-        if kind.startswith("image/") or kind in RAW:
+        if kind.startswith(("image/", "video/")) or kind in RAW:
             return UploadBody([await request.body()])
     except ClientDisconnect as exc:
         raise MalformedBody("The request body is incomplete.") from exc

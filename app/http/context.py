@@ -33,6 +33,12 @@ _VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED: Final = "unmatched"
 
 
+def request_id_of(scope: Scope) -> str:
+    """The client's own id of a request if it is valid, otherwise a new one."""
+    offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+    return offered if _VALID_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
 class RequestContext:
     """Gives each request an id and a deadline, measures and logs it, and answers 500 if nothing else answered.
 
@@ -59,8 +65,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        request_id = offered if _VALID_ID.fullmatch(offered) else uuid.uuid4().hex
+        request_id = request_id_of(scope)
         began = time.monotonic()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id

@@ -11,6 +11,7 @@ from app.pipeline.climb import Climb
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.micro import MICRO, read_micro
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
@@ -84,10 +85,10 @@ class Ladder:
     ) -> Outcome:
         """Reads several pictures of one thing: each payload once, from the frame that read it on the lowest rung.
 
-        Every frame climbs alone, within the ``budget`` that the frames before it left. Then, if no frame read anything
-        or the effort is thorough, their readings are added up; with fast effort never. The outcome has the size of the
-        first frame, and the route of a frame that read if one of these has a route, else that of any frame.
-        ``look_again`` is empty or has one for each frame.
+        Every frame climbs alone. The frames share the ``budget`` evenly; what one leaves is for the others. Then, if no
+        frame read anything or the effort is thorough, their readings are added up; with fast effort never. The outcome
+        has the size of the first frame, and the route of a frame that read if one of these has a route, else that of
+        any frame. ``look_again`` is empty or has one for each frame.
         """
         began = monotonic()
         climbs = [
@@ -95,11 +96,11 @@ class Ladder:
                 symbologies,
                 frame,
                 effort=effort,
-                budget=budget - (monotonic() - began),
+                budget=(budget - (monotonic() - began)) / (len(frames) - number),
                 expect=expect,
                 look_again=looks,
             )
-            for frame, looks in zip_longest(frames, look_again)
+            for number, (frame, looks) in enumerate(zip_longest(frames, look_again))
         ]
         found = [replace(one, frame=index) for index, climb in enumerate(climbs) for one in climb.found]
         together = Climb(climbs[0].image, effort, self._tools, max_codes=self._max_codes)
@@ -142,7 +143,7 @@ class Ladder:
             else:
                 made = restore(climb, network=network, scale=scale, binary=binary, view=view)
             outcome = replace(climb.outcome(), unread=())
-            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison)
+            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison, made.whole)
 
         began = monotonic()
         first = attempt(image, budget)
@@ -165,12 +166,14 @@ class Ladder:
         budget: float = inf,
         expect: int | None = None,
         look_again: LookAgain | None = None,
+        symbologies: frozenset[str] = QR_FAMILY,
     ) -> Climb:
-        """As `run`, but returns the climb of the picture itself; it holds what was read in the others, too."""
+        """As `run`, but returns the climb of the picture itself; it holds what was read in the others, too.
+        ``symbologies`` only says whether, and how patiently, Micro QR codes are looked for."""
         climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
         if effort is Effort.FAST:
             climb.take(read_plainly(climb), DIRECT)
-            self._read_looks(climb, look_again)
+            self._read_looks(climb, look_again, symbologies)
             return climb
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
@@ -181,7 +184,10 @@ class Ladder:
             return climb
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        others = self._read_looks(climb, look_again)
+        is_patient = climb.is_thorough or "QRCode" not in symbologies
+        if "MicroQRCode" in symbologies and (is_patient or not climb.found) and not climb.is_over:
+            climb.take(read_micro(climb, is_patient=is_patient), MICRO)
+        others = self._read_looks(climb, look_again, symbologies)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
         climb.places += (place for other in others for place in other.places)
@@ -200,7 +206,9 @@ class Ladder:
         """A climb that holds the codes of these symbologies. The rungs are climbed only for those of the QR family."""
         wanted, others = symbologies & QR_FAMILY, symbologies - QR_FAMILY
         if wanted:
-            climb = self.climb(image, effort=effort, budget=budget, expect=expect, look_again=look_again)
+            climb = self.climb(
+                image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=wanted
+            )
             climb.found[:] = [one for one in climb.found if one.symbol.symbology in wanted]
         else:
             climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
@@ -208,7 +216,7 @@ class Ladder:
             read_others(climb, others, look_again)
         return climb
 
-    def _read_looks(self, climb: Climb, look_again: LookAgain | None) -> list[Climb]:
+    def _read_looks(self, climb: Climb, look_again: LookAgain | None, symbologies: frozenset[str]) -> list[Climb]:
         """Reads the other pictures of a climb, one after another, while its own leaves something to read; returns their
         climbs. Before the last rungs, which cost most: a code of hidden colours is plain to see in its projection."""
         others: list[Climb] = []
@@ -222,7 +230,7 @@ class Ladder:
                 break
             left = climb.budget - (monotonic() - climb.began)
             expect = None if climb.expect is None else climb.expect - len(climb.found)
-            other = self.climb(picture, effort=climb.effort, budget=left, expect=expect)
+            other = self.climb(picture, effort=climb.effort, budget=left, expect=expect, symbologies=symbologies)
             climb.found += (one for one in other.found if not climb.knows(one.symbol))
             climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
             climb.is_complete = climb.is_complete and other.is_complete
@@ -243,7 +251,7 @@ def _is_read(unread: Unread, found: Iterable[Found]) -> bool:
 
 def _deduplicate(found: Iterable[Found]) -> list[Found]:
     """Keeps each payload once: as the lowest rung and, on equal rungs, the first frame read it."""
-    order = (*RUNGS, FUSED)
+    order = (*RUNGS, MICRO, FUSED)
     first: dict[Hashable, Found] = {}
     for one in sorted(found, key=lambda one: order.index(one.rung)):
         first.setdefault(one.symbol.identity, one)

@@ -6,11 +6,15 @@ from typing import Final
 
 import numpy as np
 
+from app.pipeline.imaging import GreyImage
 from app.pipeline.quad import Quad
 from app.pipeline.results import Found, Outcome, PageInfo, Unread
 
 _MIRRORING: Final = (2, 4, 5, 7)
 _TURNING_ON_SIDE: Final = (5, 6, 7, 8)
+_REVERSED: Final = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0))
+"""Whether the rows and the columns of what viewers show, transposed first where it is turned on its side, run the other
+way; by orientation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,17 @@ class Stored:
         )[self.orientation - 1]  # fmt: skip
         points = np.stack(turned, axis=1)
         return Quad.of(points[[0, 3, 2, 1]] if self.is_mirrored else points)
+
+    def turned(self, image: GreyImage) -> GreyImage:
+        """The picture itself, or a reduced one or a part of it, (H, W), as viewers show it."""
+        drawn = image.T if self.orientation in _TURNING_ON_SIDE else image
+        rows, columns = _REVERSED[self.orientation - 1]
+        return np.ascontiguousarray(drawn[:: -1 if rows else 1, :: -1 if columns else 1])
+
+    def straightened(self, image: GreyImage) -> GreyImage:
+        """The picture of a code alone, (H, W), as it was cut out from the corner on at which its own top left lies,
+        cut out of the picture as viewers show it instead."""
+        return np.ascontiguousarray(image.T) if self.is_mirrored else image
 
 
 def turn_upright(outcome: Outcome, picture: Callable[[Found | Unread], Stored]) -> Outcome:

@@ -13,6 +13,7 @@ from app.errors import NoSuchPage, RequestError
 from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.fusing import FUSED
 from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.inference.severity import laplacian_variance
 from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread, add_up
@@ -31,7 +32,8 @@ _DRAWN_MODULE: Final = 5.0  # pixels a module of what is drawn finer
 _MARGIN: Final = 0.25  # of the size of a place, around what is drawn finer
 _MOST_FACTOR: Final = 8.0
 _SAME_PLACE: Final = 0.3
-_FRAMES_CLIMBED: Final = 3  # of an animation without a plain code, for which there is time to look as into a picture
+_FRAMES_CLIMBED: Final = 3  # of a film without a plain code, for which there is time to look as into a picture
+_MOST_CLIMBED: Final = 8  # frames that share this time at balanced effort; each needs enough of it for the quick rungs
 
 PageRanges = tuple[tuple[int, int | None], ...]
 """First and last page of each range, counted from 0, both included; no last page for a range without end."""
@@ -87,6 +89,7 @@ def read_document(reader: Reader, opened: Callable[[], Document], task: Task) ->
     one that cannot be decoded is told with its problem; the outcome is then not complete.
     """
     document, stage = _timed(opened)
+    task = replace(task, total=max(0.0, task.total - stage.seconds))  # a film is decoded as it is opened
     with closing(document):
         wanted = _wanted(document.count, task.ranges)
         chosen = wanted[: task.most_pages]
@@ -245,8 +248,20 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
     if task.effort is Effort.FAST or (task.expect and len(plain.codes) >= task.expect):
         return plain
     budget = min(task.total - (monotonic() - began), task.budget * (1 if plain.codes else _FRAMES_CLIMBED))
+    chosen = _promising(frames, plain)
+    if task.effort is Effort.BALANCED:
+        chosen = chosen[:_MOST_CLIMBED]
     outcome = reader.fuse(
-        frames, effort=task.effort, budget=max(0.0, budget), expect=task.expect, symbologies=task.symbologies
+        [frames[index] for index in chosen],
+        effort=task.effort,
+        budget=max(0.0, budget),
+        expect=task.expect,
+        symbologies=task.symbologies,
+    )
+    outcome = replace(
+        outcome,
+        codes=tuple(replace(one, frame=chosen[one.frame]) for one in outcome.codes),
+        unread=tuple(replace(one, frame=chosen[one.frame]) for one in outcome.unread),
     )
     known = {one.symbol.identity for one in outcome.codes}
     missed = [one for one in plain.codes if one.symbol.identity not in known]
@@ -255,6 +270,12 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
     if not outcome.codes and left > 0:
         outcome = _read_overlaid(reader, frames, outcome, replace(task, budget=left))
     return outcome
+
+
+def _promising(frames: Sequence[GreyImage], plain: Outcome) -> list[int]:
+    """The numbers of the frames: first those in which a plain look saw a code, and of these the sharpest first."""
+    seen = {one.frame for one in plain.unread}
+    return sorted(range(len(frames)), key=lambda index: (index not in seen, -laplacian_variance(frames[index])))
 
 
 def _read_overlaid(reader: Reader, frames: Sequence[GreyImage], outcome: Outcome, task: Task) -> Outcome:
@@ -311,7 +332,7 @@ def _together(outcomes: Sequence[Outcome], task: Task) -> Outcome:
 
 def _info(page: Page) -> PageInfo:
     height, width = page.image.shape
-    return PageInfo(page.index, width, height, page.dpi, page.orientation)
+    return PageInfo(page.index, width, height, page.dpi, page.orientation, seconds=page.seconds)
 
 
 def _timed(decode: Callable[[], T]) -> tuple[T, Stage]:

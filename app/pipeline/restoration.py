@@ -40,12 +40,13 @@ _STATING_MODULES: Final = (*MODULE_RUNGS, FLATTENED)
 
 class Picture(NamedTuple):
     """The picture of a restored code, what made it ("modules", a network's name, or None), and whether a code was
-    located. Where none was, the picture is the untouched one. ``comparison``: see `Restoration`."""
+    located. Where none was, the picture is the untouched one. ``comparison``, ``whole``: see `Restoration`."""
 
     image: GreyImage
     made_by: str | None
     located: bool
     comparison: tuple[Compared, ...] = ()
+    whole: bool = False
 
 
 def restore(climb: Climb, *, network: str, scale: int, binary: bool, view: View) -> Picture:
@@ -115,12 +116,14 @@ def _is_credible(climb: Climb, region: Region, decoded: Sequence[Quad]) -> bool:
 
 
 def _show(climb: Climb, region: Region | None, restored: GreyImage, made_by: str, view: View) -> Picture:
-    image = paint(climb.image, region, restored) if region and view is View.ORIGINAL else restored
-    return Picture(image, made_by, located=True)
+    is_painted = region is not None and view is View.ORIGINAL
+    image = paint(climb.image, region, restored) if region and is_painted else restored
+    return Picture(image, made_by, located=True, whole=is_painted or region is None)
 
 
 def show_untouched(climb: Climb, view: View) -> Picture:
-    return Picture(climb.image if view is View.ORIGINAL else _whole(climb.image), None, located=bool(climb.found))
+    image = climb.image if view is View.ORIGINAL else _whole(climb.image)
+    return Picture(image, None, located=bool(climb.found), whole=True)
 
 
 def _fits(climb: Climb, network: str) -> bool:

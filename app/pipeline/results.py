@@ -102,8 +102,8 @@ class PageInfo:
     """A picture that was looked at, number ``index`` of its file, counted from 0; ``width`` and ``height`` in pixels.
 
     ``dpi``: pixels an inch, None if the file does not say. ``orientation``, 1 to 8 as EXIF counts them, says how
-    viewers turn it; positions refer to the picture as it is before that. ``problem``: why it could not be decoded; its
-    size is then 0 x 0.
+    viewers turn it; positions refer to the picture as it is before that. ``seconds``: when a video shows it.
+    ``problem``: why it could not be decoded; its size is then 0 x 0.
     """
 
     index: int
@@ -112,6 +112,7 @@ class PageInfo:
     dpi: float | None = None
     orientation: int = 1
     problem: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ class Compared:
 class Restoration:
     """The result of restoring a code. ``network`` is what made it, "modules" or a network, None if nothing did;
     ``outcome`` is what reads in it. Where no code was ``located``, ``image`` is the picture as it is, perhaps reduced.
-    ``comparison`` is empty unless all networks were compared.
+    ``comparison`` is empty unless all networks were compared. ``whole``: the image shows the whole picture, perhaps
+    reduced, not the code alone.
     """
 
     image: GreyImage
@@ -185,6 +187,7 @@ class Restoration:
     outcome: Outcome
     located: bool = True
     comparison: tuple[Compared, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

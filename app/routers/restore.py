@@ -71,7 +71,8 @@ async def restore(
     `network=compare` answers a contact sheet of what every network makes of the code: what reads in it, milliseconds,
     and PSNR against the symbol that was redrawn from its modules, where these decode.
 
-    `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture.
+    `view=straightened` crops the code and sets it upright; `view=original` paints it back into the whole picture, with
+    `frame=upright` as viewers show that.
     """
     options = upload.options
     job = RestoreJob(
@@ -82,6 +83,7 @@ async def restore(
         view=options.view,
         budget=service.settings.budget_seconds,
         part=options.part,
+        frame=options.frame,
     )
     restored = await service.work(job, deadline=deadline)
     if prefers_json(accept):

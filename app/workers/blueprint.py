@@ -25,11 +25,17 @@ class Blueprint:
     max_pixels: int
     threads: int
     max_pages: int = 50
+    video: bool = False
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
-        ladder = self.ladder(runner)
-        return Pipeline(ladder=ladder, max_pixels=self.max_pixels, max_pages=self.max_pages, max_codes=self.max_codes)
+        return Pipeline(
+            ladder=self.ladder(runner),
+            max_pixels=self.max_pixels,
+            max_pages=self.max_pages,
+            max_codes=self.max_codes,
+            video=self.video,
+        )
 
     def ladder(self, runner: Mapping[str, Runner]) -> Ladder:
         """The pipeline's ladder, alone."""

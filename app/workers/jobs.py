@@ -12,9 +12,9 @@ from math import inf
 from time import perf_counter
 from typing import ClassVar, Final, Protocol, TypeVar, overload
 
-from app.errors import ImageTooLarge, RequestError
+from app.errors import ImageTooLarge, NoSuchPage, RequestError
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.documents.document import Document
+from app.pipeline.files.documents.document import Document, Page
 from app.pipeline.files.documents.opening import count_pixels, first_page, open_file
 from app.pipeline.files.png import encode_png
 from app.pipeline.finishing import finish
@@ -94,8 +94,8 @@ class FuseJob:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Restore the picture of the code in one encoded image, or in a ``part`` of it. The other options are those of
-    `LadderLike.restore`."""
+    """Restore the picture of the code in one encoded image, or in a ``part`` of it. ``frame``: how the outcome and what
+    is restored see the image. The other options are those of `LadderLike.restore`."""
 
     data: bytes
     network: str
@@ -104,18 +104,20 @@ class RestoreJob:
     view: View
     budget: float = inf
     part: Part | None = None
+    frame: Frame = Frame.STORED
     images: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class OutlineJob:
-    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not. The
-    result is the bytes of a PNG."""
+    """Draw the outlines of codes into one page of a file: of those that were ``read``, and of those that were not,
+    their corners in the page as ``frame`` says. The result is the bytes of a PNG."""
 
     data: bytes
     page: int
     read: tuple[Quad, ...]
     unread: tuple[Quad, ...]
+    frame: Frame = Frame.STORED
 
 
 Job = DecodeJob | FuseJob | RestoreJob
@@ -147,12 +149,15 @@ class LadderLike(Reader, Protocol):
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Does jobs on a ladder. The images of one job may have ``max_pixels`` pixels in total, but each page of a file may
-    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered."""
+    have as many. Of one file ``max_pages`` pages are read, and ``max_codes`` codes answered. With ``video``
+    videos are read.
+    """
 
     ladder: LadderLike
     max_pixels: int
     max_pages: int = 50
     max_codes: int = 1 << 20
+    video: bool = False
 
     @overload
     def do(self, job: DecodeJob | FuseJob) -> Outcome: ...
@@ -177,7 +182,10 @@ class Pipeline:
                 return self._restore(job)
             case OutlineJob():
                 with closing(self._open(job.data)) as document:
-                    image = document.page(job.page).image
+                    page = _page_of(document, job.page)
+                image = page.image
+                if job.frame is Frame.UPRIGHT:
+                    image = _stored(image, page.orientation).turned(image)
                 return encode_png(outline(image, read=job.read, unread=job.unread))
 
     def _read(self, job: DecodeJob) -> Outcome:
@@ -208,11 +216,11 @@ class Pipeline:
         )
         outcome = finish(_traced(in_whole(outcome, *seen), *(stage for _, stage in frames)), job.charset)
         outcome = replace(outcome, orientation=seen[0].orientation)
-        stored = [Stored(*one.size, one.orientation) for one in seen]
+        stored = [_stored(one.whole, one.orientation) for one in seen]
         return outcome if job.frame is Frame.STORED else turn_upright(outcome, lambda one: stored[one.frame])
 
     def _open(self, data: bytes) -> Document:
-        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages)
+        return open_file(data, max_pixels=self.max_pixels, most_frames=self.max_pages, video=self.video)
 
     def _restore(self, job: RestoreJob) -> Restored:
         seen, stage = self._see(job.data, job.part)
@@ -226,6 +234,13 @@ class Pipeline:
             look_again=seen.look_again,
         )
         restored = seen.painted(restoration.image) if job.view is View.ORIGINAL else restoration.image
+        outcome = finish(_traced(in_whole(restoration.outcome, seen), stage))
+        outcome = replace(outcome, orientation=seen.orientation)
+        if job.frame is Frame.UPRIGHT:
+            stored = _stored(seen.whole, seen.orientation)
+            outcome = turn_upright(outcome, lambda _: stored)
+            if not restoration.comparison:
+                restored = stored.turned(restored) if restoration.whole else stored.straightened(restored)
         height, width = restored.shape
         return Restored(
             png=encode_png(restored),
@@ -234,25 +249,39 @@ class Pipeline:
             network=restoration.network,
             located=restoration.located,
             comparison=restoration.comparison,
-            outcome=replace(finish(_traced(in_whole(restoration.outcome, seen), stage)), orientation=seen.orientation),
+            outcome=outcome,
         )
 
     def _see(self, data: bytes, part: Part | None) -> tuple[Seen, Stage]:
         """Decodes the first page of a file. Raises RegionOutside, too."""
         began = perf_counter()
-        page = first_page(data, max_pixels=self.max_pixels)
+        page = first_page(data, max_pixels=self.max_pixels, video=self.video)
         return see(page, part), Stage(stage=IMAGING_STAGE, seconds=perf_counter() - began, codes=0)
 
     def _check_total(self, frames: Sequence[bytes]) -> None:
         """Raises ImageTooLarge where the frames have too many pixels together, before any of them is decoded."""
         total = sum(
-            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels))
+            _of_frame(index, partial(count_pixels, data, max_pixels=self.max_pixels, video=self.video))
             for index, data in enumerate(frames)
         )
         if total > self.max_pixels:
             raise ImageTooLarge(
                 f"The frames have {total} pixels together; at most {self.max_pixels} pixels are accepted."
             )
+
+
+def _page_of(document: Document, index: int) -> Page:
+    """The page with this index; frames of an animation that repeat others have none. Raises NoSuchPage."""
+    numbers = range(document.count) if document.is_film else range(index, min(index + 1, document.count))
+    found = next((page for page in map(document.page, numbers) if page.index == index), None)
+    if found is None:
+        raise NoSuchPage
+    return found
+
+
+def _stored(image: GreyImage, orientation: int) -> Stored:
+    height, width = image.shape
+    return Stored(width, height, orientation)
 
 
 def _turned_pages(outcome: Outcome, frame: Frame) -> Outcome:

@@ -70,7 +70,9 @@ class TestAnswer:
             "messages": [],
             "unread": [],
             "image": {"width": 64, "height": 48, "orientation": 1},
-            "pages": [{"index": 0, "width": 64, "height": 48, "dpi": None, "orientation": 1, "problem": None}],
+            "pages": [
+                {"index": 0, "width": 64, "height": 48, "dpi": None, "orientation": 1, "problem": None, "seconds": None}
+            ],
             "page_count": 1,
             "route": {"laplacian_variance": 212.5, "threshold": 100.0, "network": "lenet"},
             "truncated": False,

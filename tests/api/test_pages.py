@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from tests.support.fakes import FakeLadder, symbol
 from tests.support.pdfs import scan_pdf
 from tests.support.tiffs import TiffPage, tiff
+from tests.support.videos import video
 
 SHEETS = [np.full((40, 60 + number), 255, np.uint8) for number in range(3)]
 TIFF = tiff(*map(TiffPage, SHEETS))
@@ -94,3 +95,22 @@ def test_what_a_refused_file_is(client: TestClient) -> None:
     status, problem = ask(client, b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41")
     assert status == 415
     assert problem["detail"].startswith("The file is an MP4 video. Send frames of it as pictures")
+    assert "QRESTORE_VIDEO=true" in problem["detail"]
+
+
+def test_videos_where_they_are_read(start: Callable[..., TestClient]) -> None:
+    film = video([np.full((48, 64), 40 * number, np.uint8) for number in range(6)], rate=2)
+    client = start(FakeLadder(symbols=(symbol(),)), video=True)
+    for response in (
+        client.post("/decode", files={"file": film}),
+        client.post("/decode", content=film, headers={"Content-Type": "video/mp4"}),
+    ):
+        answer = response.json()
+        assert (answer["page_count"], answer["truncated"]) == (6, False)
+        assert [page["seconds"] for page in answer["pages"]] == [0, 0.5, 1, 1.5, 2, 2.5]
+        assert answer["image"] == {"width": 64, "height": 48, "orientation": 1}
+    assert client.post("/restore", files={"file": film}).status_code == 200
+    assert client.post("/decode?fuse=true", files=[("file", film), ("file", film)]).status_code == 200
+    (page,) = client.post("/decode?pages=2", files={"file": film}).json()["pages"]
+    assert (page["index"], page["seconds"]) == (1, 0.5)
+    assert [page["seconds"] for page in client.post("/decode", files={"file": TIFF}).json()["pages"]] == [None] * 3

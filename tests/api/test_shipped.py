@@ -17,13 +17,14 @@ from app.pipeline.engines.zbar import ZBar
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import normalise
+from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.torch_runner import TorchRunner
 from app.pipeline.qrcode.patterns import QUIET_ZONE, render
 from app.settings import Settings
-from tests.support.codes import encode, photograph, square_at
+from tests.support.codes import encode, photograph, qr_picture, square_at
 from tests.support.networks import restorer_of
 from tests.support.paths import ROOT
+from tests.support.videos import banded_screen, hand_held, video
 from training.data import degrade
 from training.measure.sets import SETS
 from training.release.sample import PAYLOAD
@@ -227,3 +228,30 @@ def test_a_rotated_sample_reads(client: TestClient) -> None:
     image = cv2.rotate(decode_image(LABEL.read_bytes(), max_pixels=10_000_000), cv2.ROTATE_90_CLOCKWISE)
     data = cv2.imencode(".png", image)[1].tobytes()
     assert [code["text"] for code in client.post("/decode", files={"file": data}).json()["codes"]] == [PAYLOAD]
+
+
+@pytest.fixture(scope="module")
+def cinema() -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(device="cpu", video=True))) as started:
+        yield started
+
+
+def film_read(client: TestClient, frames: list[GreyImage], kind: str, **options: str) -> list[tuple[str, str]]:
+    """Text and rung of the codes of a video that no engine reads frame by frame."""
+    assert not any(ZXing().read(frame) or ZBar().read(frame) for frame in frames)
+    answer = client.post(
+        "/decode", content=video(frames, kind, **options), headers={"Content-Type": "video/mp4"}
+    ).json()
+    return [(code["text"], code["rung"]) for code in answer["codes"]]
+
+
+@pytest.mark.parametrize("kind", ["H.264 in MP4", "VP9 in WebM"])
+def test_a_code_that_a_hand_films_out_of_focus(cinema: TestClient, kind: str) -> None:
+    code = qr_picture("https://example.org/film/0123456789", scale=8)
+    frames = hand_held(code, side=100, frames=45, sigma=2.0, noise=4)
+    assert film_read(cinema, frames, kind) == [("https://example.org/film/0123456789", "modules")]
+
+
+def test_a_screen_of_which_every_frame_shows_bands(cinema: TestClient) -> None:
+    frames = banded_screen(qr_picture("https://example.org/screen/42", scale=8), frames=40)
+    assert film_read(cinema, frames, "H.264 in MP4") == [("https://example.org/screen/42", "fused")]

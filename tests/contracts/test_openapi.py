@@ -58,7 +58,7 @@ def test_every_error_is_a_problem(described: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", ["/decode", "/restore"])
 def test_upload_is_described_in_every_form(described: dict[str, Any], path: str) -> None:
     content = described["paths"][path]["post"]["requestBody"]["content"]
-    raw = {"image/*", "application/octet-stream", "binary/octet-stream", "application/pdf"}
+    raw = {"image/*", "video/*", "application/octet-stream", "binary/octet-stream", "application/pdf"}
     assert set(content) == {"multipart/form-data", "application/json"} | raw
     options = {parameter["name"] for parameter in described["paths"][path]["post"]["parameters"]} - {"accept"}
     for kind, file in (("multipart/form-data", "file"), ("application/json", "image_base64")):

@@ -95,7 +95,7 @@ class TestProject:
     @pytest.mark.parametrize(
         ("package", "lines"),
         [
-            ("app", [*PROJECT["dependencies"], *EXTRAS["gpu"]]),
+            ("app", [*PROJECT["dependencies"], *EXTRAS["gpu"], *EXTRAS["ray"], *EXTRAS["video"]]),
             ("training", [*PROJECT["dependencies"], *EXTRAS["training"]]),
             ("tools", REQUIREMENTS),
             ("tests", REQUIREMENTS),

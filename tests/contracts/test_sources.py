@@ -7,6 +7,7 @@ from tests.support.paths import ROOT
 
 MOST_LINES = 400
 ASYNC_ROOMS = (
+    "cluster",
     "dependencies.py",
     "http",
     "main.py",

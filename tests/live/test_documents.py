@@ -2,17 +2,21 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
 
+from app.pipeline.imaging import GreyImage
 from tests.support import heics, tiffs
 from tests.support.codes import qr_picture
 from tests.support.live import pictures
 from tests.support.live.servers import GOOD, Server, running
 from tests.support.pdfs import PdfWriter, placed, scan_pdf
 from tests.support.tiffs import TiffPage, tiff
+from tests.support.videos import ENCODERS, encoded, video
 
 pytestmark = pytest.mark.slow
 
@@ -165,4 +169,65 @@ def test_row_54_an_animation_of_ten_thousand_frames(server: Server) -> None:
 
 def test_row_54_videos_are_named(server: Server) -> None:
     for data in (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41", b"\x1a\x45\xdf\xa3" + bytes(40)):
-        assert "video. Send frames of it" in server.upload(data).problem(415)["detail"]
+        detail = server.upload(data).problem(415)["detail"]
+        assert "video. Send frames of it" in detail
+        assert "QRESTORE_VIDEO=true" in detail
+
+
+@pytest.fixture(scope="module")
+def cinema(weights: Path) -> Iterator[Server]:
+    """A service that reads videos. When all of them have been sent, none of its children has died of one."""
+    with running(weights=weights, workers=1, video="true") as server:
+        yield server
+        for reason in ("crash", "timeout"):
+            assert server.restarts(reason) == 0
+        assert server.metric("qrestore_errors_total", category="internal") == 0
+        assert "Traceback" not in server.log_text()
+
+
+def filmed(count: int) -> list[GreyImage]:
+    """Frames of a code that moves."""
+    sheet = np.full((240, 320), 255, np.uint8)
+    sheet[20 : 20 + len(CODE), 20 : 20 + len(CODE)] = CODE
+    return [np.roll(sheet, number % 60, axis=1) for number in range(count)]
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_row_54_videos_are_read(cinema: Server, kind: str) -> None:
+    answer = cinema.upload(video(filmed(30), kind), query=FAST)
+    assert answer.payloads() == READ
+    page = answer.json()["codes"][0]["page"]
+    assert answer.json()["pages"][page]["index"] == page
+    assert 0 <= answer.json()["pages"][page]["seconds"] <= 1
+
+
+def test_row_54_long_videos_are_cut(cinema: Server) -> None:
+    answer = cinema.upload(video(filmed(3000), rate=120), query=FAST)
+    assert answer.payloads() == READ
+    assert answer.json()["truncated"]
+    assert len(answer.json()["pages"]) <= 24
+    hours = video(filmed(3), rate=1, times=[0, 3600, 7200])
+    answer = cinema.upload(hours, query=FAST)
+    assert answer.payloads() == READ
+    assert answer.json()["truncated"]
+
+
+def test_row_54_huge_and_broken_videos(cinema: Server) -> None:
+    huge = np.full((4320, 7680), 128, np.uint8)
+    assert cinema.upload(video([huge], preset="ultrafast")).problem(422)["type"].endswith("image_too_large")
+    whole = video(filmed(30))
+    for cut in (24, len(whole) // 2):
+        cinema.upload(whole[:cut]).problem(422)
+    cinema.upload(b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41").problem(422)
+    cinema.upload(b"\x1a\x45\xdf\xa3" + bytes(40)).problem(422)
+    assert "coded in mpeg4" in cinema.upload(encoded(filmed(3), "mpeg4", "mp4", {})).problem(415)["detail"]
+
+
+def test_row_54_a_video_without_a_key_frame(cinema: Server) -> None:
+    webm = video(filmed(60), "VP9 in WebM", g="30")
+    cluster = webm.index(b"\x1f\x43\xb6\x75")
+    first = webm.index(b"\xa3", cluster)
+    length = 200
+    damaged = webm[: first + 8] + bytes(length) + webm[first + 8 + length :]
+    answer = cinema.upload(damaged, query=FAST)
+    assert answer.status == 200

@@ -194,6 +194,29 @@ def test_row_25_exif_orientations(server: Server) -> None:
         assert [as_shown["width"], as_shown["height"]] == ([width, height] if orientation < 5 else [height, width])
 
 
+def test_a_photograph_on_its_side_is_restored_as_viewers_show_it(server: Server) -> None:
+    wide = np.full((CODE.shape[0], CODE.shape[1] + 90), 255, np.uint8)
+    wide[:, : CODE.shape[1]] = CODE
+    jpeg = encoded(".jpg", wide)
+    tagged = jpeg[:2] + pictures.exif(6) + jpeg[2:]
+    upright = np.ascontiguousarray(np.rot90(wide, -1))
+    truth = server.upload(encoded(".png", upright)).json()["codes"][0]["position"]
+    stored, answer = (
+        server.restore(tagged, b"Accept: application/json", query=b"?view=original&frame=" + frame).json()
+        for frame in (b"stored", b"upright")
+    )
+    height, width = upright.shape
+    assert answer["image"] == {"width": width, "height": height, "orientation": 6}
+    assert answer["restored"] == {"width": width, "height": height}
+    assert np.abs(np.subtract(answer["codes"][0]["position"], truth)).max() < 1.5
+    as_stored, as_shown = (
+        cv2.imdecode(np.frombuffer(base64.b64decode(one["png_base64"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+        for one in (stored, answer)
+    )
+    assert as_stored is not None
+    assert np.array_equal(as_shown, np.rot90(as_stored, -1))
+
+
 def animation(suffix: str) -> bytes:
     frames = cv2.Animation()
     frames.frames = [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGRA) for frame in (CODE, OTHER)]

@@ -81,7 +81,7 @@ def test_configuration_is_valid() -> None:
     assert sum(map(int, re.findall(r"(\d+) rules found", output))) == len(files.rules())
 
 
-@pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes"])
+@pytest.mark.parametrize("folder", ["docker/replicas", "docker/kubernetes", "docker/ray"])
 def test_configuration_of_replicas_is_valid(folder: str, tmp_path: Path) -> None:
     """With the same rules beside it, as it is mounted, but for what Debian's build of Prometheus lacks."""
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")

@@ -17,6 +17,7 @@ from app.pipeline.inference.severity import Route
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension
+from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Outcome, Reason, Restoration, Stage, Unread, View
 from app.pipeline.symbologies import QR_FAMILY
@@ -171,6 +172,9 @@ class FakeReader:
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         self.calls += [(version, crop.shape) for crop in crops]
         return [self.answer(crop, version) for crop in crops]
+
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
+        return [np.zeros(modules_of(version) or (), np.float32) for _ in crops]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.live.servers import running
-from tools.fuzz.campaigns.native import documents, images, pictures, symbols
+from tools.fuzz.campaigns.native import documents, images, pictures, symbols, videos
 from tools.fuzz.campaigns.openapi import openapi
 from tools.fuzz.campaigns.parsers import parsers
 from tools.fuzz.campaigns.raw_http import SETTINGS, raw_http
@@ -21,7 +21,8 @@ from tools.fuzz.findings import CORPUS, Budget, Tally
 Campaign = Callable[[int, Budget], Tally]
 SHARES = {
     "images": 0.16,
-    "documents": 0.1,
+    "documents": 0.08,
+    "videos": 0.04,
     "symbols": 0.08,
     "pictures": 0.14,
     "header": 0.06,
@@ -32,12 +33,18 @@ SHARES = {
     "symbologies": 0.01,
     "message": 0.04,
     "text": 0.02,
-    "raw-http": 0.18,
+    "raw-http": 0.16,
     "openapi": 0.10,
 }
 """The share of the time that each campaign gets."""
 SERVED = {"raw-http": raw_http, "openapi": openapi}
-NATIVE = {"images": images, "documents": documents, "symbols": symbols, "pictures": pictures}
+NATIVE = {
+    "images": images,
+    "documents": documents,
+    "videos": videos,
+    "symbols": symbols,
+    "pictures": pictures,
+}
 
 
 def campaigns(names: Sequence[str]) -> Iterator[tuple[str, Campaign]]:

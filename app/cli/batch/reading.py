@@ -90,7 +90,7 @@ class Reader:
 
     def _decode(self, data: tuple[bytes, ...], *, is_label: bool) -> Outcome:
         options, whole = self.options, max(self.budget * len(data), self.settings.work_seconds)
-        wanted = (options.part, options.symbology_names, options.charset_hint)
+        wanted = (options.part, options.symbology_names, options.charset_hint, options.frame)
         if is_label:
             job: DecodeJob | FuseJob = FuseJob(data, self.effort, self.budget * len(data), self.expect, *wanted)
         else:
@@ -103,7 +103,15 @@ class Reader:
         assert self.restored is not None  # noqa: S101 - the caller asks
         frame = outcome.codes[0].frame if outcome.codes else 0
         budget = self.settings.budget_seconds
-        job = RestoreJob(data[frame], network=AUTO, scale=1, binary=False, view=View.STRAIGHTENED, budget=budget)
+        job = RestoreJob(
+            data[frame],
+            network=AUTO,
+            scale=1,
+            binary=False,
+            view=View.STRAIGHTENED,
+            budget=budget,
+            frame=self.options.frame,
+        )
         restored: Restored = self._run(job, budget)
         return self.restored.write(task.pictures[frame].place, restored.png) if restored.located else None
 
@@ -119,7 +127,7 @@ class Reader:
                 place = picture.place
                 if outcome.page_count > 1:
                     place = place.with_name(f"{place.name}.{page + 1}")
-                outlined = self._run(OutlineJob(each, page, read, unread), 0.0)
+                outlined = self._run(OutlineJob(each, page, read, unread, self.options.frame), 0.0)
                 paths.append(self.annotated.write(place, outlined))
         return tuple(paths)
 

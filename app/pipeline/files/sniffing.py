@@ -7,13 +7,14 @@ from app.errors import ACCEPTED_FILES
 
 _SAVE_AS_PNG: Final = "Save it as PNG."
 _FRAMES: Final = "Send frames of it as pictures, several of them with fuse=true."
+_VIDEO: Final = f"{_FRAMES[:-1]}, or have QRESTORE_VIDEO=true set where the service runs."
 _PRINT: Final = "Print it to a PDF."
 _KINDS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (rb".{4}ftyp(?:jxl|JXL)|\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL picture", _SAVE_AS_PNG),
-    (rb".{4}ftypqt  |.{4}(?:moov|mdat|wide)", "a QuickTime video", _FRAMES),
+    (rb".{4}ftypqt  |.{4}(?:moov|mdat|wide)", "a QuickTime video", _VIDEO),
     (rb".{4}ftyp(?:crx)", "a Canon raw picture", _SAVE_AS_PNG),
-    (rb".{4}ftyp", "an MP4 video", _FRAMES),
-    (rb"\x1a\x45\xdf\xa3", "a WebM or Matroska video", _FRAMES),
+    (rb".{4}ftyp", "an MP4 video", _VIDEO),
+    (rb"\x1a\x45\xdf\xa3", "a WebM or Matroska video", _VIDEO),
     (rb"RIFF.{4}AVI ", "an AVI video", _FRAMES),
     (rb"RIFF.{4}WAVE", "a WAV sound", ""),
     (rb"\x00\x00\x01[\xb3\xba]", "an MPEG video", _FRAMES),

@@ -12,7 +12,8 @@ from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage, normalise
 from app.pipeline.inference.runners import Runner
 from app.pipeline.qrcode.log_odds import LogOdds
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
+from app.pipeline.qrcode.patterns import QUIET_ZONE, Bits, dimension, function_patterns
+from app.pipeline.qrcode.small.patterns import SMALL_QUIET_ZONE, small_patterns
 
 
 @cache
@@ -26,12 +27,24 @@ def planes(version: int) -> NDArray[np.float32]:
     patterns = function_patterns(version)
     known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
     dark = np.pad(patterns.dark, QUIET_ZONE)
+    return _planes(known, dark)
+
+
+def _planes(known: Bits, dark: Bits) -> NDArray[np.float32]:
     value = np.where(known, np.where(dark, 1, -1), 0)
-    along = np.linspace(-1, 1, dimension(version) + 2 * QUIET_ZONE)
+    along = np.linspace(-1, 1, len(known))
     y, x = np.meshgrid(along, along, indexing="ij")
     stacked = np.stack([known, value, x, y]).astype(np.float32)
     stacked.setflags(write=False)
     return stacked
+
+
+@cache
+def micro_planes(version: str) -> NDArray[np.float32]:
+    """As `planes`, for "M1" to "M4": their quiet zone is narrower, and nothing is known beyond it."""
+    patterns = small_patterns(version)
+    known = np.pad(np.pad(patterns.known, SMALL_QUIET_ZONE, constant_values=True), QUIET_ZONE - SMALL_QUIET_ZONE)
+    return _planes(known, np.pad(patterns.dark, QUIET_ZONE))
 
 
 class ModuleReader(Protocol):
@@ -39,6 +52,8 @@ class ModuleReader(Protocol):
     light; log-odds are (M, M), without the quiet zone."""
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
+
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]: ...
 
 
 class NetworkModuleReader:
@@ -50,8 +65,15 @@ class NetworkModuleReader:
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]:
         """Log-odds (M, M) for each crop; those of known modules are also the network's."""
+        return self._read(crops, planes(version))
+
+    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
+        """As `read`, of Micro QR codes, for which the network was not trained but, with the true corners, suffices."""
+        return self._read(crops, micro_planes(version))
+
+    def _read(self, crops: Sequence[GreyImage], known: NDArray[np.float32]) -> list[LogOdds]:
         pictures = np.stack([normalise(crop) for crop in crops])[:, None]
-        batched_planes = np.repeat(planes(version)[None], len(crops), axis=0)
+        batched_planes = np.repeat(known[None], len(crops), axis=0)
         log_odds = self.runner(pictures, batched_planes)[:, 0]
         inner = slice(QUIET_ZONE, -QUIET_ZONE)
         return [np.ascontiguousarray(one[inner, inner]) for one in log_odds]

@@ -72,5 +72,5 @@ def even(picture: GreyImage) -> GreyImage:
     width = max(3, round(max(picture.shape) * _SURROUNDINGS)) | 1
     values = picture.astype(np.float32)
     values -= cv2.blur(values, (width, width))
-    deviation = np.sqrt(cv2.blur(values * values, (width, width)))
+    deviation = np.sqrt(np.maximum(cv2.blur(values * values, (width, width)), 0))
     return np.asarray(np.clip(_EVEN_MEAN + _EVEN_DEVIATION * values / np.maximum(deviation, 1), 0, 255), dtype=np.uint8)

@@ -6,7 +6,7 @@ the fourth corner of each, and refines the corners to where the function pattern
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,9 +21,11 @@ from app.pipeline.locating.pyramid import LEAST_AGREEMENT, TEMPLATE_PIXELS, Pyra
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, version_of
 from app.pipeline.quad import homography, is_sound, side_length
 
-_RINGS = 9  # modules a side of the template: a finder pattern with its separator
+RINGS = 9
+"""Modules a side of the template: a finder pattern with its separator."""
 _TURNS = 4  # angles of the template within a quarter turn
-_CONTRAST_FLOOR = 6.0  # grey levels added to the deviation in quadrature, so that flat places do not respond
+CONTRAST_FLOOR = 6.0
+"""Grey levels added to the deviation in quadrature, so that flat places do not respond."""
 _LEAST_RESPONSE = 0.4  # correlation from which a peak counts as a finder pattern
 _MOST_TRIPLES = 24  # for each polarity
 _CROP_MODULE = 3.0  # pixels a module of a straightened candidate
@@ -79,27 +81,32 @@ def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, le
     return found
 
 
-@cache
-def _finder_templates() -> tuple[NDArray[np.float32], ...]:
-    """A finder pattern with its separator, turned by several angles: square, zero mean, unit norm."""
-    side = round(_RINGS * TEMPLATE_PIXELS)
-    fine = 8
-    axis = (np.arange(side * fine) + 0.5) / (fine * TEMPLATE_PIXELS) - _RINGS / 2
+def draw_finder(turn: float, pixels: float) -> NDArray[np.float64]:
+    """A finder pattern with its separator, turned by an angle, at ``pixels`` a module: dark -1, light 1, 0 where the
+    corners of the square turn out of it."""
+    side, fine = round(RINGS * pixels), 8
+    axis = (np.arange(side * fine) + 0.5) / (fine * pixels) - RINGS / 2
     x, y = np.meshgrid(axis, axis)
+    reach = np.maximum(np.abs(x * np.cos(turn) + y * np.sin(turn)), np.abs(y * np.cos(turn) - x * np.sin(turn)))
+    rings = np.where((reach < 1.5) | ((reach > 2.5) & (reach < 3.5)), -1.0, np.where(reach < 4.5, 1.0, 0.0))
+    return np.asarray(cv2.resize(rings, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float64)
+
+
+@cache
+def finder_templates(turns: int) -> tuple[NDArray[np.float32], ...]:
+    """A finder pattern with its separator, turned by several angles within a quarter turn, upright first: square, zero
+    mean, unit norm."""
     templates = []
-    for turn in np.linspace(0, np.pi / 2, _TURNS, endpoint=False):
-        reach = np.maximum(np.abs(x * np.cos(turn) + y * np.sin(turn)), np.abs(y * np.cos(turn) - x * np.sin(turn)))
-        rings = np.where((reach < 1.5) | ((reach > 2.5) & (reach < 3.5)), -1.0, np.where(reach < 4.5, 1.0, 0.0))
-        template = cv2.resize(rings, (side, side), interpolation=cv2.INTER_AREA)
+    for turn in np.linspace(0, np.pi / 2, turns, endpoint=False):
+        template = draw_finder(turn, TEMPLATE_PIXELS)
         template -= template.mean()
         templates.append(np.asarray(template / np.linalg.norm(template), dtype=np.float32))
     return tuple(templates)
 
 
-def _responses(picture: GreyImage, turns: int) -> NDArray[np.float32]:
-    """Normalised correlation, -1 to 1, with the template at the best of its first ``turns`` angles, its corner at
-    [i, j]; 0 in flat places."""
-    templates = _finder_templates()[:turns]
+def responses(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Normalised correlation, -1 to 1, with the best of several templates of one size, its corner at [i, j]; 0 in flat
+    places."""
     side = templates[0].shape[0]
     pixels = picture.astype(np.float32)
     products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
@@ -109,13 +116,13 @@ def _responses(picture: GreyImage, turns: int) -> NDArray[np.float32]:
     inner = np.s_[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
     mean = cv2.boxFilter(pixels, -1, (side, side))[inner]
     square = cv2.sqrBoxFilter(pixels, -1, (side, side))[inner]
-    spread = np.sqrt(np.maximum(square - mean * mean, 0) + _CONTRAST_FLOOR**2)
+    spread = np.sqrt(np.maximum(square - mean * mean, 0) + CONTRAST_FLOOR**2)
     return np.asarray(best / (spread * side), dtype=np.float32)
 
 
 def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     """Finder patterns (N, 4), strongest first: x, y, module size (original pixels), response (negative if inverted)."""
-    side = _finder_templates()[0].shape[0]
+    side = finder_templates(1)[0].shape[0]
     rows: list[NDArray[np.float64]] = []
     for level, factor in enumerate(pyramid.factors):
         picture = pyramid.picture(level)
@@ -123,7 +130,7 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
             break
         if search.module and not 1 / _MODULE_RANGE <= TEMPLATE_PIXELS / factor / search.module <= _MODULE_RANGE:
             continue
-        response = _responses(picture, search.turns)
+        response = responses(picture, finder_templates(search.turns))
         strength = np.abs(response)
         peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
         y, x = np.nonzero(peaks)
@@ -136,11 +143,12 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     kept: list[NDArray[np.float64]] = []
     while len(found) and len(kept) < search.finders:
         kept.append(found[0])
-        found = found[~_same_finder(found[0], found)]
+        found = found[~same_finder(found[0], found)]
     return np.array(kept).reshape(-1, 4)
 
 
-def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+def same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the ``others`` (N, 4) are ``one`` (4,), a stronger finder pattern, at another size or nearly there."""
     apart = np.hypot(*(others[:, :2] - one[:2]).T)
     smaller, larger = np.minimum(one[2], others[:, 2]), np.maximum(one[2], others[:, 2])
     return np.asarray((apart < 3 * smaller) & (larger < 1.6 * smaller))

@@ -15,15 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
+from app.pipeline.locating.fields import BLURS, Field, Template, agreements
 from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
-from app.pipeline.quad import bilinear_weights, homography, side_length
+from app.pipeline.quad import bilinear_weights, side_length
 
-_WORKING_STEP = 4  # pixels a module at which patterns are compared
-_AROUND = 5  # modules around a quad within which its corners may move
-_BLURS = (1.4, 0.8, 0.35)  # sigmas in modules; a coarser picture attracts corners from farther away
-_ITERATIONS = 6  # at most, at each blur
 # Measured on 680 candidates of the quad locator in photographs. The 187 that are codes and register with 0.55 or more
 # agree with 0.14 or more where they start (others: median 0.14) and with 0.32 or more when probed (0.27); the best of
 # 10 hypotheses is among the first 4 by its probe 182 times.
@@ -43,7 +39,6 @@ _BARE_START = 0.17  # agreement of one without a quiet zone, where it starts
 _LEAST_BARE = 0.6  # once it is refined
 _BARE_GAIN = 0.08  # by which it must agree better than those with one
 _MOST_CENTRES = 700  # known modules that hypotheses are compared at; high versions have several times as many
-_LEAST_NORM = 1e-3  # grey levels; less is flat
 _SMALLEST = 16  # pixels a side below which a quad has no registration
 _FINEST_MODULE = 0.8  # pixels a module below which a version is not tried
 _TURNS = tuple(tuple((start + i) % 4 for i in range(4)) for start in range(4))
@@ -65,20 +60,7 @@ class Registration:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """The known modules of a version and, unless it is bare, a ring of the quiet zone.
-
-    ``centres`` (N, 2): x and y in units of the symbol's side. ``values`` (N,): lightness, zero mean and unit norm.
-    ``weights`` (N, 4): bilinear weights by which each centre follows the quad's corners.
-    """
-
-    centres: NDArray[np.float32]
-    values: NDArray[np.float32]
-    weights: NDArray[np.float32]
-
-
-def _template(version: int) -> _Template:
+def _template(version: int) -> Template:
     """The known modules, then one ring of the quiet zone, which anchors the outer corners; a module of it weighs as
     much as any other."""
     patterns = function_patterns(version)
@@ -91,16 +73,16 @@ def _template(version: int) -> _Template:
     centres = np.concatenate([np.stack([columns + 0.5, rows + 0.5], axis=1), *ring]) / size
     values = np.concatenate([values, np.ones(4 * size)])
     weights = bilinear_weights(*centres.T)
-    return _part(_Template(*(a.astype(np.float32) for a in (centres, values, weights))), np.arange(len(values)))
+    return _part(Template(*(a.astype(np.float32) for a in (centres, values, weights))), np.arange(len(values)))
 
 
-def _part(template: _Template, kept: NDArray[np.intp]) -> _Template:
+def _part(template: Template, kept: NDArray[np.intp]) -> Template:
     """The template with some of its modules only."""
     values = template.values[kept] - template.values[kept].mean()
-    return _Template(template.centres[kept], values / np.linalg.norm(values), template.weights[kept])
+    return Template(template.centres[kept], values / np.linalg.norm(values), template.weights[kept])
 
 
-def _thinned(template: _Template) -> _Template:
+def _thinned(template: Template) -> Template:
     """The template with ``_MOST_CENTRES`` of its modules, drawn at random, in their order, if it has more."""
     count = len(template.values)
     if count <= _MOST_CENTRES:
@@ -108,7 +90,7 @@ def _thinned(template: _Template) -> _Template:
     return _part(template, np.sort(np.random.default_rng(0).choice(count, _MOST_CENTRES, replace=False)))
 
 
-def _bare(template: _Template) -> _Template:
+def _bare(template: Template) -> Template:
     """The template without the quiet zone: a beginning of it."""
     inside = ((template.centres > 0) & (template.centres < 1)).all(axis=1)
     return _part(template, np.flatnonzero(inside))
@@ -119,118 +101,6 @@ _TEMPLATES = {False: _RINGED_TEMPLATES, True: {version: _bare(one) for version, 
 """By whether they are bare, then by version."""
 _THINNED_RINGED = {version: _thinned(template) for version, template in _RINGED_TEMPLATES.items()}
 _THINNED = {False: _THINNED_RINGED, True: {version: _bare(one) for version, one in _THINNED_RINGED.items()}}
-
-
-class _Field:
-    """The surroundings of a quad, straightened by it to ``_WORKING_STEP`` pixels a module, without shading.
-
-    They are straightened because in steep perspective a module is several times as high as wide, while blurs and steps
-    are isotropic.
-    """
-
-    def __init__(self, image: GreyImage, quad: NDArray[np.float64], modules: int) -> None:
-        straight = rectify(image, quad, modules, pixels=_WORKING_STEP, margin=_AROUND)
-        values = straight.astype(np.float32)
-        window = (16 * _WORKING_STEP | 1,) * 2
-        values -= cv2.blur(values, window)
-        smooth = [cv2.GaussianBlur(values, (0, 0), blur * _WORKING_STEP) for blur in _BLURS]
-        self._smooth = np.asarray(cv2.merge(smooth), dtype=np.float32)
-        self._layers: dict[int, NDArray[np.float32]] = {}
-        origin = _AROUND * _WORKING_STEP
-        from_modules = np.array([[_WORKING_STEP, 0, origin], [0, _WORKING_STEP, origin], [0, 0, 1]])
-        self._to_field = from_modules @ np.linalg.inv(homography(quad, modules))
-
-    def _layer(self, layer: int) -> NDArray[np.float32]:
-        """The blurred picture and its derivatives along x and y, (H, W, 3)."""
-        if layer not in self._layers:
-            smooth = self._smooth[..., layer]
-            slopes = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-            self._layers[layer] = np.asarray(cv2.merge((smooth, *slopes)), dtype=np.float32)
-        return self._layers[layer]
-
-    @staticmethod
-    def _sample(
-        channels: NDArray[np.float32], corners: NDArray[np.float64], template: _Template
-    ) -> NDArray[np.float32]:
-        """Values (N, 3) of three channels at the known modules of a quad in field coordinates."""
-        points = cv2.perspectiveTransform(template.centres[None], homography(corners, 1.0)) - np.float32(0.5)
-        at = points[0].astype(np.float32, copy=False)
-        sampled = cv2.remap(channels, at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(sampled[:, 0], dtype=np.float32)
-
-    def values(self, corners: NDArray[np.float64], template: _Template) -> NDArray[np.float32]:
-        """Grey values (N, B) at the template's modules, at each of B blurs, for corners in picture pixels."""
-        return self._sample(self._smooth, self.to_field(corners), template)
-
-    def refine(
-        self,
-        corners: NDArray[np.float64],
-        template: _Template,
-        layer: int,
-        sign: float,
-        *,
-        iterations: int = _ITERATIONS,
-    ) -> NDArray[np.float64]:
-        """Moves the corners (picture pixels) to a higher correlation.
-
-        Damped maximisation of the enhanced correlation coefficient over corner displacements (Evangelidis and Psarakis,
-        TPAMI 2008, forward additive form).
-        """
-        channels = self._layer(layer)
-        quad = self.to_field(corners)
-        moments = _Moments.of(sign * self._sample(channels, quad, template), template)
-        best, damping = moments.correlation, 1e-3
-        for _ in range(iterations):
-            trial = quad + moments.step(damping)
-            if not cv2.isContourConvex(trial.astype(np.float32)):
-                break
-            tried = _Moments.of(sign * self._sample(channels, trial, template), template)
-            if tried.correlation > best:
-                converged = tried.correlation - best < 1e-4
-                quad, moments, best, damping = trial, tried, tried.correlation, damping / 4
-                if converged:
-                    break
-            else:
-                damping *= 16
-        return np.asarray(cv2.perspectiveTransform(quad[None], np.linalg.inv(self._to_field))[0], dtype=np.float64)
-
-    def to_field(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Transforms corners from picture pixels to field coordinates."""
-        return np.asarray(cv2.perspectiveTransform(corners[None], self._to_field)[0], dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    """Centred second moments (10, 10) of the derivatives by each corner coordinate, the values and the target."""
-
-    matrix: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, sampled: NDArray[np.float32], template: _Template) -> "_Moments":
-        """Of values and derivatives (N, 3) at the modules of a template."""
-        columns = np.empty((len(sampled), 10), dtype=np.float32)
-        np.multiply(template.weights, sampled[:, 1:2], out=columns[:, :4])
-        np.multiply(template.weights, sampled[:, 2:3], out=columns[:, 4:8])
-        columns[:, 8], columns[:, 9] = sampled[:, 0], template.values
-        columns -= columns.mean(axis=0)
-        return cls((columns.T @ columns).astype(np.float64))
-
-    @property
-    def correlation(self) -> float:
-        """Of values and target, -1 to 1."""
-        norm = float(self.matrix[8, 8]) ** 0.5
-        return float(self.matrix[8, 9]) / norm if norm > _LEAST_NORM and np.isfinite(norm) else 0.0
-
-    def step(self, damping: float) -> NDArray[np.float64]:
-        """Displacement (4, 2) of the corners in field pixels, at most a module along each axis."""
-        normal = self.matrix[:8, :8].copy()
-        normal[np.diag_indices(8)] += damping * (np.trace(normal) / 8 + 1e-9)
-        by_values, by_target = np.linalg.solve(normal, self.matrix[:8, 8:]).T
-        values, target = self.matrix[8], self.matrix[9]
-        gain = target[8] - target[:8] @ by_values
-        scale = (values[8] - values[:8] @ by_values) / gain if gain > 1e-9 else values[8] ** 0.5
-        step = scale * by_target - by_values
-        return np.asarray(np.clip(step.reshape(2, 4).T, -_WORKING_STEP, _WORKING_STEP), dtype=np.float64)
 
 
 def register(
@@ -261,7 +131,7 @@ def register(
     ]
     if not versions:
         return []
-    field = _Field(image, quad, modules or dimension(versions[len(versions) // 3]))
+    field = Field(image, quad, modules or dimension(versions[len(versions) // 3]))
     starts = [_Trial.start(field, version, quad[list(turn)]) for version in versions for turn in _TURNS]
     found = _search(field, [ringed for ringed, _ in starts], least_start=least_start, is_patient=is_patient)
     best = found[0].agreement if found else 0.0
@@ -272,7 +142,7 @@ def register(
     return sorted((_polish(image, one) for one in found[:keep]), key=lambda registration: -registration.agreement)
 
 
-def _search(field: _Field, trials: "list[_Trial]", *, least_start: float, is_patient: bool) -> list[Registration]:
+def _search(field: Field, trials: "list[_Trial]", *, least_start: float, is_patient: bool) -> list[Registration]:
     """The hypotheses that agree best once they are refined, best first; rivals of the best only."""
     trials = sorted(trials, key=lambda trial: -abs(trial.agreement))
     if abs(trials[0].agreement) < least_start:
@@ -286,7 +156,7 @@ def _search(field: _Field, trials: "list[_Trial]", *, least_start: float, is_pat
     return [one for one in found if one.agreement >= _RIVAL * found[0].agreement]
 
 
-def _most_promising(trials: "list[_Trial]", field: _Field, *, is_patient: bool) -> "list[_Trial]":
+def _most_promising(trials: "list[_Trial]", field: Field, *, is_patient: bool) -> "list[_Trial]":
     """Of hypotheses, sorted by their agreement, those worth refining; none if even a little refining helps none."""
     least = _RIVAL_START * abs(trials[0].agreement)
     probes = (trial.probe(field) for trial in trials[:_PROBED] if abs(trial.agreement) >= least)
@@ -302,19 +172,12 @@ def _most_promising(trials: "list[_Trial]", field: _Field, *, is_patient: bool) 
 
 def _polish(image: GreyImage, rough: Registration) -> Registration:
     """Refines once more, in the picture straightened by the registration itself."""
-    field = _Field(image, rough.corners, dimension(rough.version))
-    sign, finest = -1.0 if rough.inverted else 1.0, len(_BLURS) - 1
+    field = Field(image, rough.corners, dimension(rough.version))
+    sign, finest = -1.0 if rough.inverted else 1.0, len(BLURS) - 1
     template = _TEMPLATES[rough.bare][rough.version]
     corners = field.refine(rough.corners, template, finest, sign)
-    agreement = sign * float(_agreements(field.values(corners, template), template)[finest])
+    agreement = sign * float(agreements(field.values(corners, template), template)[finest])
     return replace(rough, corners=corners, agreement=max(0.0, agreement))
-
-
-def _agreements(values: NDArray[np.float32], template: _Template) -> NDArray[np.float64]:
-    """Correlation, -1 to 1, of values (N, B) with the template at each blur; negative if the symbol is inverted."""
-    sums, squares = values.sum(axis=0, dtype=np.float64), np.einsum("nb,nb->b", values, values, dtype=np.float64)
-    norms = np.sqrt(np.maximum(squares - sums * sums / len(values), 0))
-    return np.where(norms > _LEAST_NORM, template.values @ values / np.maximum(norms, _LEAST_NORM), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +191,7 @@ class _Trial:
     bare: bool
 
     @classmethod
-    def start(cls, field: _Field, version: int, corners: NDArray[np.float64]) -> "tuple[_Trial, _Trial]":
+    def start(cls, field: Field, version: int, corners: NDArray[np.float64]) -> "tuple[_Trial, _Trial]":
         """The hypothesis with a quiet zone, and without one."""
         values = field.values(corners, _THINNED[False][version])
         return cls._of(values, version, corners, bare=False), cls._of(values, version, corners, bare=True)
@@ -336,31 +199,31 @@ class _Trial:
     @classmethod
     def _of(cls, values: NDArray[np.float32], version: int, corners: NDArray[np.float64], *, bare: bool) -> "_Trial":
         template = _THINNED[bare][version]
-        agreements = _agreements(values[: len(template.values)], template)
-        layer = int(np.argmax(np.abs(agreements)))
-        return cls(version, corners, float(agreements[layer]), layer, bare)
+        by_blur = agreements(values[: len(template.values)], template)
+        layer = int(np.argmax(np.abs(by_blur)))
+        return cls(version, corners, float(by_blur[layer]), layer, bare)
 
     @property
-    def template(self) -> _Template:
+    def template(self) -> Template:
         return _THINNED[self.bare][self.version]
 
     @property
     def sign(self) -> float:
         return 1.0 if self.agreement >= 0 else -1.0
 
-    def probe(self, field: _Field) -> "_Trial":
+    def probe(self, field: Field) -> "_Trial":
         """The hypothesis after a few steps at the coarsest blur."""
         corners = field.refine(self.corners, self.template, 0, self.sign, iterations=_PROBE_ITERATIONS)
         probed = self._of(field.values(corners, self.template), self.version, corners, bare=self.bare)
         return probed if probed.sign == self.sign else self
 
-    def refine(self, field: _Field) -> "_Trial":
+    def refine(self, field: Field) -> "_Trial":
         """Refines the corners from the blur at which they agree best down to the finest."""
         corners = self.corners
-        for layer in range(self.layer, len(_BLURS)):
+        for layer in range(self.layer, len(BLURS)):
             corners = field.refine(corners, self.template, layer, self.sign)
-        finest = len(_BLURS) - 1
-        agreement = float(_agreements(field.values(corners, self.template), self.template)[finest])
+        finest = len(BLURS) - 1
+        agreement = float(agreements(field.values(corners, self.template), self.template)[finest])
         return replace(self, corners=corners, agreement=agreement, layer=finest)
 
 

@@ -30,12 +30,11 @@ _MOST_FORMAT_ERRORS = 3  # bits of 15 that the code of the format information co
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the modules of a symbol say.
+    """What the modules of a symbol say; ``version`` is None and ``small_version`` a name for small symbols.
 
-    ``errors``: codewords that error correction changed. ``margin``, 0 to 1: the share of its correction capacity that
-    the block with the least has left. ``agreement``, 0 to 1: how well the function patterns were seen, 0 if half of
-    their modules are wrong. ``mirrored``: the modules are those of a mirror image. Small symbols have no
-    ``version`` but a ``small_version``, a name; their ``mask`` is 0 to 3 of Micro QR codes, 4 of rMQR codes.
+    ``errors``: codewords that error correction changed. ``agreement``, 0 to 1: how well the function patterns were
+    seen, 0 if half of their modules are wrong. ``mirrored``: the modules are those of a mirror image. Small symbols
+    have no ``version`` but a ``small_version``, a name; their ``mask`` is 0 to 3 of Micro QR codes, 4 of rMQR codes.
     """
 
     message: Message
@@ -43,15 +42,9 @@ class Contents:
     level: str
     mask: int
     errors: int
-    margin: float
     agreement: float
     mirrored: bool = False
     small_version: str | None = None
-
-    @property
-    def confidence(self) -> float:
-        """0 to 1: 1 if nothing was wrong, 0 if correction used up its capacity or more."""
-        return self.margin * self.agreement
 
 
 def read_contents(modules: Bits, seen: Bits | None = None) -> Contents | None:
@@ -87,10 +80,9 @@ def _readings(modules: Bits, seen: Bits | None) -> Iterator[tuple[Contents, int,
         data = words.ravel()[structure.message]
         message = parse_message(data, version)
         if message is not None:
-            wrong = (_words(raw, version, structure, mask) != words).sum(axis=1)
-            margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
+            wrong = int((_words(raw, version, structure, mask) != words).sum())
             agrees = agreement(raw, function_patterns(version))
-            yield Contents(message, version, level, mask, int(wrong.sum()), margin, agrees, mirrored), version, data
+            yield Contents(message, version, level, mask, wrong, agrees, mirrored), version, data
 
 
 def _formats(modules: Bits, version: int) -> Iterator[tuple[bool, str, int]]:

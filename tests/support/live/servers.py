@@ -140,8 +140,8 @@ class Server:
             return self.upload(GOOD, timeout=30.0, source=source).payloads() == [GOOD_TEXT.encode()]
         return False
 
-    def restore(self, data: bytes, *, timeout: float = 60.0) -> Answer:
-        return self.send(upload(data, path=b"/restore"), timeout=timeout)
+    def restore(self, data: bytes, *headers: bytes, query: bytes = b"", timeout: float = 60.0) -> Answer:
+        return self.send(upload(data, *headers, query=query, path=b"/restore"), timeout=timeout)
 
     def get(self, path: str) -> Answer:
         return self.send(request(line=b"GET " + path.encode(), kind=b""))

@@ -73,8 +73,8 @@ def assert_clean(tally: Tally, least: int) -> None:
 
 @pytest.mark.parametrize(
     ("campaign", "seconds", "most"),
-    [(native.images, 6.0, 500), (native.pictures, 3.0, 50), (native.symbols, 3.0, 60)],
-    ids=("images", "pictures", "symbols"),
+    [(native.images, 6.0, 500), (native.videos, 6.0, 200), (native.pictures, 3.0, 50), (native.symbols, 3.0, 60)],
+    ids=("images", "videos", "pictures", "symbols"),
 )
 def test_slice_of_native_code(campaign: Callable[[int, Budget], Tally], seconds: float, most: int) -> None:
     tally = campaign(SEED, Budget(seconds, most))

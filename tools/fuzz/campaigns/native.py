@@ -14,6 +14,7 @@ from tools.fuzz.inputs.documents import paged_files, pictures_without_pieces
 from tools.fuzz.inputs.mutation import mutate_bytes, mutate_image
 from tools.fuzz.inputs.pictures import bitstream, picture, redrawn
 from tools.fuzz.inputs.seeds import seeds
+from tools.fuzz.inputs.videos import short_videos
 
 _WORTH = {"refused": 0.2}
 """Probability that a new input of this outcome becomes a parent: its mutants are mostly refused for the same reason."""
@@ -51,6 +52,11 @@ def documents(seed: int, budget: Budget) -> Tally:
     animated = [data for name, data in seeds().items() if name.startswith("animated")]
     parents = [*paged_files().values(), *pictures_without_pieces().values(), *animated, *_corpus("documents")]
     return _campaign("documents", _image, parents, seed, budget)
+
+
+def videos(seed: int, budget: Budget) -> Tally:
+    """MP4, MOV and WebM of every codec."""
+    return _campaign("videos", _image, [*short_videos().values(), *_corpus("videos")], seed, budget)
 
 
 def symbols(seed: int, budget: Budget) -> Tally:

@@ -7,7 +7,13 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Final
 
-NATIVE: Final = {"images": "images", "documents": "images", "pictures": "codes", "symbols": "codes"}
+NATIVE: Final = {
+    "images": "images",
+    "documents": "images",
+    "videos": "images",
+    "pictures": "codes",
+    "symbols": "codes",
+}
 """Targets that run native code, and so run in a child process -> the module that has them."""
 PLANTED: Final = {"planted": "planted"}
 PARSERS: Final = {

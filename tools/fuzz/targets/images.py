@@ -72,6 +72,30 @@ def documents(data: bytes) -> str:
     return f"decoded {type(document).__name__}"
 
 
+def videos(data: bytes) -> str:
+    """Opens a video, and if it has frames once more over memory that is filled: a RequestError, or the same frames
+    both times. What is refused is not opened over filled memory, which would count what is reserved as used."""
+    first = _film(data, perturbation=0)
+    if isinstance(first, str):
+        return first
+    second = _film(data, perturbation=0xC3)
+    if isinstance(second, str) or len(second) != len(first) or not all(map(np.array_equal, first, second)):
+        raise Wrong("the frames depend on earlier memory contents")
+    return f"decoded {len(first)}"
+
+
+def _film(data: bytes, *, perturbation: int) -> list[GreyImage] | str:
+    with _filled_memory(perturbation):
+        try:
+            with closing(open_file(data, max_pixels=MAX_PIXELS, most_frames=MOST_PAGES, video=True)) as film:
+                images = [film.page(index).image for index in range(film.count)]
+        except RequestError as exc:
+            return f"refused {exc.category}"
+    for image in images:
+        _check(image)
+    return images
+
+
 def _check(image: GreyImage) -> None:
     if image.dtype != np.uint8 or image.ndim != 2 or not 0 < image.size <= MAX_PIXELS:
         raise Wrong(f"{image.dtype} pixels of shape {image.shape}")

@@ -10,6 +10,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import dimension
+from app.pipeline.qrcode.small.soft import decode_micro
 from app.pipeline.qrcode.soft import SoftRead, try_soft
 from training.measure.many.pallet import INVERSE
 from training.measure.many.picture import Picture, PlacedCode
@@ -23,12 +24,22 @@ def count_readable(reader: ModuleReader, picture: Picture) -> int:
 def _is_readable(reader: ModuleReader, image: GreyImage, code: PlacedCode) -> bool:
     version = code.symbol.version
     upright = 255 - image if INVERSE in code.traits else image
+    if len(code.symbol.modules) < dimension(1):
+        return _is_readable_micro(reader, upright, code)
     for corners in _places(upright, code):
         crop = rectify(upright, corners, dimension(version))
         attempt = try_soft(reader.read([crop], version)[0], version)
         if isinstance(attempt, SoftRead) and np.array_equal(attempt.modules, code.symbol.modules):
             return True
     return False
+
+
+def _is_readable_micro(reader: ModuleReader, upright: GreyImage, code: PlacedCode) -> bool:
+    name = f"M{code.symbol.version}"
+    crop = rectify(upright, code.corners, len(code.symbol.modules))
+    log_odds = reader.read_micro([crop], name)[0]
+    attempts = (decode_micro(np.ascontiguousarray(seen), name) for seen in (log_odds, log_odds.T))
+    return any(read is not None and np.array_equal(read.modules, code.symbol.modules) for read in attempts)
 
 
 def _places(image: GreyImage, code: PlacedCode) -> Iterator[NDArray[np.float64]]:

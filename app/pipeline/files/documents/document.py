@@ -23,7 +23,8 @@ class Page:
     """One decoded picture of a file.
 
     ``orientation``, 1 to 8 as EXIF counts them, says how viewers turn it; ``dpi`` is pixels an inch, None if unknown.
-    ``looks`` shows what the grey image may hide; None if nothing more is known than that.
+    ``looks`` shows what the grey image may hide; None if nothing more is known than that. ``seconds``: when a video
+    shows it, counted from its first frame; None for other files.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Page:
     dpi: float | None = None
     orientation: int = 1
     looks: Looks | None = None
+    seconds: float | None = None
 
 
 class Document(Protocol):

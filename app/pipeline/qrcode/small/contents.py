@@ -33,32 +33,33 @@ _BY_SIZE: Final = {modules_of(name): name for name in (*MICRO_VERSIONS, *RECTANG
 _MOST_FORMAT_ERRORS: Final = 3  # bits, of 15 or 18, that the code of the format information corrects
 
 
-def read_small_contents(modules: Bits) -> Contents | None:
+def read_small_contents(modules: Bits, seen: Bits | None = None) -> Contents | None:
     """Reads modules, True is dark, (M, M) of a Micro QR code, upright or transposed, or (H, W) of an upright rMQR code;
-    None if they are none, or have more errors than hard decisions correct."""
+    None if they are none, or have more errors than hard decisions correct.
+
+    Errors are counted in ``seen``, of the same shape, the modules before any correction, where these differ from
+    ``modules``.
+    """
     version = _BY_SIZE.get(modules.shape) if modules.ndim == 2 else None
     if version is None:
         return None
     for mirrored, symbol, mask, reference in _formats(modules, version):
-        drawn = modules.T if mirrored else modules
-        structure = _blocks(symbol)
-        seen = _words(drawn, symbol, structure, mask)
-        words = correct(seen, structure)
-        if words is None:
+        drawn, raw = (np.asarray(m).T if mirrored else m for m in (modules, modules if seen is None else seen))
+        structure = small_blocks(symbol)
+        words = correct(_words(drawn, symbol, structure, mask), structure)
+        if words is None or np.unpackbits(words.ravel()[structure.stream])[~drawn_bits(symbol)].any():
             continue
         data = words.ravel()[structure.message].tobytes()
         message = parse_bits(data, symbol.data_bits or 8 * len(data), small_syntax(version))
         if message is not None:
-            wrong = (seen != words).sum(axis=1)
-            margin = max(0.0, 1 - float(wrong.max()) / max(structure.ec // 2, 1))
-            agrees = agreement(drawn, small_patterns(version))
+            wrong = int((_words(raw, symbol, structure, mask) != words).sum())
+            agrees = agreement(raw, small_patterns(version))
             return Contents(
                 message,
                 None,
                 symbol.level,
                 reference,
-                int(wrong.sum()),
-                margin,
+                wrong,
                 agrees,
                 mirrored,
                 small_version=version,
@@ -88,20 +89,30 @@ def _formats(modules: Bits, version: str) -> Iterator[tuple[bool, SmallSymbol, i
 
 
 @cache
-def _blocks(symbol: SmallSymbol) -> Blocks:
+def small_blocks(symbol: SmallSymbol) -> Blocks:
+    """How a symbol divides its codewords into blocks."""
     bits = len(small_zigzag(symbol.version)[0])
     if symbol.data_bits is None:
         return lay_out(bits // 8, symbol.ec, symbol.blocks)
     return lay_out(-(-symbol.data_bits // 8) + symbol.ec, symbol.ec, 1)
 
 
-def _words(modules: Bits, symbol: SmallSymbol, structure: Blocks, mask: int) -> Words:
-    """The codewords in their blocks (count, length), unmasked. The last data codeword of M1 and M3 has 4 bits, which
-    stand at the top of its byte."""
-    at = small_zigzag(symbol.version)
-    bits = modules[at] ^ small_mask(symbol.version, mask)[at]
+@cache
+def drawn_bits(symbol: SmallSymbol) -> Bits:
+    """Which bits of a symbol's codewords are drawn, (8 N,) in drawing order: all, but that the last data codeword of M1
+    and M3 has 4 bits, which stand at the top of its byte."""
+    drawn = np.ones(8 * len(small_blocks(symbol).stream), dtype=np.bool_)
     if symbol.data_bits is not None:
-        bits = np.insert(bits, symbol.data_bits, np.zeros(-symbol.data_bits % 8, dtype=np.bool_))
+        drawn[symbol.data_bits : -(-symbol.data_bits // 8) * 8] = False
+    drawn.setflags(write=False)
+    return drawn
+
+
+def _words(modules: Bits, symbol: SmallSymbol, structure: Blocks, mask: int) -> Words:
+    """The codewords in their blocks (count, length), unmasked; bits that are not drawn are 0."""
+    at, drawn = small_zigzag(symbol.version), drawn_bits(symbol)
+    bits = np.zeros(len(drawn), dtype=np.bool_)
+    bits[drawn] = (modules[at] ^ small_mask(symbol.version, mask)[at])[: np.count_nonzero(drawn)]
     words = np.zeros(structure.count * structure.length, dtype=np.uint8)
-    words[structure.stream] = np.packbits(bits[: 8 * len(structure.stream)])
+    words[structure.stream] = np.packbits(bits)
     return words.reshape(structure.count, structure.length)

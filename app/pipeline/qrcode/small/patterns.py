@@ -17,6 +17,8 @@ MICRO_MASKS: Final = (1, 4, 6, 7)
 """The masks of QR codes that the mask references 0 to 3 of Micro QR codes stand for (7.8.3)."""
 RECTANGULAR_MASK: Final = 4
 """The only mask of rMQR codes."""
+SMALL_QUIET_ZONE: Final = 2
+"""Width of the light margin around a small symbol, in modules (9.1)."""
 _MICRO_GENERATOR, _MICRO_MASK = 0b10100110111, 0x4445
 _RECTANGULAR_GENERATOR, _RECTANGULAR_MASKS = 0b1111100100101, (0x1FAB2, 0x20A7B)
 _FINDER: Final = np.array([[max(abs(r - 3), abs(c - 3)) not in (2, 4) for c in range(8)] for r in range(8)])

@@ -23,6 +23,7 @@ from app.pipeline.rungs import DIRECT, RUNGS
 from tests.support.bench import FIRST, OTHER_PLACE, PLACE, Bench, bench, broken_pair, broken_picture, true_reading
 from tests.support.codes import photograph, square_at
 from tests.support.fakes import FakeLocator
+from tests.support.micro_codes import micro_modules, micro_picture
 from tests.support.paths import ROOT
 from tests.support.pdfs import PdfWriter
 
@@ -304,8 +305,17 @@ def test_nothing_to_read(blank_file: Path, tmp_path: Path, configured: None) -> 
     report = loaded(out)
     assert report["answer"] == report["unread"] == report["regions"] == []
     assert (report["width"], report["height"]) == (64, 48)
-    assert {step["refusal"] for step in report["steps"]} == {"the engine read nothing"}
+    refusals = {step["refusal"] for step in report["steps"]}
+    assert refusals == {"the engine read nothing", "none at 0 lone finder patterns"}
     assert "THE LADDER reads nothing" in (out / "report.txt").read_text()
+
+
+def test_a_micro_code_is_a_step_on_the_whole_picture(tmp_path: Path) -> None:
+    picture = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
+    (tmp_path / "micro.png").write_bytes(encode_png(picture))
+    assert main(["inspect", str(tmp_path / "micro.png"), "--out", str(tmp_path / "seen")]) == terminal.SUCCESS
+    (step,) = (one for one in loaded(tmp_path / "seen")["steps"] if one["name"] == "micro")
+    assert [symbol["text"] for symbol in step["read"]] == ["hello wor"]
 
 
 def test_what_is_seen_but_not_read_is_printed(

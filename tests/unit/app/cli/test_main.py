@@ -213,6 +213,19 @@ class TestStart:
             assert "lenet" in line
 
     @pytest.mark.parametrize("command", [("serve",), ("decode", "x.png")], ids=" ".join)
+    def test_videos_need_their_extra(
+        self,
+        command: tuple[str, ...],
+        configured: None,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setenv("QRESTORE_VIDEO", "true")
+        monkeypatch.setitem(sys.modules, "av", None)
+        assert main(command) == terminal.CANNOT_START
+        assert "QRESTORE_VIDEO=true needs PyAV: pip install 'qrestore[video]'" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("command", [("serve",), ("decode", "x.png")], ids=" ".join)
     def test_invalid_setting_is_named(
         self, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -246,6 +259,15 @@ class TestDoctor:
     def test_missing_weights(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["doctor", "--weights", str(tmp_path), "--port", "0"]) == 1
         assert "MISSING weights" in capsys.readouterr().out
+
+    def test_missing_decoder_of_videos(self, monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+        monkeypatch.setenv("QRESTORE_VIDEO", "true")
+        (found,) = [check for check in doctor.examine(weights=weights, port=0) if check.name == "av"]
+        assert found.good
+        monkeypatch.setitem(sys.modules, "av", None)
+        (missing,) = [check for check in doctor.examine(weights=weights, port=0) if check.name == "av"]
+        assert not missing.good
+        assert "pip install" in missing.fix
 
     def test_port_taken(self, weights: Path) -> None:
         with socket.socket() as taken:

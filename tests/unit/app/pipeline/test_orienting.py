@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from app.answers import Code
+from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.orienting import Stored, stored_page, turn_upright
+from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Frame, Outcome, PageInfo, Reason, Unread, View
-from app.workers.jobs import DecodeJob, FuseJob, Pipeline, RestoreJob
+from app.workers.jobs import DecodeJob, FuseJob, OutlineJob, Pipeline, RestoreJob
 from tests.support.bench import shipped_ladder
 from tests.support.codes import encode, photograph
 from tests.support.live.pictures import exif
@@ -71,6 +73,54 @@ def test_each_frame_is_turned_by_its_own_orientation() -> None:
 def test_a_restoration_states_the_orientation() -> None:
     job = RestoreJob(tagged(8), "modules", 1, binary=False, view=View.STRAIGHTENED)
     assert pipeline().do(job).outcome.orientation == 8
+
+
+def decoded(png: bytes) -> GreyImage:
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_restored_picture_is_turned_with_its_positions(orientation: int) -> None:
+    job = RestoreJob(tagged(orientation), "modules", 1, binary=False, view=View.ORIGINAL)
+    stored, upright = pipeline().do(job), pipeline().do(replace(job, frame=Frame.UPRIGHT))
+    picture = decoded(upright.png)
+    assert np.array_equal(picture, shown(decoded(stored.png), orientation))
+    assert (upright.height, upright.width) == picture.shape
+    plain = pipeline().do(DecodeJob(tagged(1, shown(PICTURE, orientation)), Effort.FAST))
+    (code,), (truth,) = map(Code.of, upright.outcome.codes), map(Code.of, plain.codes)
+    assert (upright.outcome.width, upright.outcome.height) == (plain.width, plain.height)
+    assert np.abs(np.subtract(code.position, truth.position)).max() < 1.5
+    assert (code.mirrored, code.text) == (truth.mirrored, "upright")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_straightened_code_is_that_of_the_picture_as_shown(orientation: int) -> None:
+    job = RestoreJob(tagged(orientation), "modules", 1, binary=False, view=View.STRAIGHTENED, frame=Frame.UPRIGHT)
+    upright, plain = pipeline().do(job), pipeline().do(replace(job, data=tagged(1, shown(PICTURE, orientation))))
+    assert np.array_equal(decoded(upright.png), decoded(plain.png))
+
+
+def test_a_part_without_a_code_is_turned() -> None:
+    picture = np.tile(np.linspace(40, 200, 200, dtype=np.uint8), (100, 1))
+    job = RestoreJob(
+        tagged(6, picture), "modules", 1, binary=False, view=View.STRAIGHTENED, part=Part.parse("0,0,80,60")
+    )
+    stored, upright = pipeline().do(job), pipeline().do(replace(job, frame=Frame.UPRIGHT))
+    assert not upright.located
+    assert (upright.width, upright.height) == (60, 80)
+    assert np.array_equal(decoded(upright.png), shown(decoded(stored.png), 6))
+
+
+def test_outlines_lie_on_the_picture_as_shown() -> None:
+    corners = Quad.of([(20, 30), (60, 30), (60, 80), (20, 80)])
+    outlined = decoded(pipeline().do(OutlineJob(tagged(6), 0, (corners,), (), Frame.UPRIGHT)))
+    base = shown(decode_image(tagged(1), max_pixels=1_000_000), 6)
+    assert outlined.shape[:2] == base.shape
+    changed = np.abs(outlined[..., :3].astype(int) - base[..., None]).max(axis=2) > 60
+    rows, columns = np.nonzero(changed)
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == pytest.approx((20, 30, 60, 80), abs=4)
 
 
 def test_what_was_not_read_is_turned_clockwise() -> None:

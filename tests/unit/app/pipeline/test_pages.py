@@ -240,6 +240,63 @@ def test_a_code_that_one_frame_shows() -> None:
     ]
 
 
+@dataclass(frozen=True)
+class Filmed(PlainReader):
+    """A reader that sees a code wherever the upper left pixel is black, and keeps the first pixels of what it fused."""
+
+    fused: list[tuple[Effort, float, list[int]]] = field(default_factory=list)
+
+    def fuse(self, frames: Any, *, effort: Effort, budget: float, **options: Any) -> Outcome:
+        self.fused.append((effort, budget, [int(frame[0, 1]) for frame in frames]))
+        outcome = super().fuse(frames, effort=effort, budget=budget, **options)
+        seen = [number for number, frame in enumerate(frames) if frame[0, 0] == 0]
+        return replace(outcome, unread=tuple(replace(seen_at(2, 2, 9, 1.0), frame=number) for number in seen))
+
+
+def scene(number: int, *, is_seen: bool, contrast: int) -> GreyImage:
+    """A frame with this number in a pixel, in which a code is seen or not, with edges of this many grey levels."""
+    frame = np.full((30, 40), 100, np.uint8)
+    frame[10:20] += np.uint8(contrast)
+    frame[0, 0], frame[0, 1] = (0 if is_seen else 100), number
+    return frame
+
+
+def test_frames_in_which_a_code_was_seen_and_sharp_ones_get_the_time() -> None:
+    scenes = [scene(number, is_seen=number in {4, 9}, contrast=3 * number) for number in range(20)]
+    reader = Filmed()
+    outcome = read(reader, film(*scenes), most_pages=20, budget=2.0, total=18.0)
+    (glance, _, all_of_them), (balanced, budget, chosen) = reader.fused
+    assert (glance, balanced) == (Effort.FAST, Effort.BALANCED)
+    assert all_of_them == list(range(20))
+    assert chosen == [9, 4, 19, 18, 17, 16, 15, 14]
+    assert budget == pytest.approx(6.0)
+    assert [one.page for one in outcome.unread] == [9, 4]
+    reader.fused.clear()
+    read_document(reader, lambda: film(*scenes), Task(Effort.THOROUGH, most_pages=20))
+    assert sorted(reader.fused[-1][2]) == list(range(20))
+
+
+def test_codes_of_chosen_frames_state_their_page() -> None:
+    scenes = [np.full_like(CODE, 255) for _ in range(11)]
+    for number, each in enumerate(scenes):
+        each[:9, : 3 * number] = 0
+    scenes[5] = CODE
+    (found,) = read(PlainReader(), film(*scenes), most_pages=20).codes
+    assert (found.page, found.frame) == (5, 0)
+
+
+def test_opening_counts_as_time() -> None:
+    """The frames of a film are decoded as it is opened."""
+
+    def slowly() -> Pages:
+        time.sleep(0.2)
+        return Pages(pictures(0, 0))
+
+    reader = Scripted()
+    read_document(reader, slowly, Task(Effort.BALANCED, most_pages=9, total=1.0))
+    assert 0.3 < reader.budgets[0] < 0.41
+
+
 def test_fast_effort_looks_at_no_overlay() -> None:
     task = Task(Effort.FAST, most_pages=9)
     assert read_document(PlainReader(), lambda: film(*THIRDS), task).codes == ()

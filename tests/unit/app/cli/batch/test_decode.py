@@ -132,7 +132,13 @@ class TestPages:
 
     @pytest.mark.parametrize(
         ("option", "value"),
-        [("--pages", "0"), ("--region", "1,2,3"), ("--symbologies", "barcode"), ("--charset", "utf-9")],
+        [
+            ("--pages", "0"),
+            ("--region", "1,2,3"),
+            ("--symbologies", "barcode"),
+            ("--charset", "utf-9"),
+            ("--frame", "mirrored"),
+        ],
     )
     def test_options_that_are_not_valid(
         self, document: Path, option: str, value: str, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]

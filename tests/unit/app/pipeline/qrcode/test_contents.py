@@ -25,7 +25,7 @@ def test_every_format(level: str, mask: int) -> None:
     assert contents is not None
     assert (contents.version, contents.level, contents.mask) == (3, level, mask)
     assert contents.message.payload == b"any format"
-    assert (contents.errors, contents.confidence, contents.mirrored) == (0, 1.0, False)
+    assert (contents.errors, contents.agreement, contents.mirrored) == (0, 1.0, False)
 
 
 @pytest.mark.parametrize("version", [1, 6, 7, 14, 21, 27, 40])
@@ -50,11 +50,11 @@ def test_errors_up_to_the_capacity(version: int, level: str) -> None:
     spoiled = read_contents(spoil(modules, most, first=first))
     assert spoiled is not None
     assert spoiled.message == whole.message
-    assert (spoiled.errors, spoiled.margin) == (most, 0.0)
+    assert spoiled.errors == most
     assert read_contents(spoil(modules, most + 1, first=first)) is None
     half = read_contents(spoil(modules, 1, first=first))
     assert half is not None
-    assert half.margin == pytest.approx(1 - 1 / (structure.ec // 2))
+    assert half.errors == 1
 
 
 def test_errors_are_those_of_what_was_seen() -> None:
@@ -62,11 +62,11 @@ def test_errors_are_those_of_what_was_seen() -> None:
     seen = spoil(modules, 20)
     contents = read_contents(modules, seen)
     assert contents is not None
-    assert (contents.errors, contents.confidence) == (20, 0.0)
+    assert contents.errors == 20
     assert contents.message.payload == b"fog"
 
 
-def test_confidence_falls_with_the_function_patterns() -> None:
+def test_agreement_falls_with_the_function_patterns() -> None:
     modules = encode("patterns", version=2)
     known = function_patterns(2).known
     flipped = modules ^ (known & (np.indices(modules.shape).sum(axis=0) % 4 == 0))
@@ -76,8 +76,8 @@ def test_confidence_falls_with_the_function_patterns() -> None:
     assert contents is not None
     wrong = (flipped != modules)[known].mean()
     assert contents.errors == 0
-    assert contents.confidence == pytest.approx(1 - 2 * wrong)
-    assert 0.4 < contents.confidence < 0.8
+    assert contents.agreement == pytest.approx(1 - 2 * wrong)
+    assert 0.4 < contents.agreement < 0.8
 
 
 def test_mirror_images() -> None:

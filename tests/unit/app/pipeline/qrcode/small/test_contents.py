@@ -54,7 +54,7 @@ def test_every_micro_symbol_and_mask(version: str, level: str, mask: int) -> Non
         assert contents.message.payload == (content.encode() if isinstance(content, str) else content)
         assert [segment.mode for segment in contents.message.segments] == [mode]
         assert (contents.small_version, contents.version) == (version, None)
-        assert (contents.level, contents.mask, contents.errors, contents.confidence) == (level, mask, 0, 1.0)
+        assert (contents.level, contents.mask, contents.errors, contents.agreement) == (level, mask, 0, 1.0)
 
 
 def test_m1_has_digits_only() -> None:
@@ -87,7 +87,7 @@ def test_errors_up_to_the_capacity(version: str, level: str, most: int) -> None:
     modules = micro("24681", version, level)
     contents = read_small_contents(spoil(modules, version, most))
     assert contents is not None
-    assert (contents.message.payload, contents.errors, contents.margin) == (b"24681", most, 0.0)
+    assert (contents.message.payload, contents.errors) == (b"24681", most)
     worse = read_small_contents(spoil(modules, version, most + 1))
     assert worse is None or worse.message.payload != b"24681"
 

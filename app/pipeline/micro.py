@@ -1,0 +1,82 @@
+"""Reads Micro QR codes that no engine reads: found and registered by their one finder pattern, read by the module
+reader, and decoded softly."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.climb import Climb
+from app.pipeline.crops.rectifying import rectify
+from app.pipeline.engines.symbol import Symbol
+from app.pipeline.imaging import GreyImage
+from app.pipeline.inference.module_reader import ModuleReader
+from app.pipeline.locating.lone_finders import GLANCE, PATIENT, find_lone_finders
+from app.pipeline.locating.micro import MicroPlace, micro_side, register_micro
+from app.pipeline.qrcode.contents import Contents
+from app.pipeline.qrcode.small.contents import read_small_contents
+from app.pipeline.qrcode.small.soft import decode_micro
+from app.pipeline.reading import Read
+from app.pipeline.results import SOFT
+
+MICRO: Final = "micro"
+"""The rung, which reads no place but the whole picture, where nothing else was read."""
+_NAME: Final = "MicroQRCode"
+_SURE: Final = 0.9
+"""Agreement of a M1 code with the picture: its error correction alone is no evidence."""
+
+
+def read_micro(climb: Climb, *, is_patient: bool) -> Iterator[Read]:
+    """Reads the Micro QR codes of a picture, but nothing that overlaps a code that was read, or a place that shows the
+    function patterns of a larger one: remains of these resemble small codes. A patient look is for smaller and fainter
+    finder patterns, too."""
+    larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
+    for finder in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
+        if climb.is_over:
+            return
+        taken = [*larger, *(found.symbol.corners for found in climb.found)]
+        if any(quad.contains(finder.centre) for quad in taken):
+            continue
+        places = register_micro(climb.image, finder)
+        if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
+            continue
+        if symbol := read_places(climb.image, places, climb.tools.reader):
+            yield Read(symbol)
+
+
+def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader) -> Symbol | None:
+    """The symbol of the first of several hypotheses on one place that reads; None if none does."""
+    for place in places:
+        if place.version == "M1" and place.agreement < _SURE:
+            continue
+        crop = rectify(image, place.corners, micro_side(place.version))
+        log_odds = reader.read_micro([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
+        if contents := _decode(log_odds, place.version):
+            return _symbol(contents, place)
+    return None
+
+
+def _decode(log_odds: NDArray[np.float32], version: str) -> Contents | None:
+    for seen in (log_odds, log_odds.T):
+        read = decode_micro(np.ascontiguousarray(seen), version)
+        if read is not None:
+            upright = read.modules if seen is log_odds else read.modules.T
+            return read_small_contents(upright, log_odds > 0)
+    return None
+
+
+def _symbol(contents: Contents, place: MicroPlace) -> Symbol:
+    payload = contents.message.payload
+    unread = Symbol(
+        payload=payload,
+        text="",
+        content_type="",
+        symbology=_NAME,
+        version=None,
+        ec_level=None,
+        engine=SOFT,
+        corners=place.quad,
+        inverted=place.inverted,
+    )
+    return unread.stating(contents)

@@ -1,0 +1,93 @@
+"""The service on Ray Serve as docker/ray/serve.yml says, on a cluster of this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.support.live.ray_cluster import Cluster
+from tests.support.live.servers import Server
+from tests.support.monitoring.stack import free_port
+from tests.support.paths import ROOT
+
+SHIPPED: Final = ROOT / "docker/ray/serve.yml"
+PROXY: Final = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.cluster.proxy.middlewares"}
+"""What must be in the environment of `ray start`."""
+_START_SECONDS: Final = 240.0
+_STOP_SECONDS: Final = 90.0
+_REPLICA: Final = "ray::ServeReplica:qrestore"
+
+
+def adapted(port: int, **arguments: object) -> dict[str, Any]:
+    """The shipped configuration on a port of this machine, with other arguments of the application."""
+    config: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
+    config["http_options"] |= {"host": "127.0.0.1", "port": port}
+    config["proxy_location"] = "HeadOnly"  # one machine has one such port
+    (application,) = config["applications"]
+    application["args"] |= arguments
+    return config
+
+
+@contextmanager
+def served(cluster: Cluster, **arguments: object) -> Iterator[Server]:
+    """Runs the service inside the block; it is ready when the block begins. Raises AssertionError if it does not start.
+
+    ``arguments`` are those of the application in the configuration.
+    """
+    port = free_port()
+    config = cluster.folder / "serve.yml"
+    config.write_text(yaml.safe_dump(adapted(port, **arguments)))
+    command = [sys.executable, "-m", "ray.serve.scripts", "run", str(config), "--address", cluster.address]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=cluster.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    server = Server(process, port)
+    reader = threading.Thread(target=_follow, args=(server,), daemon=True)
+    reader.start()
+    try:
+        server.wait_until(lambda: process.poll() is not None or _is_ready(server), _START_SECONDS)
+        assert process.poll() is None, server.log_text()
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        process.kill()
+        process.wait()
+        reader.join(_STOP_SECONDS)
+
+
+def _follow(server: Server) -> None:
+    assert server.process.stderr is not None
+    with server.process.stderr as stream:
+        for line in stream:
+            server.log.append(line)
+
+
+def _is_ready(server: Server) -> bool:
+    with suppress(OSError):
+        return server.get("/readyz").status == 200
+    return False
+
+
+def replicas(cluster: Cluster) -> list[int]:
+    """The processes of the replicas."""
+    return [pid for node in cluster.nodes for pid in node.pids() if _title(pid).startswith(_REPLICA)]
+
+
+def kill(replica: int) -> None:
+    """Ends a replica at once."""
+    os.kill(replica, signal.SIGKILL)
+
+
+def _title(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    return ""
