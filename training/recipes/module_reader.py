@@ -24,8 +24,8 @@ def module_reader() -> TrainConfig:
 
     Half of the samples of the present mixture are hard (`training.data.hard_readings`). On it the weights of those
     three runs have 12.1 % wrong modules (the first 40 steps), 9.7 % after 90 more minutes in two processes (2,642 steps
-    of 32 samples; mean of the last 12 rows), and 8.7 % after another 90 (6,974 steps, seed 502), the shipped weights. Of
-    modules that nothing shows of under a logo, 18.5 % had log-odds beyond 3 before, and 3.5 % after the fourth run
+    of 32 samples; mean of the last 12 rows), and 8.7 % after another 90 (6,974 steps, seed 502): the shipped weights.
+    Of modules that nothing shows of under a logo, 18.5 % had log-odds beyond 3 before, and 3.5 % after the fourth run
     (`training.measure.reliability`, 60 crops). At their true corners creased codes are read in 54 % of 200 after the
     fourth run and in 67 % after the fifth.
     """
