@@ -21,6 +21,7 @@ def test_jumps_of_the_clock_harm_nothing(capsys: pytest.CaptureFixture[str]) -> 
     assert [line.rsplit(maxsplit=1)[-1] for line in lines] == ["ok"] * 4
 
 
+@pytest.mark.timeout(600)
 def test_the_table_has_a_row_for_each_attack() -> None:
     head, rule, *rows = hostile.lines(0.5)
     assert (head.count("|"), rule.count("|")) == (6, 6)
