@@ -21,7 +21,6 @@ from app.pipeline.seeing import in_whole, see
 from app.pipeline.symbologies import QR_FAMILY
 
 T = TypeVar("T")
-Result = TypeVar("Result", Found, Unread)
 
 IMAGING_STAGE: Final = "imaging"
 """The first stage of every trace: from the bytes of a file to grey pixels."""
@@ -259,10 +258,11 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
         expect=task.expect,
         symbologies=task.symbologies,
     )
+    codes = (replace(one, frame=chosen[one.frame]) for one in outcome.codes)
     outcome = replace(
         outcome,
-        codes=_renumbered(outcome.codes, chosen),
-        unread=_renumbered(outcome.unread, chosen),
+        codes=tuple(sorted(codes, key=lambda one: one.frame)),
+        unread=tuple(replace(one, frame=chosen[one.frame]) for one in outcome.unread),
     )
     known = {one.symbol.identity for one in outcome.codes}
     missed = [one for one in plain.codes if one.symbol.identity not in known]
@@ -271,11 +271,6 @@ def _read_frames(reader: Reader, frames: Sequence[GreyImage], task: Task) -> Out
     if not outcome.codes and left > 0:
         outcome = _read_overlaid(reader, frames, outcome, replace(task, budget=left))
     return outcome
-
-
-def _renumbered(results: Iterable[Result], chosen: Sequence[int]) -> tuple[Result, ...]:
-    """What was found in the chosen frames, with the numbers that these have in the film and in their order."""
-    return tuple(sorted((replace(one, frame=chosen[one.frame]) for one in results), key=lambda one: one.frame))
 
 
 def _promising(frames: Sequence[GreyImage], plain: Outcome) -> list[int]:
