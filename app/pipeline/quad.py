@@ -50,6 +50,10 @@ class Quad:
         """The outline shifted by ``x`` and ``y`` pixels."""
         return Quad.of(self.array + np.array([x, y]))
 
+    def in_order_of(self, other: Quad) -> Quad:
+        """The outline begun at the corner that makes its order closest to the other's."""
+        return Quad.of(reorder(self.array[None], other.array)[0])
+
     @property
     def is_sound(self) -> bool:
         """Whether the quad is convex, in either direction, and large enough for a code; see `is_sound`."""
@@ -113,6 +117,13 @@ def square(modules: float) -> NDArray[np.float64]:
 def bilinear_weights(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights (N, 4) by which points (N,), in shares of a quad's sides from its first corner, follow its corners."""
     return np.stack([(1 - x) * (1 - y), x * (1 - y), x * y, (1 - x) * y], axis=1)
+
+
+def reorder(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotates the corner order of each quad (N, 4, 2) to the one closest to that of the reference (4, 2)."""
+    turned = np.stack([np.roll(quads, -start, axis=1) for start in range(4)])
+    apart = np.linalg.norm(turned - reference, axis=3).sum(axis=2)
+    return np.asarray(turned[apart.argmin(axis=0), np.arange(len(quads))], dtype=np.float64)
 
 
 def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:

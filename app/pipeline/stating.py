@@ -25,8 +25,9 @@ def state(image: GreyImage, symbol: Symbol, reader: ModuleReader) -> Symbol:
 
     Registers its place, then decides on the modules by their grey values and, where error correction does not bear
     that, by the module reader and soft decoding. If none of these gives a message, registers it once more at several
-    guesses at its size: among all versions, a large one is lost where a corner is half a module off. The symbol as it
-    is if it is exact already, or, not exact, if nothing gives a message.
+    guesses at its size: among all versions, a large one is lost where a corner is half a module off. The modules say
+    which corner is the first, too: engines and registrations may take a symbol upside down. The symbol as it is if it
+    is exact already, or, not exact, if nothing gives a message.
     """
     if symbol.exact:
         return symbol
@@ -36,7 +37,8 @@ def state(image: GreyImage, symbol: Symbol, reader: ModuleReader) -> Symbol:
         best = sorted(found, key=lambda region: -region.registration.agreement)[:_HYPOTHESES]
         for region, contents in _read(best, symbol, reader):
             if contents is not None:
-                return replace(symbol.stating(contents), inverted=region.registration.inverted)
+                corners = symbol.corners if contents.mirrored else symbol.corners.in_order_of(region.corners)
+                return replace(symbol.stating(contents), inverted=region.registration.inverted, corners=corners)
     return symbol
 
 

@@ -20,7 +20,7 @@ from app.pipeline.inference.runners import Runner
 from app.pipeline.locating.candidates import Candidate, candidate_of, suppress_overlapping
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
-from app.pipeline.quad import Quad, homography, is_sound, side_length, square
+from app.pipeline.quad import Quad, homography, is_sound, reorder, side_length, square
 
 WINDOW: Final = 256
 """Pixels a side of what the network sees at once, as in training."""
@@ -170,7 +170,7 @@ class WindowLocator:
             corners = cv2.perspectiveTransform(inside, homography(quad, 1.0))[0]
             if is_sound(corners):
                 found = candidate_of(np.asarray(corners, dtype=np.float64), middle.dimension, middle.score)
-                before = _reorder(square(1)[None], inside[0])[0]
+                before = reorder(square(1)[None], inside[0])[0]
                 (settled if np.abs(inside[0] - before).max() < _SETTLED else moved).append(found)
         return settled, moved
 
@@ -247,7 +247,7 @@ def _vote(maps: NDArray[np.float32], presence: NDArray[np.float32], where: NDArr
     weights = presence[rows, columns]
     at = np.stack([columns, rows], axis=1) * STRIDE + STRIDE / 2
     quads = maps[1:9, rows, columns].T.reshape(-1, 4, 2) * CORNER_UNIT + at[:, None]
-    quads = _reorder(quads, quads[int(weights.argmax())])
+    quads = reorder(quads, quads[int(weights.argmax())])
     kept = weights >= 0.7 * weights.max()
     quad = np.median(quads[kept], axis=0)
     side = max(1.0, float(cv2.contourArea(quad.astype(np.float32))) ** 0.5)
@@ -257,10 +257,3 @@ def _vote(maps: NDArray[np.float32], presence: NDArray[np.float32], where: NDArr
     modules = 32 * 2 ** float(np.median(maps[9, rows, columns][kept]))
     size = dimension(int(np.clip(round((modules - 17) / 4), VERSIONS[0], VERSIONS[-1])))
     return candidate_of(quad, size, float(weights[kept].mean()) * float(np.exp(-4 * spread)))
-
-
-def _reorder(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotates the corner order of each quad (N, 4, 2) to the one closest to that of the reference (4, 2)."""
-    turned = np.stack([np.roll(quads, -start, axis=1) for start in range(4)])
-    apart = np.linalg.norm(turned - reference, axis=3).sum(axis=2)
-    return np.asarray(turned[apart.argmin(axis=0), np.arange(len(quads))], dtype=np.float64)

@@ -51,6 +51,14 @@ def test_the_same_answer_as_by_zxing(contents: list[tuple[str, bytes | str | int
     assert without_place(same) == without_place(wanted)
 
 
+def test_the_modules_say_which_corner_is_the_first() -> None:
+    image = taken(modules_of_bits(bits_of(("byte", b"upside down"))))
+    (found,) = ZBar().read(image)
+    for turns in range(4):
+        upset = found.at(Quad.of(np.roll(found.corners.array, turns, axis=0)))
+        assert state(image, upset, shipped_tools().reader).corners == found.corners
+
+
 def test_mirrored_symbols_are_stated_as_mirrored() -> None:
     image = np.ascontiguousarray(taken(modules_of_bits(bits_of(("byte", b"mirror"))))[:, ::-1])
     stated = state(image, ZBar().read(image)[0], shipped_tools().reader)
