@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 
 from app.pipeline.climb import Climb
-from app.pipeline.imaging import GreyImage, normalise, resize_to
+from app.pipeline.imaging import GreyImage, normalise, psnr, resize_to
 from app.pipeline.locating.regions import Region
 from app.pipeline.restoration import (
-    Drawing,
     Picture,
     credible_region,
     predict_seconds,
@@ -57,24 +56,23 @@ def compare(climb: Climb) -> Picture:
     if truth is not None:
         tiles.append(_Tile(truth, ("redrawn from its modules", "decodes", "the truth of PSNR")))
     comparison = []
-    for compared, image in _run(climb, region, drawing):
+    for compared, image in _run(climb, region, truth):
         comparison.append(compared)
         tiles.append(_Tile(image, _caption(compared)))
     climb.route = None
     return Picture(_sheet(tiles), COMPARE, located=True, comparison=tuple(comparison))
 
 
-def _run(climb: Climb, region: Region, drawing: Drawing | None) -> Iterator[tuple[Compared, GreyImage | None]]:
+def _run(climb: Climb, region: Region, truth: GreyImage | None) -> Iterator[tuple[Compared, GreyImage | None]]:
     """Runs the networks, those first that will end first, and yields what each made; those that are not run come
-    last."""
+    last. ``truth`` is the picture of the symbol that ``climb`` holds, None if it holds none."""
     tools = climb.tools
     predicted: dict[str, float] = {}
     for name, restorer in tools.restorers.items():
         if climb.left > 0:
             predicted[name] = predict_seconds(restorer, region.crop)
     left_out = [Compared(name) for name in tools.restorers if name not in predicted]
-    truth = drawing.picture(1) if drawing else None
-    stated = climb.found[0].symbol.payload if drawing else None
+    stated = None if truth is None else climb.found[0].symbol.payload
     for name in sorted(predicted, key=predicted.__getitem__):
         if predicted[name] > climb.left:
             left_out.append(Compared(name))
@@ -90,7 +88,7 @@ def _run(climb: Climb, region: Region, drawing: Drawing | None) -> Iterator[tupl
         compared = Compared(name, seconds, own.text if own else None)
         if truth is not None:
             agrees = None if own is None else own.payload == stated
-            compared = replace(compared, agrees=agrees, psnr=_psnr(image, truth))
+            compared = replace(compared, agrees=agrees, psnr=psnr(image, truth))
         yield compared, image
     climb.is_complete = climb.is_complete and not left_out
     yield from ((one, None) for one in left_out)
@@ -99,7 +97,7 @@ def _run(climb: Climb, region: Region, drawing: Drawing | None) -> Iterator[tupl
 def _as_it_is(region: Region, truth: GreyImage | None) -> _Tile:
     """The crop as networks see it, its contrast stretched."""
     seen = np.rint(255 * normalise(region.crop)).astype(np.uint8)
-    quality = () if truth is None else (f"PSNR {_psnr(seen, truth):.1f} dB",)
+    quality = () if truth is None else (f"PSNR {psnr(seen, truth):.1f} dB",)
     return _Tile(
         seen, ("as it is, straightened", f"version {region.version}, {region.module:.1f} px a module", *quality)
     )
@@ -111,12 +109,6 @@ def _caption(compared: Compared) -> tuple[str, ...]:
     reads = "not decoded" if compared.text is None else "decodes" if compared.agrees is not False else "MISREAD"
     lines = compared.network, f"{reads}, {1000 * compared.seconds:.0f} ms"
     return lines if compared.psnr is None else (*lines, f"PSNR {compared.psnr:.1f} dB")
-
-
-def _psnr(restored: GreyImage, truth: GreyImage) -> float:
-    """Peak signal-to-noise ratio in dB, at most 100, which equal pictures have."""
-    error = float(np.mean((restored.astype(np.float64) - truth) ** 2))
-    return min(100.0, float(10 * np.log10(255**2 / error))) if error else 100.0
 
 
 def _sheet(tiles: list[_Tile]) -> GreyImage:

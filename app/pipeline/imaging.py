@@ -78,3 +78,9 @@ def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     one, other = one - one.mean(), other - other.mean()
     norm = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other) / norm if norm > 1e-6 else 0.0
+
+
+def psnr(picture: GreyImage, truth: GreyImage) -> float:
+    """Peak signal-to-noise ratio in dB, at most 100, which equal pictures have."""
+    error = float(np.mean((picture.astype(np.float64) - truth) ** 2))
+    return min(100.0, float(10 * np.log10(255**2 / error))) if error else 100.0

@@ -1,5 +1,8 @@
 """`qrestore decode` over a ladder of the test, without child processes."""
 
+import json
+from typing import Any
+
 import pytest
 
 from app.cli import decode
@@ -14,3 +17,8 @@ def decode_with(ladder: LadderLike, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)
     runtime = Runtime(worker=InProcessWorker(pipeline))
     monkeypatch.setattr(decode, "load_service", lambda settings, metrics, *, children: runtime)
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """The objects of lines of JSON."""
+    return [json.loads(line) for line in text.splitlines()]

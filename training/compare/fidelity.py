@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import GreyImage, psnr
 from app.pipeline.inference.restorer import Restorer
 from app.pipeline.inference.severity import laplacian_variance
 from app.pipeline.locating.regions import Region
@@ -20,12 +20,6 @@ from training.data.degrade import pixel_centre_homography
 from training.measure.sets import Sample
 
 _FINE = 8  # points per pixel and per module, along each axis, that a clean pixel's grey is averaged over
-
-
-def psnr(restored: GreyImage, clean: GreyImage) -> float:
-    """Peak signal-to-noise ratio in dB, at most 100, which equal pictures have."""
-    error = float(np.mean((restored.astype(np.float64) - clean) ** 2))
-    return min(100.0, 10 * np.log10(255**2 / error)) if error else 100.0
 
 
 def ssim(restored: GreyImage, clean: GreyImage) -> float:

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.compare.fidelity import psnr, ssim
+from app.pipeline.imaging import psnr
+from training.compare.fidelity import ssim
 
 GREY = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
 

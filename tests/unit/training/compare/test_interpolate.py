@@ -11,10 +11,10 @@ import torch
 
 from app.models.checkpoint import Checkpoint, load, save
 from app.models.registry import NETWORKS
-from app.pipeline.imaging import normalise
+from app.pipeline.imaging import normalise, psnr
 from app.pipeline.qrcode.patterns import render
 from tests.support.networks import TINY
-from training.compare.fidelity import Fidelity, psnr, ssim
+from training.compare.fidelity import Fidelity, ssim
 from training.compare.interpolate import Point, draw_sweep, main, sweep, sweep_table
 from training.compare.rows import Row
 from training.compare.systems import Kind

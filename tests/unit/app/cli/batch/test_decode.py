@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -26,24 +26,13 @@ from app.pipeline.quad import Quad
 from app.pipeline.results import Reason
 from app.workers.usage import resident_memory
 from tests.support.codes import qr_picture
-from tests.support.command import decode_with
+from tests.support.command import lines
 from tests.support.fakes import FakeLadder, symbol, unread
 from tests.support.paths import ROOT
 from tests.support.tiffs import TiffPage, tiff
 
 EVERY: Final = 20
 """One file of so many is broken."""
-
-
-def lines(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture
-def ladder(monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
-    ladder = FakeLadder(symbols=(symbol(),))
-    decode_with(ladder, monkeypatch)
-    return ladder
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`qrestore decode` on files of frames: animations, and with QRESTORE_VIDEO=true videos."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,20 +10,9 @@ from PIL import Image
 from app.cli import terminal
 from app.cli.main import main
 from tests.support.codes import qr_picture
-from tests.support.command import decode_with
-from tests.support.fakes import FakeLadder, symbol
+from tests.support.command import lines
+from tests.support.fakes import FakeLadder
 from tests.support.videos import video
-
-
-def lines(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture
-def ladder(monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
-    ladder = FakeLadder(symbols=(symbol(),))
-    decode_with(ladder, monkeypatch)
-    return ladder
 
 
 def test_a_video(
