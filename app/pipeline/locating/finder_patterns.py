@@ -6,7 +6,7 @@ the fourth corner of each, and refines the corners to where the function pattern
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -136,18 +136,24 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
         y, x = np.nonzero(peaks)
         at = np.stack([x + side / 2, y + side / 2, np.full(x.shape, TEMPLATE_PIXELS)], axis=1) / factor
         rows.append(np.column_stack([at, response[y, x]]))
-    if not rows:
-        return np.empty((0, 4))
-    found = np.concatenate(rows)
+    return strongest(rows, most=search.finders)
+
+
+def strongest(peaks: Iterable[NDArray[np.float64]], most: int) -> NDArray[np.float64]:
+    """The strongest finder patterns (N, 4) of arrays of peaks (M, 4), each pattern once, at ``most`` so many.
+
+    A row holds x, y, module size and response; its strength is the response's size, whatever its sign.
+    """
+    found = np.concatenate([np.empty((0, 4)), *peaks])
     found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")]
     kept: list[NDArray[np.float64]] = []
-    while len(found) and len(kept) < search.finders:
+    while len(found) and len(kept) < most:
         kept.append(found[0])
-        found = found[~same_finder(found[0], found)]
+        found = found[~_same_finder(found[0], found)]
     return np.array(kept).reshape(-1, 4)
 
 
-def same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of the ``others`` (N, 4) are ``one`` (4,), a stronger finder pattern, at another size or nearly there."""
     apart = np.hypot(*(others[:, :2] - one[:2]).T)
     smaller, larger = np.minimum(one[2], others[:, 2]), np.maximum(one[2], others[:, 2])

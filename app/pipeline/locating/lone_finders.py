@@ -19,7 +19,7 @@ from app.pipeline.locating.finder_patterns import (
     draw_finder,
     finder_templates,
     responses,
-    same_finder,
+    strongest,
 )
 from app.pipeline.locating.pyramid import TEMPLATE_PIXELS
 
@@ -71,7 +71,7 @@ class LoneFinder:
 
 def find_lone_finders(image: GreyImage, reach: Reach) -> list[LoneFinder]:
     """The finder patterns of a picture, strongest first."""
-    seen = [_look_closer(image, peak) for peak in _peaks(image, reach)]
+    seen = [_look_closer(image, peak) for peak in strongest(_peaks(image, reach), most=reach.peaks)]
     return sorted((one for one in seen if one is not None), key=lambda one: -one.response)
 
 
@@ -83,17 +83,7 @@ def _template() -> NDArray[np.float32]:
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
 
-def _peaks(image: GreyImage, reach: Reach) -> NDArray[np.float64]:
-    found = np.concatenate([np.empty((0, 4)), *_peaks_by_size(image, reach)])
-    found = found[np.argsort(-np.abs(found[:, 3]), kind="stable")]
-    kept: list[NDArray[np.float64]] = []
-    while len(found) and len(kept) < reach.peaks:
-        kept.append(found[0])
-        found = found[~same_finder(found[0], found)]
-    return np.array(kept).reshape(-1, 4)
-
-
-def _peaks_by_size(image: GreyImage, reach: Reach) -> Iterator[NDArray[np.float64]]:
+def _peaks(image: GreyImage, reach: Reach) -> Iterator[NDArray[np.float64]]:
     if image.size == 0:
         return
     factor = min(1 / reach.module, (reach.pixels / image.size) ** 0.5)
