@@ -15,7 +15,7 @@ from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.lone_finders import PATIENT, find_lone_finders
 from app.pipeline.locating.regions import SMALL_MODULE, Exhibit, Region, Verdict
-from app.pipeline.micro import MICRO, read_micro
+from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.soft import SoftRead
 from app.pipeline.reading import Reading
@@ -50,7 +50,7 @@ class Files:
 
 def steps_on_picture(climb: Climb) -> Iterator[StepRecord]:
     """Both engines on the whole picture, and its variants, which the ladder shows them of single places only; then the
-    Micro QR codes in it."""
+    Micro QR and rMQR codes in it."""
     tools, image = climb.tools, climb.image
     symbols, sightings = tools.zxing.look(image)
     nothing = f"saw {len(sightings)} codes that it could not read" if sightings else "the engine read nothing"
@@ -59,7 +59,7 @@ def steps_on_picture(climb: Climb) -> Iterator[StepRecord]:
     for variant, found in read_variants(image):
         yield _step(f"variants, {variant.name}", _believed(found))
     known = [found.symbol for found in climb.found if found.rung == MICRO]
-    micro = known or [read.symbol for read in read_micro(climb, is_patient=True)]
+    micro = known or [read.symbol for read in read_small(climb, is_patient=True)]
     finders = len(find_lone_finders(image, PATIENT))
     yield _step("micro", Verdict(micro, "" if micro else f"none at {finders} lone finder patterns"))
 

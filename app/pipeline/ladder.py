@@ -11,7 +11,7 @@ from app.pipeline.climb import Climb
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
-from app.pipeline.micro import MICRO, read_micro
+from app.pipeline.micro import MICRO, read_small
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import restore
 from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
@@ -28,7 +28,7 @@ from app.pipeline.rungs import (
     read_small_picture,
 )
 from app.pipeline.surveys import surveys
-from app.pipeline.symbologies import QR_FAMILY
+from app.pipeline.symbologies import QR_FAMILY, SMALL
 from app.pipeline.tools import Tools
 
 COLOURS = "colours"
@@ -169,7 +169,7 @@ class Ladder:
         symbologies: frozenset[str] = QR_FAMILY,
     ) -> Climb:
         """As `run`, but returns the climb of the picture itself; it holds what was read in the others, too.
-        ``symbologies`` only says whether, and how patiently, Micro QR codes are looked for."""
+        ``symbologies`` only says whether, and how patiently, Micro QR and rMQR codes are looked for."""
         climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
         if effort is Effort.FAST:
             climb.take(read_plainly(climb), DIRECT)
@@ -185,8 +185,9 @@ class Ladder:
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
         is_patient = climb.is_thorough or "QRCode" not in symbologies
-        if "MicroQRCode" in symbologies and (is_patient or not climb.found) and not climb.is_over:
-            climb.take(read_micro(climb, is_patient=is_patient), MICRO)
+        small = symbologies & SMALL
+        if small and (is_patient or not climb.found) and not climb.is_over:
+            climb.take(read_small(climb, small, is_patient=is_patient), MICRO)
         others = self._read_looks(climb, look_again, symbologies)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass

@@ -1,7 +1,7 @@
-"""Reads Micro QR codes that no engine reads: found and registered by their one finder pattern, read by the module
-reader, and decoded softly."""
+"""Reads Micro QR and rMQR codes that no engine reads: found and registered by their one finder pattern, read by the
+module reader, and decoded softly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,13 +12,17 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
-from app.pipeline.locating.lone_finders import GLANCE, PATIENT, find_lone_finders
+from app.pipeline.locating.lone_finders import GLANCE, PATIENT, LoneFinder, find_lone_finders
 from app.pipeline.locating.micro import MicroPlace, micro_side, register_micro
+from app.pipeline.locating.rectangular import find_left_ends
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.soft import decode_micro
+from app.pipeline.quad import Quad
 from app.pipeline.reading import Read
+from app.pipeline.rectangular import RECTANGULAR, read_left_ends
 from app.pipeline.results import SOFT
+from app.pipeline.symbologies import SMALL
 
 MICRO: Final = "micro"
 """The rung, which reads no place but the whole picture, where nothing else was read."""
@@ -27,10 +31,10 @@ _SURE: Final = 0.9
 """Agreement of a M1 code with the picture: its error correction alone is no evidence."""
 
 
-def read_micro(climb: Climb, *, is_patient: bool) -> Iterator[Read]:
-    """Reads the Micro QR codes of a picture, but nothing that overlaps a code that was read, or a place that shows the
-    function patterns of a larger one: remains of these resemble small codes. A patient look is for smaller and fainter
-    finder patterns, too."""
+def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient: bool) -> Iterator[Read]:
+    """Reads the Micro QR and rMQR codes of a picture, those of them that are among the ``symbologies``, but nothing
+    that overlaps a code that was read, or a place that shows the function patterns of a larger one: remains of these
+    resemble small codes. A patient look is for smaller and fainter finder patterns, too."""
     larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
     for finder in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
         if climb.is_over:
@@ -38,11 +42,25 @@ def read_micro(climb: Climb, *, is_patient: bool) -> Iterator[Read]:
         taken = [*larger, *(found.symbol.corners for found in climb.found)]
         if any(quad.contains(finder.centre) for quad in taken):
             continue
-        places = register_micro(climb.image, finder)
-        if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
-            continue
-        if symbol := read_places(climb.image, places, climb.tools.reader):
+        symbol = _read_micro(climb, finder, taken) if _NAME in symbologies else None
+        if symbol is None and RECTANGULAR in symbologies and not climb.is_over:
+            symbol = _read_rectangular(climb, finder, taken)
+        if symbol:
             yield Read(symbol)
+
+
+def _read_micro(climb: Climb, finder: LoneFinder, taken: Sequence[Quad]) -> Symbol | None:
+    places = register_micro(climb.image, finder)
+    if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
+        return None
+    return read_places(climb.image, places, climb.tools.reader)
+
+
+def _read_rectangular(climb: Climb, finder: LoneFinder, taken: Sequence[Quad]) -> Symbol | None:
+    left_ends = find_left_ends(climb.image, finder)
+    if any(one.quad.overlap(quad) > 0 for one in left_ends for quad in taken):
+        return None
+    return read_left_ends(climb.image, left_ends, climb.tools.reader)
 
 
 def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader) -> Symbol | None:
@@ -51,7 +69,7 @@ def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader
         if place.version == "M1" and place.agreement < _SURE:
             continue
         crop = rectify(image, place.corners, micro_side(place.version))
-        log_odds = reader.read_micro([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
+        log_odds = reader.read_small([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
         if contents := _decode(log_odds, place.version):
             return _symbol(contents, place)
     return None

@@ -111,7 +111,12 @@ class Quad:
 
 def square(modules: float) -> NDArray[np.float64]:
     """The quad (4, 2) of an upright symbol of ``modules`` a side, in modules, clockwise from the top left."""
-    return np.array([[0, 0], [modules, 0], [modules, modules], [0, modules]], dtype=np.float64)
+    return oblong(modules, modules)
+
+
+def oblong(columns: float, rows: float) -> NDArray[np.float64]:
+    """As `square`, for a symbol of ``columns`` by ``rows`` modules."""
+    return np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], dtype=np.float64)
 
 
 def bilinear_weights(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -126,11 +131,12 @@ def reorder(quads: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArr
     return np.asarray(turned[apart.argmin(axis=0), np.arange(len(quads))], dtype=np.float64)
 
 
-def homography(corners: ArrayLike, modules: float) -> NDArray[np.float64]:
+def homography(corners: ArrayLike, modules: float, rows: float | None = None) -> NDArray[np.float64]:
     """The 3 x 3 matrix that a quad defines: from module coordinates, whose origin is the symbol's top-left corner, to
-    picture positions."""
+    picture positions. The symbol has ``modules`` columns and, unless it is square, ``rows``."""
     target = np.asarray(corners, dtype=np.float32).reshape(4, 2)
-    return np.asarray(cv2.getPerspectiveTransform(square(modules).astype(np.float32), target), dtype=np.float64)
+    source = oblong(modules, modules if rows is None else rows).astype(np.float32)
+    return np.asarray(cv2.getPerspectiveTransform(source, target), dtype=np.float64)
 
 
 def side_length(corners: ArrayLike) -> float:

@@ -4,6 +4,8 @@ from typing import Final
 
 QR_FAMILY: Final = frozenset({"QRCode", "MicroQRCode", "RMQRCode"})
 """What the service is for."""
+SMALL: Final = frozenset({"MicroQRCode", "RMQRCode"})
+"""Those with a single finder pattern."""
 MATRIX: Final = QR_FAMILY | {"Aztec", "DataMatrix", "MaxiCode", "PDF417"}
 """Codes of two dimensions, PDF417 of stacked rows among them."""
 LINEAR: Final = frozenset({

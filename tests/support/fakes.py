@@ -173,7 +173,7 @@ class FakeReader:
         self.calls += [(version, crop.shape) for crop in crops]
         return [self.answer(crop, version) for crop in crops]
 
-    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
+    def read_small(self, crops: Sequence[GreyImage], version: str, columns: int | None = None) -> list[LogOdds]:
         return [np.zeros(modules_of(version) or (), np.float32) for _ in crops]
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from app.pipeline.climb import Climb
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
-from app.pipeline.micro import read_micro
+from app.pipeline.micro import read_small
 from app.pipeline.results import Effort, Found
 from app.pipeline.tools import Tools
 from training.data.degrade import to_uint8
@@ -73,7 +73,7 @@ def read_micro_alone(
     for image in images:
         climb = Climb(image, Effort.BALANCED, tools)
         processor = process_time()
-        read = [one.symbol.payload for one in read_micro(climb, is_patient=is_patient)]
+        read = [one.symbol.payload for one in read_small(climb, is_patient=is_patient)]
         yield process_time() - processor, read
 
 

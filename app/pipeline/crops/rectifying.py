@@ -28,7 +28,9 @@ def surroundings(image: GreyImage, corners: ArrayLike, reach: float) -> tuple[Gr
     return image[low[1] : high[1], low[0] : high[0]], low
 
 
-def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: float) -> NDArray[np.float64]:
+def crop_to_picture(
+    corners: ArrayLike, modules: int, *, pixels: float, margin: float, rows: int | None = None
+) -> NDArray[np.float64]:
     """The 3 x 3 matrix that rectifying samples by: from pixels of the rectified crop to pixels of the picture.
 
     In both, whole numbers are pixel centres, half a pixel from the outer edge. ``pixels`` a module, ``margin`` in
@@ -36,7 +38,7 @@ def crop_to_picture(corners: ArrayLike, modules: int, *, pixels: float, margin: 
     """
     to_modules = np.array([[1 / pixels, 0, 0.5 / pixels - margin], [0, 1 / pixels, 0.5 / pixels - margin], [0, 0, 1]])
     to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    return np.asarray(to_centres @ homography(corners, modules) @ to_modules, dtype=np.float64)
+    return np.asarray(to_centres @ homography(corners, modules, rows) @ to_modules, dtype=np.float64)
 
 
 def rectify(
@@ -46,16 +48,19 @@ def rectify(
     *,
     pixels: int = PIXELS_PER_MODULE,
     margin: float = QUIET_ZONE,
+    rows: int | None = None,
     displacement: NDArray[np.float32] | None = None,
 ) -> GreyImage:
     """Cuts out a code, straight and square, at ``pixels`` a module with ``margin`` modules around it: (S, S) uint8.
 
-    ``corners`` (4, 2) are the symbol's outer corners, clockwise from its own top left. ``displacement`` (S, S, 2), x
-    and y in pixels of the crop, bends the grid on which the picture is sampled. Outside the picture its border is
-    repeated. Pictures finer than the crop are first averaged down.
+    A code that is not square has ``modules`` columns and ``rows``, and its crop is an oblong. ``corners`` (4, 2) are
+    the symbol's outer corners, clockwise from its own top left. ``displacement`` (S, S, 2), x and y in pixels of a
+    square crop, bends the grid on which the picture is sampled. Outside the picture its border is repeated. Pictures
+    finer than the crop are first averaged down.
     """
     quad = np.asarray(corners, dtype=np.float64).reshape(4, 2)
-    step = side_length(quad) / modules
+    across, down = modules, modules if rows is None else rows
+    step = side_length(quad) / ((across + down) / 2)
     region, offset = surroundings(image, quad, (margin + 1) * step)
     quad = quad - offset
 
@@ -66,11 +71,11 @@ def rectify(
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         quad = quad * ratio
 
-    matrix = crop_to_picture(quad, modules, pixels=pixels, margin=margin)
-    side = round((modules + 2 * margin) * pixels)
+    matrix = crop_to_picture(quad, across, pixels=pixels, margin=margin, rows=down)
+    side, height = (round((extent + 2 * margin) * pixels) for extent in (across, down))
     if displacement is None:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpPerspective(region, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        crop = cv2.warpPerspective(region, matrix, (side, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     else:
         bent = np.indices((side, side), dtype=np.float32)[::-1].transpose(1, 2, 0) + displacement
         at = cv2.perspectiveTransform(bent, matrix)

@@ -32,28 +32,29 @@ def planes(version: int) -> NDArray[np.float32]:
 
 def _planes(known: Bits, dark: Bits) -> NDArray[np.float32]:
     value = np.where(known, np.where(dark, 1, -1), 0)
-    along = np.linspace(-1, 1, len(known))
-    y, x = np.meshgrid(along, along, indexing="ij")
+    y, x = np.meshgrid(*(np.linspace(-1, 1, extent) for extent in known.shape), indexing="ij")
     stacked = np.stack([known, value, x, y]).astype(np.float32)
     stacked.setflags(write=False)
     return stacked
 
 
 @cache
-def micro_planes(version: str) -> NDArray[np.float32]:
-    """As `planes`, for "M1" to "M4": their quiet zone is narrower, and nothing is known beyond it."""
+def small_planes(version: str, columns: int | None = None) -> NDArray[np.float32]:
+    """As `planes`, for "M1" to "M4" and "R7x43" to "R17x139", (4, H + 8, W + 8): their quiet zone is narrower, and
+    nothing is known beyond it. ``columns``: only so many of the symbol's, from its left, and the 4 on either side."""
     patterns = small_patterns(version)
     known = np.pad(np.pad(patterns.known, SMALL_QUIET_ZONE, constant_values=True), QUIET_ZONE - SMALL_QUIET_ZONE)
-    return _planes(known, np.pad(patterns.dark, QUIET_ZONE))
+    part = np.s_[:, : None if columns is None else columns + 2 * QUIET_ZONE]
+    return _planes(known[part], np.pad(patterns.dark, QUIET_ZONE)[part])
 
 
 class ModuleReader(Protocol):
     """What a module reader does in the pipeline: reads canonical crops of one version, each (S, S) uint8, dark on
-    light; log-odds are (M, M), without the quiet zone."""
+    light; log-odds are (M, M), without the quiet zone. Crops of rMQR codes are oblong, and so are their log-odds."""
 
     def read(self, crops: Sequence[GreyImage], version: int) -> list[LogOdds]: ...
 
-    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]: ...
+    def read_small(self, crops: Sequence[GreyImage], version: str, columns: int | None = None) -> list[LogOdds]: ...
 
 
 class NetworkModuleReader:
@@ -67,9 +68,10 @@ class NetworkModuleReader:
         """Log-odds (M, M) for each crop; those of known modules are also the network's."""
         return self._read(crops, planes(version))
 
-    def read_micro(self, crops: Sequence[GreyImage], version: str) -> list[LogOdds]:
-        """As `read`, of Micro QR codes, for which the network was not trained but, with the true corners, suffices."""
-        return self._read(crops, micro_planes(version))
+    def read_small(self, crops: Sequence[GreyImage], version: str, columns: int | None = None) -> list[LogOdds]:
+        """As `read`, of Micro QR and rMQR codes, for which the network was not trained but, with the true corners,
+        suffices. ``columns``: the crops show so many of the symbol's, from its left, and 4 on either side."""
+        return self._read(crops, small_planes(version, columns))
 
     def _read(self, crops: Sequence[GreyImage], known: NDArray[np.float32]) -> list[LogOdds]:
         pictures = np.stack([normalise(crop) for crop in crops])[:, None]

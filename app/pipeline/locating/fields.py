@@ -32,7 +32,7 @@ _AFFINE: Final[NDArray[np.float64]] = np.asarray(
 class Template:
     """The known modules of a version and, unless it is bare, a ring of the quiet zone.
 
-    ``centres`` (N, 2): x and y in units of the symbol's side. ``values`` (N,): lightness, zero mean and unit norm.
+    ``centres`` (N, 2): x and y in units of the symbol's sides. ``values`` (N,): lightness, zero mean and unit norm.
     ``weights`` (N, 4): bilinear weights by which each centre follows the quad's corners.
     """
 
@@ -42,14 +42,15 @@ class Template:
 
 
 class Field:
-    """The surroundings of a quad, straightened by it to ``WORKING_STEP`` pixels a module, without shading.
+    """The surroundings of a quad of ``modules`` columns and as many ``rows``, or so many, straightened by it to
+    ``WORKING_STEP`` pixels a module, without shading.
 
     They are straightened because in steep perspective a module is several times as high as wide, while blurs and steps
     are isotropic.
     """
 
-    def __init__(self, image: GreyImage, quad: NDArray[np.float64], modules: int) -> None:
-        straight = rectify(image, quad, modules, pixels=WORKING_STEP, margin=_AROUND)
+    def __init__(self, image: GreyImage, quad: NDArray[np.float64], modules: int, rows: int | None = None) -> None:
+        straight = rectify(image, quad, modules, pixels=WORKING_STEP, margin=_AROUND, rows=rows)
         values = straight.astype(np.float32)
         window = (SHADING * WORKING_STEP | 1,) * 2
         values -= cv2.blur(values, window)
@@ -58,7 +59,7 @@ class Field:
         self._layers: dict[int, NDArray[np.float32]] = {}
         origin = _AROUND * WORKING_STEP
         from_modules = np.array([[WORKING_STEP, 0, origin], [0, WORKING_STEP, origin], [0, 0, 1]])
-        self._to_field = from_modules @ np.linalg.inv(homography(quad, modules))
+        self._to_field = from_modules @ np.linalg.inv(homography(quad, modules, rows))
 
     def _layer(self, layer: int) -> NDArray[np.float32]:
         """The blurred picture and its derivatives along x and y, (H, W, 3)."""

@@ -1,6 +1,6 @@
 """Decodes the blocks of a symbol under one format, with more and more effort."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import log2
 from typing import Final
@@ -8,13 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.codewords import Blocks, assemble, blocks
+from app.pipeline.qrcode.codewords import Blocks
 from app.pipeline.qrcode.evidence import byte_evidence, evidence
-from app.pipeline.qrcode.log_odds import FormatInformation, LogOdds, codeword_log_odds
-from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE, MessageEnd, rank_ends
+from app.pipeline.qrcode.log_odds import LogOdds
+from app.pipeline.qrcode.message_ends import MessageEnd
 from app.pipeline.qrcode.patterns import Bits
-from app.pipeline.qrcode.reed_solomon import decode, least_errors, reduced_basis
-from app.pipeline.qrcode.segments import message_bits
+from app.pipeline.qrcode.reed_solomon import Words, decode, least_errors, reduced_basis
 
 STAGES: Final = ("hard", "erasures", "statistics", "padding")
 _CERTAIN = 5.0  # log-odds of the bits of blocks that are read, when message ends are compared
@@ -25,33 +24,36 @@ _WORTH_TRIPLES = 60.0  # bits short of the margin up to which triple errors are 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A whole symbol without errors, ``modules`` (M, M); ``confidence`` is the evidence beyond the bits of the message,
-    in bits, of the block with the least; ``method`` is the costliest of the ``STAGES`` that was needed."""
+    """The ``data`` codewords (D,) of a symbol in reading order, without errors; ``confidence`` is the evidence beyond
+    the bits of the message, in bits, of the block with the least; ``method`` is the costliest of the ``STAGES`` that
+    was needed."""
 
-    modules: Bits
+    data: Words
     confidence: float
     method: str
 
 
 class Attempt:
-    """Decodes a symbol under one format.
+    """Decodes a symbol under one format, which ``name`` names.
 
-    A block is read if its evidence exceeds its message by ``margin`` bits. Message ends are tried that have more than
-    ``least_end`` bits of evidence.
+    ``soft`` (count, length, 8): log-odds that each bit of each codeword is 1, mask removed, 0 in absent codewords. A
+    block is read if its evidence exceeds its message by ``margin`` bits. ``is_message`` says whether data codewords are
+    well formed. ``ends``, of symbols that have "padding" among their stages, gives the message ends that are tried, the
+    likeliest first, for log-odds (D, 8) of the data codewords.
     """
 
     def __init__(
         self,
-        log_odds: LogOdds,
-        version: int,
-        candidate: FormatInformation,
+        soft: LogOdds,
+        structure: Blocks,
         *,
+        name: str,
         margin: float,
-        least_end: float = LEAST_EVIDENCE,
+        is_message: Callable[[Words], bool],
+        ends: Callable[[LogOdds], list[MessageEnd]] = lambda _: [],
     ) -> None:
-        self._version, self._format, self._margin, self._least_end = version, candidate, margin, least_end
-        self._blocks: Blocks = blocks(version, candidate.level)
-        self._soft = codeword_log_odds(log_odds, version, candidate.level, candidate.mask)
+        self._name, self._margin, self._is_message, self._ends = name, margin, is_message, ends
+        self._blocks, self._soft = structure, soft
         self._words = np.packbits(self._soft > 0, axis=2)[:, :, 0]
         self._surplus = np.full(self._blocks.count, -np.inf)
         self._rows = _MOST_ROWS
@@ -62,7 +64,7 @@ class Attempt:
     @property
     def refusal(self) -> str:
         """Why `read` found nothing, in words."""
-        under = f"(level {self._format.level}, mask {self._format.mask})"
+        under = f"({self._name})"
         if self._malformed:
             return f"every block is read, but not as a message {under}"
         nearest = self._nearest[~self._read].max(initial=-np.inf)
@@ -73,7 +75,7 @@ class Attempt:
         )
 
     def read(self, stages: Collection[str]) -> Decoded | None:
-        """The symbol, if "hard" or one of these stages reads it."""
+        """The message, if "hard" or one of these stages reads it."""
         self._decode_hard()
         if "erasures" in stages and not self._read.all():
             self._method = "erasures"
@@ -181,15 +183,14 @@ class Attempt:
         return np.packbits(bits), surplus
 
     def _check(self, words: NDArray[np.uint8], surplus: NDArray[np.float64]) -> Decoded | None:
-        """The symbol of corrected words, if every block is read and they hold a well-formed message."""
+        """The data of corrected words, if every block is read and they hold a well-formed message."""
         if surplus.min() < self._margin:
             return None
         data = words.ravel()[self._blocks.message]
-        if message_bits(data, self._version) is None:
+        if not self._is_message(data):
             self._malformed = True
             return None
-        modules = assemble(data, self._version, self._format.level, self._format.mask)
-        return Decoded(modules, float(surplus.min()), self._method)
+        return Decoded(data, float(surplus.min()), self._method)
 
     def _rank_ends(self) -> list[MessageEnd]:
         """Where the message may end, the likeliest first; blocks already read count as certain."""
@@ -198,4 +199,4 @@ class Attempt:
             self._soft.shape
         )
         soft = np.where(self._read[:, None, None], certain, self._soft).reshape(-1, 8)[structure.message]
-        return rank_ends(soft.astype(np.float32), self._version, self._least_end)
+        return self._ends(soft.astype(np.float32))

@@ -30,22 +30,26 @@ Nothing is asked of the padding: encoders fill it as they like. A padding that i
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log2
 from typing import Final
 
 import numpy as np
 
 from app.pipeline.qrcode.attempt import STAGES, Attempt, Decoded
+from app.pipeline.qrcode.codewords import assemble, blocks
 from app.pipeline.qrcode.format_search import search_formats, tighten
 from app.pipeline.qrcode.log_odds import (
     FormatInformation,
     LogOdds,
+    codeword_log_odds,
     format_evidence,
     rank_formats,
 )
-from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE
+from app.pipeline.qrcode.message_ends import LEAST_EVIDENCE, rank_ends
 from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import FORMATS, Bits, dimension, function_patterns
+from app.pipeline.qrcode.segments import message_bits
 
 MARGIN = 20.0
 """Bits of evidence that a block must have beyond those of its message.
@@ -132,7 +136,7 @@ def _try_view(log_odds: LogOdds, version: int, stages: Collection[str], margin: 
         if candidate.distance > _MOST_FORMAT_ERRORS:
             reasons.append(f"format information too far: distance {candidate.distance} is above {_MOST_FORMAT_ERRORS}")
             continue
-        attempt = Attempt(log_odds, version, candidate, margin=margin)
+        attempt = _attempt(log_odds, version, candidate, margin=margin)
         if found := attempt.read(stages):
             return _soft_read(found, version, candidate, is_sure=is_sure)
         reasons.append(attempt.refusal)
@@ -140,11 +144,30 @@ def _try_view(log_odds: LogOdds, version: int, stages: Collection[str], margin: 
         others = [one for one in formats if one not in likely or one.distance > _MOST_FORMAT_ERRORS]
         least_end = LEAST_EVIDENCE + _SEARCH_BITS
         for candidate in search_formats(log_odds, version, others)[:_MOST_SEARCHED]:
-            attempt = Attempt(log_odds, version, candidate, margin=margin, least_end=least_end)
+            attempt = _attempt(log_odds, version, candidate, margin=margin, least_end=least_end)
             if found := attempt.read(stages):
                 return _soft_read(found, version, candidate, is_sure=False)
             reasons.append(attempt.refusal)
     return SoftRefusal("; ".join(reasons))
+
+
+def _attempt(
+    log_odds: LogOdds,
+    version: int,
+    candidate: FormatInformation,
+    *,
+    margin: float,
+    least_end: float = LEAST_EVIDENCE,
+) -> Attempt:
+    """An attempt at a format; message ends are tried that have more than ``least_end`` bits of evidence."""
+    return Attempt(
+        codeword_log_odds(log_odds, version, candidate.level, candidate.mask),
+        blocks(version, candidate.level),
+        name=f"level {candidate.level}, mask {candidate.mask}",
+        margin=margin,
+        is_message=lambda data: message_bits(data, version) is not None,
+        ends=partial(rank_ends, version=version, least=least_end),
+    )
 
 
 def _may_be_searched(log_odds: LogOdds, version: int, agreement: float) -> bool:
@@ -156,7 +179,7 @@ def _may_be_searched(log_odds: LogOdds, version: int, agreement: float) -> bool:
 
 
 def _soft_read(found: Decoded, version: int, candidate: FormatInformation, *, is_sure: bool) -> SoftRead:
-    modules, level = found.modules, candidate.level
+    modules, level = assemble(found.data, version, candidate.level, candidate.mask), candidate.level
     if not is_sure:
         modules, level = tighten(modules, version, level, candidate.mask)
     return SoftRead(modules, level, candidate.mask, 0, 0, found.confidence, found.method)

@@ -11,6 +11,7 @@ from training.measure.many.kinds import KINDS
 from training.measure.many.micro import MICRO_SETS
 from training.measure.many.pallet import pallet
 from training.measure.many.picture import Picture, PlacedCode
+from training.measure.many.rectangular import RECTANGULAR_SETS
 from training.measure.many.sheets import clean_sheet, curved_strips, distant_labels, page, sheet, sheet_of_version_40
 from training.measure.sets import SETS, samples
 
@@ -25,9 +26,9 @@ MANY_SETS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
 }
 """By name, what makes a picture of many codes from its random numbers and its index."""
 
-NAMES: Final = (*MANY_SETS, *KINDS, *MICRO_SETS, *SETS)
-"""Every set that `pictures` knows: those of many codes, then those of one: hard kinds, Micro QR codes, and the old
-synthetic sets."""
+NAMES: Final = (*MANY_SETS, *KINDS, *MICRO_SETS, *RECTANGULAR_SETS, *SETS)
+"""Every set that `pictures` knows: those of many codes, then those of one: hard kinds, Micro QR codes, rMQR codes, and
+the old synthetic sets."""
 
 
 def pictures(name: str, *, start: int = 0, count: int) -> Iterator[Picture]:
@@ -36,6 +37,6 @@ def pictures(name: str, *, start: int = 0, count: int) -> Iterator[Picture]:
         for sample in samples(name, start=start, count=count):
             yield Picture(sample.image, (PlacedCode(sample.symbol, sample.corners),))
         return
-    make = {**MANY_SETS, **KINDS, **MICRO_SETS}[name]
+    make = {**MANY_SETS, **KINDS, **MICRO_SETS, **RECTANGULAR_SETS}[name]
     for index in range(start, start + count):
         yield make(np.random.default_rng((zlib.crc32(name.encode()), index)), index)

@@ -86,6 +86,12 @@ def _draw_rectangular(known: Bits, dark: Bits) -> None:
     known[:rows, :8], dark[:rows, :8] = True, _FINDER[:rows]
 
 
+def timing_columns(version: str) -> tuple[int, ...]:
+    """Columns of the vertical timing patterns within a rMQR code, each with an alignment pattern at both ends."""
+    _, width = modules_of(version) or (0, 0)
+    return _TIMING_COLUMNS[width]
+
+
 @cache
 def format_information(version: str) -> FormatInformation:
     """The format information of a version: of Micro QR one copy of 15 bits, values symbol number * 4 + mask; of rMQR

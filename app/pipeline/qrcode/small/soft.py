@@ -72,7 +72,7 @@ def decode_micro(log_odds: LogOdds, version: str) -> SmallRead | None:
     if log_odds.shape != (shape := modules_of(version)):
         raise ValueError(f"{version} has {shape} modules, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
-    if _agreement(log_odds, version) < _LEAST_AGREEMENT:
+    if function_agreement(log_odds, version) < _LEAST_AGREEMENT:
         return None
     seen = _format_bits(log_odds, version)
     formats = _formats(version)
@@ -116,8 +116,8 @@ def _format_bits(log_odds: LogOdds, version: str) -> LogOdds:
     return np.asarray(log_odds[information.rows[0], information.columns[0]])
 
 
-def _agreement(log_odds: LogOdds, version: str) -> float:
-    """Of the function patterns' log-odds with their values, -1 to 1; 0 if they say nothing."""
+def function_agreement(log_odds: LogOdds, version: str) -> float:
+    """Agreement of the function patterns' log-odds with their values, -1 to 1; 0 if they say nothing."""
     patterns = small_patterns(version)
     known = log_odds[patterns.known]
     most = np.abs(known).sum(dtype=np.float64)

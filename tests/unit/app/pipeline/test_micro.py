@@ -9,7 +9,7 @@ from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.lone_finders import GLANCE, PATIENT, Reach, find_lone_finders
 from app.pipeline.locating.micro import register_micro
-from app.pipeline.micro import MICRO, read_micro
+from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.tools import Tools
@@ -114,8 +114,8 @@ def test_remains_of_a_larger_code_are_left_alone(ladder: Ladder) -> None:
 
 def test_the_budget_ends_the_search(tools: Tools) -> None:
     picture = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
-    assert list(read_micro(Climb(picture, Effort.BALANCED, tools), is_patient=False))
-    assert not list(read_micro(Climb(picture, Effort.BALANCED, tools, budget=0.0), is_patient=False))
+    assert list(read_small(Climb(picture, Effort.BALANCED, tools), is_patient=False))
+    assert not list(read_small(Climb(picture, Effort.BALANCED, tools, budget=0.0), is_patient=False))
 
 
 def test_corners_are_found_within_half_a_module() -> None:

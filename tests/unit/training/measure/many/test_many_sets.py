@@ -17,6 +17,7 @@ from training.measure.many.kinds import KINDS
 from training.measure.many.micro import MICRO_SETS
 from training.measure.many.pallet import HEIGHT, MODULE, WIDTH
 from training.measure.many.picture import Picture, PlacedCode
+from training.measure.many.rectangular import RECTANGULAR_SETS
 from training.measure.many.sets import MANY_SETS, NAMES, pictures
 from training.measure.sets import SETS, samples
 
@@ -55,7 +56,7 @@ def with_quiet_zone(code: PlacedCode) -> Quad:
 
 def test_every_set_is_held_to_account() -> None:
     assert set(CODES) == set(MANY_SETS)
-    assert (*MANY_SETS, *KINDS, *MICRO_SETS, *SETS) == NAMES
+    assert (*MANY_SETS, *KINDS, *MICRO_SETS, *RECTANGULAR_SETS, *SETS) == NAMES
 
 
 @pytest.mark.parametrize("name", MANY_SETS)

@@ -1,0 +1,72 @@
+"""Pictures of rMQR codes hold their symbol at its corners, sharp or too blurred for zxing-cpp."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from app.pipeline.crops.rectifying import rectify
+from app.pipeline.engines.zxing import ZXing
+from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.small.contents import read_small_contents
+from app.pipeline.qrcode.small.versions import RECTANGULAR_VERSIONS, modules_of
+from tests.support.paths import ROOT
+from training.measure.many.ceiling import count_readable
+from training.measure.many.rectangular import RECTANGULAR_SETS
+from training.measure.many.sets import pictures
+from training.measure.served_tools import add_options, load_tools
+
+COUNT = 8
+
+
+@pytest.mark.parametrize("name", RECTANGULAR_SETS)
+def test_the_symbol_is_where_its_corners_are(name: str) -> None:
+    for picture in pictures(name, count=COUNT):
+        (code,) = picture.codes
+        modules = code.symbol.modules
+        rows, columns = modules.shape
+        version = RECTANGULAR_VERSIONS[code.symbol.version]
+        assert modules_of(version) == (rows, columns)
+        assert (rows <= 11) == name.endswith("small")
+        corners = code.corners[[0, 3, 2, 1]] if "mirrored" in code.traits else code.corners
+        sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+        assert sides == pytest.approx(np.array([columns, rows, columns, rows]) * sides[0] / columns, rel=0.01)
+        assert 2.9 < sides[0] / columns < 8.1
+        crop = rectify(picture.image, corners, columns, margin=0, rows=rows)
+        likeness = np.corrcoef(crop.ravel(), render(modules, pixels=4, quiet_zone=0).ravel())[0, 1]
+        assert (-likeness if "inverse" in code.traits else likeness) > (0.75 if name.startswith("clean") else 0.35)
+
+
+@pytest.mark.parametrize("name", RECTANGULAR_SETS)
+def test_symbols_hold_what_they_say(name: str) -> None:
+    for picture in pictures(name, count=40):
+        (code,) = picture.codes
+        contents = read_small_contents(code.symbol.modules)
+        assert contents is not None
+        assert (contents.message.payload, contents.level) == (code.symbol.payload, code.symbol.level.upper())
+        assert contents.small_version == RECTANGULAR_VERSIONS[code.symbol.version]
+
+
+@pytest.mark.parametrize("name", RECTANGULAR_SETS)
+def test_pictures_depend_on_their_set_and_index_alone(name: str) -> None:
+    whole = list(pictures(name, count=2))
+    (second,) = pictures(name, start=1, count=1)
+    assert np.array_equal(second.image, whole[1].image)
+    assert whole[0].codes[0].symbol.payload != whole[1].codes[0].symbol.payload
+
+
+@pytest.mark.parametrize("name", RECTANGULAR_SETS)
+def test_zxing_reads_sharp_ones_only(name: str) -> None:
+    reads = [
+        [symbol.payload for symbol in ZXing().read(one.image)] == [one.codes[0].symbol.payload]
+        for one in pictures(name, count=COUNT)
+    ]
+    assert sum(reads) >= COUNT // 2 if name.startswith("clean") else sum(reads) <= 1
+
+
+def test_blurred_ones_can_be_read_by_whoever_finds_them() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    tools = load_tools(parser.parse_args(["--weights", str(ROOT / "weights")]))
+    for name in ("rmqr-small", "rmqr-large"):
+        assert sum(count_readable(tools.reader, one) for one in pictures(name, count=COUNT)) >= COUNT - 2
