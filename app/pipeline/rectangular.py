@@ -16,11 +16,16 @@ from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.patterns import format_information
 from app.pipeline.qrcode.small.rectangular import decode_rectangular, likely_versions
+from app.pipeline.qrcode.small.soft import function_agreement
 from app.pipeline.results import SOFT
 
 RECTANGULAR: Final = "RMQRCode"
 """What answers call the symbology."""
 _TRIED: Final = 3  # hypotheses on left end and version that are followed
+# Of 72 left ends of codes, blurred or sharp, the least agreement is 0.95 and the least share of the format information
+# 1.0; of the five of finder patterns in 130 photographs without a code the most is 0.06 and 0.56.
+_LEAST_AGREEMENT: Final = 0.4  # of the function patterns' log-odds in a left end with their values
+_LEAST_FORMAT: Final = 0.6  # share of the log-odds of the format information that speaks for the likeliest word
 _CLOSE: Final = 20.0  # difference of scores up to which another hypothesis is
 
 
@@ -41,9 +46,13 @@ def _hypotheses(image: GreyImage, left_ends: Iterable[LeftEnd], reader: ModuleRe
         crop = rectify(image, left_end.corners, LEFT, rows=left_end.height)
         crop = np.bitwise_not(crop) if left_end.inverted else crop
         log_odds = reader.read_small([crop], left_end.version, LEFT)[0]
+        if function_agreement(log_odds, left_end.version) < _LEAST_AGREEMENT:
+            continue
         information = format_information(left_end.version)
         seen = log_odds[information.rows[0], information.columns[0]]
-        ranked += ((score, left_end, version) for version, score in likely_versions(seen, left_end.height))
+        least = _LEAST_FORMAT * float(np.abs(seen).sum())
+        likely = likely_versions(seen, left_end.height)
+        ranked += ((score, left_end, version) for version, score in likely if score >= least)
     ranked.sort(key=lambda one: -one[0])
     return [(left_end, version) for score, left_end, version in ranked[:_TRIED] if ranked[0][0] - score <= _CLOSE]
 

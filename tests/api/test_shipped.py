@@ -24,6 +24,7 @@ from app.settings import Settings
 from tests.support.codes import encode, photograph, qr_picture, square_at
 from tests.support.networks import restorer_of
 from tests.support.paths import ROOT
+from tests.support.rectangular_codes import rectangular_modules, rectangular_picture
 from tests.support.videos import banded_screen, hand_held, video
 from training.data import degrade
 from training.measure.sets import SETS
@@ -255,3 +256,18 @@ def test_a_code_that_a_hand_films_out_of_focus(cinema: TestClient, kind: str) ->
 def test_a_screen_of_which_every_frame_shows_bands(cinema: TestClient) -> None:
     frames = banded_screen(qr_picture("https://example.org/screen/42", scale=8), frames=40)
     assert film_read(cinema, frames, "H.264 in MP4") == [("https://example.org/screen/42", "fused")]
+
+
+def test_a_blurred_rmqr_code_is_read_and_named(client: TestClient) -> None:
+    modules = rectangular_modules("R13x59", "M", "qrestore rMQR")
+    picture, truth = rectangular_picture(modules, pixels=6, blur=0.6, noise=10, turn=-88)
+    assert ZXing().read(picture) == []
+    (code,) = client.post("/decode", files={"file": encode_png(picture)}).json()["codes"]
+    assert (code["text"], code["symbology"], code["version"], code["rung"]) == (
+        "qrestore rMQR",
+        "RMQRCode",
+        "R13x59",
+        "micro",
+    )
+    assert code["segments"][0]["mode"] == "byte"
+    assert np.abs(np.array(code["position"]) - truth).max() < 4

@@ -117,8 +117,10 @@ def _format_bits(log_odds: LogOdds, version: str) -> LogOdds:
 
 
 def function_agreement(log_odds: LogOdds, version: str) -> float:
-    """Agreement of the function patterns' log-odds with their values, -1 to 1; 0 if they say nothing."""
-    patterns = small_patterns(version)
-    known = log_odds[patterns.known]
-    most = np.abs(known).sum(dtype=np.float64)
-    return float(np.where(patterns.dark[patterns.known], known, -known).sum() / most) if most else 0.0
+    """Agreement of the function patterns' log-odds with their values, -1 to 1; 0 if they say nothing. The log-odds
+    (H, W) may be of the symbol's first columns only."""
+    patterns, part = small_patterns(version), np.s_[:, : log_odds.shape[1]]
+    known, dark = patterns.known[part], patterns.dark[part]
+    seen = np.where(dark, log_odds, -log_odds)[known]
+    most = np.abs(seen).sum(dtype=np.float64)
+    return float(seen.sum() / most) if most else 0.0

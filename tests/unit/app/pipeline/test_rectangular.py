@@ -7,10 +7,13 @@ from app.pipeline.climb import Climb
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
+from app.pipeline.locating.lone_finders import PATIENT, find_lone_finders
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.small.patterns import small_patterns
 from app.pipeline.results import SOFT, Effort
 from app.pipeline.tools import Tools
+from tests.support.codes import qr_picture
+from tests.support.micro_codes import micro_modules, micro_picture
 from tests.support.paths import ROOT
 from tests.support.rectangular_codes import rectangular_modules, rectangular_picture
 
@@ -80,6 +83,14 @@ def test_function_patterns_alone_are_no_code(ladder: Ladder) -> None:
         modules = np.where(patterns.known, patterns.dark, rng.random(patterns.known.shape) < 0.5)
         picture, _ = rectangular_picture(modules, pixels=6, blur=0.4, noise=5)
         assert ladder.run(picture, effort=Effort.THOROUGH).codes == ()
+
+
+def test_finder_patterns_of_other_codes_lead_to_none(ladder: Ladder) -> None:
+    micro = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.5, noise=5)
+    for picture in (qr_picture("a larger code"), micro):
+        assert find_lone_finders(picture, PATIENT)
+        outcome = ladder.run(picture, effort=Effort.BALANCED, symbologies=frozenset({"RMQRCode"}))
+        assert outcome.codes == ()
 
 
 @pytest.mark.parametrize("symbologies", [{"RMQRCode"}, {"MicroQRCode"}, {"QRCode"}, {"QRCode", "RMQRCode"}], ids=str)

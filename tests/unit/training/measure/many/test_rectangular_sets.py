@@ -56,12 +56,13 @@ def test_pictures_depend_on_their_set_and_index_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECTANGULAR_SETS)
-def test_zxing_reads_sharp_ones_only(name: str) -> None:
-    reads = [
-        [symbol.payload for symbol in ZXing().read(one.image)] == [one.codes[0].symbol.payload]
-        for one in pictures(name, count=COUNT)
-    ]
-    assert sum(reads) >= COUNT // 2 if name.startswith("clean") else sum(reads) <= 1
+def test_zxing_reads_the_symbols_but_no_blurred_pictures(name: str) -> None:
+    """Of those that are sharp but turned a little it reads some."""
+    for picture in pictures(name, count=COUNT):
+        (code,) = picture.codes
+        (read,) = ZXing().read(render(code.symbol.modules, pixels=6))
+        assert read.payload == code.symbol.payload
+        assert name.startswith("clean") or ZXing().read(picture.image) == []
 
 
 def test_blurred_ones_can_be_read_by_whoever_finds_them() -> None:
