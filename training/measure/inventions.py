@@ -69,7 +69,7 @@ class Count:
         )
 
 
-def _magnitudes(rng: Generator, shape: tuple[int, ...]) -> LogOdds:
+def magnitudes(rng: Generator, shape: tuple[int, ...]) -> LogOdds:
     """Magnitudes of log-odds, above 0, of a random scale and a random variation over the modules."""
     scale, spread = np.exp(rng.uniform(np.log(0.1), np.log(20))), rng.uniform(0, 1.5)
     return np.asarray(scale * np.exp(spread * rng.standard_normal(shape)), dtype=np.float32)
@@ -84,8 +84,9 @@ def _with_information(rng: Generator, modules: Bits, version: int) -> Bits:
     return modules
 
 
-def _signed(modules: Bits, magnitudes: LogOdds) -> LogOdds:
-    return np.where(modules, magnitudes, -magnitudes)
+def signed(modules: Bits, strength: LogOdds) -> LogOdds:
+    """Log-odds of modules, the absolute values of which are given."""
+    return np.where(modules, strength, -strength)
 
 
 def noise(rng: Generator, version: int) -> Input:
@@ -94,7 +95,7 @@ def noise(rng: Generator, version: int) -> Input:
     modules = _with_information(rng, random_symbol(rng, version), version)
     log_odds = (scale * rng.standard_normal(modules.shape)).astype(np.float32)
     if rng.random() < 0.5:
-        log_odds = np.where(function_patterns(version).data, log_odds, _signed(modules, np.abs(log_odds)))
+        log_odds = np.where(function_patterns(version).data, log_odds, signed(modules, np.abs(log_odds)))
     return Input(version, log_odds, None)
 
 
@@ -102,7 +103,7 @@ def random_bits(rng: Generator, version: int) -> Input:
     """A symbol of random codewords, 0 to 30 % of its modules inverted."""
     modules = _with_information(rng, random_symbol(rng, version), version)
     turned = (rng.random(modules.shape) < rng.uniform(0, 0.3)) & function_patterns(version).data
-    return Input(version, _signed(modules ^ turned, _magnitudes(rng, modules.shape)), None)
+    return Input(version, signed(modules ^ turned, magnitudes(rng, modules.shape)), None)
 
 
 def damaged(rng: Generator, version: int) -> Input:
@@ -110,8 +111,8 @@ def damaged(rng: Generator, version: int) -> Input:
     modules = random_message_symbol(rng, version, str(rng.choice(LEVELS)))
     turned = (rng.random(modules.shape) < rng.uniform(0.15, 0.5)) & function_patterns(version).data
     weakened = np.exp(rng.uniform(np.log(0.02), np.log(1.5)))
-    magnitudes = _magnitudes(rng, modules.shape)
-    log_odds = _signed(modules ^ turned, np.where(turned, weakened * magnitudes, magnitudes))
+    strength = magnitudes(rng, modules.shape)
+    log_odds = signed(modules ^ turned, np.where(turned, weakened * strength, strength))
     return Input(version, log_odds.astype(np.float32), modules)
 
 
