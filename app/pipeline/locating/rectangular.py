@@ -223,7 +223,7 @@ def _straighten(image: GreyImage, finder: LoneFinder, sign: float) -> NDArray[np
     field = Field(image, corners, _SIDE)
     for layer in range(_START, len(BLURS)):
         corners = field.refine(corners, _finder(layer), layer, sign, affine=True)
-    return corners
+    return np.asarray(corners, dtype=np.float64)
 
 
 def _window_agreements(image: GreyImage, frame: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from app.pipeline.qrcode.codewords import ALPHANUMERIC, PADDING
 from app.pipeline.qrcode.patterns import render
@@ -59,6 +60,26 @@ def clean_rectangular(versions: tuple[str, ...], rng: Generator, index: int) -> 
     )
 
 
+def bent_rectangular(versions: tuple[str, ...], rng: Generator, index: int) -> Picture:
+    """A bent or slanted code: 4-7 px a module, in any rotation, gaussian blur of 0.3-0.7 module, noise of 8 grey
+    levels. Modules are up to a fifth larger at one end of 139 columns than at the other, and the middle of these lies
+    up to 4 modules off the line through the ends; both in proportion to the length."""
+    version = versions[index % len(versions)]
+    length = (modules_of(version) or (0, 0))[1] / 139
+    return rectangular_picture(
+        rng,
+        rectangular_symbol_of(rng, version, high=index // len(versions) % 2 == 1),
+        module=rng.uniform(4, 7),
+        blur=rng.uniform(0.3, 0.7),
+        noise=8,
+        inverted=index % 5 == 1,
+        mirrored=index % 7 == 1,
+        turn=rng.uniform(0, 360),
+        tilt=rng.uniform(-0.2, 0.2) * length,
+        bend=rng.uniform(-4, 4) * length,
+    )
+
+
 def rectangular_symbol_of(rng: Generator, version: str, *, high: bool) -> EncodedSymbol:
     """A symbol of a version at level H, or else M, half full of capital letters and digits or more. Its ``version`` is
     the version indicator, 0 to 31."""
@@ -72,11 +93,11 @@ def rectangular_symbol_of(rng: Generator, version: str, *, high: bool) -> Encode
 def _most_letters(symbol: SmallSymbol) -> int:
     syntax = small_syntax(symbol.version)
     width = syntax.count_bits[ALPHANUMERIC]
-    left = 8 * len(small_blocks(symbol).message) - syntax.mode_bits - width
+    left = 8 * small_blocks(symbol).message.size - syntax.mode_bits - width
     return min(left // 11 * 2 + (left % 11 >= 6), 2**width - 1)
 
 
-def _data_codewords(text: str, symbol: SmallSymbol) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _data_codewords(text: str, symbol: SmallSymbol) -> NDArray[np.uint8]:
     """Of letters and digits, with terminator and padding."""
     syntax, total = small_syntax(symbol.version), len(small_blocks(symbol).message)
     values = [_LETTERS.index(letter) for letter in text]
@@ -89,14 +110,31 @@ def _data_codewords(text: str, symbol: SmallSymbol) -> np.ndarray[tuple[int, ...
 
 
 def rectangular_picture(
-    rng: Generator, symbol: EncodedSymbol, *, module: float, blur: float, noise: float, inverted: bool, mirrored: bool
+    rng: Generator,
+    symbol: EncodedSymbol,
+    *,
+    module: float,
+    blur: float,
+    noise: float,
+    inverted: bool,
+    mirrored: bool,
+    turn: float | None = None,
+    tilt: float = 0.0,
+    bend: float = 0.0,
 ) -> Picture:
-    """A page with a code of ``module`` pixels a module; ``blur`` is a sigma in modules, ``noise`` one in grey
-    levels."""
+    """A page with a code of ``module`` pixels a module; ``blur`` is a sigma in modules, ``noise`` one in grey levels.
+
+    ``turn``: in degrees, by default a quarter turn and up to 4 degrees. ``tilt``: by which share modules are larger at
+    the right end than at the left one; ``bend``: modules by which the middle lies lower than the ends.
+    """
     modules = symbol.modules[:, ::-1] if mirrored else symbol.modules
     page = degrade.to_float(render(modules, pixels=_FINE, quiet_zone=_PAGE))
+    height, width = modules.shape
+    outline = (oblong(width, height) + _PAGE) * _FINE
+    if tilt or bend:
+        page, outline = _bent(page, outline, tilt, bend)
     middle = np.array(page.shape[::-1]) / 2
-    angle = float(rng.choice([0, 90, 180, 270]) + rng.uniform(-4, 4))
+    angle = float(rng.choice([0, 90, 180, 270]) + rng.uniform(-4, 4)) if turn is None else turn
     matrix = cv2.getRotationMatrix2D(middle.tolist(), angle, module / _FINE)
     extent = np.abs(matrix[:, :2]) @ np.array(page.shape[::-1])
     size = (extent + 20).astype(int)
@@ -107,21 +145,37 @@ def rectangular_picture(
     if inverted:
         grey = 255 - grey
     grey = grey + rng.normal(0, noise, grey.shape)
-    height, width = modules.shape
-    outline = np.roll(oblong(width, height), -1, axis=0) if mirrored else oblong(width, height)
-    corners = (outline + _PAGE) * _FINE @ matrix[:, :2].T + matrix[:, 2]
+    corners = (np.roll(outline, -1, axis=0) if mirrored else outline) @ matrix[:, :2].T + matrix[:, 2]
     traits = (symbol.level.upper(),) + (INVERSE,) * inverted + ("mirrored",) * mirrored
     return Picture(np.clip(grey, 0, 255).astype(np.uint8), (PlacedCode(symbol, corners, traits),))
+
+
+def _bent(
+    page: degrade.Image, outline: NDArray[np.float64], tilt: float, bend: float
+) -> tuple[degrade.Image, NDArray[np.float64]]:
+    """A page in perspective and bent, and where the outline of its code then lies."""
+    middle, half = np.array(page.shape[::-1]) / 2, (outline[1, 0] - outline[0, 0]) / 2
+    slope, lowered = tilt / (2 * half), bend * _FINE
+    spare = round(abs(lowered)) + _FINE
+    y, x = (each + 0.5 for each in np.indices((page.shape[0] + 2 * spare, page.shape[1] + 2 * spare), dtype=np.float64))
+    x, y = x - middle[0] - spare, y - middle[1] - spare
+    along = x / (1 + slope * x)
+    down = y / (1 + slope * x) - lowered * (1 - (along / half) ** 2)
+    at = [(each + centre - 0.5).astype(np.float32) for each, centre in zip((along, down), middle, strict=True)]
+    seen = cv2.remap(page, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=1.0)
+    centred = outline - middle
+    moved = centred / (1 - slope * centred[:, :1])
+    return np.asarray(seen, dtype=np.float32), moved + middle + spare
 
 
 def _of_heights(low: int, high: int) -> tuple[str, ...]:
     return tuple(one for one in RECTANGULAR_VERSIONS if low <= (modules_of(one) or (0,))[0] <= high)
 
 
-_KINDS: Final = {"": blurred_rectangular, "clean": clean_rectangular}
+_KINDS: Final = {"": blurred_rectangular, "clean": clean_rectangular, "bent": bent_rectangular}
 _SIZES: Final = {"small": _of_heights(7, 11), "large": _of_heights(13, 17)}
 RECTANGULAR_SETS: Final[Mapping[str, Callable[[Generator, int], Picture]]] = {
     f"{kind}rmqr-{size}": partial(make, versions) for kind, make in _KINDS.items() for size, versions in _SIZES.items()
 }
-"""By name, "rmqr-small" (R7 to R11), "rmqr-large" (R13 to R17), "cleanrmqr-small" and "cleanrmqr-large", what makes a
-picture; every version in turn, at either level."""
+"""By name, "rmqr-small" (R7 to R11), "rmqr-large" (R13 to R17), and the same with "clean" or "bent" before it, what
+makes a picture; every version in turn, at either level."""

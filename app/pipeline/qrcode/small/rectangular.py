@@ -101,7 +101,7 @@ def _level_scores(log_odds: LogOdds, version: str) -> NDArray[np.float64]:
     information, indicator = format_information(version), RECTANGULAR_VERSIONS.index(version)
     seen = log_odds[information.rows, information.columns]
     words = information.words[[indicator, indicator + _HIGH]]
-    return np.where(words, seen, -seen).sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray(np.where(words, seen, -seen).sum(axis=(1, 2)), dtype=np.float64)
 
 
 def _decode(log_odds: LogOdds, symbol: SmallSymbol) -> SmallRead | None:
