@@ -139,6 +139,12 @@ class Climb:
         return self.effort is Effort.THOROUGH
 
     @property
+    def is_beside(self) -> bool:
+        """Whether a place is looked at beside a code that was found: it must show more, unless the effort is
+        thorough."""
+        return bool(self.found) and not self.is_thorough
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more is to be read: enough codes, or no time left."""
         enough = self.max_codes + 1 if self.expect is None else min(self.expect, self.max_codes + 1)
