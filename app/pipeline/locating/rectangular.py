@@ -33,7 +33,7 @@ _WINDOW: Final = range(-SMALL_QUIET_ZONE, LEFT)  # rows and columns of a left en
 _START: Final = 1  # of the blurs, at which left ends are compared as the finder pattern lies
 # Of 288 codes, blurred or sharp, a third of them in strong perspective or bent, the left end starts with 0.90 or more,
 # and ends with 0.91 or more; that of 67 finder patterns in photographs without a code starts with 0.85 or more at 17,
-# and ends with 0.9 or more at 8.
+# and ends with 0.9 or more at 4.
 _LEAST_START: Final = 0.85  # agreement of the best left end as the finder pattern lies
 _RIVAL_START: Final = 0.08  # below the best, from which others are not tried
 _STARTS: Final = 4  # left ends around a finder pattern that are refined
