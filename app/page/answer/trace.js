@@ -14,7 +14,7 @@ export const STAGES = {
   light: "restored by the light network",
   heavy: "restored by the heavy network",
   upscale: "enlarged by a network",
-  micro: "Micro QR codes read module by module",
+  micro: "Micro QR and rMQR codes read module by module",
   fused: "several frames combined",
   colours: "colours and transparency",
   others: "codes of other kinds",

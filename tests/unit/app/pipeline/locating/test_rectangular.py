@@ -1,14 +1,22 @@
 """Registration of rMQR codes: where a finder pattern leads to, along the symbol."""
 
+import cv2
 import numpy as np
 import pytest
 
-from app.pipeline.locating.lone_finders import GLANCE, find_lone_finders
-from app.pipeline.locating.rectangular import LEFT, RectangularPlace, find_left_ends, follow
+from app.pipeline.locating.lone_finders import GLANCE, LoneFinder, find_lone_finders
+from app.pipeline.locating.rectangular import (
+    LEAST_AGREEMENT,
+    LEFT,
+    LeftEnd,
+    RectangularPlace,
+    find_left_ends,
+    follow,
+)
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.qrcode.small.patterns import small_patterns
 from app.pipeline.qrcode.small.versions import modules_of
-from app.pipeline.quad import Quad
+from app.pipeline.quad import Quad, oblong
 from tests.support.rectangular_codes import VERSIONS, rectangular_modules, rectangular_picture
 
 
@@ -77,6 +85,25 @@ def test_no_other_version_of_the_height_agrees_as_well() -> None:
     best = registered(picture, "R13x77")[0].agreement
     for version in ("R13x27", "R13x43", "R13x59", "R13x99", "R13x139"):
         assert all(place.agreement < best - 0.02 for place in registered(picture, version)), version
+
+
+def test_whatever_a_picture_shows_is_survived() -> None:
+    """Noise and blots, at their edges and beyond: no error and no warning."""
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        height, width = rng.integers(20, 200, 2)
+        noise = rng.integers(0, 256, (height, width)).astype(np.float32)
+        picture = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 6)))
+        picture = cv2.normalize(picture, picture, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+        centre = float(rng.uniform(-20, width + 20)), float(rng.uniform(-20, height + 20))
+        module, turn = float(rng.uniform(1, 9)), int(rng.integers(8))
+        finder = LoneFinder(centre, module, turn, 0.5, inverted=bool(rng.integers(2)))
+        assert len(find_left_ends(picture, finder)) <= 2
+        version = VERSIONS[int(rng.integers(32))]
+        rows, _ = modules_of(version) or (0, 0)
+        corners = (oblong(LEFT, rows) * module + centre) + rng.uniform(-1, 1, (4, 2)) * module
+        place = follow(picture, LeftEnd(corners, rows, 1.0, finder.inverted), version)
+        assert place is None or place.agreement >= LEAST_AGREEMENT
 
 
 def test_a_version_of_another_height_is_refused() -> None:
