@@ -80,6 +80,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 candidates = locator.locate(climb.image)
             else:
                 candidates = climb.scan(locator.locate, climb.image) or []
+        climb.shows_evened = climb.shows_evened or (locator is climb.tools.evened and bool(candidates))
         yield from _survey(climb, type(locator).__name__, candidates)
 
 
