@@ -94,7 +94,7 @@ def _most_letters(symbol: SmallSymbol) -> int:
     syntax = small_syntax(symbol.version)
     width = syntax.count_bits[ALPHANUMERIC]
     left = 8 * small_blocks(symbol).message.size - syntax.mode_bits - width
-    return min(left // 11 * 2 + (left % 11 >= 6), 2**width - 1)
+    return int(min(left // 11 * 2 + (left % 11 >= 6), 2**width - 1))
 
 
 def _data_codewords(text: str, symbol: SmallSymbol) -> NDArray[np.uint8]:
