@@ -1,4 +1,7 @@
-"""The service on Ray Serve: the same answers, its own refusals, and metrics of every replica."""
+"""The service on Ray Serve: the same answers, its own refusals, and metrics of every replica.
+
+Behind HAProxy, as docker/ray/environment sets Ray up, and behind Ray's own proxy.
+"""
 
 import re
 import urllib.request
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
-from tests.support.live.ray_serve import PROXY, kill, replicas, served
+from tests.support.live.ray_serve import PROXY, kill, replicas, served, shipped_variables
 from tests.support.live.servers import GOOD, Server
 from tools.load import ray_serve
 
@@ -20,9 +23,9 @@ pytestmark = [
 SETTINGS = {"workers": 1, "queue": 1, "uploads": 16, "torch_threads": 1, "budget_seconds": 60.0, "work_seconds": 90.0}
 
 
-@pytest.fixture(scope="module")
-def one() -> Iterator[Cluster]:
-    with cluster(1, "--num-gpus=1", variables=PROXY) as made:
+@pytest.fixture(scope="module", params=[shipped_variables(), PROXY], ids=["haproxy", "proxy"])
+def one(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with cluster(1, "--num-gpus=1", variables=request.param) as made:
         yield made
 
 

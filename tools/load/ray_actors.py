@@ -1,0 +1,110 @@
+"""`python -m tools.load.ray_actors` measures how much faster two actors read an archive than one.
+
+Each actor is a crew with one confined child, on a node of its own of one processor. What the machine itself gives is
+measured beside it: two processes of `qrestore archive --ray off`, each with half of the archive, against one. Rates are
+taken between three tenths and nine tenths of the rows, when all have started and none has ended. Prints a row of a
+table; exit status 1 if a row is missing or wrong, 2 if Ray is not installed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.support.live.ray_cluster import MISSING, cluster, environment_with
+from tools.load import archive
+from tools.load.processes import cores
+
+HEAD: Final = (
+    "| pictures | processors | load before | one actor | two actors | ratio | one process | two processes | ratio |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+_ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "QRESTORE_TORCH_THREADS": "1", "QRESTORE_DEVICE": "cpu"}
+_PART_ROWS: Final = "8"
+_FROM, _TO = 0.3, 0.9
+_POLL_SECONDS: Final = 0.02
+_LONGEST_SECONDS: Final = 1800.0
+
+
+class Watch:
+    """When how many rows of some outputs were complete."""
+
+    def __init__(self, outputs: Sequence[Path], count: int) -> None:
+        self._outputs, self._count = outputs, count
+        self._seen: list[tuple[float, int]] = []
+
+    def follow(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        """Looks until all have ended. Raises TimeoutError, and RuntimeError if one fails."""
+        until = time.monotonic() + _LONGEST_SECONDS
+        while any(process.poll() is None for process in processes):
+            if time.monotonic() > until:
+                raise TimeoutError
+            rows = sum(map(archive.complete, self._outputs))
+            if not self._seen or rows > self._seen[-1][1]:
+                self._seen.append((time.monotonic(), rows))
+            time.sleep(_POLL_SECONDS)
+        self._seen.append((time.monotonic(), sum(map(archive.complete, self._outputs))))
+        if self._seen[-1][1] != self._count:
+            raise RuntimeError(f"{self._seen[-1][1]} rows of {self._count}")
+
+    def rate(self) -> float:
+        """Rows a second, without the beginning and the end."""
+        first = next(each for each in self._seen if each[1] >= _FROM * self._count)
+        last = next(each for each in self._seen if each[1] >= _TO * self._count)
+        return (last[1] - first[1]) / (last[0] - first[0])
+
+
+def on_actors(names: Sequence[Path], folder: Path, nodes: int) -> float:
+    """Rows a second of an actor on each of so many nodes."""
+    with cluster(nodes, variables=_ENVIRONMENT) as made:
+        return _rate([names], folder / f"actors-{nodes}", "--ray", "auto", environment=made.environment)
+
+
+def in_processes(names: Sequence[Path], folder: Path, processes: int) -> float:
+    """Rows a second of so many processes, each with its share."""
+    shares = [names[number::processes] for number in range(processes)]
+    return _rate(shares, folder / f"processes-{processes}", "--ray", "off", environment=environment_with(_ENVIRONMENT))
+
+
+def _rate(shares: Sequence[Sequence[Path]], folder: Path, *arguments: str, environment: dict[str, str]) -> float:
+    outputs, started = [], []
+    for number, share in enumerate(shares):
+        listed = folder.with_name(f"{folder.name}-{number}.txt")
+        listed.write_text("".join(f"{name}\n" for name in share))
+        outputs.append(folder.with_name(f"{folder.name}-{number}"))
+        fixed = ("--jobs", "1", "--part-rows", _PART_ROWS)
+        started.append(archive.read(listed, outputs[-1], *fixed, *arguments, environment=environment))
+    watch = Watch(outputs, sum(map(len, shares)))
+    watch.follow(started)
+    return watch.rate()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=400, help="pictures (default 400)")
+    options = parser.parse_args(argv)
+    if MISSING:
+        sys.stdout.write("ray is not installed: it is in the extra ray\n")
+        return 2
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "pictures").mkdir()
+        archive.draw(folder / "pictures", options.count)
+        names = sorted((folder / "pictures").rglob("*.png"))
+        actors = [on_actors(names, folder, nodes) for nodes in (1, 2)]
+        processes = [in_processes(names, folder, count) for count in (1, 2)]
+    sys.stdout.write(f"{HEAD}\n| {options.count} | {cores()} | {load:.1f} |")
+    for one, two in (actors, processes):
+        sys.stdout.write(f" {one:.2f}/s | {two:.2f}/s | {two / one:.2f} |")
+    sys.stdout.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
