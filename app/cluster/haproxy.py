@@ -29,9 +29,9 @@ from app.http.problems import MEDIA_TYPE, UNKNOWN_REQUEST
 
 _OPTION: Final = "-f"
 _REQUEST_SECONDS: Final = 10
-"""For the head of a request, and for as much of its body as a buffer holds."""
+"""For the head of a request, and again for as much of its body as a buffer holds."""
 _ID: Final = f"%[var(txn.id,{UNKNOWN_REQUEST})]"
-_INSTANCE: Final = "%[path,json(ascii)]"
+_INSTANCE: Final = "%[var(txn.path,/),json(ascii)]"
 _OWN: Final[tuple[tuple[HTTPStatus, QrestoreError], ...]] = (
     (HTTPStatus.BAD_REQUEST, RequestError()),
     (HTTPStatus.REQUEST_TIMEOUT, RequestTimeout()),
@@ -40,7 +40,7 @@ _OWN: Final[tuple[tuple[HTTPStatus, QrestoreError], ...]] = (
     (HTTPStatus.SERVICE_UNAVAILABLE, nobody()),
     (HTTPStatus.GATEWAY_TIMEOUT, ProcessingTimeout()),
 )
-"""What HAProxy answers itself, and what that means."""
+"""What HAProxy answers itself, and what that means. To what is not HTTP at all it has a fixed answer of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,27 +77,28 @@ def _replaced(text: str, pattern: str, replacement: str | Callable[[re.Match[str
 
 
 def _errors() -> str:
-    return "".join(f"    http-error status {status.value} {_problem(error)}\n" for status, error in _OWN)
+    return "".join(f"    http-error status {status.value} {_stated(error)}\n" for status, error in _OWN)
 
 
 def _rules() -> str:
-    """The id of a request, the client's own if it is valid, and when a replica is asked."""
+    """Path and id of a request, the client's own if it is valid, and when a replica is asked."""
     return (
         f"    timeout http-request {_REQUEST_SECONDS}s\n"
-        "    option http-buffer-request\n"
+        "    http-request set-var(txn.path) path\n"
         f"    http-request set-var(txn.id) req.hdr({REQUEST_ID_HEADER})"
         f" if {{ req.hdr({REQUEST_ID_HEADER}) -m reg ^{VALID_ID.pattern}$ }}\n"
         "    http-request set-var(txn.id) uuid if !{ var(txn.id) -m found }\n"
         f"    http-request set-header {REQUEST_ID_HEADER} {_ID}\n"
+        f"    http-request wait-for-body time {_REQUEST_SECONDS}s\n"
         '    http-after-response set-status 503 reason "Service Unavailable" if { status 502 }\n'
     )
 
 
 def _nobody() -> str:
-    return f"    http-request return status {nobody().status} {_problem(nobody())}\n"
+    return f"    http-request return status {nobody().status} {_stated(nobody())}\n"
 
 
-def _problem(error: QrestoreError) -> str:
+def _stated(error: QrestoreError) -> str:
     """The answer to an error, as HAProxy's configuration states it: type, body and headers."""
     problem = {
         "type": f"urn:qrestore:problem:{error.category}",

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ def _follow(server: Server) -> None:
 
 
 def _is_ready(server: Server) -> bool:
-    with suppress(OSError):
+    with suppress(OSError, HTTPException):  # a connection to a free port may meet itself
         return server.get("/readyz").status == 200
     return False
 

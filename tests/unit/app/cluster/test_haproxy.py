@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ def replica(serve: Replica) -> Iterator[int]:
                 threading.Thread(target=one, args=(connection,), daemon=True).start()
 
         def one(connection: socket.socket) -> None:
-            with connection:
+            with connection, suppress(ConnectionError):
                 data = whole(connection)
                 if data.startswith(b"GET /-/healthz"):
                     connection.sendall(_OK % (0, b""))
@@ -168,10 +168,17 @@ def test_a_silent_replica_is_a_problem(tmp_path: Path) -> None:
         assert_problem(server, request(b"picture"), 504)
 
 
-def test_what_is_not_http_is_a_problem(tmp_path: Path) -> None:
+def test_a_body_that_never_ends_is_a_problem(tmp_path: Path) -> None:
+    """And takes no replica's time."""
+    asked: list[bytes] = []
+    with replica(lambda _, data: asked.append(data)) as port, running(tmp_path, port) as server:
+        assert_problem(server, request(b"picture")[:-3], 408)  # after ten seconds
+    assert asked == []
+
+
+def test_what_is_not_http_gets_400(tmp_path: Path) -> None:
     with replica(echo) as port, running(tmp_path, port) as server:
-        answer = server.send(b"\x16\x03\x01 what\r\n\r\n")
-        assert answer.problem(400)["request_id"] == "unknown"
+        assert server.send(b"\x16\x03\x01 what\r\n\r\n").status == 400
 
 
 def test_another_replica_gets_what_one_died_over(tmp_path: Path) -> None:
