@@ -90,6 +90,7 @@ def _rules() -> str:
         "    http-request set-var(txn.id) uuid if !{ var(txn.id) -m found }\n"
         f"    http-request set-header {REQUEST_ID_HEADER} {_ID}\n"
         f"    http-request wait-for-body time {_REQUEST_SECONDS}s\n"
+        "    http-after-response del-header Server\n"
         '    http-after-response set-status 503 reason "Service Unavailable" if { status 502 }\n'
     )
 

@@ -14,17 +14,20 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Final
 
 from tests.support.live.ray_cluster import MISSING, cluster, environment_with
 from tools.load import archive
 from tools.load.processes import cores
+from tools.load.traffic import photograph
 
 HEAD: Final = (
     "| pictures | processors | load before | one actor | two actors | ratio | one process | two processes | ratio |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 _ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "QRESTORE_TORCH_THREADS": "1", "QRESTORE_DEVICE": "cpu"}
+_VARIETY: Final = 16
 _PART_ROWS: Final = "8"
 _FROM, _TO = 0.3, 0.9
 _POLL_SECONDS: Final = 0.02
@@ -84,6 +87,16 @@ def _rate(shares: Sequence[Sequence[Path]], folder: Path, *arguments: str, envir
     return watch.rate()
 
 
+def draw(folder: Path, count: int) -> list[Path]:
+    """Writes so many files of the photographs of `tools.load.load`, which are searched for further codes."""
+    rng = Random(1)
+    kinds = [photograph(b"parcel %04d" % number, rng) for number in range(_VARIETY)]
+    names = [folder / f"{number:06d}.jpg" for number in range(count)]
+    for number, name in enumerate(names):
+        name.write_bytes(kinds[number % _VARIETY])
+    return names
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=400, help="pictures (default 400)")
@@ -95,8 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pictures").mkdir()
-        archive.draw(folder / "pictures", options.count)
-        names = sorted((folder / "pictures").rglob("*.png"))
+        names = draw(folder / "pictures", options.count)
         actors = [on_actors(names, folder, nodes) for nodes in (1, 2)]
         processes = [in_processes(names, folder, count) for count in (1, 2)]
     sys.stdout.write(f"{HEAD}\n| {options.count} | {cores()} | {load:.1f} |")

@@ -21,7 +21,7 @@ from typing import Final
 from app.workers.usage import usage_of
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
 from tests.support.live.ray_serve import PROXY, served, shipped_variables
-from tests.support.live.servers import GOOD, GOOD_TEXT, Answer, Server, read_answer, request, running, upload
+from tests.support.live.servers import GOOD, GOOD_TEXT, SERVE, Answer, Server, read_answer, request, running, upload
 from tools.load.reckoning import percentile
 
 SETTINGS: Final = {
@@ -39,6 +39,7 @@ _HAPROXY: Final = PROXY | {"RAY_SERVE_ENABLE_HA_PROXY": 1}
 _NO_LOG: Final = {"logging_config": {"enable_access_log": False}}
 _IDLE_SECONDS: Final = 5.0
 _LONGEST_SECONDS: Final = 150.0
+_UVICORN: Final = ("-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0", "--no-access-log")
 _WARM_UP: Final = 40
 _REPLICA: Final = "ray::ServeReplica:qrestore"
 _PROXIES: Final = ("ray::ProxyActor", "ray::HAProxyManager")
@@ -240,6 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=10, help="turns of each (default 10)")
     parser.add_argument("--each", type=int, default=30, help="requests in a turn (default 30)")
     parser.add_argument("--keep-alive", action="store_true", help="send all requests on one connection")
+    parser.add_argument("--uvicorn", action="store_true", help="compare with plain uvicorn, not `qrestore serve`")
     parser.add_argument("--probe", action="store_true", help="also measure a request that does nothing")
     options = parser.parse_args(argv)
     if unknown := set(options.ways) - set(WAYS):
@@ -249,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     load = {"rounds": options.rounds, "each": options.each, "keeps": options.keep_alive, "probe": options.probe}
     sys.stdout.write(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n{HEAD}\n")
-    with running(**SETTINGS) as plain:
+    with running(entry=_UVICORN if options.uvicorn else SERVE, **SETTINGS) as plain:
         for name in options.ways or WAYS:
             try:
                 for line in measure(plain, name, **load):

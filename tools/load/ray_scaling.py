@@ -72,7 +72,9 @@ def fault_of(answer: Answer) -> str:
         if answer.status == 200:
             assert answer.payloads() == [GOOD_TEXT.encode()]
         else:
-            assert answer.problem(429)["type"] == "urn:qrestore:problem:overloaded"
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["type"] == "urn:qrestore:problem:overloaded"
+            assert answer.json()["request_id"] == answer.headers["x-request-id"]
             assert int(answer.headers["retry-after"]) >= 1
     except (AssertionError, LookupError, ValueError):
         return repr(answer)

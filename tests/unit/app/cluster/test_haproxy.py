@@ -190,15 +190,18 @@ def test_another_replica_gets_what_one_died_over(tmp_path: Path) -> None:
     assert [each.body.rpartition(b"\r\n\r\n")[2] for each in answers] == [b"picture %d" % n for n in range(10)]
 
 
-def test_a_refusal_reaches_the_client_as_it_is(tmp_path: Path) -> None:
+def test_a_refusal_reaches_the_client_but_for_the_name_of_the_server(tmp_path: Path) -> None:
     """429 is not tried elsewhere: HAProxy 2.8 cannot."""
 
     def full(connection: socket.socket, data: bytes) -> None:
-        connection.sendall(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nfull")
+        connection.sendall(
+            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nServer: uvicorn\r\nContent-Length: 4\r\n\r\nfull"
+        )
 
     with replica(full) as port, running(tmp_path, port) as server:
         answer = server.send(request(b"picture"))
     assert (answer.status, answer.headers["retry-after"], answer.body) == (429, "7", b"full")
+    assert "server" not in answer.headers
 
 
 @pytest.mark.parametrize(("offered", "kept"), [(b"mine-7", True), (b"not valid", False), (b"", False)])
