@@ -3,8 +3,10 @@
 import contextlib
 import importlib.util
 import os
+import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ _POLL_SECONDS: Final = 0.05
 _HAPROXY: Final = "RAY_SERVE_HAPROXY_BINARY_PATH"
 OWN: Final = frozenset({"RAY_AUTH_MODE", _HAPROXY})
 """Variables of docker/ray/environment that every cluster here has."""
+_LASTING: Final = (20_000, 29_999)
 _PLACES: Final = {
     "CONFIG_FILE_LOC": "haproxy.cfg",
     "SOCKET_PATH": "admin.sock",
@@ -89,6 +92,15 @@ class Cluster:
         return node
 
 
+def lasting_port() -> int:
+    """A free port that no connection takes meanwhile as its own, and that Ray gives nobody: some time passes until a
+    cluster listens there."""
+    while True:
+        port = random.randint(*_LASTING)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 def environment_with(variables: Mapping[str, object]) -> dict[str, str]:
     """That of this process, with these variables."""
     return os.environ | {name: str(value) for name, value in variables.items()}
@@ -114,9 +126,9 @@ def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {
             "RAY_AUTH_MODE": "token",  # the node listens on every interface
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_agent_register_timeout_ms": "120000",
-            _HAPROXY: str(_haproxy(Path(folder))),
-            "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-            "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+            _HAPROXY: _haproxy(Path(folder)),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": lasting_port(),
+            "RAY_SERVE_HAPROXY_STATS_PORT": lasting_port(),
         }
         own |= {f"RAY_SERVE_HAPROXY_{name}": f"{folder}/{place}" for name, place in _PLACES.items()}
         environment = environment_with(own | {"PYTHONPATH": ROOT} | dict(variables))

@@ -14,9 +14,8 @@ from typing import Any, Final
 
 import yaml
 
-from tests.support.live.ray_cluster import OWN, Cluster
+from tests.support.live.ray_cluster import OWN, Cluster, lasting_port
 from tests.support.live.servers import Server
-from tests.support.monitoring.stack import free_port
 from tests.support.paths import ROOT
 
 SHIPPED: Final = ROOT / "docker/ray/serve.yml"
@@ -54,7 +53,7 @@ def served(cluster: Cluster, application: Mapping[str, object] = {}, **arguments
 
     ``application`` are members of it in the configuration, ``arguments`` its own arguments.
     """
-    port = free_port()
+    port = lasting_port()
     config = cluster.folder / "serve.yml"
     config.write_text(yaml.safe_dump(adapted(port, application, **arguments)))
     command = [sys.executable, "-m", "ray.serve.scripts", "run", str(config), "--address", cluster.address]
@@ -85,7 +84,7 @@ def _follow(server: Server) -> None:
 
 
 def _is_ready(server: Server) -> bool:
-    with suppress(OSError, HTTPException):  # a connection to a free port may meet itself
+    with suppress(OSError, HTTPException):
         return server.get("/readyz").status == 200
     return False
 

@@ -20,6 +20,7 @@ import pytest
 from app.cluster import haproxy
 from app.errors import InvalidConfiguration
 from app.http.context import SECURITY_HEADERS
+from tests.support.live.ray_cluster import lasting_port
 from tests.support.live.servers import Server, request
 from tests.support.monitoring.stack import free_port
 from tests.support.paths import ROOT
@@ -93,15 +94,15 @@ def silent(connection: socket.socket, data: bytes) -> None:
 
 def written(folder: Path, *ports: int, deployed: bool = True, **options: Any) -> tuple[Path, int]:
     """The configuration that Ray writes for replicas on these ports, and the port of HAProxy."""
-    port = free_port()
+    port = lasting_port()
     config = HAProxyConfig(
         http_options=HTTPOptions(host="127.0.0.1", port=port, keep_alive_timeout_s=75),
         socket_path=str(folder / "admin.sock"),
         server_state_base=str(folder),
         server_state_file=str(folder / "state"),
         metrics_socket_path=str(folder / "metrics.sock"),
-        metrics_port=free_port(),
-        stats_port=free_port(),
+        metrics_port=lasting_port(),
+        stats_port=lasting_port(),
         **{"retry_on": "conn-failure empty-response 503", "has_received_routes": True, **options},
     )
     servers = [ServerConfig(name=f"replica-{number}", host="127.0.0.1", port=each) for number, each in enumerate(ports)]
