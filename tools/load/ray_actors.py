@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -20,11 +21,12 @@ from typing import Final
 from tests.support.live.ray_cluster import MISSING, cluster, environment_with
 from tools.load import archive
 from tools.load.processes import cores
+from tools.load.ray_cost import work_of
 from tools.load.traffic import photograph
 
 HEAD: Final = (
-    "| pictures | processors | load before | one actor | two actors | ratio | one process | two processes | ratio |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| pictures | processors | load before | one actor | two actors | ratio | one process | two processes | ratio "
+    "| ms of a core: one actor | two | one process | two |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 _ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "QRESTORE_TORCH_THREADS": "1", "QRESTORE_DEVICE": "cpu"}
 _VARIETY: Final = 16
@@ -34,57 +36,73 @@ _POLL_SECONDS: Final = 0.02
 _LONGEST_SECONDS: Final = 1800.0
 
 
-class Watch:
-    """When how many rows of some outputs were complete."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Rows a second, and milliseconds of a core for each, Ray's own processes included."""
 
-    def __init__(self, outputs: Sequence[Path], count: int) -> None:
-        self._outputs, self._count = outputs, count
-        self._seen: list[tuple[float, int]] = []
+    rate: float
+    work: float
+
+
+class Watch:
+    """When how many rows of some outputs were complete, and what the processes below ``roots`` had used by then."""
+
+    def __init__(self, outputs: Sequence[Path], count: int, roots: Sequence[int]) -> None:
+        self._outputs, self._count, self._roots = outputs, count, roots
+        self._seen: list[tuple[int, float, float]] = []
 
     def follow(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
-        """Looks until all have ended. Raises TimeoutError, and RuntimeError if one fails."""
+        """Looks until all have ended. Raises TimeoutError, and RuntimeError if a row is missing."""
         until = time.monotonic() + _LONGEST_SECONDS
         while any(process.poll() is None for process in processes):
             if time.monotonic() > until:
                 raise TimeoutError
             rows = sum(map(archive.complete, self._outputs))
-            if not self._seen or rows > self._seen[-1][1]:
-                self._seen.append((time.monotonic(), rows))
+            if not self._seen or rows > self._seen[-1][0]:
+                self._seen.append((rows, time.monotonic(), sum(work_of(root).total() for root in self._roots)))
             time.sleep(_POLL_SECONDS)
-        self._seen.append((time.monotonic(), sum(map(archive.complete, self._outputs))))
-        if self._seen[-1][1] != self._count:
-            raise RuntimeError(f"{self._seen[-1][1]} rows of {self._count}")
+        if (rows := sum(map(archive.complete, self._outputs))) != self._count:
+            raise RuntimeError(f"{rows} rows of {self._count}")
 
-    def rate(self) -> float:
-        """Rows a second, without the beginning and the end."""
-        first = next(each for each in self._seen if each[1] >= _FROM * self._count)
-        last = next(each for each in self._seen if each[1] >= _TO * self._count)
-        return (last[1] - first[1]) / (last[0] - first[0])
+    def pace(self) -> Pace:
+        """That of the middle, without the beginning and the end."""
+        first = next(each for each in self._seen if each[0] >= _FROM * self._count)
+        last = next(each for each in self._seen if each[0] >= _TO * self._count)
+        rows, seconds, work = (after - before for before, after in zip(first, last, strict=True))
+        return Pace(rows / seconds, 1000 * work / rows)
 
 
-def on_actors(names: Sequence[Path], folder: Path, nodes: int) -> float:
-    """Rows a second of an actor on each of so many nodes."""
+def on_actors(names: Sequence[Path], folder: Path, nodes: int) -> Pace:
+    """The pace of an actor on each of so many nodes."""
     with cluster(nodes, variables=_ENVIRONMENT) as made:
-        return _rate([names], folder / f"actors-{nodes}", "--ray", "auto", environment=made.environment)
+        roots = [node.process.pid for node in made.nodes]
+        place = folder / f"actors-{nodes}"
+        return _pace([names], place, "--ray", "auto", environment=made.environment, roots=roots)
 
 
-def in_processes(names: Sequence[Path], folder: Path, processes: int) -> float:
-    """Rows a second of so many processes, each with its share."""
+def in_processes(names: Sequence[Path], folder: Path, processes: int) -> Pace:
+    """The pace of so many processes, each with its share."""
     shares = [names[number::processes] for number in range(processes)]
-    return _rate(shares, folder / f"processes-{processes}", "--ray", "off", environment=environment_with(_ENVIRONMENT))
+    return _pace(shares, folder / f"processes-{processes}", "--ray", "off", environment=environment_with(_ENVIRONMENT))
 
 
-def _rate(shares: Sequence[Sequence[Path]], folder: Path, *arguments: str, environment: dict[str, str]) -> float:
+def _pace(
+    shares: Sequence[Sequence[Path]],
+    place: Path,
+    *arguments: str,
+    environment: dict[str, str],
+    roots: Sequence[int] = (),
+) -> Pace:
     outputs, started = [], []
     for number, share in enumerate(shares):
-        listed = folder.with_name(f"{folder.name}-{number}.txt")
+        listed = place.with_name(f"{place.name}-{number}.txt")
         listed.write_text("".join(f"{name}\n" for name in share))
-        outputs.append(folder.with_name(f"{folder.name}-{number}"))
+        outputs.append(place.with_name(f"{place.name}-{number}"))
         fixed = ("--jobs", "1", "--part-rows", _PART_ROWS)
         started.append(archive.read(listed, outputs[-1], *fixed, *arguments, environment=environment))
-    watch = Watch(outputs, sum(map(len, shares)))
+    watch = Watch(outputs, sum(map(len, shares)), [*roots, *(process.pid for process in started)])
     watch.follow(started)
-    return watch.rate()
+    return watch.pace()
 
 
 def draw(folder: Path, count: int) -> list[Path]:
@@ -113,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         processes = [in_processes(names, folder, count) for count in (1, 2)]
     sys.stdout.write(f"{HEAD}\n| {options.count} | {cores()} | {load:.1f} |")
     for one, two in (actors, processes):
-        sys.stdout.write(f" {one:.2f}/s | {two:.2f}/s | {two / one:.2f} |")
-    sys.stdout.write("\n")
+        sys.stdout.write(f" {one.rate:.2f}/s | {two.rate:.2f}/s | {two.rate / one.rate:.2f} |")
+    sys.stdout.write(f" {' | '.join(f'{each.work:.0f}' for each in (*actors, *processes))} |\n")
     return 0
 
 

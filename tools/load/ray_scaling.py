@@ -19,7 +19,7 @@ from typing import Final
 
 from app.workers.usage import resident_memory
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
-from tests.support.live.ray_serve import PROXY, replicas, served, shipped_variables
+from tests.support.live.ray_serve import PROXY, all_read, replicas, served, shipped_variables
 from tests.support.live.servers import GOOD, GOOD_TEXT, Answer, Server, children_of, upload
 
 SETTINGS: Final = {"workers": 1, "queue": 2, "uploads": 16, "torch_threads": 1}
@@ -123,11 +123,6 @@ def up_and_down(one: Cluster, server: Server, *, connections: int) -> tuple[list
         f"{dict(sorted(light.statuses.items()))}",
     ]
     return report, [*heavy.strange, *light.strange]
-
-
-def all_read(one: Cluster) -> bool:
-    """Whether every replica has a child that reads."""
-    return all(any(map(children_of, children_of(pid))) for pid in replicas(one))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

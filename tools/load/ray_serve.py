@@ -25,7 +25,7 @@ import numpy as np
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.live.ray_cluster import MISSING, cluster
-from tests.support.live.ray_serve import PROXY, kill, replicas, served, shipped_variables
+from tests.support.live.ray_serve import PROXY, all_read, kill, replicas, served, shipped_variables
 from tests.support.live.servers import Answer, Server, file_part, form, request, running
 from tools.load.processes import usage
 from tools.load.reckoning import percentile
@@ -42,6 +42,7 @@ _OF_THE_SERVER: Final = {"date", "server", "connection", "content-length", "x-re
 """Headers that say nothing of the answer, or that ids and times change."""
 _ATTEMPTS: Final = 60
 _PAUSE_SECONDS: Final = 1.0
+_SETTLE_SECONDS: Final = 5.0
 _REFUSED: Final = frozenset({429, 503})
 _LONGEST_SECONDS: Final = 900.0
 
@@ -247,7 +248,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         one = stack.enter_context(cluster(1, variables=PROXY if options.proxy else shipped_variables()))
         arguments = {"min_replicas": 2, "max_replicas": 2, "num_cpus": 0.5, "settings": settings}
         server = stack.enter_context(served(one, **arguments))
-        server.wait_until(lambda: len(replicas(one)) == 2, _LONGEST_SECONDS)
+        server.wait_until(lambda: len(replicas(one)) == 2 and all_read(one), _LONGEST_SECONDS)
+        time.sleep(_SETTLE_SECONDS)
         on_ray = measured(server, expected, one.nodes[0].process.pid, **load)
         killed = compare(
             server,

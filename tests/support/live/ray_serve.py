@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from tests.support.live.ray_cluster import OWN, Cluster, lasting_port
-from tests.support.live.servers import Server
+from tests.support.live.servers import Server, children_of
 from tests.support.paths import ROOT
 
 SHIPPED: Final = ROOT / "docker/ray/serve.yml"
@@ -92,6 +92,11 @@ def _is_ready(server: Server) -> bool:
 def replicas(cluster: Cluster) -> list[int]:
     """The processes of the replicas."""
     return [pid for node in cluster.nodes for pid in node.pids() if _title(pid).startswith(_REPLICA)]
+
+
+def all_read(one: Cluster) -> bool:
+    """Whether every replica has a child that reads."""
+    return all(any(map(children_of, children_of(pid))) for pid in replicas(one))
 
 
 def kill(replica: int) -> None:
