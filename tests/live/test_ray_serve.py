@@ -12,7 +12,7 @@ import pytest
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
 from tests.support.live.ray_serve import PROXY, kill, replicas, served, shipped_variables
 from tests.support.live.servers import GOOD, Server
-from tools.load import ray_serve
+from tools.load import ray_scaling, ray_serve
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,3 +94,10 @@ def _bytes(pid: int, name: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def test_a_second_replica_comes_with_the_load_and_goes_with_it() -> None:
+    """No answer meanwhile but the picture's text and the service's own refusals."""
+    with cluster(1, variables=shipped_variables()) as one, ray_scaling.scaled(one) as server:
+        _, strange = ray_scaling.up_and_down(one, server, connections=8)
+    assert strange == []

@@ -20,8 +20,7 @@ from typing import Final
 
 from tests.support.live.ray_cluster import MISSING, cluster, environment_with
 from tools.load import archive
-from tools.load.processes import cores
-from tools.load.ray_cost import work_of
+from tools.load.processes import cores, seconds_below
 from tools.load.traffic import photograph
 
 HEAD: Final = (
@@ -50,6 +49,7 @@ class Watch:
     def __init__(self, outputs: Sequence[Path], count: int, roots: Sequence[int]) -> None:
         self._outputs, self._count, self._roots = outputs, count, roots
         self._seen: list[tuple[int, float, float]] = []
+        self._work: dict[int, float] = {}
 
     def follow(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         """Looks until all have ended. Raises TimeoutError, and RuntimeError if a row is missing."""
@@ -59,10 +59,16 @@ class Watch:
                 raise TimeoutError
             rows = sum(map(archive.complete, self._outputs))
             if not self._seen or rows > self._seen[-1][0]:
-                self._seen.append((rows, time.monotonic(), sum(work_of(root).total() for root in self._roots)))
+                self._seen.append((rows, time.monotonic(), self._look()))
             time.sleep(_POLL_SECONDS)
         if (rows := sum(map(archive.complete, self._outputs))) != self._count:
             raise RuntimeError(f"{rows} rows of {self._count}")
+
+    def _look(self) -> float:
+        """Processor seconds of all processes so far, as they were last seen."""
+        for root in self._roots:
+            self._work |= seconds_below(root)
+        return sum(self._work.values())
 
     def pace(self) -> Pace:
         """That of the middle, without the beginning and the end."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Final
@@ -99,8 +99,15 @@ def memory(one: Cluster) -> list[float]:
     return [sum(map(resident_memory, below(pid))) / 1e6 for pid in replicas(one)]
 
 
+def scaled(one: Cluster) -> AbstractContextManager[Server]:
+    """The service with one replica, or two under load."""
+    scaling = {"min_replicas": 1, "max_replicas": 2, "upscale_seconds": 5, "downscale_seconds": 10}
+    return served(one, num_cpus=0.4, settings=SETTINGS, **scaling)
+
+
 def up_and_down(one: Cluster, server: Server, *, connections: int) -> tuple[list[str], list[str]]:
     """The report, and what was strange. Raises AssertionError if the replicas do not follow the load."""
+    assert len(replicas(one)) == 1
     light, heavy = Client(server, EASY, 1, _LIGHT_PAUSE), Client(server, HARD, connections)
     light.start()
     try:
@@ -136,9 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     variables = PROXY if options.proxy else shipped_variables()
     with ExitStack() as stack:
         one = stack.enter_context(cluster(1, variables=variables))
-        scaling = {"min_replicas": 1, "max_replicas": 2, "upscale_seconds": 5, "downscale_seconds": 10}
-        server = stack.enter_context(served(one, num_cpus=0.4, settings=SETTINGS, **scaling))
-        assert len(replicas(one)) == 1
+        server = stack.enter_context(scaled(one))
         report, strange = up_and_down(one, server, connections=options.connections)
     sys.stdout.write("".join(f"{line}\n" for line in (*report, f"{len(strange)} not in the service's words")))
     sys.stdout.write("".join(f"STRANGE {line}\n" for line in strange[:5]))
