@@ -101,7 +101,8 @@ class Climb:
     ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends; it also ends when there are
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
-    was left out for want of time. ``is_late``: the budget has ended the climb.
+    was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
+    the picture seems to show a code.
     """
 
     image: GreyImage
@@ -117,6 +118,7 @@ class Climb:
     stages: dict[str, Stage] = field(default_factory=dict)
     is_complete: bool = True
     is_late: bool = False
+    shows_evened: bool = False
     began: float = field(default_factory=monotonic)
 
     @property
@@ -137,6 +139,12 @@ class Climb:
     @property
     def is_thorough(self) -> bool:
         return self.effort is Effort.THOROUGH
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether a place is looked at beside a code that was found: it must show more, unless the effort is
+        thorough."""
+        return bool(self.found) and not self.is_thorough
 
     @property
     def is_over(self) -> bool:

@@ -17,10 +17,15 @@ class Gates:
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
     score: float = 0.8
     """Score of a candidate that is registered. Of the codes that register, 99 % have 0.9 or more."""
+    score_beside: float = 0.88
+    """The same in a picture where a code was found. Of the 36 codes that were read beside others in 380 photographs one
+    had less than 0.9, none less than 0.89; of the candidates there that were no codes half had less than 0.9."""
     start: float = 0.12
     """Agreement of a candidate whose corners registration refines, before it does."""
     realigned: float = 0.85
     """Score of an unread candidate that is realigned by its finder patterns."""
+    realigned_beside: float = 0.92
+    """The same in a picture where a code was found."""
     rectified: float = 0.42
     """Agreement of a place that is read straightened."""
     modules: float = 0.5
@@ -29,6 +34,8 @@ class Gates:
     """The same in a picture where a code was found."""
     variants: float = 0.85
     """Score of a large candidate that is read at other sizes and contrasts, whatever its agreement."""
+    variants_beside: float = 0.92
+    """The same in a picture where a code was found; the three that were read so had 0.94 or more."""
     flattened: float = 0.55
     """Agreement of a place that is flattened."""
     restored: float = 0.55

@@ -5,12 +5,14 @@ from dataclasses import replace
 from itertools import zip_longest
 from math import inf
 from time import monotonic, perf_counter
+from typing import Final
 
 from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.inference.views import evened
 from app.pipeline.micro import MICRO, read_micro
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import restore
@@ -33,6 +35,9 @@ from app.pipeline.tools import Tools
 
 COLOURS = "colours"
 """The stage of a trace that decodes a file again for its colours and its transparency."""
+EVENED: Final = "evened"
+"""The stage of a trace that takes the shading out of a picture."""
+_EVENED_SIDE: Final = 1500  # longest side, in pixels, at which a picture without its shading is read
 
 
 class Ladder:
@@ -170,28 +175,44 @@ class Ladder:
     ) -> Climb:
         """As `run`, but returns the climb of the picture itself; it holds what was read in the others, too.
         ``symbologies`` only says whether, and how patiently, Micro QR codes are looked for."""
+        climb, others = self._search(
+            image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
+        )
+        if climb.shows_evened and not (climb.found or climb.is_over or name_others(climb)):
+            self._read_evened(climb, symbologies)
+        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
+            pass
+        climb.places += (place for other in others for place in other.places)
+        return climb
+
+    def _search(
+        self,
+        image: GreyImage,
+        *,
+        effort: Effort,
+        budget: float,
+        expect: int | None,
+        look_again: LookAgain | None,
+        symbologies: frozenset[str],
+    ) -> tuple[Climb, list[Climb]]:
+        """Climbs a picture up to the last rungs; returns its climb, and those of its other looks."""
         climb = Climb(image, effort, self._tools, budget=budget, expect=expect, max_codes=self._max_codes)
         if effort is Effort.FAST:
             climb.take(read_plainly(climb), DIRECT)
-            self._read_looks(climb, look_again, symbologies)
-            return climb
+            return climb, self._read_looks(climb, look_again, symbologies)
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
         climb.take(reads, DIRECT)
         if not climb.found and image.size <= SMALL_PICTURE:
             climb.take(read_small_picture(climb), VARIANTS_RUNG)
         if climb.is_over:
-            return climb
+            return climb, []
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
         is_patient = climb.is_thorough or "QRCode" not in symbologies
         if "MicroQRCode" in symbologies and (is_patient or not climb.found) and not climb.is_over:
             climb.take(read_micro(climb, is_patient=is_patient), MICRO)
-        others = self._read_looks(climb, look_again, symbologies)
-        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
-            pass
-        climb.places += (place for other in others for place in other.places)
-        return climb
+        return climb, self._read_looks(climb, look_again, symbologies)
 
     def _climb_for(
         self,
@@ -237,6 +258,25 @@ class Ladder:
             climb.route = climb.route or other.route
             others.append(other)
         return others
+
+    def _read_evened(self, climb: Climb, symbologies: frozenset[str]) -> None:
+        """Reads a picture that showed nothing once more, without its shading, up to the last rungs."""
+        with climb.timed(EVENED):
+            picture, factor = evened(climb.image, _EVENED_SIDE)
+        other, _ = self._search(
+            picture,
+            effort=climb.effort,
+            budget=climb.left,
+            expect=climb.expect,
+            look_again=None,
+            symbologies=symbologies,
+        )
+        for one in other.found:
+            symbol = one.symbol.at(one.symbol.corners.scaled(1 / factor))
+            climb.found.append(replace(one, symbol=symbol, size=climb.size))
+        climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
+        climb.is_complete = climb.is_complete and other.is_complete
+        climb.route = climb.route or other.route
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:

@@ -207,7 +207,8 @@ def _is_worth_reading(climb: Climb, place: Place) -> bool:
 
 def _is_worth_variants(climb: Climb, place: Place) -> bool:
     is_large = side_length(place.candidate.corners) >= _LARGE * max(climb.image.shape)
-    return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= climb.gates.variants)
+    least = climb.gates.variants_beside if climb.is_beside else climb.gates.variants
+    return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= least)
 
 
 def _is_worth_flattening(climb: Climb, place: Place) -> bool:

@@ -68,7 +68,8 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
             with climb.timed(LOCATE):
                 unread = [one for one in candidates if not climb.holds(one.corners)]
                 close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
-                close = [one for one in close if one.score >= climb.gates.score]
+                least = climb.gates.score_beside if climb.is_beside else climb.gates.score
+                close = [one for one in close if one.score >= least]
             is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
             yield from _survey(climb, name, close)
             if _is_filled(climb):
@@ -79,6 +80,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 candidates = locator.locate(climb.image)
             else:
                 candidates = climb.scan(locator.locate, climb.image) or []
+        climb.shows_evened = climb.shows_evened or (locator is climb.tools.evened and bool(candidates))
         yield from _survey(climb, type(locator).__name__, candidates)
 
 
@@ -157,7 +159,8 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
     """Whether a place that is not read may be a code whose corners are wrong."""
     if side_length(place.candidate.corners) < _LEAST_REALIGNED_SIDE:
         return False
-    return place.candidate.score >= climb.gates.realigned or place.agreement >= _DOUBTFUL
+    least = climb.gates.realigned_beside if climb.is_beside else climb.gates.realigned
+    return place.candidate.score >= least or place.agreement >= _DOUBTFUL
 
 
 def _is_filled(climb: Climb) -> bool:

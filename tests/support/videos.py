@@ -1,7 +1,9 @@
 """Videos that the tests make: what is encoded, and how, is known."""
 
 import io
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, Final
 
@@ -54,7 +56,7 @@ def encoded(
 ) -> bytes:
     """As `video`, by any encoder in any container."""
     out = io.BytesIO()
-    with av.open(out, "w", format=container) as file:
+    with _same_priority(), av.open(out, "w", format=container) as file:
         stream: Any = file.add_stream(encoder, rate=rate)
         stream.height, stream.width = frames[0].shape
         stream.pix_fmt, stream.options = pixels, options
@@ -67,6 +69,20 @@ def encoded(
             file.mux(stream.encode(picture))
         file.mux(stream.encode(None))
     return out.getvalue()
+
+
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """Takes back the real-time priority that SVT-AV1 gives to a thread of root that encodes: all processes that it
+    starts later would have it, too, and an endless loop in one of them stops the machine."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def grown(parts: Sequence[Sequence[GreyImage]]) -> bytes:

@@ -59,11 +59,18 @@ class EvenedLocator:
     def locate(self, image: GreyImage) -> list[Candidate]:
         if image.size == 0:
             return []
-        factor = min(1.0, _EVENED_FROM / max(image.shape))
-        levels = Levels(even(shrink(image, factor)))
+        picture, factor = evened(image, _EVENED_FROM)
+        levels = Levels(picture)
         rough = self._locator.glance(levels, WINDOW)[: self._limit]
         close = [one for one in self._locator.look_closer(levels, rough) if one.score >= self._least]
         return [candidate_of(np.array(one.corners) / factor, one.dimension, one.score) for one in close]
+
+
+def evened(image: GreyImage, longest: int) -> tuple[GreyImage, float]:
+    """A picture, not empty, reduced to a ``longest`` side in pixels and made even; and by what factor its sides were
+    reduced."""
+    factor = min(1.0, longest / max(image.shape))
+    return even(shrink(image, factor)), factor
 
 
 def even(picture: GreyImage) -> GreyImage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 import cv2
 import numpy as np
@@ -75,7 +75,8 @@ def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, le
     search = _Search(turns=1, finders=16, refined=2 * limit, module=side / modules)
     matrix = homography(quad, 1.0)
     found = []
-    for one in suppress_overlapping(_from_finders(Pyramid(crop), search), limit=limit, least=least):
+    seen = _from_finders(Pyramid(crop, enlarge=False), search)
+    for one in suppress_overlapping(seen, limit=limit, least=least):
         corners = cv2.perspectiveTransform((np.asarray(one.corners) / side - _CROP_MARGIN)[None], matrix)[0]
         found.append(candidate_of(np.asarray(corners, dtype=np.float64), one.dimension, one.score))
     return found
@@ -109,9 +110,11 @@ def responses(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> N
     places."""
     side = templates[0].shape[0]
     pixels = picture.astype(np.float32)
-    products = np.stack([cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates])
-    dark, light = products.max(axis=0), products.min(axis=0)
-    best = np.where(dark > -light, dark, light)
+    products = [cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates]
+    best = products[0]
+    if len(products) > 1:
+        dark, light = reduce(cv2.max, products), reduce(cv2.min, products)
+        best = np.where(dark > -light, dark, light)
     height, width = best.shape
     inner = np.s_[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
     mean = cv2.boxFilter(pixels, -1, (side, side))[inner]
@@ -125,11 +128,11 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     side = finder_templates(1)[0].shape[0]
     rows: list[NDArray[np.float64]] = []
     for level, factor in enumerate(pyramid.factors):
+        if search.module and not 1 / _MODULE_RANGE <= TEMPLATE_PIXELS / factor / search.module <= _MODULE_RANGE:
+            continue
         picture = pyramid.picture(level)
         if min(picture.shape) <= side:
             break
-        if search.module and not 1 / _MODULE_RANGE <= TEMPLATE_PIXELS / factor / search.module <= _MODULE_RANGE:
-            continue
         response = responses(picture, finder_templates(search.turns))
         strength = np.abs(response)
         peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))

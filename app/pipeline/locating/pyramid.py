@@ -27,11 +27,13 @@ TEMPLATE_PIXELS = 2.0
 class Pyramid:
     """The picture at sizes a third of an octave apart, the largest of about a megapixel at most.
 
-    Small pictures are enlarged, to twice their sides at most. Each size is computed when it is first used.
+    Small pictures are enlarged, to twice their sides at most, if ``enlarge`` says so. Each size is computed when it is
+    first used.
     """
 
-    def __init__(self, image: GreyImage) -> None:
-        top = min(2.0 if image.size < ENLARGED_BELOW else 1.0, (_TOP_PIXELS / image.size) ** 0.5)
+    def __init__(self, image: GreyImage, *, enlarge: bool = True) -> None:
+        largest = 2.0 if enlarge and image.size < ENLARGED_BELOW else 1.0
+        top = min(largest, (_TOP_PIXELS / image.size) ** 0.5)
         longest = max(1.0, top * max(image.shape))
         steps = max(1, int(np.log(_SMALLEST_SIDE / longest) / np.log(_STEP)) + 1)
         self.factors = [top * _STEP**i for i in range(steps)]

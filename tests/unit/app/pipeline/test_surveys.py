@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -195,6 +196,43 @@ def test_doubtful_candidates_of_the_network_are_not_registered(score: float, pla
     climb = climb_of(broken_pair(), made)
     surveyed(climb)
     assert len(climb.places) == places
+
+
+@pytest.mark.parametrize(
+    ("score", "effort", "places"), [(0.87, Effort.BALANCED, 0), (0.88, Effort.BALANCED, 1), (0.8, Effort.THOROUGH, 1)]
+)
+def test_beside_a_code_that_was_read_candidates_must_be_surer(score: float, effort: Effort, places: int) -> None:
+    made = bench()
+    made.windows.quads, made.windows.score = (PLACE,), score
+    climb = climb_of(broken_pair(), made, effort=effort)
+    read_at(climb, OTHER_PLACE)
+    for survey in islice(surveys(climb, []), 1):
+        climb.register(survey)
+    assert len(climb.places) == places
+
+
+@pytest.mark.parametrize(
+    ("score", "is_beside", "count"), [(0.84, False, 0), (0.86, False, 1), (0.91, True, 0), (0.93, True, 1)]
+)
+def test_candidates_without_a_registration_are_realigned_if_they_are_sure(
+    score: float, is_beside: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Candidate] = []
+
+    def realign(image: GreyImage, candidate: Candidate, *, limit: int, least: float) -> list[Candidate]:
+        asked.append(candidate)
+        return []
+
+    monkeypatch.setattr("app.pipeline.surveys.realign_by_finders", realign)
+    made = bench()
+    made.windows.quads, made.windows.score = (square_at(400, 400, 90),), score
+    climb = climb_of(np.full((600, 800), 220, np.uint8), made)
+    if is_beside:
+        read_at(climb, square_at(50, 50, 90))
+    for survey in islice(surveys(climb, []), 2):
+        climb.register(survey)
+        climb.places = climb.places or [Place(one, []) for one in survey.candidates]
+    assert len(asked) == count
 
 
 def test_a_misplaced_candidate_is_realigned_by_its_finder_patterns() -> None:

@@ -1,5 +1,6 @@
 """Videos: the sharpest frames of the first ten seconds, within bounds, whatever the file claims."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -207,6 +208,14 @@ def test_videos_are_read_only_where_it_is_asked_for() -> None:
         assert not is_video(other)
     with pytest.raises(UnsupportedImage, match=r"an AVI video\. Send frames of it"):
         open_file(b"RIFF\0\0\0\0AVI LIST", max_pixels=BIG, most_frames=8, video=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system does not say")
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_encoding_leaves_the_priority_of_the_tests_as_it_is(kind: str) -> None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    video([frame(number) for number in range(3)], kind)
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
 def test_decoding_starts_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
