@@ -102,7 +102,7 @@ class Climb:
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
     was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
-    the picture seems to show a code.
+    the picture seems to show a code. ``is_evened``: this is that picture, in which large codes are looked for.
     """
 
     image: GreyImage
@@ -119,6 +119,7 @@ class Climb:
     is_complete: bool = True
     is_late: bool = False
     shows_evened: bool = False
+    is_evened: bool = False
     began: float = field(default_factory=monotonic)
 
     @property

@@ -37,7 +37,7 @@ COLOURS = "colours"
 """The stage of a trace that decodes a file again for its colours and its transparency."""
 EVENED: Final = "evened"
 """The stage of a trace that takes the shading out of a picture."""
-_EVENED_SIDE: Final = 1500  # longest side, in pixels, at which a picture without its shading is read
+_EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
 
 
 class Ladder:
@@ -179,7 +179,7 @@ class Ladder:
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
         if climb.shows_evened and not (climb.found or climb.is_over or name_others(climb)):
-            self._read_evened(climb, symbologies)
+            self._read_evened(climb)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
         climb.places += (place for other in others for place in other.places)
@@ -259,18 +259,18 @@ class Ladder:
             others.append(other)
         return others
 
-    def _read_evened(self, climb: Climb, symbologies: frozenset[str]) -> None:
+    def _read_evened(self, climb: Climb) -> None:
         """Reads a picture that showed nothing once more, without its shading, up to the last rungs."""
         with climb.timed(EVENED):
             picture, factor = evened(climb.image, _EVENED_SIDE)
-        other, _ = self._search(
-            picture,
-            effort=climb.effort,
-            budget=climb.left,
-            expect=climb.expect,
-            look_again=None,
-            symbologies=symbologies,
+        other = Climb(
+            picture, climb.effort, self._tools, climb.left, climb.expect, max_codes=self._max_codes, is_evened=True
         )
+        with other.timed(DIRECT):
+            reads, sighted = read_direct(other)
+        other.take(reads, DIRECT)
+        for _ in other.survey(surveys(other, sighted), QUICK_RUNGS, SLOW_RUNGS):
+            pass
         for one in other.found:
             symbol = one.symbol.at(one.symbol.corners.scaled(1 / factor))
             climb.found.append(replace(one, symbol=symbol, size=climb.size))
