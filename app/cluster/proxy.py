@@ -84,5 +84,10 @@ def _error(status: int) -> QrestoreError | None:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Overloaded(retry_after=1)
     if status >= HTTPStatus.BAD_REQUEST:
-        return NotReady("No replica answers; send the request again.", retry_after=1)
+        return nobody()
     return None
+
+
+def nobody() -> NotReady:
+    """What a client is told where no replica answers, or where one died amid the request."""
+    return NotReady("No replica answers; send the request again.", retry_after=1)

@@ -1,8 +1,9 @@
 """The service as a deployment of Ray Serve: `serve run docker/ray/serve.yml`.
 
-Each replica is the same FastAPI application with its own child processes, networks and admission control. Ray's proxy
-may hand a replica more requests than that admits, so that what is too much is refused by the service, with 429 and
-`Retry-After`, and waits nowhere else.
+Each replica is the same FastAPI application with its own child processes, networks and admission control. A replica
+may be handed more requests than that admits, so that what is too much is refused by the service, with 429 and
+`Retry-After`, and waits nowhere else. docker/ray/environment has HAProxy hand them to the HTTP server of each replica;
+without it Ray's own proxy does, by a call of an actor.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from app.telemetry.logs import start_logging
 NAME: Final = "qrestore"
 _REFUSALS: Final = 32
 """Requests to a full replica that are being refused, and probes, at any moment."""
+_AWAY_SECONDS: Final = 5.0
+"""Until no proxy sends requests to a replica that goes: RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S."""
 _LEAVE_SECONDS: Final = 3.0
 """After the drain, for children and networks to end."""
 _SETTLE_SECONDS: Final = 1.0
@@ -93,7 +96,7 @@ def build(options: Options) -> serve.Application:
         max_ongoing_requests=capacity(settings),
         max_queued_requests=-1,
         autoscaling_config=scaling,
-        graceful_shutdown_timeout_s=settings.drain_seconds + _LEAVE_SECONDS,
+        graceful_shutdown_timeout_s=_AWAY_SECONDS + settings.drain_seconds + _LEAVE_SECONDS,
         graceful_shutdown_wait_loop_s=_SETTLE_SECONDS,
         health_check_period_s=_HEALTH_SECONDS,
         ray_actor_options={"num_cpus": options.num_cpus or settings.workers, "num_gpus": options.num_gpus},

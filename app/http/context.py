@@ -29,14 +29,14 @@ SECURITY_HEADERS: Final = {
 """In every answer; a route that sets one of them itself keeps its own."""
 _CLIENT_CLOSED_REQUEST: Final = 499
 """The status counted for a request whose client left before the answer."""
-_VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED: Final = "unmatched"
 
 
 def request_id_of(scope: Scope) -> str:
     """The client's own id of a request if it is valid, otherwise a new one."""
     offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return offered if _VALID_ID.fullmatch(offered) else uuid.uuid4().hex
+    return offered if VALID_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
 class RequestContext:

@@ -15,7 +15,7 @@ from app.errors import QrestoreError, RequestError
 from app.schemas import DecodeAnswer, InvalidField, Problem, RestoreAnswer
 
 MEDIA_TYPE: Final = "application/problem+json"
-_UNKNOWN_REQUEST: Final = "unknown"
+UNKNOWN_REQUEST: Final = "unknown"
 
 
 def problem_response(scope: Scope, error: QrestoreError) -> Response:
@@ -145,7 +145,7 @@ def _respond(
         status=status,
         detail=detail,
         instance=quote(scope["path"]),
-        request_id=state.get("request_id", _UNKNOWN_REQUEST),
+        request_id=state.get("request_id", UNKNOWN_REQUEST),
         errors=errors,
     )
     return Response(problem.model_dump_json(exclude_none=True), status, headers, MEDIA_TYPE)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app import errors
-from app.http.context import _VALID_ID, SECURITY_HEADERS
+from app.http.context import SECURITY_HEADERS, VALID_ID
 from app.main import create_app
 from app.settings import Settings
 from tests.support.live.proxy import SHIPPED
@@ -122,7 +122,7 @@ class TestNginx:
         assert paths.pop("default") == "/"
         assert all(pattern == rf'"~^{path}(\?|$)"' for pattern, path in paths.items())
         assert set(paths.values()) - {"/metrics"} <= set(create_app(SETTINGS).openapi()["paths"])
-        assert f'"~^{_VALID_ID.pattern}$" $http_x_request_id;' in NGINX
+        assert f'"~^{VALID_ID.pattern}$" $http_x_request_id;' in NGINX
 
     def test_problems_carry_the_headers_of_every_answer(self) -> None:
         sent = dict(re.findall(r'add_header (\S+) "?(.+?)"? always;', NGINX))

@@ -1,4 +1,7 @@
-"""The service on Ray Serve: the same answers, its own refusals, and metrics of every replica."""
+"""The service on Ray Serve: the same answers, its own refusals, and metrics of every replica.
+
+Behind HAProxy, as docker/ray/environment sets Ray up, and behind Ray's own proxy.
+"""
 
 import re
 import urllib.request
@@ -7,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
-from tests.support.live.ray_serve import PROXY, kill, replicas, served
+from tests.support.live.ray_serve import PROXY, kill, replicas, served, shipped_variables
 from tests.support.live.servers import GOOD, Server
-from tools.load import ray_serve
+from tools.load import ray_scaling, ray_serve
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,9 +23,9 @@ pytestmark = [
 SETTINGS = {"workers": 1, "queue": 1, "uploads": 16, "torch_threads": 1, "budget_seconds": 60.0, "work_seconds": 90.0}
 
 
-@pytest.fixture(scope="module")
-def one() -> Iterator[Cluster]:
-    with cluster(1, "--num-gpus=1", variables=PROXY) as made:
+@pytest.fixture(scope="module", params=[shipped_variables(), PROXY], ids=["haproxy", "proxy"])
+def one(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with cluster(1, "--num-gpus=1", variables=request.param) as made:
         yield made
 
 
@@ -91,3 +94,10 @@ def _bytes(pid: int, name: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def test_a_second_replica_comes_with_the_load_and_goes_with_it() -> None:
+    """No answer meanwhile but the picture's text and the service's own refusals."""
+    with cluster(1, variables=shipped_variables()) as one, ray_scaling.scaled(one) as server:
+        _, strange = ray_scaling.up_and_down(one, server, connections=8)
+    assert strange == []

@@ -51,9 +51,9 @@ def draw(folder: Path, count: int) -> None:
         place.write_bytes(data)
 
 
-def read(folder: Path, output: Path, *arguments: str, environment: dict[str, str] | None = None) -> Process:
-    """Starts the command; with ``environment`` on the cluster that it names."""
-    command = [sys.executable, "-m", "app.cli", "archive", "--input", str(folder), "--output", str(output), *arguments]
+def read(source: Path, output: Path, *arguments: str, environment: dict[str, str] | None = None) -> Process:
+    """Starts the command for a folder or a list; with ``environment`` on the cluster that it names."""
+    command = [sys.executable, "-m", "app.cli", "archive", "--input", str(source), "--output", str(output), *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
 
 
@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
-def _complete(output: Path) -> int:
+def complete(output: Path) -> int:
     """How many rows are in complete parts."""
     manifest = output / MANIFEST
     lines = manifest.read_text().splitlines()[1:] if manifest.exists() else []
@@ -91,9 +91,9 @@ def on_two_nodes(folder: Path, output: Path, *arguments: str, kill_at: int) -> O
         process = read(folder, output, "--ray", "auto", *arguments, environment=two.environment)
         killed_at = 0
         while process.poll() is None and time.monotonic() < began + _LONGEST_SECONDS:
-            if kill_at and not killed_at and _complete(output) >= kill_at:
+            if kill_at and not killed_at and complete(output) >= kill_at:
                 two.nodes[1].kill()
-                killed_at = _complete(output)
+                killed_at = complete(output)
             time.sleep(_POLL_SECONDS)
         if process.poll() is None:
             process.kill()

@@ -43,6 +43,20 @@ def usage(pid: int) -> Usage:
     )
 
 
+def seconds_below(pid: int) -> dict[int, float]:
+    """Processor seconds so far of a process and of each that descends from it, by their numbers; of those that have
+    ended there are none."""
+    table = dict(_table())
+    below = [other for other in table if other == pid or _descends(other, pid, table)]
+    return {other: table[other].seconds for other in below}
+
+
+def _descends(pid: int, ancestor: int, table: dict[int, ProcessUsage]) -> bool:
+    while (process := table.get(pid)) and process.parent != ancestor:
+        pid = process.parent
+    return process is not None
+
+
 def _table() -> Iterator[tuple[int, ProcessUsage]]:
     for entry in _PROC.iterdir():
         if entry.name.isdecimal() and (found := usage_of(int(entry.name))):  # None: it has ended

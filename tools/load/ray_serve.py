@@ -25,7 +25,7 @@ import numpy as np
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.live.ray_cluster import MISSING, cluster
-from tests.support.live.ray_serve import PROXY, kill, replicas, served
+from tests.support.live.ray_serve import PROXY, all_read, kill, replicas, served, shipped_variables
 from tests.support.live.servers import Answer, Server, file_part, form, request, running
 from tools.load.processes import usage
 from tools.load.reckoning import percentile
@@ -42,6 +42,7 @@ _OF_THE_SERVER: Final = {"date", "server", "connection", "content-length", "x-re
 """Headers that say nothing of the answer, or that ids and times change."""
 _ATTEMPTS: Final = 60
 _PAUSE_SECONDS: Final = 1.0
+_SETTLE_SECONDS: Final = 5.0
 _REFUSED: Final = frozenset({429, 503})
 _LONGEST_SECONDS: Final = 900.0
 
@@ -232,6 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=4, help="requests at once (default 4)")
     parser.add_argument("--measured", type=int, default=280, help="requests to each, one at a time, to compare times")
     parser.add_argument("--flood", type=int, default=60, help="pictures that are sent at once in the end (default 60)")
+    parser.add_argument("--proxy", action="store_true", help="with Ray's own proxy in place of HAProxy")
     options = parser.parse_args(argv)
     if MISSING:
         sys.stdout.write("ray is not installed: it is in the extra ray\n")
@@ -240,12 +242,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     with running(**_SETTINGS) as server:
         expected = answers(server)
         plain = measured(server, expected, server.pid, **load)
+    where = "two replicas behind " + ("Ray's proxy" if options.proxy else "HAProxy")
     settings = _SETTINGS | {"queue": 2, "uploads": 16}
     with ExitStack() as stack:
-        one = stack.enter_context(cluster(1, variables=PROXY))
+        one = stack.enter_context(cluster(1, variables=PROXY if options.proxy else shipped_variables()))
         arguments = {"min_replicas": 2, "max_replicas": 2, "num_cpus": 0.5, "settings": settings}
         server = stack.enter_context(served(one, **arguments))
-        server.wait_until(lambda: len(replicas(one)) == 2, _LONGEST_SECONDS)
+        server.wait_until(lambda: len(replicas(one)) == 2 and all_read(one), _LONGEST_SECONDS)
+        time.sleep(_SETTLE_SECONDS)
         on_ray = measured(server, expected, one.nodes[0].process.pid, **load)
         killed = compare(
             server,
@@ -257,7 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         server.wait_until(lambda: len(replicas(one)) == 2, _LONGEST_SECONDS)
         statuses, strange = flood(server, connections=options.flood)
-    report = [*lines(plain, "the service alone"), *lines(on_ray, "two replicas on Ray Serve")]
+    report = [*lines(plain, "the service alone"), *lines(on_ray, where)]
     report += lines(killed, "and while one was killed")
     report.append(
         f"{options.flood} at once: {dict(sorted(statuses.items()))}; {len(strange)} not in the service's words"

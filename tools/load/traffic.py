@@ -42,7 +42,7 @@ class Shot:
 def shots(kinds: Sequence[str], seed: int = 1) -> dict[str, list[Shot]]:
     """Kind -> all its requests. Raises KeyError for an unknown kind."""
     rng = Random(seed)
-    photographs = [(payload, _photograph(payload, rng)) for payload in (b"parcel %04d" % i for i in range(VARIETY))]
+    photographs = [(payload, photograph(payload, rng)) for payload in (b"parcel %04d" % i for i in range(VARIETY))]
     return {kind: list(_KINDS[kind](photographs, rng)) for kind in kinds}
 
 
@@ -112,7 +112,7 @@ def _upload(data: bytes, path: bytes = b"/decode") -> bytes:
     return request(form(file_part(data, b"photo.jpg", kind=b"image/jpeg")), line=b"POST " + path)
 
 
-def _photograph(payload: bytes, rng: Random) -> bytes:
+def photograph(payload: bytes, rng: Random) -> bytes:
     """A slanted symbol on uneven paper, slightly soft and noisy, as a colour JPEG: every stock decoder reads it."""
     code = segno.make(payload, error="m", micro=False, boost_error=False)
     symbol = render(np.array([list(row) for row in code.matrix], np.bool_), pixels=16)

@@ -3,8 +3,10 @@
 import contextlib
 import importlib.util
 import os
+import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,18 @@ _STORE_BYTES: Final = 200_000_000
 _START_SECONDS: Final = 300
 _JOINED: Final = "Ray runtime started."
 _POLL_SECONDS: Final = 0.05
+_HAPROXY: Final = "RAY_SERVE_HAPROXY_BINARY_PATH"
+OWN: Final = frozenset({"RAY_AUTH_MODE", _HAPROXY})
+"""Variables of docker/ray/environment that every cluster here has."""
+_LASTING: Final = (20_000, 29_999)
+_PLACES: Final = {
+    "CONFIG_FILE_LOC": "haproxy.cfg",
+    "SOCKET_PATH": "admin.sock",
+    "METRICS_SOCKET_PATH": "metrics.sock",
+    "SERVER_STATE_BASE": "",
+    "SERVER_STATE_FILE": "server-state",
+}
+"""Where HAProxy's files are: by default they are those of all clusters of a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +92,46 @@ class Cluster:
         return node
 
 
+def lasting_port() -> int:
+    """A free port that no connection takes meanwhile as its own, and that Ray gives nobody: some time passes until a
+    cluster listens there."""
+    while True:
+        port = random.randint(*_LASTING)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def environment_with(variables: Mapping[str, object]) -> dict[str, str]:
+    """That of this process, with these variables."""
+    return os.environ | {name: str(value) for name, value in variables.items()}
+
+
+def _haproxy(folder: Path) -> Path:
+    """`qrestore-haproxy` of this source tree."""
+    command = folder / "qrestore-haproxy"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m app.cluster.haproxy "$@"\n')
+    command.chmod(0o700)
+    return command
+
+
 @contextlib.contextmanager
 def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {}) -> Iterator[Cluster]:
     """A cluster of so many nodes of one processor each, inside the block. ``variables`` are set in its processes."""
     with tempfile.TemporaryDirectory(prefix="ray") as folder:  # sockets' paths must be short
         address = f"127.0.0.1:{free_port()}"
-        own = {
+        own: dict[str, object] = {
             "HOME": folder,
             "OMP_NUM_THREADS": "1",
             "RAY_ADDRESS": address,
             "RAY_AUTH_MODE": "token",  # the node listens on every interface
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_agent_register_timeout_ms": "120000",
+            _HAPROXY: _haproxy(Path(folder)),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": lasting_port(),
+            "RAY_SERVE_HAPROXY_STATS_PORT": lasting_port(),
         }
-        environment = (
-            os.environ | own | {"PYTHONPATH": str(ROOT)} | {name: str(value) for name, value in variables.items()}
-        )
+        own |= {f"RAY_SERVE_HAPROXY_{name}": f"{folder}/{place}" for name, place in _PLACES.items()}
+        environment = environment_with(own | {"PYTHONPATH": ROOT} | dict(variables))
         made = Cluster(address, environment, Path(folder))
         try:
             for _ in range(nodes):

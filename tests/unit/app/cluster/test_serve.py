@@ -8,12 +8,14 @@ import yaml
 from pydantic import ValidationError
 
 from app.settings import Settings
-from tests.support.live.ray_serve import SHIPPED
+from tests.support.live.ray_serve import SHIPPED, shipped_variables
 
 pytest.importorskip("ray", reason="ray is not installed: it is in the extra ray")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own, of pydantic
+    from ray.serve._private import constants
+
     from app.cluster import serve
 
 
@@ -58,6 +60,15 @@ def test_replicas_take_what_the_builder_has_found() -> None:
 def test_the_drain_is_waited_for() -> None:
     made = deployment(settings={"drain_seconds": 100})
     assert made._deployment_config.graceful_shutdown_timeout_s > 100
+
+
+def test_the_shipped_environment_fits() -> None:
+    """Ray knows every variable; the times fit those of the service."""
+    variables = shipped_variables()
+    assert [name for name in variables if not hasattr(constants, name)] == []
+    assert float(variables["RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"]) == serve._AWAY_SECONDS
+    assert int(variables["RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S"]) > Settings().request_seconds
+    assert variables["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] == "app.cluster.proxy.middlewares"
 
 
 @pytest.mark.parametrize("options", [{"num_gpu": 1}, {"busy": 0}, {"settings": {"worker": 1}}, {"min_replicas": 0}])
