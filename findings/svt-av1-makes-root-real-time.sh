@@ -1,6 +1,6 @@
 #!/bin/sh
-# SVT-AV1, as PyAV's wheels have it, gives the thread that opens an encoder the highest real-time priority, if root runs
-# it, and leaves it there; every thread and process that it starts later has it, too.
+# SVT-AV1, as PyAV's wheels have it, gives the thread that opens an encoder the highest real-time priority if the
+# process runs as root, and never takes it back; every thread and process that this thread starts later inherits it.
 #
 # Guess: an encoder leaves the priority of the thread that calls it as it was.
 #

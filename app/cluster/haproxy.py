@@ -1,7 +1,7 @@
 """`qrestore-haproxy`: HAProxy as Ray Serve starts it on every node, with what it says itself in the service's words.
 
 RAY_SERVE_HAPROXY_BINARY_PATH names this command. Ray writes a configuration, and here it is adapted before HAProxy
-reads it: Ray has no option for what HAProxy answers where a replica died or none is there, a bare 500.
+reads it: where a replica died or none is there, HAProxy would answer a bare 500, and Ray has no option to change that.
 """
 
 import json
@@ -72,7 +72,7 @@ def adapted(configuration: str) -> str:
 def _replaced(text: str, pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> str:
     changed, count = re.subn(pattern, replacement, text)
     if not count:
-        raise InvalidConfiguration(f"Ray's configuration of HAProxy has another form: nothing is {pattern!r}.")
+        raise InvalidConfiguration(f"Ray's configuration of HAProxy has another form: nothing matches {pattern!r}.")
     return changed
 
 

@@ -1,9 +1,9 @@
 """The service as a deployment of Ray Serve: `serve run docker/ray/serve.yml`.
 
-Each replica is the same FastAPI application with its own child processes, networks and admission control. A replica
-may be handed more requests than that admits, so that what is too much is refused by the service, with 429 and
-`Retry-After`, and waits nowhere else. docker/ray/environment has HAProxy hand them to the HTTP server of each replica;
-without it Ray's own proxy does, by a call of an actor.
+Each replica is the same FastAPI application with its own child processes, networks and admission control. A replica may
+be handed more requests than its admission control admits, so that the service itself refuses what is too much, with 429
+and `Retry-After`; only what exceeds that as well waits outside the replica. docker/ray/environment has HAProxy hand
+them to the HTTP server of each replica; without it Ray's own proxy does, by a call of an actor.
 """
 
 import asyncio

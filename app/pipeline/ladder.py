@@ -261,7 +261,7 @@ class Ladder:
         return others
 
     def _read_evened(self, climb: Climb) -> None:
-        """Reads a picture that showed nothing once more, without its shading, up to the last rungs."""
+        """Reads a picture that gave nothing once more, without its shading, on all rungs before the last ones."""
         with climb.timed(EVENED):
             picture, factor = evened(climb.image, _EVENED_SIDE)
         other = Climb(

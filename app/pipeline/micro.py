@@ -28,7 +28,7 @@ MICRO: Final = "micro"
 """The rung, which reads no place but the whole picture, where nothing else was read."""
 _NAME: Final = "MicroQRCode"
 _SURE: Final = 0.9
-"""Agreement of a M1 code with the picture: its error correction alone is no evidence."""
+"""Agreement of an M1 code with the picture: its error correction alone is no evidence."""
 
 
 def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient: bool) -> Iterator[Read]:

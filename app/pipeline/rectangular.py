@@ -23,10 +23,10 @@ RECTANGULAR: Final = "RMQRCode"
 """What answers call the symbology."""
 _TRIED: Final = 3  # hypotheses on left end and version that are followed
 # Of 72 left ends of codes, blurred or sharp, the least agreement is 0.95 and the least share of the format information
-# 1.0; of the five of finder patterns in 130 photographs without a code the most is 0.06 and 0.56.
+# 1.0; of the five left ends that finder patterns gave in 130 photographs without a code the most is 0.06 and 0.56.
 _LEAST_AGREEMENT: Final = 0.4  # of the function patterns' log-odds in a left end with their values
 _LEAST_FORMAT: Final = 0.6  # share of the log-odds of the format information that speaks for the likeliest word
-_CLOSE: Final = 20.0  # difference of scores up to which another hypothesis is
+_CLOSE: Final = 20.0  # difference from the best score up to which another hypothesis is followed
 
 
 def read_left_ends(image: GreyImage, left_ends: Iterable[LeftEnd], reader: ModuleReader) -> Symbol | None:

@@ -44,8 +44,8 @@ def usage(pid: int) -> Usage:
 
 
 def seconds_below(pid: int) -> dict[int, float]:
-    """Processor seconds so far of a process and of each that descends from it, by their numbers; of those that have
-    ended there are none."""
+    """Processor seconds so far of a process and of each that descends from it, by process id; processes that have ended
+    are not included."""
     table = dict(_table())
     below = [other for other in table if other == pid or _descends(other, pid, table)]
     return {other: table[other].seconds for other in below}

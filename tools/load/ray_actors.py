@@ -3,8 +3,8 @@
 Each actor is a crew with one confined child, on a node of its own of one processor. What the machine itself gives is
 measured beside it: two processes of `qrestore archive --ray off`, each with half of the archive, against one. Rates are
 taken between three tenths and nine tenths of the rows, when all have started and none has ended. Ray hands rows over in
-blocks of 64, so that few pictures give coarse rates. Prints a row of a
-table; exit status 1 if a row is missing or wrong, 2 if Ray is not installed.
+blocks of 64, so that few pictures give coarse rates. Prints a row of a table. Exit status 1 if a row is missing; 2 if
+Ray is not installed.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Measures how often soft decoding makes a false read of a rMQR code: python -m training.measure.rmqr_inventions.
+"""Measures how often soft decoding makes a false read of an rMQR code: python -m training.measure.rmqr_inventions.
 
 As `training.measure.inventions`, with log-odds that show the function patterns and the format information of a random
 version and level. Three kinds take turns:

@@ -17,6 +17,7 @@ export const STAGES = {
   micro: "Micro QR and rMQR codes read module by module",
   fused: "several frames combined",
   colours: "colours and transparency",
+  evened: "shading removed",
   others: "codes of other kinds",
 };
 

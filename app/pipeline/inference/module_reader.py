@@ -69,8 +69,8 @@ class NetworkModuleReader:
         return self._read(crops, planes(version))
 
     def read_small(self, crops: Sequence[GreyImage], version: str, columns: int | None = None) -> list[LogOdds]:
-        """As `read`, of Micro QR and rMQR codes, for which the network was not trained but, with the true corners,
-        suffices. ``columns``: the crops show so many of the symbol's, from its left, and 4 on either side."""
+        """As `read`, of Micro QR and rMQR codes. The network was not trained on these, but suffices where the corners
+        are right. ``columns``: the crops show so many of the symbol's, from its left, and 4 on either side."""
         return self._read(crops, small_planes(version, columns))
 
     def _read(self, crops: Sequence[GreyImage], known: NDArray[np.float32]) -> list[LogOdds]:

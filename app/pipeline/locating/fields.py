@@ -42,7 +42,7 @@ class Template:
 
 
 class Field:
-    """The surroundings of a quad of ``modules`` columns and as many ``rows``, or so many, straightened by it to
+    """The surroundings of a quad of ``modules`` columns and ``rows`` rows, by default as many, straightened by it to
     ``WORKING_STEP`` pixels a module, without shading.
 
     They are straightened because in steep perspective a module is several times as high as wide, while blurs and steps

@@ -51,7 +51,7 @@ _LAST: Final = len(BLURS) - 1  # the least of the blurs, at which fits end
 
 @dataclass(frozen=True, slots=True)
 class LeftEnd:
-    """Where the first ``LEFT`` columns of a rMQR code of ``height`` may be: ``corners`` (4, 2) in picture pixels, in
+    """Where the first ``LEFT`` columns of an rMQR code of ``height`` may be: ``corners`` (4, 2) in picture pixels, in
     the symbol's own order, which is clockwise as seen unless it is ``mirrored``; ``agreement`` is the correlation,
     0 to 1, of known modules and quiet zone with the picture; ``inverted``: light and dark are exchanged."""
 
@@ -76,7 +76,7 @@ class LeftEnd:
 
 @dataclass(frozen=True, slots=True)
 class RectangularPlace:
-    """Where a rMQR code of ``version`` may be: the ``strip`` of its modules; ``agreement`` is the mean over its
+    """Where an rMQR code of ``version`` may be: the ``strip`` of its modules; ``agreement`` is the mean over its
     sections of the correlation, 0 to 1, of known modules and quiet zone with the picture; ``mirrored``, ``inverted``:
     as of `LeftEnd`."""
 

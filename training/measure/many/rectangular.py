@@ -81,7 +81,7 @@ def bent_rectangular(versions: tuple[str, ...], rng: Generator, index: int) -> P
 
 
 def rectangular_symbol_of(rng: Generator, version: str, *, high: bool) -> EncodedSymbol:
-    """A symbol of a version at level H, or else M, half full of capital letters and digits or more. Its ``version`` is
+    """A symbol of a version at level H, or else M, at least half full of capital letters and digits. Its ``version`` is
     the version indicator, 0 to 31."""
     symbol = rectangular_symbol(RECTANGULAR_VERSIONS.index(version), high=high)
     most = _most_letters(symbol)

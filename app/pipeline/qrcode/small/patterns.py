@@ -87,7 +87,7 @@ def _draw_rectangular(known: Bits, dark: Bits) -> None:
 
 
 def timing_columns(version: str) -> tuple[int, ...]:
-    """Columns of the vertical timing patterns within a rMQR code, each with an alignment pattern at both ends."""
+    """Columns of the vertical timing patterns within an rMQR code, each with an alignment pattern at both ends."""
     _, width = modules_of(version) or (0, 0)
     return _TIMING_COLUMNS[width]
 
