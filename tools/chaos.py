@@ -256,6 +256,7 @@ def clock_jumps() -> Iterator[Figure]:
 def _jump(server: Server, shift: Path, words: str, value: str) -> Iterator[Figure]:
     before = len(server.log)
     with sending(server) as clients:
+        milliseconds_until(lambda: len(server.log) > before)  # of the day before the jump
         shift.write_text(value)
         time.sleep(1.0)
     times = {line.partition('"time": "')[2][:10] for line in server.log[before:]}

@@ -34,8 +34,6 @@ class Gates:
     """The same in a picture where a code was found."""
     variants: float = 0.85
     """Score of a large candidate that is read at other sizes and contrasts, whatever its agreement."""
-    variants_beside: float = 0.92
-    """The same in a picture where a code was found; the three that were read so had 0.94 or more."""
     flattened: float = 0.55
     """Agreement of a place that is flattened."""
     restored: float = 0.55

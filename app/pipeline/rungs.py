@@ -207,8 +207,7 @@ def _is_worth_reading(climb: Climb, place: Place) -> bool:
 
 def _is_worth_variants(climb: Climb, place: Place) -> bool:
     is_large = side_length(place.candidate.corners) >= _LARGE * max(climb.image.shape)
-    least = climb.gates.variants_beside if climb.is_beside else climb.gates.variants
-    return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= least)
+    return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= climb.gates.variants)
 
 
 def _is_worth_flattening(climb: Climb, place: Place) -> bool:

@@ -122,7 +122,8 @@ def test_pictures_of_one_label_are_read_together(page: Page, ladder: FakeLadder)
     with page.expect_request("**/decode?effort=balanced&fuse=true"):
         page.get_by_role("button", name="Read 2 together").click()
     expect(page.locator(".payload")).to_have_text("of two")
-    assert ladder.calls[-2]["shapes"] == [qr_picture("whatever").shape] * 2
+    together = [call["shapes"] for call in ladder.calls if "shapes" in call]
+    assert together == [[qr_picture("whatever").shape] * 2]
     expect(page.locator("[aria-current] .name")).to_have_text("a.png + c.png")
     facts = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
     assert facts["Picture"] == "2 of 2"

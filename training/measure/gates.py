@@ -38,7 +38,6 @@ ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
     "modules": (0.42, 0.57),
     "modules_beside": (0.35, 0.5),
     "variants": (0.7, 1.0),
-    "variants_beside": (0.85, 0.95),
     "flattened": (0.45, 0.65),
     "restored": (0.45, 0.65),
     "hope": (0.4, 0.57),

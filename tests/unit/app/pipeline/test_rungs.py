@@ -216,13 +216,6 @@ def test_a_place_without_regions_is_worth_variants_alone_if_it_is_large_and_sure
     assert worth(climb, place_at(climb, square_at(50, 50, 39))) == {"soft"}
 
 
-def test_beside_a_code_that_was_read_it_must_be_surer() -> None:
-    climb = climb_of(np.full((600, 1000), 220, np.uint8))
-    climb.take([Read(Symbol(b"1", "1", "Text", "QRCode", 2, "M", "fake", Quad.of(square_at(500, 50, 90))))], "direct")
-    assert worth(climb, place_at(climb, square_at(50, 50, 90), score=0.91)) == {"soft"}
-    assert worth(climb, place_at(climb, square_at(50, 50, 90), score=0.92)) == {"soft", "variants"}
-
-
 def test_the_less_the_patterns_agree_the_less_is_tried() -> None:
     climb = climb_of(broken_picture())
     place = place_at(climb, PLACE, score=0.5)
