@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.http.assets import PAGE_FILES
 from app.pipeline.fusing import FUSED
-from app.pipeline.ladder import COLOURS
+from app.pipeline.ladder import COLOURS, EVENED
 from app.pipeline.micro import MICRO
 from app.pipeline.other_symbologies import NAMING
 from app.pipeline.results import Reason
@@ -156,7 +156,16 @@ def test_the_script_finds_every_element_that_it_looks_up(client: TestClient, mar
 
 def test_every_stage_is_explained(client: TestClient) -> None:
     table = client.get("/page/answer/trace.js").text.partition("const STAGES = {")[2].partition("};")[0]
-    assert set(re.findall(r"(\w+): \"", table)) == {*RUNGS, MICRO, FUSED, IMAGING_STAGE, "locate", COLOURS, NAMING}
+    assert set(re.findall(r"(\w+): \"", table)) == {
+        *RUNGS,
+        MICRO,
+        FUSED,
+        IMAGING_STAGE,
+        "locate",
+        COLOURS,
+        EVENED,
+        NAMING,
+    }
 
 
 def test_every_reason_is_explained(client: TestClient) -> None:
