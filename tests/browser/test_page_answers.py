@@ -237,7 +237,6 @@ def test_problems_in_words(page: Page) -> None:
         page.get_by_role("button", name="Read again").click()
         expect(alert).to_be_empty()
         expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-        expect(page.get_by_role("status")).to_be_empty()  # else the next picture joins this one
 
 
 def test_a_service_that_is_gone(page: Page) -> None:
