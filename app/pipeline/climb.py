@@ -18,7 +18,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Hypothesis, Region, weigh_candidates
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read, Reading
-from app.pipeline.results import Effort, Found, Outcome, Reason, Stage, Unread
+from app.pipeline.results import Effort, Found, Outcome, Reason, Stage, Unread, add_up
 from app.pipeline.stating import state
 from app.pipeline.tools import Tools
 
@@ -174,6 +174,13 @@ class Climb:
             line = self.stages.get(stage, Stage(stage, 0.0, 0))
             seconds, codes = perf_counter() - began, len(self.found) - before
             self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
+
+    def account_for(self, other: "Climb") -> None:
+        """Adds the time of another picture's climb to the trace; takes over that it was incomplete, and its route if
+        there is none."""
+        self.stages = add_up((*self.stages.values(), *other.stages.values()))
+        self.is_complete = self.is_complete and other.is_complete
+        self.route = self.route or other.route
 
     def scan(self, call: Callable[[GreyImage], T], picture: GreyImage, *, least: float = 0.0) -> T | None:
         """What an engine's ``call`` makes of a picture; None if it takes longer than ``least`` seconds and than its

@@ -254,9 +254,7 @@ class Ladder:
             expect = None if climb.expect is None else climb.expect - len(climb.found)
             other = self.climb(picture, effort=climb.effort, budget=left, expect=expect, symbologies=symbologies)
             climb.found += (one for one in other.found if not climb.knows(one.symbol))
-            climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
-            climb.is_complete = climb.is_complete and other.is_complete
-            climb.route = climb.route or other.route
+            climb.account_for(other)
             others.append(other)
         return others
 
@@ -275,9 +273,7 @@ class Ladder:
         for one in other.found:
             symbol = one.symbol.at(one.symbol.corners.scaled(1 / factor))
             climb.found.append(replace(one, symbol=symbol, size=climb.size))
-        climb.stages = add_up((*climb.stages.values(), *other.stages.values()))
-        climb.is_complete = climb.is_complete and other.is_complete
-        climb.route = climb.route or other.route
+        climb.account_for(other)
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:

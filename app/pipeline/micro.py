@@ -71,7 +71,7 @@ def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader
         crop = rectify(image, place.corners, micro_side(place.version))
         log_odds = reader.read_small([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
         if contents := _decode(log_odds, place.version):
-            return _symbol(contents, place)
+            return Symbol.of(contents, symbology=_NAME, engine=SOFT, corners=place.quad, inverted=place.inverted)
     return None
 
 
@@ -82,19 +82,3 @@ def _decode(log_odds: NDArray[np.float32], version: str) -> Contents | None:
             upright = read.modules if seen is log_odds else read.modules.T
             return read_small_contents(upright, log_odds > 0)
     return None
-
-
-def _symbol(contents: Contents, place: MicroPlace) -> Symbol:
-    payload = contents.message.payload
-    unread = Symbol(
-        payload=payload,
-        text="",
-        content_type="",
-        symbology=_NAME,
-        version=None,
-        ec_level=None,
-        engine=SOFT,
-        corners=place.quad,
-        inverted=place.inverted,
-    )
-    return unread.stating(contents)

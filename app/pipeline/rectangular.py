@@ -12,7 +12,6 @@ from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
 from app.pipeline.locating.rectangular import LEFT, LeftEnd, RectangularPlace, follow
-from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.patterns import format_information
 from app.pipeline.qrcode.small.rectangular import decode_rectangular, likely_versions
@@ -63,20 +62,7 @@ def read_place(image: GreyImage, place: RectangularPlace, reader: ModuleReader) 
     log_odds = reader.read_small([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
     read = decode_rectangular(log_odds, place.version)
     contents = read and read_small_contents(read.modules, log_odds > 0)
-    return _symbol(contents, place) if contents else None
-
-
-def _symbol(contents: Contents, place: RectangularPlace) -> Symbol:
-    unread = Symbol(
-        payload=contents.message.payload,
-        text="",
-        content_type="",
-        symbology=RECTANGULAR,
-        version=None,
-        ec_level=None,
-        engine=SOFT,
-        corners=place.quad,
-        inverted=place.inverted,
-    )
-    symbol = unread.stating(contents)
+    if not contents:
+        return None
+    symbol = Symbol.of(contents, symbology=RECTANGULAR, engine=SOFT, corners=place.quad, inverted=place.inverted)
     return replace(symbol, mirrored=True) if place.mirrored else symbol

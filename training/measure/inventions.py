@@ -13,7 +13,7 @@ it reads. Six kinds take turns:
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import process_time
 
@@ -60,6 +60,15 @@ class Count:
     right: int = 0
     false: int = 0
     seconds: float = 0.0
+
+    def add(self, read: Bits | None, truth: Bits | None, seconds: float) -> None:
+        """Counts an attempt that gave the modules ``read``, if any, where ``truth`` would have been right."""
+        self.n += 1
+        self.seconds += seconds
+        if read is not None:
+            right = truth is not None and np.array_equal(read, truth)
+            self.right += right
+            self.false += not right
 
     def row(self, name: str) -> str:
         """A line of the table."""
@@ -171,13 +180,16 @@ def count_reads(count: int, *, seed: int = 0, kinds: Sequence[str] = tuple(KINDS
         attempt, tally = KINDS[name](rng, int(rng.choice(_VERSIONS, p=_PROBABILITIES))), counts[name]
         began = process_time()
         read = decode_soft(attempt.log_odds, attempt.version)
-        tally.seconds += process_time() - began
-        tally.n += 1
-        if read is not None:
-            right = attempt.truth is not None and np.array_equal(read.modules, attempt.truth)
-            tally.right += right
-            tally.false += not right
+        tally.add(read.modules if read else None, attempt.truth, process_time() - began)
     return counts
+
+
+def print_table(counts: Mapping[str, Count]) -> None:
+    """Prints a line for each kind, and one for all of them."""
+    total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
+    print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
+    for name, tally in {**counts, "all": total}.items():
+        print(tally.row(name))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -188,11 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="default: all of them")
     arguments = parser.parse_args(argv)
-    counts = count_reads(arguments.count, seed=arguments.seed, kinds=arguments.kinds)
-    total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
-    print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
-    for name, tally in {**counts, "all": total}.items():
-        print(tally.row(name))
+    print_table(count_reads(arguments.count, seed=arguments.seed, kinds=arguments.kinds))
 
 
 if __name__ == "__main__":

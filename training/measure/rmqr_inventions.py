@@ -22,7 +22,7 @@ from app.pipeline.qrcode.small.contents import small_blocks
 from app.pipeline.qrcode.small.patterns import small_patterns, small_zigzag
 from app.pipeline.qrcode.small.rectangular import decode_rectangular
 from app.pipeline.qrcode.small.versions import RECTANGULAR_VERSIONS, SmallSymbol, modules_of, rectangular_symbol
-from training.measure.inventions import Count, magnitudes, signed
+from training.measure.inventions import Count, magnitudes, print_table, signed
 from training.measure.many.rectangular import rectangular_symbol_of
 
 Made = tuple[LogOdds, Bits | None]
@@ -88,12 +88,7 @@ def count_reads(count: int, *, seed: int = 0) -> dict[str, Count]:
         log_odds, truth = KINDS[names[i % len(names)]](rng, symbol)
         began = process_time()
         read = decode_rectangular(log_odds, symbol.version)
-        tally.seconds += process_time() - began
-        tally.n += 1
-        if read is not None:
-            right = truth is not None and np.array_equal(read.modules, truth)
-            tally.right += right
-            tally.false += not right
+        tally.add(read.modules if read else None, truth, process_time() - began)
     return counts
 
 
@@ -104,11 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=30_000, help="number of attempts (default: 30000)")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     arguments = parser.parse_args(argv)
-    counts = count_reads(arguments.count, seed=arguments.seed)
-    total = Count(*(sum(getattr(c, name) for c in counts.values()) for name in ("n", "right", "false", "seconds")))
-    print(f"{'kind':12s} attempts   right  false at most, 95 %  ms each")
-    for name, tally in {**counts, "all": total}.items():
-        print(tally.row(name))
+    print_table(count_reads(arguments.count, seed=arguments.seed))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,22 @@ class Symbol:
             modules = (dimension(self.version),) * 2
         return (self.corners.area / (modules[0] * modules[1])) ** 0.5 if modules else None
 
+    @classmethod
+    def of(cls, contents: Contents, *, symbology: str, engine: str, corners: Quad, inverted: bool) -> "Symbol":
+        """The symbol at a place that no engine read, of what its codewords say."""
+        unread = cls(
+            payload=contents.message.payload,
+            text="",
+            content_type="",
+            symbology=symbology,
+            version=None,
+            ec_level=None,
+            engine=engine,
+            corners=corners,
+            inverted=inverted,
+        )
+        return unread.stating(contents)
+
     def at(self, corners: Quad) -> "Symbol":
         """The same symbol with other corners."""
         return replace(self, corners=corners)

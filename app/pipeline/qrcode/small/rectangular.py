@@ -24,7 +24,7 @@ from app.pipeline.qrcode.small.patterns import (
     small_patterns,
     small_zigzag,
 )
-from app.pipeline.qrcode.small.soft import SmallRead, function_agreement
+from app.pipeline.qrcode.small.soft import SmallRead, finite, function_agreement
 from app.pipeline.qrcode.small.versions import (
     RECTANGULAR_VERSIONS,
     SmallSymbol,
@@ -82,9 +82,7 @@ def decode_rectangular(log_odds: LogOdds, version: str) -> SmallRead | None:
 
     Raises ValueError unless the log-odds have the version's shape.
     """
-    if log_odds.shape != (shape := modules_of(version)):
-        raise ValueError(f"{version} has {shape} modules, not {log_odds.shape}")
-    log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
+    log_odds = finite(log_odds, version)
     if function_agreement(log_odds, version) < _LEAST_AGREEMENT:
         return None
     scores = _level_scores(log_odds, version)

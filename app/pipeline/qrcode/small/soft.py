@@ -69,9 +69,7 @@ def decode_micro(log_odds: LogOdds, version: str) -> SmallRead | None:
 
     Raises ValueError unless the log-odds have the version's shape.
     """
-    if log_odds.shape != (shape := modules_of(version)):
-        raise ValueError(f"{version} has {shape} modules, not {log_odds.shape}")
-    log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
+    log_odds = finite(log_odds, version)
     if function_agreement(log_odds, version) < _LEAST_AGREEMENT:
         return None
     seen = _format_bits(log_odds, version)
@@ -114,6 +112,13 @@ def _decode(log_odds: LogOdds, one: _Format) -> SmallRead | None:
 def _format_bits(log_odds: LogOdds, version: str) -> LogOdds:
     information = format_information(version)
     return np.asarray(log_odds[information.rows[0], information.columns[0]])
+
+
+def finite(log_odds: LogOdds, version: str) -> LogOdds:
+    """Log-odds of a symbol of a version without infinities and NaN. Raises ValueError unless they have its shape."""
+    if log_odds.shape != (shape := modules_of(version)):
+        raise ValueError(f"{version} has {shape} modules, not {log_odds.shape}")
+    return np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
 
 
 def function_agreement(log_odds: LogOdds, version: str) -> float:
