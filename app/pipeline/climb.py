@@ -103,6 +103,7 @@ class Climb:
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
     was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
     the picture seems to show a code. ``is_evened``: this is that picture, in which large codes are looked for.
+    ``others``: the codes of other symbologies in it, once they were looked for.
     """
 
     image: GreyImage
@@ -120,6 +121,7 @@ class Climb:
     is_late: bool = False
     shows_evened: bool = False
     is_evened: bool = False
+    others: list[Unread] | None = None
     began: float = field(default_factory=monotonic)
 
     @property

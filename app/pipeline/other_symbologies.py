@@ -38,6 +38,12 @@ def name_others(climb: Climb) -> list[Unread]:
     """The codes of other symbologies in the untouched picture of a climb that found nothing, as not asked for."""
     if climb.is_over:
         return []
+    if climb.others is None:
+        climb.others = _name_others(climb)
+    return climb.others
+
+
+def _name_others(climb: Climb) -> list[Unread]:
     with climb.timed(NAMING):
         picture = shrink(climb.image, min(1.0, (_MOST_NAMED / climb.image.size) ** 0.5))
         symbols = climb.scan(OtherCodes(UNASKED).read, picture) or []
