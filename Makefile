@@ -99,11 +99,10 @@ image: ## build the image with podman, run it and have it read a picture (ARGS=-
 	docker/build/try.sh $(ARGS)
 
 system-test: $(VENV)/.created ## the Debian packages that some tests are skipped without: Chromium, faketime, libqrencode, npm, Prometheus
-	@command -v chromium >/dev/null && command -v npm >/dev/null && command -v prometheus >/dev/null \
-	    && command -v faketime >/dev/null \
-	    && $(BIN)/python -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library("qrencode") is None)' \
-	    || $(call apt_install,chromium faketime libqrencode4 npm prometheus,Install Chromium and faketime and libqrencode \
-	        and npm and Prometheus by hand: some tests are skipped without.)
+	@missing="$$(for command in chromium faketime npm prometheus; do command -v $$command >/dev/null || echo $$command; done; \
+	    $(BIN)/python -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library("qrencode") is None)' \
+	        || echo libqrencode4)"; \
+	[ -z "$$missing" ] || $(call apt_install,$$missing,Install by hand what some tests are skipped without: $$missing)
 
 doctor: install ## say what is missing on this machine, and the command that mends it
 	$(BIN)/qrestore doctor
