@@ -23,9 +23,7 @@ _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the eff
 _SMALLER: Final = 2.5  # times the least side that the locator sees, at which codes so much smaller are seen, too
 _ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
 _BARE_ROOM: Final = 1.0  # sides that it takes without them
-# Of 380 photographs 262 show exactly one code that zxing-cpp reads. In 62 of them the quad locator looked for others at
-# 640 px and finer: there were none. The smallest code that it sees at 256 px takes 0.11 of the picture's longest side.
-_LARGE: Final = 0.2  # of the longest side, from which one code alone is no hint at smaller ones
+_LARGE: Final = 0.33  # of the picture that one code takes, from which there is no much larger one
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, from which a look that shows no more of them is the last
 _EASILY: Final = 1.3  # times the least side that the locator sees, at which it hardly misses a sharp code
@@ -52,8 +50,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """Yields one survey after another; the caller reads its places before it asks for the next.
 
     First the candidates that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there
-    is no room for one, that is all; if there is room, but the code is not small, the quad locator's coarsest look is
-    the last, unless it shows a place. Else the quad locator sees the picture at larger and larger sizes, until it has
+    is no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has
     seen codes somewhat smaller than the smallest one found, and at last its negative, unless exactly one was found.
     Other locators follow where nothing was read, the slower ones only if something hints at a code; all of them if the
     effort is thorough.
@@ -214,9 +211,9 @@ def _sizes(climb: Climb) -> Iterator[int]:
             return
         if climb.found and not climb.is_thorough:
             if len(climb.found) == 1 and _size_showing(climb, _EASILY) <= _USUAL_SIZE:
-                if previous >= _USUAL_SIZE or (previous and _is_alone(climb)):
+                if previous >= _USUAL_SIZE:
                     return
-                if previous:
+                if previous or _smallest(climb) >= _LARGE * longest:
                     size = _USUAL_SIZE
             elif previous:
                 needed = _size_showing(climb, _SMALLER)
@@ -229,11 +226,6 @@ def _sizes(climb: Climb) -> Iterator[int]:
             return
         previous = min(size, _SIZES[-1])
         yield previous
-
-
-def _is_alone(climb: Climb) -> bool:
-    """Whether the picture shows one code, not a small one, and its coarsest look showed no place for another."""
-    return not climb.places and _smallest(climb) >= _LARGE * max(climb.image.shape)
 
 
 def _size_showing(climb: Climb, times: float) -> int:

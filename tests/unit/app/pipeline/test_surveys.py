@@ -115,27 +115,6 @@ def test_where_one_code_was_found_the_size_between_and_the_negative_are_spared()
     assert (made.windows.sizes, made.windows.negatives) == ([256, 640, 1500, 2545], [])
 
 
-@pytest.mark.parametrize(
-    ("side", "candidates", "effort", "sizes"),
-    [
-        (210.0, (), Effort.BALANCED, [256]),
-        (190.0, (), Effort.BALANCED, [256, 640]),
-        (210.0, (square_at(600, 300, 120),), Effort.BALANCED, [256, 640]),
-        (210.0, (), Effort.THOROUGH, [256, 640, 1500]),
-    ],
-    ids=["alone", "small", "another seems to be there", "thorough"],
-)
-def test_beside_one_large_code_there_is_one_coarse_look(
-    side: float, candidates: tuple[NDArray[np.float64], ...], effort: Effort, sizes: list[int]
-) -> None:
-    made = blind()
-    made.windows.quads = candidates
-    climb = climb_of(blank(1000), made, effort=effort)
-    read_at(climb, square_at(50, 50, side))
-    surveyed(climb)
-    assert made.windows.sizes == sizes
-
-
 @pytest.mark.parametrize(("count", "sizes"), [(11, [256, 640, 1000, 1500, 2545]), (12, [256, 640, 1000, 1500])])
 def test_after_a_look_that_shows_no_more_of_many_codes_there_is_no_closer_one(count: int, sizes: list[int]) -> None:
     made = blind()
