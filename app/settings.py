@@ -52,8 +52,8 @@ def _slots() -> int:
     return min(_MOST_SLOTS, machine.look().usable_processors)
 
 
-def _threads() -> int:
-    return min(_MOST_THREADS, max(1, machine.look().usable_processors // _MOST_SLOTS))
+def _threads(workers: int) -> int:
+    return min(_MOST_THREADS, max(1, machine.look().usable_processors // max(workers, _MOST_SLOTS)))
 
 
 def most_connections(workers: int) -> int:
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
         default=2.0, description="longest time that an inference waits for others to join its batch"
     )
     torch_threads: PositiveInt = Field(
-        default_factory=_threads,
+        default_factory=lambda data: _threads(data.get("workers", 1)),
         description="CPU threads of one network inference, and of OpenCV in each child process; OpenVINO gives a "
         "restorer the threads of all workers",
     )

@@ -1,6 +1,7 @@
 """From settings to something that does the work: in this process for tools, in child processes for the service."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 
@@ -13,6 +14,7 @@ from app.pipeline.files.documents.opening import VIDEO_MODULE
 from app.pipeline.inference import choosing
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
+from app.pipeline.inference.openvino import MACHINE_FILES
 from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
@@ -59,13 +61,19 @@ def load_ladder(settings: Settings) -> Ladder:
 
 
 def load_service(
-    settings: Settings, metrics: Metrics, *, factory: Factory | None = None, children: int | None = None
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    factory: Factory | None = None,
+    children: int | None = None,
+    own_networks: bool = False,
 ) -> Runtime:
     """What start-up makes for the service: the networks of the weights folder, those that most pictures need having run
     once, and child processes that do the rest.
 
     ``factory`` takes the place of the pipeline in the children. ``children`` is their number where there are no
-    requests to prepare for: no network runs before a picture needs it, and no child is kept in reserve. Raises
+    requests to prepare for: no network runs before a picture needs it, and no child is kept in reserve. With
+    ``own_networks`` each child runs those that most pictures need itself, where they do not need torch. Raises
     InvalidCheckpoint for a bad file or a backend that is not installed, InvalidConfiguration for a GPU that cannot be
     used, UnknownNetwork where the settings name one that is not there, InternalError where children or the fork server
     cannot be started.
@@ -78,7 +86,7 @@ def load_service(
         raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
     eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE and children is None}
     networks = _networks(settings, eager=eager, calls=settings.workers)
-    blueprint = _blueprint(settings, networks)
+    blueprint = replace(_blueprint(settings, networks), own=networks.makers if own_networks else {})
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
     runners: dict[str, Runner] = {
         name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
@@ -94,16 +102,16 @@ def load_service(
         for each in batching.values():
             each.close()
 
-    limits = Limits(memory_bytes=settings.worker_memory_bytes, jobs=settings.tasks_per_worker)
     try:
         pool = Pool(
             factory or blueprint.handler,
             partial(_infer, runners),
             size=children or settings.workers + settings.slow_workers + _IN_RESERVE,
-            limits=limits,
+            limits=_limits(settings, blueprint),
             result_classes=RESULTS,
             preload=preload,
             on_restart=metrics.restarted,
+            at_once=1 if own_networks else None,  # loading the networks takes each 0.4 s
         )
     except WorkerCrashed as exc:
         close()
@@ -116,6 +124,12 @@ def load_service(
         healthy=lambda: all(each.is_alive() for each in batching.values()),
         close=close,
     )
+
+
+def _limits(settings: Settings, blueprint: Blueprint) -> Limits:
+    """What a child may use; the files of networks only if it runs some."""
+    readable = (settings.weights.resolve(), *MACHINE_FILES) if blueprint.own else ()
+    return Limits(memory_bytes=settings.worker_memory_bytes, jobs=settings.tasks_per_worker, readable=readable)
 
 
 def require_video(settings: Settings) -> None:

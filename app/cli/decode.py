@@ -35,11 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         return USAGE
     settings = read_settings()
     is_alone = Sources(arguments.paths, arguments.lists).is_one_file
-    jobs = 1 if is_alone else arguments.jobs or settings.workers
-    settings = settings.model_copy(update={"workers": jobs})
+    settings = read_settings(workers=1 if is_alone else arguments.jobs or settings.workers)
     try:
         past = _past(arguments)
-        with _output(arguments) as output, _runtime(settings) as runtime:
+        with _output(arguments) as output, _runtime(settings, own_networks=not is_alone) as runtime:
             return _read(arguments, _reader(arguments, settings, runtime), output, past)
     except BrokenPipeError:
         raise
@@ -88,9 +87,9 @@ def _output(arguments: argparse.Namespace) -> Iterator[Output]:
 
 
 @contextmanager
-def _runtime(settings: Settings) -> Iterator[Runtime]:
-    """Child processes and networks, as the service has them."""
-    runtime = load_service(settings, Metrics(), children=settings.workers)
+def _runtime(settings: Settings, *, own_networks: bool) -> Iterator[Runtime]:
+    """Child processes and networks, as the service has them; with ``own_networks`` see `load_service`."""
+    runtime = load_service(settings, Metrics(), children=settings.workers, own_networks=own_networks)
     try:
         yield runtime
     finally:

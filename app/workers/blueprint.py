@@ -1,7 +1,8 @@
-"""The pipeline in child processes: the networks stay with the parent, everything else is built anew in each child."""
+"""The pipeline in child processes: the networks stay with the parent, but those that a child is told to run itself;
+everything else is built anew in each child."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import cv2
 
@@ -17,7 +18,7 @@ from app.workers.process import Handler, Infer
 @dataclass(frozen=True)
 class Blueprint:
     """What a child builds its pipeline from. ``roles`` are the names that `Tools.standard` takes, ``threads`` those of
-    OpenCV."""
+    OpenCV, ``own`` make the runners of the networks that a child runs itself."""
 
     cards: tuple[Card, ...]
     roles: Mapping[str, str]
@@ -26,6 +27,7 @@ class Blueprint:
     threads: int
     max_pages: int = 50
     video: bool = False
+    own: Mapping[str, Callable[[], Runner]] = field(default_factory=dict)
 
     def build(self, runner: Mapping[str, Runner]) -> Pipeline:
         """The pipeline on these runners, each under its network's name."""
@@ -45,4 +47,5 @@ class Blueprint:
     def handler(self, infer: Infer) -> Handler:
         """What does the jobs in a child."""
         cv2.setNumThreads(self.threads)
-        return self.build({card.name: RemoteRunner(infer, card.name) for card in self.cards}).do
+        remote = {card.name: RemoteRunner(infer, card.name) for card in self.cards}
+        return self.build(remote | {name: make() for name, make in self.own.items()}).do

@@ -60,8 +60,9 @@ class Pool:
     Results may be made of numbers, texts, bytes, containers, arrays and ``result_classes`` only. ``preload`` names the
     modules that the fork server imports once. ``on_restart`` is called for each child that is replaced.
 
-    The children start on construction, which raises WorkerCrashed where they cannot. A thread of the pool replaces
-    those that are gone, so a job that meets a dead child waits at most for a new one.
+    The children start on construction, which raises WorkerCrashed where they cannot; with ``at_once`` so many of them,
+    and the others while those work. A thread of the pool replaces those that are gone, so a job that meets a dead child
+    waits at most for a new one.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Pool:
         result_classes: Iterable[Any] = (),
         preload: Sequence[str] = (),
         on_restart: Callable[[RestartReason], None] = lambda _: None,
+        at_once: int | None = None,
     ) -> None:
         start_fork_server(preload)
         self._context = multiprocessing.get_context("forkserver")
@@ -84,7 +86,8 @@ class Pool:
         self._on_restart = on_restart
         self._changed = threading.Condition()
         self._free: list[Child] = []
-        self._missing = 0
+        first = size if at_once is None else min(at_once, size)
+        self._missing = size - first
         self._children: set[Child] = set()
         self._failed_starts = 0
         self._closed = threading.Event()
@@ -92,7 +95,7 @@ class Pool:
         self._watcher.start()
         self._refiller = threading.Thread(target=self._replace_missing, name="pool-refill", daemon=True)
         try:
-            for _ in range(size):
+            for _ in range(first):
                 self._free.append(self._start())
         except ChildGone as exc:
             self.close()

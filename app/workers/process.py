@@ -19,6 +19,7 @@ from functools import partial
 from math import inf
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -50,11 +51,12 @@ _GRACE_SECONDS: Final = 2.0  # after its deadline a child kills itself: the pare
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child process may use: bytes of address space on top of what it starts with, and jobs until it is
-    replaced."""
+    """What a child process may use: bytes of address space on top of what it starts with, jobs until it is replaced,
+    and files and folders that it reads besides Python's and the system's libraries."""
 
     memory_bytes: int = 896 << 20
     jobs: int = 1000
+    readable: tuple[Path, ...] = ()
 
 
 class ChildGone(Exception):
@@ -90,13 +92,12 @@ def by_pickled_name(classes: Iterable[Any]) -> dict[tuple[str, str], Any]:
 
 def _run_child(connection: Connection, factory: Factory, limits: Limits) -> None:
     """Everything that a child does, until the parent closes the connection."""
-    confine(memory_bytes=limits.memory_bytes)
 
     def infer(name: str, arrays: Arrays) -> NDArray[np.float32]:
         connection.send((_INFER, (name, arrays)))
         return np.asarray(connection.recv(), dtype=np.float32)
 
-    handle = factory(infer)
+    handle = confine(memory_bytes=limits.memory_bytes, prepare=partial(factory, infer), readable=limits.readable)
     connection.send((_READY, None))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone
         while True:

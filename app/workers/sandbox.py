@@ -15,11 +15,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from app.workers.landlock import allow_reading_only, forbid_new_privileges
+
+T = TypeVar("T")
 
 _NICE: Final = 5  # lets the server's own threads go first: they must answer within milliseconds
 
@@ -50,11 +52,13 @@ _FORBIDDEN: Final[Mapping[str, tuple[int, tuple[int, ...]]]] = {
 """By machine: the audit number of its architecture (linux/audit.h), and the system calls that are refused."""
 
 
-def confine(*, memory_bytes: int) -> None:
+def confine(*, memory_bytes: int, prepare: Callable[[], T], readable: Iterable[Path] = ()) -> T:
     """Puts the calling process into its sandbox: it gives up what decoding does not need.
 
-    From here on the process may add ``memory_bytes`` to its address space. It can write no file, read only Python's own
-    files and the system's libraries, dump no core, open no socket and start no program.
+    From here on the process can write no file, read only Python's own files, the system's libraries and what is at or
+    below ``readable``, dump no core, open no socket and start no program. The kernel confines the calling thread and
+    those that it starts later: so ``prepare``, which may start threads, runs here, and its result is returned. What it
+    leaves behind is free; then the process may add ``memory_bytes`` to its address space.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole process group
     os.nice(_NICE)
@@ -62,16 +66,15 @@ def confine(*, memory_bytes: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    if sys.platform == "linux":
-        most = _address_space() + memory_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        allow_reading_only([*filter(None, sys.path), sys.prefix, sys.base_prefix, *_LIBRARIES])
+    if sys.platform != "linux":
+        return prepare()
+    with Path("/proc/self/statm").open() as usage:  # what is open stays readable
+        allow_reading_only([*filter(None, sys.path), sys.prefix, sys.base_prefix, *_LIBRARIES, *map(str, readable)])
         _refuse_calls()
-
-
-def _address_space() -> int:
-    """Bytes of address space in use now."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        prepared = prepare()
+        most = int(usage.read().split()[0]) * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    return prepared
 
 
 def remaining_abilities() -> list[str]:

@@ -16,7 +16,7 @@ def decode_with(ladder: LadderLike, monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the command read with this ladder."""
     pipeline = Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)
     runtime = Runtime(worker=InProcessWorker(pipeline))
-    monkeypatch.setattr(decode, "load_service", lambda settings, metrics, *, children: runtime)
+    monkeypatch.setattr(decode, "load_service", lambda settings, metrics, **_: runtime)
 
 
 def lines(text: str) -> list[dict[str, Any]]:

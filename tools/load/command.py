@@ -3,7 +3,8 @@
 Prints a table: files a second of one process that reads them one after another without children, and of the command
 with each number of jobs, from its first line to its last; its start is told beside. The share is the rate over that of
 one process, by the number of jobs or of processors, whichever is less. Exit status 1 if a share is below 0.9, or if
-what the command read is not what is in the files. Run it on a machine that does nothing else.
+what the command read is not what is in the files. Run it on a machine that does nothing else; on another one only the
+processor time of a file means something, of the command and its children together.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from app.startup import load_pipeline
 from app.workers.jobs import DecodeJob
 from tests.support.codes import encode, photograph, square_at
 from tests.support.paths import ROOT
+from tools.load.processes import usage
 from training.release.sample import PAYLOAD
 
 LEAST_SHARE: Final = 0.9
@@ -38,10 +40,12 @@ _WARM: Final = 2 * _BLURRED
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A measured way to read all files: files a second, and seconds until the first was read."""
+    """A measured way to read all files: files a second, processor seconds a file, and seconds until the first was
+    read."""
 
     name: str
     rate: float
+    cost: float
     start: float
 
 
@@ -81,10 +85,11 @@ def one_process(settings: Settings, payloads: dict[str, str]) -> Row:
     for file in list(payloads)[:_WARM]:
         read(file)
     start = time.monotonic() - began
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     for file in payloads:
         read(file)
-    return Row("one process", len(payloads) / (time.monotonic() - began), start)
+    cost = (time.process_time() - spent) / len(payloads)
+    return Row("one process", len(payloads) / (time.monotonic() - began), cost, start)
 
 
 def command(folder: Path, payloads: dict[str, str], jobs: int) -> Row:
@@ -93,17 +98,21 @@ def command(folder: Path, payloads: dict[str, str], jobs: int) -> Row:
     arguments = [sys.executable, "-m", "app.cli", "decode", str(folder), "--jobs", str(jobs)]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        times, left = [], set(payloads)
+        times, left, spent = [], set(payloads), []
+        warm = min(_WARM, len(payloads) // 2)
         for line in process.stdout:
             times.append(time.monotonic())
+            if len(times) in (warm, len(payloads) - 1):
+                used = usage(process.pid)
+                spent.append(used.server_seconds + used.children_seconds)
             answer = json.loads(line)
             _check(answer["file"], [code["text"] for code in answer["codes"]], payloads)
             left.remove(answer["file"])
     if left or process.returncode:
         raise ValueError(f"{len(left)} files are missing; exit status {process.returncode}")
-    warm = min(_WARM, len(times) // 2)
     rate = (len(times) - 1 - warm) / (times[-1] - times[warm])
-    return Row(f"{jobs} {'job' if jobs == 1 else 'jobs'}", rate, times[0] - began)
+    cost = (spent[-1] - spent[0]) / max(1, len(times) - 1 - warm)
+    return Row(f"{jobs} {'job' if jobs == 1 else 'jobs'}", rate, cost, times[0] - began)
 
 
 def _check(file: str, texts: list[str], payloads: dict[str, str]) -> None:
@@ -116,6 +125,14 @@ def share(row: Row, alone: Row, jobs: int, processors: int) -> float:
     return row.rate / (alone.rate * min(jobs, processors))
 
 
+def _middle(way: Sequence[Row]) -> Row:
+    """The medians of what was measured of one way in several rounds."""
+    rate, cost, start = (
+        median(values) for values in zip(*((each.rate, each.cost, each.start) for each in way), strict=True)
+    )
+    return Row(way[0].name, rate, cost, start)
+
+
 def measure(count: int, jobs: Sequence[int], rounds: int) -> Iterator[str]:
     """The lines of the table, medians over the rounds, in which the ways take turns; the last is the verdict."""
     settings, processors = Settings(torch_threads=1), machine.look().usable_processors
@@ -126,16 +143,13 @@ def measure(count: int, jobs: Sequence[int], rounds: int) -> Iterator[str]:
             [one_process(settings, payloads), *(command(folder, payloads, each) for each in jobs)]
             for _ in range(rounds)
         ]
-    rows = [
-        Row(way[0].name, median(each.rate for each in way), median(each.start for each in way))
-        for way in zip(*turns, strict=True)
-    ]
-    yield f"| {count} files, {processors} processors | files a second | share | first file after |"
-    yield "|---|---|---|---|"
-    yield f"| {rows[0].name} | {rows[0].rate:.1f} | | {rows[0].start:.1f} s |"
+    rows = [_middle(way) for way in zip(*turns, strict=True)]
+    yield f"| {count} files, {processors} processors | files a second | share | processors a file | first file after |"
+    yield "|---|---|---|---|---|"
+    yield f"| {rows[0].name} | {rows[0].rate:.1f} | | {1000 * rows[0].cost:.1f} ms | {rows[0].start:.1f} s |"
     shares = [share(row, rows[0], each, processors) for row, each in zip(rows[1:], jobs, strict=True)]
     for row, each in zip(rows[1:], shares, strict=True):
-        yield f"| {row.name} | {row.rate:.1f} | {each:.2f} | {row.start:.1f} s |"
+        yield f"| {row.name} | {row.rate:.1f} | {each:.2f} | {1000 * row.cost:.1f} ms | {row.start:.1f} s |"
     yield "fast enough" if min(shares) >= LEAST_SHARE else "TOO SLOW"
 
 

@@ -55,7 +55,7 @@ class Crew:
 
     def __init__(self, plan: Plan) -> None:
         self.settings = read_settings(**plan.settings, workers=plan.jobs)
-        self._runtime = load_service(self.settings, Metrics(), children=plan.jobs)
+        self._runtime = load_service(self.settings, Metrics(), children=plan.jobs, own_networks=True)
         self._reader = Reader(
             self._runtime.worker,
             self.settings,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any, Final
 
 import numpy as np
@@ -85,16 +85,17 @@ def candidates(backends: tuple[Backend, ...]) -> list[Engine]:
 
 
 def probe(runners: Mapping[Engine, Runner], picture: NDArray[np.float32]) -> dict[Engine, float]:
-    """Least milliseconds in which each engine runs a network on a picture, after a first run.
+    """Least milliseconds of processors that each engine takes to run a network on a picture, after a first run.
 
-    They take turns, so that a busy machine affects each equally.
+    Other work on the machine hardly lengthens them: where it took both processors, two of five probes by the clock
+    chose an engine that takes twice as long.
     """
     taken: dict[Engine, list[float]] = {engine: [] for engine in runners}
     for _ in range(1 + _TURNS):
         for engine, run in runners.items():
-            began = perf_counter()
+            began = process_time()
             run(picture)
-            taken[engine].append(1000 * (perf_counter() - began))
+            taken[engine].append(1000 * (process_time() - began))
     return {engine: min(times[1:]) for engine, times in taken.items()}
 
 

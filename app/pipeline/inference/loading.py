@@ -123,7 +123,12 @@ def _exported(
         return make() if eager is None or card.name in eager else LazyRunner(make)
 
     networks = Networks.of(cards.values(), runner)
-    return replace(networks, engine=_words(engine, exports, others), probed=choice.probed)
+    makers = {
+        name: partial(_runner, engine, cards[name], export, replace(threads, calls=1))
+        for name, export in exports.items()
+        if cards[name].kind in _DENSE
+    }
+    return replace(networks, engine=_words(engine, exports, others), probed=choice.probed, makers=makers)
 
 
 def _choose(backends: tuple[Backend, ...], exports: Iterable[tuple[Card, Path]], threads: Threads) -> _Choice:

@@ -20,7 +20,9 @@ class Networks:
     """Networks of each kind, by name.
 
     ``engine`` says what runs them, for people, and ``device`` where. ``probed`` holds the milliseconds that each engine
-    took in the probe that chose it; it is empty where there was no choice.
+    took in the probe that chose it; it is empty where there was no choice. ``makers`` make another runner of each
+    network that runs often, for one call at a time, in whichever process: they can be pickled. With torch there are
+    none.
     """
 
     restorers: Mapping[str, NetworkRestorer]
@@ -29,6 +31,7 @@ class Networks:
     engine: str = ""
     device: str = "cpu"
     probed: Mapping[str, float] = field(default_factory=dict)
+    makers: Mapping[str, Callable[[], Runner]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cards: Iterable[Card], runner: Callable[[Card], Runner]) -> "Networks":

@@ -20,6 +20,11 @@ PACKAGE: Final = "openvino"
 FLOAT32: Final = "f32"
 BFLOAT16: Final = "bf16"
 
+MACHINE_FILES: Final = tuple(
+    map(Path, ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/sys/devices/system/node"))
+)
+"""What the package reads of the machine. A process that cannot hangs when it loads a network."""
+
 _KEPT_PIXELS: Final = 1 << 16  # the memory of larger samples is given back at once: an upscaler's tile takes 150 MB
 _KEPT_SHAPES: Final = 256  # compiled operators that each network keeps: 5,000, the default, are 100 MB more, no faster
 
@@ -73,6 +78,7 @@ class OpenVinoRunner:
             "INFERENCE_NUM_THREADS": threads * slots,
             "NUM_STREAMS": slots,
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_SHAPES,
+            "ENABLE_CPU_PINNING": False,  # every process would pin its first thread to the same processor
         }
         core = load_package(path)
         try:

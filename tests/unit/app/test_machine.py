@@ -100,8 +100,9 @@ def test_affinity_counts(tmp_path: Path) -> None:
 
 
 def test_workers_and_threads_follow_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for quota, workers, threads in ((2.0, 2, 1), (64.0, 4, 8), (8.0, 4, 2), (1.0, 1, 1)):
+    for quota, workers, threads in ((2.0, 2, 1), (8.0, 4, 2), (1.0, 1, 1), (64.0, 4, 8)):
         seen = Machine(processors=64, affinity=64, quota=quota, memory_bytes=0)
         monkeypatch.setattr(machine, "look", lambda seen=seen: seen)
         settings = Settings()
         assert (settings.workers, settings.torch_threads) == (workers, threads)
+    assert Settings(workers=64).torch_threads == 1

@@ -9,10 +9,10 @@ from tools.load.command import Row, main, share
 
 
 def test_shares_are_of_what_the_processors_could_do() -> None:
-    alone = Row("one process", 10.0, 1.0)
-    assert share(Row("1 job", 9.0, 1.0), alone, 1, 2) == pytest.approx(0.9)
-    assert share(Row("2 jobs", 18.0, 1.0), alone, 2, 2) == pytest.approx(0.9)
-    assert share(Row("4 jobs", 18.0, 1.0), alone, 4, 2) == pytest.approx(0.9)
+    alone = Row("one process", 10.0, 0.1, 1.0)
+    assert share(Row("1 job", 9.0, 0.1, 1.0), alone, 1, 2) == pytest.approx(0.9)
+    assert share(Row("2 jobs", 18.0, 0.1, 1.0), alone, 2, 2) == pytest.approx(0.9)
+    assert share(Row("4 jobs", 18.0, 0.1, 1.0), alone, 4, 2) == pytest.approx(0.9)
 
 
 @pytest.mark.slow
@@ -24,6 +24,7 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert alone.startswith("| one process | ")
     assert [line.split("|")[1].strip() for line in jobs] == ["1 job", "2 jobs"]
     assert all(float(line.split("|")[2]) > 0 for line in (alone, *jobs))
+    assert all(1 < float(line.split("|")[4].removesuffix(" ms ")) < 1000 for line in (alone, *jobs))
     assert verdict == "fast enough"
 
 

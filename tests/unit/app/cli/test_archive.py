@@ -26,7 +26,7 @@ def ladder(monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
     ladder = FakeLadder(symbols=(symbol(),))
     decode_with(ladder, monkeypatch)
     runtime = Runtime(worker=InProcessWorker(Pipeline(ladder=ladder, max_pixels=Settings().max_pixels)))
-    monkeypatch.setattr(crew, "load_service", lambda settings, metrics, *, children: runtime)
+    monkeypatch.setattr(crew, "load_service", lambda settings, metrics, **_: runtime)
     return ladder
 
 

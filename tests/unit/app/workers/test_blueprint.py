@@ -1,7 +1,9 @@
-"""The pipeline in a child process reads what it reads in this one; networks run in the parent."""
+"""The pipeline in a child process reads what it reads in this one, wherever the networks run."""
 
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,6 +21,7 @@ from app.workers.jobs import DecodeJob, FuseJob, RestoreJob
 from tests.support.paths import ROOT
 from training.release.sample import PAYLOAD
 
+COUNT = "qrestore_inference_batch_size_count"
 LABEL = (ROOT / "docs" / "label.jpg").read_bytes()
 
 
@@ -50,9 +53,29 @@ def test_a_child_reads_as_this_process_does(loaded: tuple[Runtime, Metrics], set
     outcome = made.worker.run(job, **limits())
     assert [found.symbol.text for found in outcome.codes] == [PAYLOAD]
     assert without_times(outcome) == without_times(load_pipeline(settings).do(job))
-    counted = metrics.registry.get_sample_value("qrestore_inference_batch_size_count", {"network": "module-reader"})
+    counted = metrics.registry.get_sample_value(COUNT, {"network": "module-reader"})
     assert counted is not None
     assert counted > 0
+
+
+def test_a_child_with_networks_of_its_own_reads_as_this_process_does(tmp_path: Path) -> None:
+    weights = shutil.copytree(Settings().weights, tmp_path / "weights")  # where a child may read only what it is told
+    settings = Settings(device="cpu", workers=1, torch_threads=1, weights=weights)
+    metrics = Metrics()
+    made = load_service(settings, metrics, children=1, own_networks=True)
+    try:
+        outcome = made.worker.run(DecodeJob(LABEL, Effort.BALANCED), **limits())
+        restored = made.worker.run(
+            RestoreJob(LABEL, network="lenet", scale=1, binary=False, view=View.STRAIGHTENED), **limits()
+        )
+    finally:
+        made.worker.close()
+        made.close()
+    assert [found.symbol.text for found in outcome.codes] == [PAYLOAD]
+    assert without_times(outcome) == without_times(load_pipeline(settings).do(DecodeJob(LABEL, Effort.BALANCED)))
+    assert restored.network == "lenet"
+    runs = {each: metrics.registry.get_sample_value(COUNT, {"network": each}) for each in ("module-reader", "lenet")}
+    assert runs == {"module-reader": None, "lenet": 1}
 
 
 def test_restored_pictures_come_back_as_files(loaded: tuple[Runtime, Metrics]) -> None:

@@ -51,7 +51,8 @@ def make(restarts: Counter[RestartReason]) -> Iterator[Make]:
         infer: Infer = doubled,
         size: int = 1,
         result_classes: tuple[type, ...] = (),
-        **limits: int,
+        at_once: int | None = None,
+        **limits: Any,
     ) -> Pool:
         pool = Pool(
             factory,
@@ -61,6 +62,7 @@ def make(restarts: Counter[RestartReason]) -> Iterator[Make]:
             result_classes=result_classes,
             preload=("tests.support.isolated",),
             on_restart=lambda why: restarts.update([why]),
+            at_once=at_once,
         )
         pools.append(pool)
         return pool
@@ -324,6 +326,40 @@ def test_a_child_writes_no_file_opens_no_socket_and_runs_no_program(make: Make, 
     assert not target.exists() or target.stat().st_size == 0
     assert do(pool, "connect") == "PermissionError"
     assert do(pool, "run") == "PermissionError"
+
+
+def test_what_a_child_loads_before_its_first_job_is_confined_and_not_counted(make: Make, tmp_path: Path) -> None:
+    pool = make(factory=isolated.laden, memory_bytes=256 << 20)
+    assert do(pool, "allocate", 64 << 20) == 64 << 20
+    assert do(pool, "write", str(tmp_path / "written")) != "done"
+    assert do(pool, "connect") == "PermissionError"
+    assert do(pool, "run") == "PermissionError"
+
+
+def test_a_child_reads_other_files_only_where_it_may(make: Make, tmp_path: Path) -> None:
+    if "read files" in child_abilities():
+        pytest.skip("this system has no Landlock")
+    for name in ("weights", "private"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"content")
+    pool = make(readable=(tmp_path / "weights",))
+    assert do(pool, "read", str(tmp_path / "weights" / "file")) == "done"
+    assert do(pool, "read", str(tmp_path / "private" / "file")) == "PermissionError"
+    assert do(make(), "read", str(tmp_path / "weights" / "file")) == "PermissionError"
+
+
+def test_a_pool_that_need_not_wait_starts_the_others_while_the_first_works(make: Make) -> None:
+    pool = make(size=3, at_once=1)
+    assert do(pool, "echo", 1) == 1
+    together = threading.Barrier(3)
+
+    def one(_: int) -> Any:
+        together.wait(10)
+        return do(pool, "pid", 1)
+
+    with ThreadPoolExecutor(3) as threads:
+        assert set(threads.map(one, range(3))) == set(pool.pids())
+    assert len(pool.pids()) == 3
 
 
 def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restarts: Counter[RestartReason]) -> None:
