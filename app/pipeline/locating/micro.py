@@ -26,7 +26,6 @@ from app.pipeline.quad import Quad, side_length
 _LEAST_START: Final = 0.8  # agreement of the best hypothesis before it is refined
 _RIVAL_START: Final = 0.15  # below the best, from which others are not refined
 _STARTS: Final = 4  # hypotheses that are refined
-_KEPT: Final = 4  # hypotheses of a finder pattern
 _RIVAL: Final = 0.85  # share of the best agreement below which a hypothesis is dropped
 LEAST_AGREEMENT: Final = 0.9
 """Agreement with the picture below which there is no Micro QR code."""
@@ -64,7 +63,7 @@ def _beginnings() -> Beginnings:
 
 
 def register_micro(image: GreyImage, around: Surroundings) -> list[MicroPlace]:
-    """The hypotheses, at most ``_KEPT``, that agree best with the picture around a finder pattern; best first, perhaps
+    """The hypotheses, at most ``_STARTS``, that agree best with the picture around a finder pattern; best first, or
     none."""
     scores = around.agreements(_beginnings())[:TURNS]
     least = max(_LEAST_START, scores.max() - _RIVAL_START)
@@ -75,7 +74,7 @@ def register_micro(image: GreyImage, around: Surroundings) -> list[MicroPlace]:
             found.append(_refine(image, around, direction, MICRO_VERSIONS[version]))
     found.sort(key=lambda place: -place.agreement)
     least = max([LEAST_AGREEMENT, *(_RIVAL * one.agreement for one in found)])
-    return [one for one in found if one.agreement >= least][:_KEPT]
+    return [one for one in found if one.agreement >= least]
 
 
 def _refine(image: GreyImage, around: Surroundings, direction: int, version: str) -> MicroPlace:
