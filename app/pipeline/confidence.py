@@ -1,28 +1,48 @@
 """How likely another picture of a code, taken in the same way, is read as well."""
 
+from dataclasses import dataclass
 from math import exp
 from typing import Final
 
 from app.pipeline.results import Found
 
-GROUPS: Final = (("direct", "variants"), ("rectified", "modules"), ("soft", "flattened"))
-"""Rungs by how much of the ladder is left to fall back on. The others read too seldom to be measured."""
-WEIGHTS: Final = (3.683, 0.553, -0.693, 3.039)
-"""Weights of `features`, in logits: logistic regression on the 646 codes that read in 900 pictures of seed 1,
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """What the chances of a kind of code depend on: ``groups`` of rungs, by how much of the ladder is left to fall back
+    on, and the ``weights`` of `features`, in logits. Other rungs read too seldom to be measured."""
+
+    groups: tuple[tuple[str, ...], ...]
+    weights: tuple[float, ...]
+
+
+LARGE: Final = Chances(
+    (("direct", "variants"), ("rectified", "modules"), ("soft", "flattened")), (3.683, 0.553, -0.693, 3.039)
+)
+"""Of QR codes: logistic regression on the 646 codes that read in 900 pictures of seed 1,
 ``python -m training.measure.confidence --fit --count 900``. With what error correction had left, the size of a module
-and the version beside them, cross-validation got no better (docs/measurements.md).
-"""
+and the version beside them, cross-validation got no better (docs/measurements.md)."""
+SMALL: Final = Chances((("direct", "variants"), ("micro",)), (-17.002, -16.575, 19.740))
+"""Of Micro QR and rMQR codes: the same on the 189 codes that read in 366 pictures of seed 1,
+``python -m training.measure.confidence --fit --count 0 --small 366``."""
+
+
+def chances_of(found: Found) -> Chances | None:
+    """Those of its kind; None where the codewords are not known."""
+    contents = found.symbol.contents
+    if contents is None:
+        return None
+    return LARGE if contents.small_version is None else SMALL
 
 
 def features(found: Found) -> tuple[float, ...] | None:
-    """What the confidence of a code depends on: which of the `GROUPS` of rungs read it, 1 for that and 0 for the
-    others, and how well its function patterns were seen, 0 to 1. None where that is not measured: the codewords are not
-    known, the rung is in no group, or the code is a Micro QR or rMQR code, whose chances came out otherwise each time.
-    """
-    contents = found.symbol.contents
-    if contents is None or contents.version is None or not any(found.rung in group for group in GROUPS):
+    """What the confidence of a code depends on: which of its groups of rungs read it, 1 for that and 0 for the others,
+    and how well its function patterns were seen, 0 to 1. None where that is not measured: the codewords are not known,
+    or the rung is in no group."""
+    contents, chances = found.symbol.contents, chances_of(found)
+    if contents is None or chances is None or not any(found.rung in group for group in chances.groups):
         return None
-    return *(float(found.rung in group) for group in GROUPS), contents.agreement
+    return *(float(found.rung in group) for group in chances.groups), contents.agreement
 
 
 def confidence(found: Found) -> float | None:
@@ -32,7 +52,7 @@ def confidence(found: Found) -> float | None:
 
     None where `features` are.
     """
-    given = features(found)
-    if given is None:
+    given, chances = features(found), chances_of(found)
+    if given is None or chances is None:
         return None
-    return 1 / (1 + exp(-sum(weight * value for weight, value in zip(WEIGHTS, given, strict=True))))
+    return 1 / (1 + exp(-sum(weight * value for weight, value in zip(chances.weights, given, strict=True))))

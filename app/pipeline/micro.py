@@ -12,9 +12,10 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import ModuleReader
-from app.pipeline.locating.lone_finders import GLANCE, PATIENT, LoneFinder, find_lone_finders
+from app.pipeline.locating.lone_finders import GLANCE, PATIENT, find_lone_finders
 from app.pipeline.locating.micro import MicroPlace, micro_side, register_micro
 from app.pipeline.locating.rectangular import find_left_ends
+from app.pipeline.locating.surroundings import Surroundings
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.soft import decode_micro
@@ -42,22 +43,25 @@ def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient:
         taken = [*larger, *(found.symbol.corners for found in climb.found)]
         if any(quad.contains(finder.centre) for quad in taken):
             continue
-        symbol = _read_micro(climb, finder, taken) if _NAME in symbologies else None
+        around = Surroundings.of(climb.image, finder)
+        if around is None:
+            continue
+        symbol = _read_micro(climb, around, taken) if _NAME in symbologies else None
         if symbol is None and RECTANGULAR in symbologies and not climb.is_over:
-            symbol = _read_rectangular(climb, finder, taken)
+            symbol = _read_rectangular(climb, around, taken)
         if symbol:
             yield Read(symbol)
 
 
-def _read_micro(climb: Climb, finder: LoneFinder, taken: Sequence[Quad]) -> Symbol | None:
-    places = register_micro(climb.image, finder)
+def _read_micro(climb: Climb, around: Surroundings, taken: Sequence[Quad]) -> Symbol | None:
+    places = register_micro(climb.image, around)
     if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
         return None
     return read_places(climb.image, places, climb.tools.reader)
 
 
-def _read_rectangular(climb: Climb, finder: LoneFinder, taken: Sequence[Quad]) -> Symbol | None:
-    left_ends = find_left_ends(climb.image, finder)
+def _read_rectangular(climb: Climb, around: Surroundings, taken: Sequence[Quad]) -> Symbol | None:
+    left_ends = find_left_ends(climb.image, around)
     if any(one.quad.overlap(quad) > 0 for one in left_ends for quad in taken):
         return None
     return read_left_ends(climb.image, left_ends, climb.tools.reader)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import zxingcpp
 from numpy.random import Generator
 
 from app.pipeline.imaging import GreyImage
+from app.pipeline.qrcode.small.versions import MICRO_VERSIONS, RECTANGULAR_VERSIONS
 from training.data import degrade
 from training.data.crops import photograph
 from training.data.degrade import Image
 from training.data.symbols import PIXELS_DRAWN, draw_symbol, draw_symbol_on_label, random_text_symbol
+from training.measure.many.micro import micro_symbol_of
+from training.measure.many.rectangular import rectangular_symbol_of
 
 _VERSIONS: Final = np.arange(1, 11)
 _VERSION_ODDS: Final = (1 / (_VERSIONS + 2)) / (1 / (_VERSIONS + 2)).sum()
@@ -31,6 +33,7 @@ _SEVEREST: Final = {
 """The kinds of degradation, with what severity 1 means."""
 _SEVEREST_SMALL: Final = 0.4
 _STAINED: Final = 0.2
+_LEVELS: Final = 6  # a multiple of the number of levels that each version of Micro QR has, 1 to 3
 KINDS: Final = tuple(_SEVEREST)
 
 
@@ -110,15 +113,13 @@ def _symbol(rng: Generator) -> tuple[bytes, Image]:
 
 
 def _small_symbol(rng: Generator) -> tuple[bytes, Image]:
-    """Two Micro QR codes, M2 to M4, for one rMQR code, this one on a square of paper."""
-    digits = "".join(rng.choice(list("0123456789"), rng.integers(5, 16)))
+    """Two Micro QR codes, M1 to M4, for one rMQR code of any version, this one on a square of paper. Needs segno."""
     if rng.random() < 2 / 3:
-        code = zxingcpp.create_barcode(digits, zxingcpp.MicroQRCode, ec_level="LM"[rng.integers(2)])
+        symbol = micro_symbol_of(rng, str(rng.choice(MICRO_VERSIONS)), int(rng.integers(_LEVELS)))
     else:
-        code = zxingcpp.create_barcode(digits, zxingcpp.RMQRCode, ec_level="MH"[rng.integers(2)])
-    modules = np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
-    side = max(modules.shape)
+        symbol = rectangular_symbol_of(rng, str(rng.choice(RECTANGULAR_VERSIONS)), high=bool(rng.integers(2)))
+    rows, side = symbol.modules.shape
     paper = np.zeros((side, side), dtype=np.bool_)
-    top = (side - modules.shape[0]) // 2
-    paper[top : top + modules.shape[0]] = modules
-    return bytes(code.bytes), draw_symbol(paper)
+    top = (side - rows) // 2
+    paper[top : top + rows] = symbol.modules
+    return symbol.payload, draw_symbol(paper)

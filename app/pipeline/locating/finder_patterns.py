@@ -27,6 +27,7 @@ _TURNS = 4  # angles of the template within a quarter turn
 CONTRAST_FLOOR = 6.0
 """Grey levels added to the deviation in quadrature, so that flat places do not respond."""
 _LEAST_RESPONSE = 0.4  # correlation from which a peak counts as a finder pattern
+_ALIKE = 1.6  # times larger or smaller that a finder pattern may be and still be taken for another one
 _MOST_TRIPLES = 24  # for each polarity
 _CROP_MODULE = 3.0  # pixels a module of a straightened candidate
 _CROP_SIDE = (96, 540)  # pixels a side of the candidate in it, at least and at most
@@ -105,22 +106,36 @@ def finder_templates(turns: int) -> tuple[NDArray[np.float32], ...]:
     return tuple(templates)
 
 
-def responses(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Normalised correlation, -1 to 1, with the best of several templates of one size, its corner at [i, j]; 0 in flat
+def each_response(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Normalised correlation, -1 to 1, with each of several templates of one size, its corner at [i, j]; 0 in flat
     places."""
-    side = templates[0].shape[0]
-    pixels = picture.astype(np.float32)
-    products = [cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates]
+    products, norm = _products(picture, templates)
+    return [np.asarray(product / norm, dtype=np.float32) for product in products]
+
+
+def _responses(picture: GreyImage, templates: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """As `each_response`, with the template that fits best."""
+    products, norm = _products(picture, templates)
     best = products[0]
     if len(products) > 1:
         dark, light = reduce(cv2.max, products), reduce(cv2.min, products)
         best = np.where(dark > -light, dark, light)
-    height, width = best.shape
+    return np.asarray(best / norm, dtype=np.float32)
+
+
+def _products(
+    picture: GreyImage, templates: Sequence[NDArray[np.float32]]
+) -> tuple[list[cv2.typing.MatLike], NDArray[np.float32]]:
+    """The correlation with each template, and the norm of what it is compared with."""
+    side = templates[0].shape[0]
+    pixels = picture.astype(np.float32)
+    products = [cv2.matchTemplate(pixels, template, cv2.TM_CCORR) for template in templates]
+    height, width = products[0].shape
     inner = np.s_[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
     mean = cv2.boxFilter(pixels, -1, (side, side))[inner]
     square = cv2.sqrBoxFilter(pixels, -1, (side, side))[inner]
     spread = np.sqrt(np.maximum(square - mean * mean, 0) + CONTRAST_FLOOR**2)
-    return np.asarray(best / (spread * side), dtype=np.float32)
+    return products, np.asarray(spread * side, dtype=np.float32)
 
 
 def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
@@ -133,7 +148,7 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
         picture = pyramid.picture(level)
         if min(picture.shape) <= side:
             break
-        response = responses(picture, finder_templates(search.turns))
+        response = _responses(picture, finder_templates(search.turns))
         strength = np.abs(response)
         peaks = (strength >= _LEAST_RESPONSE) & (strength == cv2.dilate(strength, np.ones((5, 5), np.uint8)))
         y, x = np.nonzero(peaks)
@@ -142,8 +157,9 @@ def _finders(pyramid: Pyramid, search: _Search) -> NDArray[np.float64]:
     return strongest(rows, most=search.finders)
 
 
-def strongest(peaks: Iterable[NDArray[np.float64]], most: int) -> NDArray[np.float64]:
-    """The strongest finder patterns (N, 4) of arrays of peaks (M, 4), each pattern once, at ``most`` so many.
+def strongest(peaks: Iterable[NDArray[np.float64]], most: int, *, alike: float = _ALIKE) -> NDArray[np.float64]:
+    """The strongest finder patterns (N, 4) of arrays of peaks (M, 4), at ``most`` so many; each pattern once, unless
+    it is seen in sizes that differ by a factor of ``alike`` or more.
 
     A row holds x, y, module size and response; its strength is the response's size, whatever its sign.
     """
@@ -152,15 +168,16 @@ def strongest(peaks: Iterable[NDArray[np.float64]], most: int) -> NDArray[np.flo
     kept: list[NDArray[np.float64]] = []
     while len(found) and len(kept) < most:
         kept.append(found[0])
-        found = found[~_same_finder(found[0], found)]
+        found = found[~_same_finder(found[0], found, alike)]
     return np.array(kept).reshape(-1, 4)
 
 
-def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of the ``others`` (N, 4) are ``one`` (4,), a stronger finder pattern, at another size or nearly there."""
+def _same_finder(one: NDArray[np.float64], others: NDArray[np.float64], alike: float) -> NDArray[np.bool_]:
+    """Which of the ``others`` (N, 4) are ``one`` (4,), a stronger finder pattern, nearly there, and less than ``alike``
+    times as large or small."""
     apart = np.hypot(*(others[:, :2] - one[:2]).T)
     smaller, larger = np.minimum(one[2], others[:, 2]), np.maximum(one[2], others[:, 2])
-    return np.asarray((apart < 3 * smaller) & (larger < 1.6 * smaller))
+    return np.asarray((apart < 3 * smaller) & (larger < alike * smaller))
 
 
 def _from_finders(pyramid: Pyramid, search: _Search) -> Iterator[Candidate]:

@@ -4,33 +4,37 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import zxingcpp
 
-from app.pipeline.confidence import GROUPS, confidence, features
+from app.pipeline.confidence import LARGE, SMALL, Chances, confidence, features
 from app.pipeline.fusing import FUSED
+from app.pipeline.micro import MICRO
 from app.pipeline.qrcode.contents import Contents, read_contents
+from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.results import Effort, Found
 from app.pipeline.rungs import RUNGS
 from tests.support.bench import shipped_ladder
 from tests.support.codes import encode, photograph, square_at
 from tests.support.fakes import symbol
+from tests.support.micro_codes import micro_modules, micro_picture
 
-BLOCK = np.ones((6, 6), np.uint8)
 MODULES = encode("confidence", version=2)
 
 
-def contents() -> Contents:
-    read = read_contents(MODULES)
+SMALL_MODULES = micro_modules("M3", "L", "LOT 4711")
+
+
+def contents(*, small: bool) -> Contents:
+    read = read_small_contents(SMALL_MODULES) if small else read_contents(MODULES)
     assert read is not None
     return read
 
 
-def found(rung: str = "direct", *, agreement: float = 1.0) -> Found:
-    return Found(symbol().stating(replace(contents(), agreement=agreement)), rung)
+def found(rung: str = "direct", *, agreement: float = 1.0, small: bool = False) -> Found:
+    return Found(symbol().stating(replace(contents(small=small), agreement=agreement)), rung)
 
 
-def said(rung: str, agreement: float = 1.0) -> float:
-    chance = confidence(found(rung, agreement=agreement))
+def said(rung: str, agreement: float = 1.0, *, small: bool = False) -> float:
+    chance = confidence(found(rung, agreement=agreement, small=small))
     assert chance is not None
     return chance
 
@@ -41,34 +45,41 @@ def test_the_chances_that_were_fitted() -> None:
     assert said("soft", 0.6) == pytest.approx(0.756, abs=1e-3)
 
 
-@pytest.mark.parametrize("rung", [rung for group in GROUPS for rung in group])
-def test_it_rises_with_the_function_patterns(rung: str) -> None:
-    chances = [said(rung, agreement) for agreement in np.linspace(0, 1, 11)]
-    assert chances == sorted(chances)
-    assert 0 < chances[0] < chances[-1] < 1
+@pytest.mark.parametrize(
+    ("chances", "rung"), [(one, rung) for one in (LARGE, SMALL) for group in one.groups for rung in group]
+)
+def test_it_rises_with_the_function_patterns(chances: Chances, rung: str) -> None:
+    steps = [said(rung, agreement, small=chances is SMALL) for agreement in np.linspace(0, 1, 11)]
+    assert steps == sorted(steps)
+    assert 0 < steps[0] < steps[-1] < 1
 
 
 def test_the_less_is_left_to_fall_back_on_the_less_it_says() -> None:
-    chances = [said(group[0]) for group in GROUPS]
+    chances = [said(group[0]) for group in LARGE.groups]
     assert chances == sorted(chances, reverse=True)
-    for group in GROUPS:
+    for group in LARGE.groups:
         assert {said(rung) for rung in group} == {said(group[0])}
 
 
-@pytest.mark.parametrize("rung", sorted({*RUNGS, FUSED} - {rung for group in GROUPS for rung in group}))
-def test_nothing_is_said_of_what_was_not_measured(rung: str) -> None:
-    assert rung in {"light", "heavy", "upscale", "fused"}
-    assert features(found(rung)) is None
-    assert confidence(found(rung)) is None
+@pytest.mark.parametrize("chances", [LARGE, SMALL], ids=["large", "small"])
+def test_nothing_is_said_of_what_was_not_measured(chances: Chances) -> None:
+    others = {*RUNGS, MICRO, FUSED} - {rung for group in chances.groups for rung in group}
+    assert others >= {"light", "heavy", "upscale", "fused"}
+    for rung in others:
+        assert features(found(rung, small=chances is SMALL)) is None
+        assert confidence(found(rung, small=chances is SMALL)) is None
 
 
-def test_nothing_is_said_of_small_symbols() -> None:
-    code = zxingcpp.create_barcode("1234567", zxingcpp.MicroQRCode, ec_level="L")
-    picture = np.kron(np.pad(np.asarray(code.to_image(scale=1, add_quiet_zones=False)), 4, constant_values=255), BLOCK)
-    (one,) = shipped_ladder(8).run(picture, effort=Effort.FAST).codes
-    assert (one.rung, one.symbol.symbology) == ("direct", "MicroQRCode")
-    assert one.symbol.contents is not None
-    assert confidence(one) is None
+def test_small_symbols_have_chances_of_their_own() -> None:
+    sharp = micro_picture(SMALL_MODULES, pixels=6, blur=0.1, noise=2)
+    blurred = micro_picture(SMALL_MODULES, pixels=6, blur=0.6, noise=10)
+    chances = []
+    for picture, rung in ((sharp, "direct"), (blurred, MICRO)):
+        (one,) = shipped_ladder(8).run(picture, effort=Effort.BALANCED).codes
+        assert (one.rung, one.symbol.symbology) == (rung, "MicroQRCode")
+        chances.append(confidence(one))
+    assert chances == pytest.approx([said("direct", small=True), said(MICRO, small=True)], abs=0.1)
+    assert said("direct", small=True) != said("direct")
 
 
 def test_nothing_is_said_without_codewords() -> None:

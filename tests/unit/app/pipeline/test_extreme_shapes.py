@@ -3,21 +3,10 @@
 import numpy as np
 import pytest
 
-from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
-from app.pipeline.tools import Tools
-from app.settings import Settings
 
 SHAPES = [(1, 1), (3, 3), (20, 20), (21, 22), (1, 60_000), (60_000, 1), (24, 32_767), (33_000, 40), (16, 70_000)]
-
-
-@pytest.fixture(scope="module")
-def ladder() -> Ladder:
-    settings = Settings()
-    names = {"light": settings.light_network, "heavy": settings.heavy_network, "upscaler": settings.upscale_network}
-    names |= {"reader": settings.reader_network, "locator": settings.locator_network}
-    return Ladder(tools=Tools.standard(load_networks(settings.weights, "cpu"), **names), max_codes=4)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))

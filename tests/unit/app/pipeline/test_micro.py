@@ -5,28 +5,13 @@ import pytest
 
 from app.pipeline.climb import Climb
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
-from app.pipeline.locating.lone_finders import GLANCE, PATIENT, Reach, find_lone_finders
-from app.pipeline.locating.micro import register_micro
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import SOFT, Effort
-from app.pipeline.tools import Tools
+from tests.support.bench import shipped_tools
 from tests.support.codes import qr_picture
 from tests.support.micro_codes import SYMBOLS, micro_modules, micro_picture
-from tests.support.paths import ROOT
-
-
-@pytest.fixture(scope="module")
-def tools() -> Tools:
-    names = {"light": "lenet", "heavy": "lenet", "upscaler": "srresnet-x4", "reader": "module-reader"}
-    return Tools.standard(load_networks(ROOT / "weights", "cpu"), **names, locator="quad-locator")
-
-
-@pytest.fixture(scope="module")
-def ladder(tools: Tools) -> Ladder:
-    return Ladder(tools=tools, max_codes=4)
 
 
 @pytest.mark.parametrize(("version", "level", "payload"), [one for one in SYMBOLS if one[0] != "M1"])
@@ -69,13 +54,6 @@ def test_noise_holds_no_code(ladder: Ladder) -> None:
     assert ladder.run(noise, effort=Effort.BALANCED).codes == ()
 
 
-@pytest.mark.parametrize("reach", [GLANCE, PATIENT], ids=["glance", "patient"])
-@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (9, 9), (1, 70_000), (70_000, 3)], ids=str)
-def test_pictures_of_any_shape_are_searched(shape: tuple[int, int], reach: Reach) -> None:
-    noise = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-    assert len(find_lone_finders(noise, reach)) == 0
-
-
 def test_an_m1_among_random_modules_is_an_accident(ladder: Ladder) -> None:
     modules = micro_modules("M1", None, "12345")
     around = np.random.default_rng(4).random((27, 27)) < 0.5
@@ -112,16 +90,8 @@ def test_remains_of_a_larger_code_are_left_alone(ladder: Ladder) -> None:
     assert outcome.codes == ()
 
 
-def test_the_budget_ends_the_search(tools: Tools) -> None:
+def test_the_budget_ends_the_search() -> None:
+    tools = shipped_tools()
     picture = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10)
     assert list(read_small(Climb(picture, Effort.BALANCED, tools), is_patient=False))
     assert not list(read_small(Climb(picture, Effort.BALANCED, tools, budget=0.0), is_patient=False))
-
-
-def test_corners_are_found_within_half_a_module() -> None:
-    picture = micro_picture(micro_modules("M3", "L", "LOT 4711"), pixels=6, blur=0.4, noise=5)
-    best = register_micro(picture, find_lone_finders(picture, GLANCE)[0])[0]
-    middle, half = picture.shape[0] / 2, 15 * 6 / 2
-    truth = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + middle
-    assert best.version == "M3"
-    assert np.abs(best.corners - truth).max() < 3

@@ -5,16 +5,14 @@ import pytest
 
 from app.pipeline.climb import Climb
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.inference.loading import load_networks
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.lone_finders import PATIENT, find_lone_finders
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.small.patterns import small_patterns
 from app.pipeline.results import SOFT, Effort
-from app.pipeline.tools import Tools
+from tests.support.bench import shipped_tools
 from tests.support.codes import qr_picture
 from tests.support.micro_codes import micro_modules, micro_picture
-from tests.support.paths import ROOT
 from tests.support.rectangular_codes import rectangular_modules, rectangular_picture
 
 CODES = [
@@ -27,17 +25,6 @@ CODES = [
     ("R15x139", "M", "https://example.org/parcel/7F3K-2291-0C"),
     ("R17x99", "H", "https://example.org/parcel/7F3K"),
 ]
-
-
-@pytest.fixture(scope="module")
-def tools() -> Tools:
-    names = {"light": "lenet", "heavy": "lenet", "upscaler": "srresnet-x4", "reader": "module-reader"}
-    return Tools.standard(load_networks(ROOT / "weights", "cpu"), **names, locator="quad-locator")
-
-
-@pytest.fixture(scope="module")
-def ladder(tools: Tools) -> Ladder:
-    return Ladder(tools=tools, max_codes=4)
 
 
 @pytest.mark.parametrize(("version", "level", "payload"), CODES)
@@ -102,7 +89,8 @@ def test_only_requests_for_them_have_them_looked_for(ladder: Ladder, symbologies
     assert [one.symbol.text for one in outcome.codes] == ["HELLO"] * ("RMQRCode" in symbologies)
 
 
-def test_the_budget_ends_the_search(tools: Tools) -> None:
+def test_the_budget_ends_the_search() -> None:
+    tools = shipped_tools()
     picture, _ = rectangular_picture(rectangular_modules("R11x43", "M", "HELLO"), pixels=6, blur=0.55, noise=10)
     assert list(read_small(Climb(picture, Effort.BALANCED, tools), is_patient=False))
     assert not list(read_small(Climb(picture, Effort.BALANCED, tools, budget=0.0), is_patient=False))

@@ -77,39 +77,49 @@ def test_bins_hold_every_code_once() -> None:
 def test_the_table_tells_sources_and_small_symbols_apart() -> None:
     measured = some_trials()
     measured += [replace(one, source="fast", rung="direct") for one in measured[:30]]
-    measured += [trial(None, again=True, small=True)] * 7
+    measured += [trial((0.0, 1.0, 0.9), again=True, small=True, rung="micro")] * 7
     measured += [trial(None, again=False), trial((1.0, 0.0, 0.0, 1.0), again=True, right=False)]
-    lines = list(rows(measured, TRUE))
-    counts = {line[:20].strip(): int(line[20:27]) for line in lines[1 : lines.index("")]}
+    lines = list(rows(measured, {False: TRUE, True: np.array([1.0, 2.0, 0.5])}))
+    at = lines.index("Micro QR, rMQR")
+    counts, small = (
+        {line[:20].strip(): int(line[20:27]) for line in part[2 : part.index("")]} for part in (lines[:at], lines[at:])
+    )
+    assert lines[0] == "QR"
     assert counts["balanced"] == counts["soft"] == 400
     assert counts["fast"] == 30
-    assert counts["Micro QR, rMQR"] == 7
-    assert lines[-1] == "8 reads of which nothing is said; 1 with another payload"
+    assert small == {"balanced": 7, "micro": 7}
+    assert lines[at - 1] == "1 reads of which nothing is said; 1 with another payload"
+    assert lines[-1] == "0 reads of which nothing is said; 0 with another payload"
 
 
-def test_real_trials_of_a_code() -> None:
+@pytest.mark.parametrize(("small", "indices"), [(False, (0, 4, 9)), (True, (1, 2, 3))], ids=["large", "small"])
+def test_real_trials_of_a_code(small: bool, indices: tuple[int, ...]) -> None:
     ladder = shipped_ladder(8)
-    measured = [one for index in (0, 4, 9) for one in trials(ladder, 1, index)]
+    measured = [one for index in indices for one in trials(ladder, 1, index, small=small)]
     assert {one.source for one in measured} >= {"balanced"}
-    assert all(one.right for one in measured)
+    assert all(one.right and one.small is small for one in measured)
     for one in measured:
         assert one.features is not None
-        assert sum(one.features[:3]) == 1
-        assert 0 <= one.features[3] <= 1
-    again = [one for index in (0, 4, 9) for one in trials(ladder, 1, index)]
+        *groups, agreement = one.features
+        assert sum(groups) == 1
+        assert 0 <= agreement <= 1
+    again = [one for index in indices for one in trials(ladder, 1, index, small=small)]
     assert again == measured
 
 
 def test_trials_are_kept_fitted_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept, chart = tmp_path / "trials.jsonl", tmp_path / "chart.png"
     measured = some_trials()
+    measured += [replace(one, small=True, features=(*one.features[:2], one.features[3])) for one in measured]
     kept.write_text("".join(json.dumps(asdict(one)) + "\n" for one in measured))
     assert load(kept) == measured
     main(["--read", str(kept), "--fit", "--chart", str(chart)])
-    first, head, *_ = capsys.readouterr().out.splitlines()
-    weights = [float(word) for word in first.removeprefix("weights: ").split(", ")]
+    first, second, name, head, *_ = capsys.readouterr().out.splitlines()
     features, again = drawn(400)
-    assert weights == pytest.approx(fit(features, again).tolist(), abs=1e-3)
+    for line, kind, columns, ridge in ((first, "QR", [0, 1, 2, 3], 0.1), (second, "Micro QR, rMQR", [0, 1, 3], 0.003)):
+        weights = [float(word) for word in line.removeprefix(f"weights, {kind}: ").split(", ")]
+        assert weights == pytest.approx(fit(features[:, columns], again, ridge=ridge).tolist(), abs=1e-3)
+    assert name == "QR"
     assert head.startswith("read by")
     picture = cv2.imread(str(chart))
     assert picture is not None

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.pipeline.locating.lone_finders import GLANCE, LoneFinder, find_lone_finders
+from app.pipeline.locating.lone_finders import LoneFinder
 from app.pipeline.locating.rectangular import (
     LEAST_AGREEMENT,
     LEFT,
@@ -13,17 +13,19 @@ from app.pipeline.locating.rectangular import (
     find_left_ends,
     follow,
 )
+from app.pipeline.locating.surroundings import Surroundings
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.qrcode.small.patterns import small_patterns
 from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad, oblong
 from tests.support.rectangular_codes import VERSIONS, rectangular_modules, rectangular_picture
+from tests.support.surroundings import surroundings
 
 
 def registered(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], version: str) -> list[RectangularPlace]:
     """All places of a version, the best first."""
     height, _ = modules_of(version) or (0, 0)
-    ends = [one for finder in find_lone_finders(picture, GLANCE) for one in find_left_ends(picture, finder)]
+    ends = [one for around in surroundings(picture) for one in find_left_ends(picture, around)]
     places = [follow(picture, one, version) for one in ends if one.height == height]
     return sorted((one for one in places if one), key=lambda one: -one.agreement)
 
@@ -98,7 +100,8 @@ def test_whatever_a_picture_shows_is_survived() -> None:
         centre = float(rng.uniform(-20, width + 20)), float(rng.uniform(-20, height + 20))
         module, turn = float(rng.uniform(1, 9)), int(rng.integers(8))
         finder = LoneFinder(centre, module, turn, 0.5, inverted=bool(rng.integers(2)))
-        assert len(find_left_ends(picture, finder)) <= 2
+        around = Surroundings.of(picture, finder)
+        assert around is None or len(find_left_ends(picture, around)) <= 2
         version = VERSIONS[int(rng.integers(32))]
         rows, _ = modules_of(version) or (0, 0)
         corners = (oblong(LEFT, rows) * module + centre) + rng.uniform(-1, 1, (4, 2)) * module
@@ -108,6 +111,6 @@ def test_whatever_a_picture_shows_is_survived() -> None:
 
 def test_a_version_of_another_height_is_refused() -> None:
     picture, _ = rectangular_picture(rectangular_modules("R13x77", "H", "1234"), pixels=6, blur=0.4, noise=5)
-    left_end = find_left_ends(picture, find_lone_finders(picture, GLANCE)[0])[0]
+    left_end = find_left_ends(picture, surroundings(picture)[0])[0]
     with pytest.raises(ValueError, match="no left end of 13 rows"):
         follow(picture, left_end, "R11x77")
