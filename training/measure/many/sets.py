@@ -12,7 +12,15 @@ from training.measure.many.micro import MICRO_SETS
 from training.measure.many.pallet import pallet
 from training.measure.many.picture import Picture, PlacedCode
 from training.measure.many.rectangular import RECTANGULAR_SETS
-from training.measure.many.sheets import clean_sheet, curved_strips, distant_labels, page, sheet, sheet_of_version_40
+from training.measure.many.sheets import (
+    clean_sheet,
+    curved_strips,
+    distant_labels,
+    page,
+    pair,
+    sheet,
+    sheet_of_version_40,
+)
 from training.measure.sets import SETS, samples
 
 MANY_SETS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
@@ -23,6 +31,7 @@ MANY_SETS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
     "page": page,
     "distant": distant_labels,
     "strips": curved_strips,
+    "pair": pair,
 }
 """By name, what makes a picture of many codes from its random numbers and its index."""
 

@@ -1,4 +1,4 @@
-"""Regular sheets of codes: photographed or clean, pages of text, small labels in a large picture, curved strips."""
+"""Codes in order: sheets, photographed or clean, pages of text, small labels in a large picture, strips, pairs."""
 
 from collections.abc import Iterator
 
@@ -113,6 +113,30 @@ def curved_strips(rng: Generator, index: int) -> Picture:
         middle = gap + radius + bottle * (2 * radius + gap)
         codes += map(PlacedCode, symbols, _wrap(picture, paper, corners, middle, radius, gap, module / fine))
     return Picture(_photograph(rng, picture, blur=0.8, noise=3, quality=88), tuple(codes))
+
+
+def pair(rng: Generator, index: int) -> Picture:
+    """A sharp label of 4-8 px a module and a soft one, half to 1.2 times as large, side by side.
+
+    The soft one has a gaussian blur of sigma 0.45-0.9 module. Noise of 3 grey levels, JPEG 88.
+    """
+    module = rng.uniform(4, 8)
+    modules = (module, module * rng.uniform(0.5, 1.2))
+    symbols = draw_from_corpus(rng, "short", 2)
+    labels = [_inked(rng, symbol) for symbol in symbols]
+    matrices = [facing(rng, label, module=size, jitter=0.03) for label, size in zip(labels, modules, strict=True)]
+    reaches = [1.02 * np.abs(transform(one.frame, at)).max(axis=0) for one, at in zip(labels, matrices, strict=True)]
+    width, height = (2 * np.sum(reaches, axis=0)[0], 2 * np.max(reaches, axis=0)[1]) * rng.uniform(1.1, 1.5, 2)
+    picture = np.full((round(height), round(width)), rng.uniform(0.3, 0.95), dtype=np.float32)
+    sigma = rng.uniform(0.45, 0.9) * modules[1]
+    blurs = (None, lambda image: degrade.gaussian(image, sigma=sigma))
+    edges = np.array([reaches[0][0], width - reaches[1][0]])
+    middles = edges if rng.random() < 0.5 else width - edges
+    codes = []
+    for symbol, label, matrix, blur, middle in zip(symbols, labels, matrices, blurs, middles, strict=True):
+        at = move(matrix, float(middle), height / 2)
+        codes.append(PlacedCode(symbol, put(picture, label, at, blur=blur, reach=3 * sigma), ("soft",) if blur else ()))
+    return Picture(_photograph(rng, picture, blur=0.5, noise=3, quality=88), tuple(codes))
 
 
 def _inked(rng: Generator, symbol: EncodedSymbol) -> Label:

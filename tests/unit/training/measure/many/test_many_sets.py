@@ -29,6 +29,7 @@ CODES = {
     "page": [7, 7],
     "distant": [120],
     "strips": [50],
+    "pair": [2, 2],
 }
 
 
