@@ -54,10 +54,10 @@ def load_package(path: Path) -> Any:
 class OpenVinoRunner:
     """Runs the network of an exported file, ``slots`` calls at once with ``threads`` threads each; further calls wait.
 
-    ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. A call runs at most
-    ``batch`` samples at once in a slot, and takes other slots too if they are free. ``precision`` is the number format,
-    FLOAT32 or BFLOAT16. Raises InvalidCheckpoint for a missing, damaged or outdated file, and if the package openvino
-    is not installed.
+    ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. A call spreads its samples
+    evenly over the slots that are free, at most ``batch`` at once in each. ``precision`` is the number format, FLOAT32
+    or BFLOAT16. Raises InvalidCheckpoint for a missing, damaged or outdated file, and if the package openvino is not
+    installed.
     """
 
     def __init__(
@@ -96,12 +96,14 @@ class OpenVinoRunner:
         """The output (N, ...) for inputs (N, ...). Raises ValueError unless there are as many as the network takes."""
         if len(inputs) != self._inputs:
             raise ValueError(f"the network takes {self._inputs} inputs, not {len(inputs)}")
-        starts = range(0, len(inputs[0]), self._batch)
-        requests = self._take(len(starts))
+        samples = len(inputs[0])
+        requests = self._take(samples)
         try:
             parts: list[NDArray[np.float32]] = []
+            size = min(self._batch, -(-samples // len(requests)))  # so that no slot is idle while another has several
+            starts = range(0, samples, size)
             for first in range(0, len(starts), len(requests)):
-                batches = ([values[at : at + self._batch] for values in inputs] for at in starts[first:])
+                batches = ([values[at : at + size] for values in inputs] for at in starts[first:])
                 parts += _infer_together(requests, batches)
             self._holds_much |= max(inputs[0][0].size, parts[0][0].size) > _KEPT_PIXELS
         finally:

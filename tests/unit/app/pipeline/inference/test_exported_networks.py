@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +80,28 @@ def test_openvino_runs_calls_at_once_and_samples_in_parts(slots: int, batch: int
         answers = list(pool.map(run, pictures))
     for picture, answer in zip(pictures, answers, strict=True):
         assert np.array_equal(answer, 1 - picture)
+
+
+@pytest.mark.parametrize(
+    ("slots", "samples", "parts"), [(2, 6, [3, 3]), (2, 2, [1, 1]), (3, 1, [1]), (1, 6, [4, 2]), (2, 11, [4, 4, 3])]
+)
+def test_openvino_spreads_samples_evenly_over_free_slots(
+    slots: int, samples: int, parts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = save_tiny(tmp_path, "light")
+    run = runner(write_export(tmp_path, card), card, OpenVinoRunner, slots=slots, batch=4)
+    seen: list[int] = []
+    infer = openvino._infer_together
+
+    def watch(requests: list[object], batches: Iterable[list[NDArray[np.float32]]]) -> Iterator[NDArray[np.float32]]:
+        for answer in infer(requests, batches):
+            seen.append(len(answer))
+            yield answer
+
+    monkeypatch.setattr(openvino, "_infer_together", watch)
+    picture = noise(samples, 1, 16, 16)
+    assert np.array_equal(run(picture), 1 - picture)
+    assert seen == parts
 
 
 def test_any_runner_may_run_a_network() -> None:
