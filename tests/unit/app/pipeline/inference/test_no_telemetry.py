@@ -1,4 +1,4 @@
-"""OpenVINO reports every import of itself to its makers unless it is kept from it."""
+"""OpenVINO and ONNX Runtime report to their makers that they are used unless they are kept from it."""
 
 import importlib.util
 import os
@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+needs_onnx = pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
 
 WATCH: Final = """
 import sys
@@ -31,11 +32,19 @@ def reports(code: str, home: Path) -> tuple[str, list[Path]]:
     return done.stdout, list(home.rglob("*"))
 
 
+@needs_openvino
 def test_the_service_reports_nothing(tmp_path: Path) -> None:
     code = "from app.pipeline.inference import openvino; openvino.core(); print(sys.modules['openvino'].__name__)"
     assert reports(code, tmp_path) == ("openvino\n", [])
 
 
+@needs_openvino
 def test_the_doctor_reports_nothing(tmp_path: Path) -> None:
     code = "from app.cli.doctor import _module; print(_module('openvino', 'openvino').good)"
     assert reports(code, tmp_path) == ("True\n", [])
+
+
+@needs_onnx
+def test_onnx_runtime_reports_nothing(tmp_path: Path) -> None:
+    code = "import app, onnxruntime; print(onnxruntime.__name__)"
+    assert reports(code, tmp_path) == ("onnxruntime\n", [])
