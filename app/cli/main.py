@@ -73,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
             help="read image files",
             description="Reads pictures and writes what each shows, also where it cannot be read. Exit status: 0 if "
             "every picture gave a code and no code was seen but not read (with --expect N: if every picture gave N "
-            "codes); 1 if not; 2 if the arguments are not valid; 3 if a file could not be read or written, or the "
-            "command could not start.",
+            "codes), or there was no file to read; 1 if not; 2 if the arguments are not valid; 3 if a file could not "
+            "be read or written, or the command could not start.",
         )
     )
 

@@ -172,7 +172,9 @@ def test_the_picture_on_standard_input(
     assert (answer["file"], answer["image"]) == ("-", {"width": 64, "height": 48, "orientation": 1})
 
 
-def test_an_empty_folder_is_said(tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_folder_is_said_and_no_failure(
+    tmp_path: Path, ladder: FakeLadder, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["decode", str(tmp_path)]) == terminal.SUCCESS
     assert capsys.readouterr().err == "qrestore: there is no file to read\n"
 
