@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,9 @@ from numpy.typing import NDArray
 from app.errors import InternalError, InvalidConfiguration, UnknownNetwork, WorkerCrashed
 from app.models.contract import Card
 from app.pipeline.files.documents.opening import VIDEO_MODULE
-from app.pipeline.inference import choosing
+from app.pipeline.inference import choosing, onnx, openvino
 from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
-from app.pipeline.inference.openvino import MACHINE_FILES
 from app.pipeline.inference.runners import Backend, BatchingRunner, MeteredRunner, Runner
 from app.pipeline.ladder import Ladder
 from app.schemas import ModelCard
@@ -39,6 +39,7 @@ _NO_FORK_SERVER = (
     "short, and see whether open files (ulimit -n) and processes (ulimit -u) are left."
 )
 _SETTINGS = {"upscaler": "upscale"}  # of a role, where it is called otherwise
+_MACHINE_FILES = (*openvino.MACHINE_FILES, *onnx.MACHINE_FILES)
 _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for the light network
 
 
@@ -86,7 +87,10 @@ def load_service(
         raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
     eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE and children is None}
     networks = _networks(settings, eager=eager, calls=settings.workers)
-    blueprint = replace(_blueprint(settings, networks), own=networks.makers if own_networks else {})
+    blueprint = _blueprint(settings, networks)
+    if own_networks:
+        roles = blueprint.roles.values()
+        blueprint = replace(blueprint, own={name: make for name, make in networks.makers.items() if name in roles})
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
     runners: dict[str, Runner] = {
         name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
@@ -111,7 +115,7 @@ def load_service(
             result_classes=RESULTS,
             preload=preload,
             on_restart=metrics.restarted,
-            at_once=1 if own_networks else None,  # loading the networks takes each 0.4 s
+            at_once=1 if blueprint.own else None,  # loading the networks takes each 0.4 s
         )
     except WorkerCrashed as exc:
         close()
@@ -127,9 +131,15 @@ def load_service(
 
 
 def _limits(settings: Settings, blueprint: Blueprint) -> Limits:
-    """What a child may use; the files of networks only if it runs some."""
-    readable = (settings.weights.resolve(), *MACHINE_FILES) if blueprint.own else ()
+    """What a child may use; the files of the networks that it runs, and no other ones, are readable to it."""
+    readable = (*_files(settings.weights, blueprint.own), *_MACHINE_FILES) if blueprint.own else ()
     return Limits(memory_bytes=settings.worker_memory_bytes, jobs=settings.tasks_per_worker, readable=readable)
+
+
+def _files(folder: Path, networks: Collection[str]) -> list[Path]:
+    """Checkpoints and exported files of some networks; of links what they lead to, by which the kernel decides."""
+    beginnings = tuple(f"{name}." for name in networks)
+    return [path.resolve() for path in folder.iterdir() if path.name.startswith(beginnings)]
 
 
 def require_video(settings: Settings) -> None:

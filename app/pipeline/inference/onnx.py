@@ -3,7 +3,7 @@
 import importlib
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from app.errors import InvalidCheckpoint
 from app.pipeline.inference.exported import check_export, damaged
 
 PACKAGE = "onnxruntime"
+
+MACHINE_FILES: Final = tuple(map(Path, ("/sys/bus/pci/devices", "/sys/class/accel", "/sys/class/drm")))
+"""Where the package looks for GPUs when it is imported. A process that cannot list them is warned about."""
 _LEAST_SEVERE_LOGGED = 3  # errors
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from app.cli import doctor, terminal
 from app.cli.main import _parser, main
 from app.pipeline.results import Effort, Reason
 from app.schemas import DecodeAnswer
+from app.settings import Settings
 from tests.support.command import decode_with
 from tests.support.fakes import FakeLadder, symbol, unread
 from tests.support.paths import ROOT
@@ -76,6 +78,18 @@ class TestDecode:
         assert line["file"] == str(code_png)
         assert line["problem"]["type"] == f"urn:qrestore:problem:{kind}"
         assert set(line) == {"file", "problem"}
+
+    def test_children_run_networks_behind_links_and_warn_of_nothing(self, code_png: Path, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime", reason="OpenVINO follows no links")
+        weights, pictures = tmp_path / "weights", tmp_path / "pictures"
+        for folder in (weights, pictures):
+            folder.mkdir()
+        for path in Settings().weights.iterdir():
+            (weights / path.name).symlink_to(path)
+        shutil.copy(code_png, pictures)
+        environment = {"QRESTORE_WEIGHTS": str(weights), "QRESTORE_BACKEND": "onnx", "QRESTORE_DEVICE": "cpu"}
+        done = run("decode", "--text", str(pictures), **environment)
+        assert (done.returncode, done.stdout, done.stderr) == (terminal.SUCCESS, "over the counter\n", "")
 
     def test_efforts_are_those_of_the_ladder(self) -> None:
         (decode,) = (a for a in _parser()._actions if a.choices and "decode" in a.choices)
