@@ -28,8 +28,6 @@ from app.pipeline.symbologies import SMALL
 MICRO: Final = "micro"
 """The rung, which reads no place but the whole picture, where nothing else was read."""
 _NAME: Final = "MicroQRCode"
-_SURE: Final = 0.9
-"""Agreement of an M1 code with the picture: its error correction alone is no evidence."""
 
 
 def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient: bool) -> Iterator[Read]:
@@ -57,7 +55,7 @@ def _read_micro(climb: Climb, around: Surroundings, taken: Sequence[Quad]) -> Sy
     places = register_micro(climb.image, around)
     if any(place.quad.overlap(quad) > 0 for place in places for quad in taken):
         return None
-    return read_places(climb.image, places, climb.tools.reader)
+    return _read_places(climb.image, places, climb.tools.reader)
 
 
 def _read_rectangular(climb: Climb, around: Surroundings, taken: Sequence[Quad]) -> Symbol | None:
@@ -67,11 +65,9 @@ def _read_rectangular(climb: Climb, around: Surroundings, taken: Sequence[Quad])
     return read_left_ends(climb.image, left_ends, climb.tools.reader)
 
 
-def read_places(image: GreyImage, places: list[MicroPlace], reader: ModuleReader) -> Symbol | None:
+def _read_places(image: GreyImage, places: Sequence[MicroPlace], reader: ModuleReader) -> Symbol | None:
     """The symbol of the first of several hypotheses on one place that reads; None if none does."""
     for place in places:
-        if place.version == "M1" and place.agreement < _SURE:
-            continue
         crop = rectify(image, place.corners, micro_side(place.version))
         log_odds = reader.read_small([np.bitwise_not(crop) if place.inverted else crop], place.version)[0]
         if contents := _decode(log_odds, place.version):

@@ -26,9 +26,8 @@ from app.pipeline.quad import Quad, side_length
 _LEAST_START: Final = 0.8  # agreement of the best hypothesis before it is refined
 _RIVAL_START: Final = 0.15  # below the best, from which others are not refined
 _STARTS: Final = 4  # hypotheses that are refined
-_RIVAL: Final = 0.85  # share of the best agreement below which a hypothesis is dropped
 LEAST_AGREEMENT: Final = 0.9
-"""Agreement with the picture below which there is no Micro QR code."""
+"""Agreement with the picture below which there is no Micro QR code: the error correction of M1 alone is no evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,8 @@ def register_micro(image: GreyImage, around: Surroundings) -> list[MicroPlace]:
         direction, version = divmod(int(number), len(MICRO_VERSIONS))
         if scores[direction, version] >= least:
             found.append(_refine(image, around, direction, MICRO_VERSIONS[version]))
-    found.sort(key=lambda place: -place.agreement)
-    least = max([LEAST_AGREEMENT, *(_RIVAL * one.agreement for one in found)])
-    return [one for one in found if one.agreement >= least]
+    found = [place for place in found if place.agreement >= LEAST_AGREEMENT]
+    return sorted(found, key=lambda place: -place.agreement)
 
 
 def _refine(image: GreyImage, around: Surroundings, direction: int, version: str) -> MicroPlace:

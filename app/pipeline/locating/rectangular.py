@@ -127,11 +127,11 @@ def follow(image: GreyImage, left_end: LeftEnd, version: str) -> RectangularPlac
     fits: list[Fit] = []
     last = Fit(0, LEFT, left_end.corners, left_end.agreement)
     for columns in _sections(version):
-        fit = _fit_next(image, last, version, columns, sign)
-        if fit is None or fit.agreement < _LEAST_SECTION:
+        section = _fit_next(image, last, version, columns, sign)
+        if section is None or section.agreement < _LEAST_SECTION:
             return None
-        fits.append(fit)
-        last = fit
+        fits.append(section)
+        last = section
     agreement = float(np.average([one.agreement for one in fits], weights=[one.end - one.begin for one in fits]))
     if agreement < LEAST_AGREEMENT:
         return None
