@@ -1,4 +1,4 @@
-"""The pipeline in child processes: the networks stay with the parent, but those that a child is told to run itself;
+"""The pipeline in child processes. The networks stay with the parent, except those that a child is told to run itself;
 everything else is built anew in each child."""
 
 from collections.abc import Callable, Mapping

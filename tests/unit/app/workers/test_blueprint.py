@@ -5,13 +5,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
 
+from app import startup
 from app.errors import ImageTooLarge, InvalidImage, UnknownNetwork
 from app.pipeline.files.decoding import decode_image
+from app.pipeline.inference.runners import Backend
 from app.pipeline.results import Effort, Outcome, View
 from app.service import Runtime
 from app.settings import Settings
@@ -76,6 +79,28 @@ def test_a_child_with_networks_of_its_own_reads_as_this_process_does(tmp_path: P
     assert restored.network == "lenet"
     runs = {each: metrics.registry.get_sample_value(COUNT, {"network": each}) for each in ("module-reader", "lenet")}
     assert runs == {"module-reader": None, "lenet": 1}
+
+
+@pytest.mark.parametrize(
+    ("backend", "own_networks", "networks"),
+    [
+        (Backend.OPENVINO, True, ("module-reader", "quad-locator")),
+        (Backend.OPENVINO, False, ()),
+        (Backend.TORCH, True, ()),
+    ],
+)
+def test_a_child_may_read_the_files_of_its_own_networks_only(
+    backend: Backend, own_networks: bool, networks: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Mock()
+    monkeypatch.setattr(startup, "Pool", pool)
+    settings = Settings(device="cpu", workers=1, backend=backend)
+    load_service(settings, Metrics(), children=1, own_networks=own_networks).close()
+    readable = [path for path in pool.call_args.kwargs["limits"].readable if settings.weights in path.parents]
+    assert sorted(path.name for path in readable) == [
+        f"{n}.{kind}" for n in networks for kind in ("onnx", "safetensors")
+    ]
+    assert pool.call_args.kwargs["at_once"] == (1 if networks else None)
 
 
 def test_restored_pictures_come_back_as_files(loaded: tuple[Runtime, Metrics]) -> None:
