@@ -36,7 +36,7 @@ ENLARGING = {
     *("advanced-simple-qr", "papergen", "papergen-transposed", "srgan"),
     *("qr-esrgan", "qr-esrgan-psnr", "srresnet-l1", "srresnet-mse"),
 }
-PUBLISHED = {*ENLARGING, "nafnet-small", "restormer-small"}
+PUBLISHED = {*ENLARGING, "eg-restormer-small-as-coded", "nafnet-small", "restormer-small"}
 MEASURED = ("position", "position_normalised", "rotation", "module_pixels", "confidence", "errors_corrected")
 
 

@@ -35,10 +35,9 @@ def _without_edges(config: TrainConfig, *, name: str) -> TrainConfig:
 def eg_restormer_small() -> TrainConfig:
     """Trains EG-Restormer in a size that a CPU can train, on aligned crops, with the edges of the paper's equations.
 
-    ``python -m training eg-restormer-small --threads 1``: 1.7 s of processor time a step (Xeon, float32) and 2 GB, so
-    that 1,674 steps, those of the shipped weights, take 48 minutes of an idle core. Not trained so far: the shipped
-    weights are of eg-restormer-small-as-coded, and still improved when they ended.
-    ``--start weights/eg-restormer-small.safetensors`` continues them; guidance starts neutral then, too.
+    ``python -m training eg-restormer-small --threads 1``: 1.0 (AMD EPYC) to 1.7 s (Xeon) of processor time a step in
+    float32, and 2 GB. The shipped weights are 1,674 steps of eg-restormer-small-as-coded, then
+    ``--start THAT.safetensors --seed 112 --steps 3348``: guidance starts neutral. That took an hour of the processor.
     """
     batch_size = 12
     return TrainConfig(
@@ -66,10 +65,10 @@ def eg_restormer_small() -> TrainConfig:
 def eg_restormer_small_as_coded() -> TrainConfig:
     """Trains eg-restormer-small with the edges of the authors' code, which do nothing, to compare it with.
 
-    ``python -m training eg-restormer-small-as-coded --threads 1``: the shipped eg-restormer-small is such a run, of 98
-    minutes on one of two virtual cores (AVX2) shared with two other runs, 1,674 steps, still improving. The data
-    changed during that run: its first 480 steps had motion kernels that were not centred, its first 940 an easier
-    mixture of motion and bends. A new run has the same mixture throughout.
+    ``python -m training eg-restormer-small-as-coded --threads 1``: first 98 minutes on one of two virtual cores (AVX2)
+    shared with two other runs, 1,674 steps. The data changed during that run: its first 480 steps had motion kernels
+    that were not centred, its first 940 an easier mixture of motion and bends. From there the shipped weights went on
+    with ``--seed 112 --steps 3348``, on the samples of eg-restormer-small in their order.
     """
     guided = eg_restormer_small()
     network = {**guided.network, "edge_source": EdgeSource.NORMALISED.value}
