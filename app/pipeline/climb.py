@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from time import monotonic, perf_counter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.pipeline.engines.bounded import Unfinished, run_within
 from app.pipeline.engines.symbol import Symbol
@@ -94,6 +94,13 @@ class Survey:
     is_second: bool = False
 
 
+class Original(NamedTuple):
+    """The picture that another one was made of, ``scale`` times as large as that, 1 or more."""
+
+    image: GreyImage
+    scale: float
+
+
 @dataclass
 class Climb:
     """What is known of a picture while its places are read.
@@ -102,8 +109,8 @@ class Climb:
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
     was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
-    the picture seems to show a code. ``is_evened``: this is that picture, in which large codes are looked for.
-    ``others``: the codes of other symbologies in it, once they were looked for.
+    the picture seems to show a code. ``original``: what this one, without its shading, was made of; large codes are
+    looked for in it. ``others``: the codes of other symbologies in it, once they were looked for.
     """
 
     image: GreyImage
@@ -120,7 +127,7 @@ class Climb:
     is_complete: bool = True
     is_late: bool = False
     shows_evened: bool = False
-    is_evened: bool = False
+    original: Original | None = None
     others: list[Unread] | None = None
     began: float = field(default_factory=monotonic)
 
@@ -129,6 +136,16 @@ class Climb:
         """Width and height of the picture."""
         height, width = self.image.shape
         return width, height
+
+    @property
+    def given(self) -> GreyImage:
+        """The picture, or what it was made of."""
+        return self.original.image if self.original else self.image
+
+    @property
+    def scale(self) -> float:
+        """How many times as large as the picture the one that was given is."""
+        return self.original.scale if self.original else 1.0
 
     @cached_property
     def levels(self) -> Levels:
@@ -176,6 +193,13 @@ class Climb:
             line = self.stages.get(stage, Stage(stage, 0.0, 0))
             seconds, codes = perf_counter() - began, len(self.found) - before
             self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
+
+    def take_evened(self, other: "Climb") -> None:
+        """Takes what the climb of this picture without its shading has found, and accounts for it."""
+        for one in other.found:
+            symbol = one.symbol.at(one.symbol.corners.scaled(other.scale))
+            self.found.append(replace(one, symbol=symbol, size=self.size))
+        self.account_for(other)
 
     def account_for(self, other: "Climb") -> None:
         """Adds the time of another picture's climb to the trace; takes over that it was incomplete, and its route if

@@ -8,14 +8,14 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import Climb
+from app.pipeline.climb import Climb, Original
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.views import evened
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.other_symbologies import name_others, read_others
-from app.pipeline.restoration import restore
+from app.pipeline.restoration import Picture, restore
 from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
@@ -138,29 +138,35 @@ class Ladder:
         straightened and at scale 1; see `app.pipeline.comparing.compare`.
 
         Where nothing that reads came of it, the first picture of ``look_again`` of which something does is restored
-        instead.
+        instead, and at last the picture without its shading, painted over as it was given in the original view.
         """
 
-        def attempt(picture: GreyImage, seconds: float) -> Restoration:
-            climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
+        def make(climb: Climb) -> Picture:
             if network == COMPARE:
-                made = compare(climb)
-            else:
-                made = restore(climb, network=network, scale=scale, binary=binary, view=view)
-            outcome = replace(climb.outcome(), unread=())
-            return Restoration(made.image, made.made_by, outcome, made.located, made.comparison, made.whole)
+                return compare(climb)
+            return restore(climb, network=network, scale=scale, binary=binary, view=view)
+
+        def attempt(picture: GreyImage, seconds: float) -> tuple[Climb, Restoration]:
+            climb = Climb(picture, Effort.BALANCED, self._tools, budget=seconds, max_codes=self._max_codes)
+            return climb, _restoration(make(climb), climb)
 
         began = monotonic()
-        first = attempt(image, budget)
-        if first.outcome.codes or look_again is None:
+        climb, first = attempt(image, budget)
+        if first.outcome.codes:
             return first
-        for picture in look_again(colours=True):
+        for picture in look_again(colours=True) if look_again else ():
             left = budget - (monotonic() - began)
             if left <= 0:
                 break
-            other = attempt(picture, left)
+            _, other = attempt(picture, left)
             if other.outcome.codes:
                 return other
+        if _hides_a_code(climb):
+            evened_climb = self._evened(climb)
+            made = make(evened_climb)
+            if evened_climb.found:
+                climb.take_evened(evened_climb)
+                return _restoration(made, climb)
         return first
 
     def climb(
@@ -178,7 +184,7 @@ class Ladder:
         climb, others = self._search(
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
-        if climb.shows_evened and not (climb.found or climb.is_over or name_others(climb)):
+        if _hides_a_code(climb):
             self._read_evened(climb)
         for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
             pass
@@ -260,20 +266,34 @@ class Ladder:
 
     def _read_evened(self, climb: Climb) -> None:
         """Reads a picture that gave nothing once more, without its shading, on all rungs before the last ones."""
-        with climb.timed(EVENED):
-            picture, factor = evened(climb.image, _EVENED_SIDE)
-        other = Climb(
-            picture, climb.effort, self._tools, climb.left, climb.expect, max_codes=self._max_codes, is_evened=True
-        )
+        other = self._evened(climb)
         with other.timed(DIRECT):
             reads, sighted = read_direct(other)
         other.take(reads, DIRECT)
         for _ in other.survey(surveys(other, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        for one in other.found:
-            symbol = one.symbol.at(one.symbol.corners.scaled(1 / factor))
-            climb.found.append(replace(one, symbol=symbol, size=climb.size))
-        climb.account_for(other)
+        climb.take_evened(other)
+
+    def _evened(self, climb: Climb) -> Climb:
+        """A climb, of which nothing is read yet, of a picture without its shading, within what is left of the
+        budget."""
+        with climb.timed(EVENED):
+            picture, factor = evened(climb.image, _EVENED_SIDE)
+        original = Original(climb.image, 1 / factor)
+        return Climb(
+            picture, climb.effort, self._tools, climb.left, climb.expect, max_codes=self._max_codes, original=original
+        )
+
+
+def _hides_a_code(climb: Climb) -> bool:
+    """Whether a picture that gave nothing seems to show a code, and of no other symbology, without its shading."""
+    return climb.shows_evened and not (climb.found or climb.is_over or name_others(climb))
+
+
+def _restoration(made: Picture, climb: Climb) -> Restoration:
+    """What was made of a picture, and what its climb holds."""
+    outcome = replace(climb.outcome(), unread=())
+    return Restoration(made.image, made.made_by, outcome, made.located, made.comparison, made.whole)
 
 
 def _is_read(unread: Unread, found: Iterable[Found]) -> bool:

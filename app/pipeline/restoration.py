@@ -117,12 +117,18 @@ def _is_credible(climb: Climb, region: Region, decoded: Sequence[Quad]) -> bool:
 
 def _show(climb: Climb, region: Region | None, restored: GreyImage, made_by: str, view: View) -> Picture:
     is_painted = region is not None and view is View.ORIGINAL
-    image = paint(climb.image, region, restored) if region and is_painted else restored
+    image = _paint(climb, region, restored) if region and is_painted else restored
     return Picture(image, made_by, located=True, whole=is_painted or region is None)
 
 
+def _paint(climb: Climb, region: Region, restored: GreyImage) -> GreyImage:
+    """Paints into the picture that was given; a code that shows without the shading only, in the greys that it has
+    there: in its own it would be as hard to read as before."""
+    return paint(climb.given, region.scaled(climb.scale), restored)
+
+
 def show_untouched(climb: Climb, view: View) -> Picture:
-    image = climb.image if view is View.ORIGINAL else _whole(climb.image)
+    image = climb.given if view is View.ORIGINAL else _whole(climb.given)
     return Picture(image, None, located=bool(climb.found), whole=True)
 
 

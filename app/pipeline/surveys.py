@@ -106,7 +106,7 @@ def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
 def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
     tools = climb.tools
-    if climb.is_evened:
+    if climb.original:
         yield from () if climb.found else tools.locators
         return
     for locator in (tools.evened, *tools.locators):

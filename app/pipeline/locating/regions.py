@@ -195,6 +195,10 @@ class Region:
         pixels = crop.shape[0] // (self.crop.shape[0] // PIXELS_PER_MODULE)
         return clean_symbol(crop, self.version, local=False, pixels=pixels)
 
+    def scaled(self, factor: float) -> "Region":
+        """The region in the frame of a picture ``factor`` times as large; its crop stays."""
+        return replace(self, registration=replace(self.registration, corners=self.registration.corners * factor))
+
     def cut_out(self, image: GreyImage) -> tuple[GreyImage, tuple[int, int]]:
         """Cuts out the upright box around the region with four modules to spare, dark on light; returns it and its
         offset (x, y) in the picture."""
