@@ -124,7 +124,8 @@ class Region:
         return Exhibit((render(modules, pixels=PIXELS_PER_MODULE),), crop, modules.astype(np.float32))
 
     def judge(self, exhibit: Exhibit, engines: Sequence[Engine]) -> Verdict:
-        """The first symbol that an engine reads in an exhibit, if it is believed, with the corners of the registration.
+        """The first symbol that an engine reads in an exhibit, if it is believed, with the corners of the registration;
+        with the engine's where nothing states its version.
 
         A symbol is believed if it has the registered version, and if either the known patterns agree with the picture
         or the modules that were read, blurred as the picture is, explain these patterns. Symbols of neighbours, read in
@@ -146,7 +147,9 @@ class Region:
                         if doubt:
                             return Verdict(neighbours, doubt, (symbol,))
                         own = self.as_pictured(self._stating(symbol, picture))
-                        return Verdict([own.at(self.corners), *neighbours])
+                        is_sure = own.version is not None  # of another version the corners are not the symbol's
+                        place = self.corners if is_sure else self._in_picture(self._in_modules(symbol, picture))
+                        return Verdict([own.at(place), *neighbours])
                     else:
                         strangers.append(symbol)
         if strangers:
@@ -170,12 +173,20 @@ class Region:
     def _beside(self, symbol: Symbol, picture: GreyImage) -> Quad | None:
         """Where in the picture a symbol lies that an engine read in a crop of this region, if it is not in the region's
         own place; None if it is."""
-        size = dimension(self.version)
-        corners = symbol.corners.scaled((size + 2 * QUIET_ZONE) / picture.shape[0]).moved(-QUIET_ZONE, -QUIET_ZONE)
-        if corners.overlap(Quad.of(square(size))) >= _OWN_PLACE:
+        corners = self._in_modules(symbol, picture)
+        if corners.overlap(Quad.of(square(dimension(self.version)))) >= _OWN_PLACE:
             return None
-        place = cv2.perspectiveTransform(np.asarray(corners)[None], homography(self.registration.corners, size))
-        return Quad.of(place)
+        return self._in_picture(corners)
+
+    def _in_modules(self, symbol: Symbol, picture: GreyImage) -> Quad:
+        """The corners of a symbol that an engine read in a crop, in modules of this region."""
+        scale = (dimension(self.version) + 2 * QUIET_ZONE) / picture.shape[0]
+        return symbol.corners.scaled(scale).moved(-QUIET_ZONE, -QUIET_ZONE)
+
+    def _in_picture(self, corners: Quad) -> Quad:
+        """Corners in modules of this region, in pixels of the picture."""
+        matrix = homography(self.registration.corners, dimension(self.version))
+        return Quad.of(cv2.perspectiveTransform(np.asarray(corners)[None], matrix)[0])
 
     def _doubt(self, exhibit: Exhibit) -> str:
         """Why a read of an exhibit is not believed; empty if it is."""

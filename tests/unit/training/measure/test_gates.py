@@ -37,7 +37,7 @@ def test_a_closed_gate_costs_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = photograph(encode("behind a gate", version=2), square_at(70, 55, 125), (240, 270))
-    cv2.imwrite(str(tmp_path / "code.png"), cv2.GaussianBlur(code, (0, 0), 4.0))
+    cv2.imwrite(str(tmp_path / "code.png"), cv2.GaussianBlur(code, (0, 0), 4.5))
     monkeypatch.setattr(gates, "ALTERNATIVES", {"rectified": (0.4, 1.1), "modules": (0.4, 1.1)})
     gates.main([str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
