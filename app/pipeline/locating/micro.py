@@ -65,12 +65,8 @@ def register_micro(image: GreyImage, around: Surroundings) -> list[MicroPlace]:
     """The hypotheses, at most ``_STARTS``, that agree best with the picture around a finder pattern; best first, or
     none."""
     scores = around.agreements(_beginnings())[:TURNS]
-    least = max(_LEAST_START, scores.max() - _RIVAL_START)
-    found: list[MicroPlace] = []
-    for number in np.argsort(-scores, axis=None)[:_STARTS]:
-        direction, version = divmod(int(number), len(MICRO_VERSIONS))
-        if scores[direction, version] >= least:
-            found.append(_refine(image, around, direction, MICRO_VERSIONS[version]))
+    starts = around.promising(scores, least=_LEAST_START, rival=_RIVAL_START, most=_STARTS)
+    found = [_refine(image, around, direction, MICRO_VERSIONS[number]) for direction, number in starts]
     found = [place for place in found if place.agreement >= LEAST_AGREEMENT]
     return sorted(found, key=lambda place: -place.agreement)
 

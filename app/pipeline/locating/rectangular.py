@@ -96,12 +96,8 @@ def find_left_ends(image: GreyImage, around: Surroundings) -> list[LeftEnd]:
     """The left ends, at most ``_KEPT``, that agree best with the picture around a finder pattern; best first, perhaps
     none."""
     scores = around.agreements(_beginnings())
-    least = max(_LEAST_START, scores.max() - _RIVAL_START)
-    found: list[LeftEnd] = []
-    for number in np.argsort(-scores, axis=None)[:_STARTS]:
-        direction, height = divmod(int(number), len(_HEIGHTS))
-        if scores[direction, height] >= least:
-            found.append(_refine_left_end(image, around, direction, _HEIGHTS[height]))
+    starts = around.promising(scores, least=_LEAST_START, rival=_RIVAL_START, most=_STARTS)
+    found = [_refine_left_end(image, around, direction, _HEIGHTS[number]) for direction, number in starts]
     found = sorted((one for one in found if one.agreement >= _LEAST_LEFT), key=lambda one: -one.agreement)
     return found[:_KEPT]
 

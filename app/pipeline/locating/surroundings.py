@@ -1,7 +1,7 @@
 """Compares the surroundings of a lone finder pattern, a value a module, with what small symbols fix there: which of
 them begins at it, in which direction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -102,6 +102,18 @@ class Surroundings:
         sums, squares = self.values @ masks.T, (self.values * self.values) @ masks.T
         norms = np.sqrt(np.maximum(squares - sums * sums / masks.sum(axis=1), _LEAST_NORM**2))
         return np.asarray(self.sign * (self.values @ values.T) / norms, dtype=np.float64)
+
+    @staticmethod
+    def promising(
+        agreements: NDArray[np.float64], *, least: float, rival: float, most: int
+    ) -> Iterator[tuple[int, int]]:
+        """Direction and number of the symbols that agree best, at most ``most``, best first: by ``least`` or more, and
+        by at most ``rival`` less than the best."""
+        least = max(least, agreements.max() - rival)
+        for place in np.argsort(-agreements, axis=None)[:most]:
+            direction, number = divmod(int(place), agreements.shape[1])
+            if agreements[direction, number] >= least:
+                yield direction, number
 
     def corners(self, direction: int, columns: int, rows: int) -> NDArray[np.float64]:
         """The corners (4, 2) of a symbol of so many columns and rows that lies in a direction, in its own order."""

@@ -6,12 +6,11 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.locating.lone_finders import LoneFinder
 from app.pipeline.locating.micro import LEAST_AGREEMENT, MicroPlace, micro_side, register_micro
 from app.pipeline.locating.surroundings import Surroundings
 from app.pipeline.quad import square
 from tests.support.micro_codes import micro_modules, micro_picture
-from tests.support.surroundings import surroundings
+from tests.support.surroundings import blots, surroundings
 
 CODES = {"M1": "12345", "M2": "AB12C", "M3": "LOT 4711", "M4": "part 0815 b"}
 PIXELS = 6
@@ -72,13 +71,7 @@ def test_light_on_dark_is_told() -> None:
 def test_whatever_a_picture_shows_is_survived() -> None:
     """Noise and blots, at their edges and beyond: no error and no warning."""
     rng = np.random.default_rng(5)
-    for _ in range(60):
-        height, width = rng.integers(20, 200, 2)
-        noise = rng.integers(0, 256, (height, width)).astype(np.float32)
-        picture = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 6)))
-        picture = cv2.normalize(picture, picture, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-        centre = float(rng.uniform(-20, width + 20)), float(rng.uniform(-20, height + 20))
-        finder = LoneFinder(centre, float(rng.uniform(1, 9)), int(rng.integers(8)), 0.5, bool(rng.integers(2)))
+    for picture, finder in blots(rng, 60):
         around = Surroundings.of(picture, finder)
         places = register_micro(picture, around) if around else []
         assert all(place.agreement >= LEAST_AGREEMENT for place in places)

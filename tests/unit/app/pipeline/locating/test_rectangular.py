@@ -1,10 +1,8 @@
 """Registration of rMQR codes: where a finder pattern leads to, along the symbol."""
 
-import cv2
 import numpy as np
 import pytest
 
-from app.pipeline.locating.lone_finders import LoneFinder
 from app.pipeline.locating.rectangular import (
     LEAST_AGREEMENT,
     LEFT,
@@ -19,7 +17,7 @@ from app.pipeline.qrcode.small.patterns import small_patterns
 from app.pipeline.qrcode.small.versions import modules_of
 from app.pipeline.quad import Quad, oblong
 from tests.support.rectangular_codes import VERSIONS, rectangular_modules, rectangular_picture
-from tests.support.surroundings import surroundings
+from tests.support.surroundings import blots, surroundings
 
 
 def registered(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], version: str) -> list[RectangularPlace]:
@@ -92,19 +90,12 @@ def test_no_other_version_of_the_height_agrees_as_well() -> None:
 def test_whatever_a_picture_shows_is_survived() -> None:
     """Noise and blots, at their edges and beyond: no error and no warning."""
     rng = np.random.default_rng(4)
-    for _ in range(60):
-        height, width = rng.integers(20, 200, 2)
-        noise = rng.integers(0, 256, (height, width)).astype(np.float32)
-        picture = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 6)))
-        picture = cv2.normalize(picture, picture, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-        centre = float(rng.uniform(-20, width + 20)), float(rng.uniform(-20, height + 20))
-        module, turn = float(rng.uniform(1, 9)), int(rng.integers(8))
-        finder = LoneFinder(centre, module, turn, 0.5, inverted=bool(rng.integers(2)))
+    for picture, finder in blots(rng, 60):
         around = Surroundings.of(picture, finder)
         assert around is None or len(find_left_ends(picture, around)) <= 2
         version = VERSIONS[int(rng.integers(32))]
         rows, _ = modules_of(version) or (0, 0)
-        corners = (oblong(LEFT, rows) * module + centre) + rng.uniform(-1, 1, (4, 2)) * module
+        corners = (oblong(LEFT, rows) * finder.module + finder.centre) + rng.uniform(-1, 1, (4, 2)) * finder.module
         place = follow(picture, LeftEnd(corners, rows, 1.0, finder.inverted), version)
         assert place is None or place.agreement >= LEAST_AGREEMENT
 
