@@ -4,7 +4,7 @@ One generator serves every published system, so their data differ only in the pu
 the versions that remain legible at these.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,15 +16,17 @@ from app.pipeline import imaging
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
 from training.data.degrade import Image, to_uint8
-from training.data.published_degradations import BlurOrNoise, PublishedDegradation
+from training.data.published_degradations import BLUR_SHARE, BlurOrNoise, PublishedDegradation, add_noise, blur
 from training.data.symbols import random_symbol
 
 _HALO = 8  # low-resolution pixels around a crop that are degraded and cut off, so that blurs see beyond its edges
 _MAX_VERSION = 4  # version 4 has 1.6 px per module at 64 px, quiet zone included
-_BLUR_OR_NOISE = (
-    "3 of 13 samples: gaussian kernel 3-11, sigma 1.1-1.6 at 256 px, then 64 px by area; 10 of 13: 64 px by area, then "
-    "gaussian noise of (0.7-1.2) x 64 grey levels (published: 3 epochs of blur, then 10 of noise)"
+_BLUR, _NOISE = (
+    "gaussian kernel 3-11, sigma 1.1-1.6 at 256 px, then 64 px by area",
+    "64 px by area, then gaussian noise of (0.7-1.2) x 64 grey levels",
 )
+_BLUR_OR_NOISE = f"3 of 13 samples: {_BLUR}; 10 of 13: {_NOISE} (published: 3 epochs of blur, then 10 of noise)"
+_BLUR_THEN_NOISE = f"the first 3 of 13 parts of the run: {_BLUR}; the other 10: {_NOISE} (as published)"
 
 
 def code_picture(
@@ -130,6 +132,26 @@ def pair_provenance(*, low: int, max_version: int, degradation: str, crop: int |
 WHOLE_CODES = pair_provenance(low=64, max_version=_MAX_VERSION, degradation=_BLUR_OR_NOISE)
 
 
-def whole_codes(size: int) -> Callable[[Generator], CropBatch]:
-    """Makes batches of ``size`` training pairs of whole codes, 64 -> 256 px, with PaperGen's blur or noise."""
-    return partial(pair_batch, size=size, low=64, scale=4, degradation=BlurOrNoise(), max_version=_MAX_VERSION)
+STAGED_CODES = pair_provenance(low=64, max_version=_MAX_VERSION, degradation=_BLUR_THEN_NOISE)
+
+
+def whole_codes(size: int, degradation: PublishedDegradation | None = None) -> partial[CropBatch]:
+    """Makes batches of ``size`` training pairs of whole codes, 64 -> 256 px, with PaperGen's blur or noise if no other
+    ``degradation`` is given."""
+    chosen = degradation or BlurOrNoise()
+    return partial(pair_batch, size=size, low=64, scale=4, degradation=chosen, max_version=_MAX_VERSION)
+
+
+@dataclass(frozen=True)
+class BlurThenNoise:
+    """PaperGen's batch schedule as published: ``size`` pairs of `blur` for ``BLUR_SHARE`` of the run, then of
+    `add_noise`."""
+
+    size: int
+
+    def at(self, share: float) -> partial[CropBatch]:
+        """Makes the batches at ``share`` of the run."""
+        return whole_codes(self.size, blur if share < BLUR_SHARE else add_noise)
+
+    def __call__(self, rng: Generator) -> CropBatch:
+        return self.at(0.0)(rng)

@@ -17,6 +17,8 @@ from training.data.degrade import Image, resize
 NOISE_UNIT = 64 / 255
 """The deviation that PaperGen's noise level 1 is taken for: 64 of 255 grey levels. The source gives no unit; at levels
 of 0.7-1.2, one grey level would not disturb a decoder."""
+BLUR_SHARE = 3 / 13
+"""The share of PaperGen's training that is on blur: 3 of its 13 epochs."""
 
 
 class PublishedDegradation(Protocol):
@@ -55,7 +57,7 @@ class BlurOrNoise:
     The published run had 3 epochs of blur followed by 10 of noise; a mixture in these shares forgets neither.
     """
 
-    blur_share: float = 3 / 13
+    blur_share: float = BLUR_SHARE
 
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
         return (blur if rng.random() < self.blur_share else add_noise)(clean, rng, low=low)

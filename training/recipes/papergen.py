@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from training.data.pairs import WHOLE_CODES, whole_codes
+from training.data.pairs import STAGED_CODES, WHOLE_CODES, BlurThenNoise, whole_codes
 from training.objectives.adversarial import Adversary, standard
 from training.objectives.discriminators import ConvDiscriminator
 from training.objectives.losses import mean_squared_loss
@@ -44,3 +44,13 @@ def papergen_transposed() -> TrainConfig:
     """
     plain = papergen()
     return replace(plain, name="papergen-transposed", network={**plain.network, "upsampling": "transposed"})
+
+
+def papergen_staged() -> TrainConfig:
+    """Trains PaperGen in its two stages as published, first on blur and then on noise, otherwise unchanged.
+
+    ``python -m training papergen-staged``: as papergen. One schedule of the learning rate spans both stages; the
+    project's is unknown.
+    """
+    plain = papergen()
+    return replace(plain, name="papergen-staged", make_batch=BlurThenNoise(plain.batch_size), data=dict(STAGED_CODES))

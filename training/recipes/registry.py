@@ -9,7 +9,7 @@ from training.recipes.advanced_simple_qr import advanced_simple_qr
 from training.recipes.lenet import lenet, lenet_paper
 from training.recipes.module_reader import module_reader
 from training.recipes.nafnet import nafnet_32, nafnet_small
-from training.recipes.papergen import papergen, papergen_transposed
+from training.recipes.papergen import papergen, papergen_staged, papergen_transposed
 from training.recipes.qr_esrgan import qr_esrgan, qr_esrgan_full, qr_esrgan_psnr, qr_esrgan_psnr_full
 from training.recipes.quad_locator import quad_locator
 from training.recipes.restormer import (
@@ -42,6 +42,7 @@ RECIPES: dict[str, Recipe] = {
     "module-reader": module_reader,
     "quad-locator": quad_locator,
     "papergen": papergen,
+    "papergen-staged": papergen_staged,
     "papergen-transposed": papergen_transposed,
     "advanced-simple-qr": advanced_simple_qr,
     "srgan": srgan,

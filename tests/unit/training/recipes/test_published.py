@@ -13,24 +13,34 @@ from app.errors import InvalidCheckpoint
 from app.models.checkpoint import load
 from app.models.registry import NETWORKS
 from tests.support.networks import TINY
-from training.data.published_degradations import Augmentation, BlurOrNoise, SecondOrderDegradation
+from training.data.crops import CropBatch
+from training.data.pairs import BlurThenNoise
+from training.data.published_degradations import Augmentation, BlurOrNoise, SecondOrderDegradation, add_noise, blur
 from training.objectives.adversarial import relativistic_average, standard
 from training.objectives.discriminators import ConvDiscriminator, UNetDiscriminator, VGGDiscriminator
 from training.objectives.losses import WeightedSum, loss_name, mean_squared_loss, pixel_loss
 from training.recipes.registry import RECIPES, VGG19_RECIPES
-from training.run.config import TrainConfig
+from training.run.config import BatchSchedule, TrainConfig
 from training.run.loop import Run
 
 OWN = {"lenet", "lenet-paper", "eg-restormer-small", "eg-restormer", "srresnet-x4", "module-reader", "quad-locator"}
 PUBLISHED = {name: recipe for name, recipe in RECIPES.items() if name not in OWN}
 ENLARGING = [name for name, make in PUBLISHED.items() if getattr(NETWORKS[make().architecture], "scale", 1) == 4]
+ESRGAN = [name for name in PUBLISHED if name.startswith("qr-esrgan")]
 SIDES = {"papergen": (64, 256), "advanced-simple-qr": (64, 256), "srresnet-l1": (64, 256), "srgan": (32, 128)}
+
+
+def first_batches(config: TrainConfig) -> partial[CropBatch]:
+    """What makes a recipe's batches, at the start of the run if they change over it."""
+    make = config.make_batch.at(0.0) if isinstance(config.make_batch, BatchSchedule) else config.make_batch
+    assert isinstance(make, partial)
+    return make
 
 
 def tiny(config: TrainConfig) -> TrainConfig:
     """A recipe with tiny networks, two samples a batch of the smallest codes, and its discriminator from the start."""
-    assert isinstance(config.make_batch, partial)
-    given = config.make_batch.keywords
+    make_batch = first_batches(config)
+    given = make_batch.keywords
     small = {"size": 2, "max_version": 1}
     small |= {"low": 16, "crop": 8 if "crop" in given else None} if "low" in given else {"size_multiple": 32}
     takes_stem = "stem" in signature(NETWORKS[config.architecture]).parameters
@@ -38,7 +48,7 @@ def tiny(config: TrainConfig) -> TrainConfig:
     chosen = replace(
         config,
         network={**TINY[config.architecture], **stem},
-        make_batch=partial(config.make_batch, **small),
+        make_batch=partial(make_batch, **small),
         batch_size=2,
         minutes=1e9,
         warmup_steps=1,
@@ -96,8 +106,9 @@ def test_recipes_are_named_as_their_checkpoints_and_are_among_all(name: str) -> 
 
 def test_all_promised_systems_are_there() -> None:
     promised = {
-        *("papergen", "papergen-transposed", "advanced-simple-qr", "srgan", "qr-esrgan", "qr-esrgan-psnr"),
-        *("srresnet-l1", "srresnet-mse", "restormer-small", "nafnet-small", "nafnet-32", "restormer"),
+        *("papergen", "papergen-staged", "papergen-transposed", "advanced-simple-qr", "srgan"),
+        *("qr-esrgan", "qr-esrgan-psnr", "srresnet-l1", "srresnet-mse"),
+        *("restormer-small", "nafnet-small", "nafnet-32", "restormer"),
     }
     assert promised <= set(PUBLISHED)
 
@@ -105,9 +116,9 @@ def test_all_promised_systems_are_there() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_networks_take_the_batches_of_their_recipes(name: str) -> None:
     config = PUBLISHED[name]()
-    assert isinstance(config.make_batch, partial)
-    assert config.make_batch.keywords["size"] == config.batch_size
-    batch = partial(config.make_batch, size=1)(np.random.default_rng(0))
+    make = first_batches(config)
+    assert make.keywords["size"] == config.batch_size
+    batch = partial(make, size=1)(np.random.default_rng(0))
     with torch.device("meta"):
         network = NETWORKS[config.architecture](**config.network)
     assert batch.degraded.shape[-1] % network.size_multiple == 0
@@ -123,26 +134,22 @@ def test_networks_take_the_batches_of_their_recipes(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIDES)
 def test_codes_have_the_published_sizes(name: str) -> None:
-    make = PUBLISHED[name]().make_batch
-    assert isinstance(make, partial)
-    batch = partial(make, size=1)(np.random.default_rng(1))
+    batch = partial(first_batches(PUBLISHED[name]()), size=1)(np.random.default_rng(1))
     assert (batch.degraded.shape[-1], batch.clean.shape[-1]) == SIDES[name]
 
 
 @pytest.mark.parametrize(("name", "crop"), [("qr-esrgan", 32), ("qr-esrgan-psnr", 32), ("qr-esrgan-full", 64)])
 def test_qr_esrgan_sees_parts_of_codes_of_128_pixels(name: str, crop: int) -> None:
-    make = PUBLISHED[name]().make_batch
-    assert isinstance(make, partial)
+    make = first_batches(PUBLISHED[name]())
     assert (make.keywords["low"], make.keywords["crop"]) == (128, crop)
 
 
 @pytest.mark.parametrize("name", ENLARGING)
 def test_all_that_enlarge_share_one_source_of_pairs_and_keep_their_degradation(name: str) -> None:
-    make = PUBLISHED[name]().make_batch
-    assert isinstance(make, partial)
+    make = first_batches(PUBLISHED[name]())
     assert make.func.__name__ == "pair_batch"
-    kinds = {"srgan": Augmentation(), "qr-esr": SecondOrderDegradation()}
-    assert make.keywords["degradation"] == kinds.get(name[:6].rstrip("-"), BlurOrNoise())
+    kinds = {"srgan": Augmentation(), "papergen-staged": blur, **dict.fromkeys(ESRGAN, SecondOrderDegradation())}
+    assert make.keywords["degradation"] == kinds.get(name, BlurOrNoise())
 
 
 def test_papergen_trains_as_its_project_did() -> None:
@@ -152,6 +159,13 @@ def test_papergen_trains_as_its_project_did() -> None:
     assert config.adversary is not None
     assert config.adversary.losses is standard
     assert isinstance(config.adversary.make(), ConvDiscriminator)
+
+
+def test_staged_papergen_sees_three_epochs_of_blur_and_then_ten_of_noise() -> None:
+    make = PUBLISHED["papergen-staged"]().make_batch
+    assert isinstance(make, BlurThenNoise)
+    kinds = [make.at((epoch + 0.5) / 13) for epoch in range(13)]
+    assert [kind.keywords["degradation"] for kind in kinds] == 3 * [blur] + 10 * [add_noise]
 
 
 def test_srgan_has_its_published_networks() -> None:
@@ -200,6 +214,7 @@ def test_full_sizes_are_the_networks_own() -> None:
     ("first", "second", "apart"),
     [
         ("papergen", "papergen-transposed", {"name", "network"}),
+        ("papergen", "papergen-staged", {"name", "make_batch", "data"}),
         ("srresnet-l1", "srresnet-mse", {"name", "loss"}),
         ("restormer-small", "eg-restormer-small", {"name", "architecture", "network"}),
         ("restormer", "eg-restormer", {"name", "architecture", "network"}),
