@@ -32,6 +32,8 @@ class Gates:
     """Agreement of a place that is read module by module."""
     modules_beside: float = 0.42
     """The same in a picture where a code was found."""
+    modules_of_high: float = 0.5
+    """The same for symbols of version 10 or more, which take ten times as long to read as one of version 1."""
     variants: float = 0.85
     """Score of a large candidate that is read at other sizes and contrasts, whatever its agreement."""
     flattened: float = 0.55

@@ -31,6 +31,7 @@ _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where noth
 _OUTSTANDING: Final = 0.1  # by which a candidate's score exceeds the next one's, so that it is read first
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _FINE_SIZE: Final = 1500  # from which a picture is seen in fine detail
+_FOOLED: Final = 8  # candidates of a look, none of which is credible, after which finer looks beside codes show no more
 _DOUBTFUL: Final = 0.35  # agreement from which a place is realigned, whatever the candidate's score
 _SAME: Final = 0.7  # overlap with a code from which a region says how many modules it has
 _NEARLY: Final = 0.42  # agreement from which its own corners are registered patiently, too
@@ -63,6 +64,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     is_steep = False
     for size, inverted in _looks(climb):
         name = f"quad locator at {size} px{', inverted' if inverted else ''}"
+        surveys_before, found_before = len(climb.surveys), len(climb.found)
         rough = _glance(climb, size, inverted=inverted)
         for candidates in _by_rank(rough):
             with climb.timed(LOCATE):
@@ -74,6 +76,8 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
             yield from _survey(climb, name, close)
             if _is_filled(climb):
                 return
+        if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
+            break
     for locator in _others(climb, is_steep=is_steep):
         with climb.timed(LOCATE):
             if locator in (climb.tools.evened, climb.tools.stretched):  # networks belong to the thread of the climb
@@ -82,6 +86,16 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 candidates = climb.scan(locator.locate, climb.image) or []
         climb.shows_evened = climb.shows_evened or (locator is climb.tools.evened and bool(candidates))
         yield from _survey(climb, type(locator).__name__, candidates)
+
+
+def _is_fooled(climb: Climb, before: int) -> bool:
+    """Whether a look that read nothing, and made the surveys from number ``before`` on, took a texture for many codes:
+    at finer looks, which cost most, it would take more of it."""
+    looked = climb.surveys[before:]
+    tried = sum(len({one.rank for one in hypotheses}) for survey, hypotheses in looked if not survey.is_second)
+    regions = (one.region or one.twin for _, hypotheses in looked for one in hypotheses)
+    agreements = (region.registration.agreement for region in regions if region)
+    return tried >= _FOOLED and max(agreements, default=0.0) < climb.gates.credible
 
 
 def _by_rank(rough: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:

@@ -37,6 +37,7 @@ ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
     "rectified": (0.3, 0.5),
     "modules": (0.42, 0.57),
     "modules_beside": (0.35, 0.5),
+    "modules_of_high": (0.42, 0.57),
     "variants": (0.7, 1.0),
     "flattened": (0.45, 0.65),
     "restored": (0.45, 0.65),

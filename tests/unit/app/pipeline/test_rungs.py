@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.climb import Climb, Place
+from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.locating.regions import find_regions
+from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read
 from app.pipeline.results import Effort
@@ -199,6 +202,20 @@ def test_readings_are_kept_with_their_place_and_decoded_softly_afterwards() -> N
     climb.take([Read(Symbol(b"", "", "Text", "QRCode", 2, "M", "fake", place.corners))], "direct")
     assert list(read_modules(climb, place)) == []
     assert len(place.readings) == len(place.regions)
+
+
+@pytest.mark.parametrize(
+    ("version", "agreement", "is_read"), [(9, 0.43, True), (10, 0.49, False), (10, 0.5, True), (25, 0.49, False)]
+)
+def test_regions_of_high_versions_must_agree_better_before_their_modules_are_read(
+    version: int, agreement: float, is_read: bool
+) -> None:
+    climb = climb_of(broken_picture())
+    place = place_at(climb, PLACE)
+    registration = replace(place.regions[0].registration, version=version, agreement=agreement)
+    place.regions = [Region(registration, rectify(climb.image, registration.corners, dimension(version)))]
+    list(read_modules(climb, place))
+    assert bool(place.readings) is is_read
 
 
 # --- worth ----------------------------------------------------------------------------------------------------------

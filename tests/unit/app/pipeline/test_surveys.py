@@ -20,7 +20,16 @@ from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
-from tests.support.bench import BROKEN, OTHER_PLACE, PLACE, Bench, bench, broken_pair, shipped_tools
+from tests.support.bench import (
+    BROKEN,
+    OTHER_PLACE,
+    PLACE,
+    Bench,
+    bench,
+    broken_pair,
+    broken_picture,
+    shipped_tools,
+)
 from tests.support.codes import photograph, square_at
 from tests.support.scenes import camera, label_texts, labels, sheet
 
@@ -122,6 +131,35 @@ def test_after_a_look_that_shows_no_more_of_many_codes_there_is_no_closer_one(co
     read_at(climb, *(square_at(10 + 300 * number, 10, 110.0) for number in range(count)))
     surveyed(climb)
     assert made.windows.sizes == sizes
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(7, [256, 640, 1500, 2545]), (8, [256])])
+def test_after_a_look_that_takes_a_texture_beside_a_code_for_many_codes_there_is_no_closer_one(
+    count: int, sizes: list[int]
+) -> None:
+    made = blind()
+    made.windows.quads = tuple(square_at(10 + 300 * number, 500, 110.0) for number in range(count))
+    climb = climb_of(blank(4000), made)
+    read_at(climb, square_at(10, 10, 110.0))
+    surveyed(climb)
+    assert made.windows.sizes == sizes
+
+
+def test_a_look_that_shows_one_credible_place_among_many_is_not_the_last() -> None:
+    made, picture = blind(), blank(4000)
+    picture[2000:2240, 2000:2270] = broken_picture()
+    made.windows.quads = (PLACE + 2000, *(square_at(10 + 300 * number, 500, 110.0) for number in range(8)))
+    climb = climb_of(picture, made)
+    read_at(climb, square_at(10, 10, 110.0))
+    surveyed(climb)
+    assert made.windows.sizes == [256, 640, 1500, 2545]
+
+
+def test_a_picture_of_which_nothing_is_read_is_searched_however_much_of_it_looks_like_codes() -> None:
+    made = blind()
+    made.windows.quads = tuple(square_at(10 + 300 * number, 500, 110.0) for number in range(9))
+    surveyed(climb_of(blank(4000), made))
+    assert made.windows.sizes == [256, 640, 1500]
 
 
 @pytest.mark.parametrize(("left", "times"), [(90.0, 0), (140.0, 1)])
