@@ -26,6 +26,7 @@ from app.pipeline.rungs import (
     SMALL_PICTURE,
     VARIANTS_RUNG,
     read_direct,
+    read_enlarged,
     read_plainly,
     read_small_picture,
 )
@@ -211,6 +212,7 @@ class Ladder:
         climb.take(reads, DIRECT)
         if not climb.found and image.size <= SMALL_PICTURE:
             climb.take(read_small_picture(climb), VARIANTS_RUNG)
+        climb.take(read_enlarged(climb, sighted), VARIANTS_RUNG)
         if climb.is_over:
             return climb, []
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):

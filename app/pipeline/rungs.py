@@ -22,6 +22,9 @@ from app.pipeline.reading import Read, Reading
 DIRECT: Final = "direct"
 SMALL_PICTURE: Final = 400_000
 """Pixels up to which a picture is worth `read_small_picture`."""
+_ENLARGED_PICTURE: Final = 1_200_000  # pixels up to which a picture with small codes is read enlarged
+_ENLARGEMENTS: Final = (2.0, 3.0)
+_SMALL_CODE: Final = 60.0  # pixels a side
 _HIGH_VERSION: Final = 10  # whose modules take ten times as long to read as those of version 1
 _LARGE: Final = 0.04  # of the longest side of the picture, from which a candidate is large
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
@@ -108,6 +111,16 @@ def read_softly(climb: Climb, place: Place) -> Iterator[Read]:
 def read_small_picture(climb: Climb) -> Iterator[Read]:
     """Reads a picture at a few other sizes and contrasts, up to the first that reads."""
     yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
+
+
+def read_enlarged(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Read]:
+    """Reads a picture that shows small codes, read or ``sighted``, enlarged: zxing-cpp sees more of them then."""
+    corners = [*(one.symbol.corners for one in climb.found), *(one.corners for one in sighted)]
+    if climb.image.size > _ENLARGED_PICTURE or not any(side_length(each) <= _SMALL_CODE for each in corners):
+        return
+    for factor in _ENLARGEMENTS:
+        for symbol in climb.scan(climb.tools.zxing.read, resize(climb.image, factor)) or []:
+            yield Read(symbol.at(symbol.corners.scaled(1 / factor)))
 
 
 def read_patch(climb: Climb, place: Place) -> Iterator[Read]:

@@ -9,6 +9,7 @@ from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.cut_off import completed
 from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.locating.neighbours import touching
+from app.pipeline.locating.stripes import stripes
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import elongation, side_length
 from app.pipeline.results import Found
@@ -58,7 +59,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     """
     sighted = read_crowd(climb, sighted)
     if sighted:
-        yield from _survey(climb, "zxing-cpp", sighted)
+        yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
     elif _is_filled(climb):
         return
     is_steep = False
@@ -85,7 +86,15 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
             else:
                 candidates = climb.scan(locator.locate, climb.image) or []
         climb.shows_evened = climb.shows_evened or (locator is climb.tools.evened and bool(candidates))
-        yield from _survey(climb, type(locator).__name__, candidates)
+        yield from _survey(climb, type(locator).__name__, candidates, may_be_striped=locator is climb.tools.evened)
+
+
+def _is_striped(climb: Climb, candidate: Candidate) -> bool:
+    """Whether a candidate shows lines of text or bars."""
+    if climb.is_thorough:
+        return False
+    level = climb.levels.showing(side_length(candidate.corners))
+    return 1 - stripes(level.picture, candidate.corners.scaled(level.factor)) < climb.gates.unstriped
 
 
 def _is_fooled(climb: Climb, before: int) -> bool:
@@ -134,10 +143,22 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
             yield locator
 
 
-def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterator[Survey]:
+def _survey(
+    climb: Climb, name: str, candidates: Sequence[Candidate], *, may_be_striped: bool = False
+) -> Iterator[Survey]:
     """Yields a survey of these candidates, then a second one of better corners for those that registration may have
-    misplaced, by their finder patterns; it may be empty. While codes are read, surveys of what touches them follow."""
+    misplaced, by their finder patterns; it may be empty. While codes are read, surveys of what touches them follow.
+
+    Unless they ``may_be_striped``, as codes on streaked metal are, candidates that show lines of text or bars are left
+    out.
+    """
     before, found = len(climb.places), len(climb.found)
+
+    def worthy(some: Sequence[Candidate]) -> Sequence[Candidate]:
+        return some if may_be_striped else [one for one in some if not _is_striped(climb, one)]
+
+    with climb.timed(LOCATE):
+        candidates = worthy(candidates)
     yield Survey(name, candidates)
     better: list[Candidate] = []
     with climb.timed(LOCATE):
@@ -152,6 +173,7 @@ def _survey(climb: Climb, name: str, candidates: Sequence[Candidate]) -> Iterato
                 better.append(place.candidate)
             if place.agreement >= _CUT_OFF and (whole := completed(place.candidate, climb.image.shape)):
                 better.append(whole)
+        better = list(worthy(better))
     yield Survey(f"{name}, realigned", better, is_second=True)
     while found < len(climb.found) and not climb.is_over:
         beside = [one for read in climb.found[found:] for one in _touching(climb, read)]

@@ -31,6 +31,7 @@ ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
     "rough_in_fine": (0.4, 0.6),
     "score": (0.6, 0.9),
     "score_beside": (0.8, 0.92),
+    "unstriped": (0.5, 0.7),
     "start": (0.0, 0.2),
     "realigned": (0.7, 1.0),
     "realigned_beside": (0.85, 0.95),

@@ -24,6 +24,7 @@ from app.pipeline.rungs import (
     SLOW_RUNGS,
     read_crowd,
     read_direct,
+    read_enlarged,
     read_modules,
     read_patch,
     read_plainly,
@@ -36,6 +37,7 @@ from tests.support.bench import FIRST, OTHER_PLACE, PLACE, bench, broken_pair, b
 from tests.support.codes import encode, photograph, scrambled, square_at
 from tests.support.fakes import blank_reading
 from tests.support.scenes import label_texts, labels, sheet
+from training.measure.many.sets import pictures
 
 
 def climb_of(picture: GreyImage, *, effort: Effort = Effort.BALANCED) -> Climb:
@@ -93,6 +95,29 @@ def test_a_small_picture_is_read_at_other_sizes() -> None:
     (read,) = read_small_picture(small)
     assert read.symbol.text == "lifted"
     assert np.abs(np.asarray(read.symbol.corners) - square_at(60, 50, 50)).max() < 4
+
+
+def test_small_codes_are_read_in_the_enlarged_picture_at_their_places() -> None:
+    """A page of text at 72 dpi with seven codes of little more than a pixel a module."""
+    (page,) = pictures("page", start=3, count=1)
+    climb = climb_of(page.image)
+    reads, sighted = read_direct(climb)
+    assert len(reads) < 2
+    enlarged = climb.take(read_enlarged(climb, sighted), "variants")
+    assert len(enlarged) >= 6
+    for read in enlarged:
+        (code,) = (one for one in page.codes if read.symbol.corners.contains(tuple(one.corners.mean(axis=0))))
+        assert read.symbol.payload == code.symbol.payload
+        assert read.symbol.corners.overlap(Quad.of(code.corners)) > 0.8
+
+
+def test_pictures_without_small_codes_and_large_ones_are_not_enlarged() -> None:
+    climb = climb_of(photograph(FIRST, PLACE, (240, 270)))
+    climb.take(read_direct(climb)[0], "direct")
+    assert list(read_enlarged(climb, [])) == []
+    (page,) = pictures("page", start=3, count=1)
+    large = climb_of(np.pad(page.image, ((0, 600), (0, 600)), constant_values=255))
+    assert list(read_enlarged(large, read_direct(large)[1])) == []
 
 
 # --- tiles ----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ from tests.support.bench import (
 )
 from tests.support.codes import photograph, square_at
 from tests.support.scenes import camera, label_texts, labels, sheet
+from training.data.degrade import to_uint8
+from training.data.lookalikes import draw_text
 
 
 def blank(longest: int) -> GreyImage:
@@ -283,6 +285,37 @@ def test_a_misplaced_candidate_is_realigned_by_its_finder_patterns() -> None:
     best = max(climb.places, key=lambda place: place.agreement)
     assert best.agreement > 0.9
     assert np.abs(np.asarray(best.corners) - PLACE).max() < 1.0
+
+
+# --- stripes --------------------------------------------------------------------------------------------------------
+
+
+def bars() -> GreyImage:
+    rng = np.random.default_rng(3)
+    return np.tile(np.repeat(rng.integers(0, 2, 200) * 200, 4).astype(np.uint8), (600, 1))
+
+
+@pytest.mark.parametrize(("effort", "is_kept"), [(Effort.BALANCED, False), (Effort.THOROUGH, True)])
+def test_candidates_that_show_bars_are_left_out_unless_the_effort_is_thorough(effort: Effort, is_kept: bool) -> None:
+    made = blind()
+    made.windows.quads = (square_at(300, 200, 200),)
+    assert ("quad locator at 256 px" in surveyed(climb_of(bars(), made, effort=effort))) is is_kept
+
+
+def test_sightings_and_candidates_of_the_even_picture_may_lie_on_stripes() -> None:
+    made = blind()
+    made.evened.quads = (square_at(300, 200, 200),)
+    names = surveyed(climb_of(bars(), made), [candidate(square_at(100, 100, 200))])
+    assert names[:2] == ["zxing-cpp", "FakeLocator"]
+
+
+def test_a_page_of_text_shows_hardly_any_place() -> None:
+    """Of the shipped locator's candidates 38 were registered before, some of them nearly credible."""
+    page = to_uint8(draw_text(np.random.default_rng(5)))
+    climb = Climb(page, Effort.BALANCED, shipped_tools())
+    surveyed(climb)
+    assert sum(len(survey.candidates) for survey, _ in climb.surveys) <= 4
+    assert not climb.shows_evened
 
 
 # --- slow locators --------------------------------------------------------------------------------------------------

@@ -85,6 +85,12 @@ def test_a_code_fainter_than_the_shading_shows_in_the_evened_picture_alone(longe
     assert farthest(found, corners) < 2 * module
 
 
+@pytest.mark.parametrize(("contrast", "count"), [(20.0, 1), (80.0, 0)])
+def test_a_code_that_is_not_faint_is_left_to_the_picture_itself(contrast: float, count: int) -> None:
+    picture, _ = shaded_dots(480, contrast)
+    assert len(EvenedLocator(shipped_tools().windows, least=0.8).locate(picture)) == count
+
+
 def test_nothing_shows_in_a_flat_or_an_empty_picture() -> None:
     locator = EvenedLocator(shipped_tools().windows, least=0.8)
     assert locator.locate(np.full((300, 400), 90, np.uint8)) == []
