@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import EnumType
 from functools import partial
 from math import inf
 from multiprocessing import forkserver
@@ -71,10 +72,21 @@ class _RestrictedUnpickler(pickle.Unpickler):
         self._known = known
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("builtins", "getattr"):
+            return self._member
         try:
             return self._known[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not known") from None
+
+    def _member(self, owner: Any, name: Any) -> Any:
+        """A member of a known enumeration: early releases of Python 3.11, as that of Debian 12, pickle one as an
+        attribute of its class."""
+        if isinstance(owner, EnumType) and any(owner is one for one in self._known.values()):
+            for member in owner:
+                if member.name == name:
+                    return member
+        raise pickle.UnpicklingError("an attribute is not known")
 
 
 def _array_constructors() -> list[Any]:
@@ -223,7 +235,10 @@ class Child:
         try:
             message = self._connection.recv_bytes(_MAX_MESSAGE_BYTES)
             kind, content = _RestrictedUnpickler(message, self._known).load()
-        except (EOFError, OSError, pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
+        except (EOFError, OSError) as exc:
+            raise ChildGone from exc
+        except (pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
+            log.exception("a child process sent what no child sends")
             raise ChildGone from exc
         return kind, content
 

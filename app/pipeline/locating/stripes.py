@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.fft import fft2, fftshift  # NumPy would import it at its first use, which a confined process cannot
 from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import rectify
@@ -45,6 +46,6 @@ def stripes(picture: GreyImage, corners: Quad) -> float:
     has more than 0.34.
     """
     straight = rectify(picture, np.asarray(corners, dtype=np.float64), 1, pixels=_SIDE, margin=0).astype(np.float32)
-    spectrum = np.fft.fftshift(np.fft.fft2((straight - straight.mean()) * _WINDOW))
+    spectrum = fftshift(fft2((straight - straight.mean()) * _WINDOW))
     energy = (np.abs(spectrum) ** 2).astype(np.float32).ravel()
     return float((_DIRECTIONS @ energy).max()) / (float(_SEEN @ energy) + _NOISE)

@@ -45,3 +45,27 @@ def test_no_class_is_trusted_that_no_result_is_made_of() -> None:
         known = by_pickled_name(each for each in RESULTS if each is not spared)
         with pytest.raises(pickle.UnpicklingError, match=spared.__name__):
             _RestrictedUnpickler(message, known).load()
+
+
+class Attribute:
+    """Is pickled as Python 3.11.2 pickles members of enumerations."""
+
+    def __init__(self, owner: object, name: object) -> None:
+        self.owner, self.name = owner, name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return getattr, (self.owner, self.name)
+
+
+def test_members_of_known_enumerations_come_over_however_python_pickles_them() -> None:
+    message = pickle.dumps([Attribute(Reason, "TOO_SMALL"), Reason.BUDGET])
+    assert _RestrictedUnpickler(message, by_pickled_name(RESULTS)).load() == [Reason.TOO_SMALL, Reason.BUDGET]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Reason, "__init__"), (Reason, "nothing"), (Reason, ["TOO_SMALL"]), (Outcome, "__init__"), ("text", "format")],
+)
+def test_no_other_attribute_does(owner: object, name: object) -> None:
+    with pytest.raises(pickle.UnpicklingError, match="attribute is not known"):
+        _RestrictedUnpickler(pickle.dumps(Attribute(owner, name)), by_pickled_name(RESULTS)).load()
