@@ -83,8 +83,9 @@ class _RestrictedUnpickler(pickle.Unpickler):
         """A member of a known enumeration: early releases of Python 3.11, as that of Debian 12, pickle one as an
         attribute of its class."""
         if isinstance(owner, EnumType) and any(owner is one for one in self._known.values()):
-            for member in owner:
-                if member.name == name:
+            members: Mapping[str, Any] = owner.__members__
+            for known, member in members.items():
+                if known == name:
                     return member
         raise pickle.UnpicklingError("an attribute is not known")
 
