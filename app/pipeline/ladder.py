@@ -29,6 +29,7 @@ from app.pipeline.rungs import (
     read_enlarged,
     read_plainly,
     read_small_picture,
+    shows_small_codes,
 )
 from app.pipeline.surveys import surveys
 from app.pipeline.symbologies import QR_FAMILY, SMALL
@@ -212,7 +213,8 @@ class Ladder:
         climb.take(reads, DIRECT)
         if not climb.found and image.size <= SMALL_PICTURE:
             climb.take(read_small_picture(climb), VARIANTS_RUNG)
-        climb.take(read_enlarged(climb, sighted), VARIANTS_RUNG)
+        if not climb.is_over and shows_small_codes(climb, sighted):
+            climb.take(read_enlarged(climb), VARIANTS_RUNG)
         if climb.is_over:
             return climb, []
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):

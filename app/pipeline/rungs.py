@@ -113,11 +113,15 @@ def read_small_picture(climb: Climb) -> Iterator[Read]:
     yield from map(Read, _first_read(climb.image, SMALL_VARIANTS))
 
 
-def read_enlarged(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Read]:
-    """Reads a picture that shows small codes, read or ``sighted``, enlarged: zxing-cpp sees more of them then."""
+def shows_small_codes(climb: Climb, sighted: Sequence[Candidate]) -> bool:
+    """Whether a picture that is not large shows small codes, read or ``sighted``: zxing-cpp sees more of them in the
+    enlarged picture."""
     corners = [*(one.symbol.corners for one in climb.found), *(one.corners for one in sighted)]
-    if climb.image.size > _ENLARGED_PICTURE or not any(side_length(each) <= _SMALL_CODE for each in corners):
-        return
+    return climb.image.size <= _ENLARGED_PICTURE and any(side_length(each) <= _SMALL_CODE for each in corners)
+
+
+def read_enlarged(climb: Climb) -> Iterator[Read]:
+    """Reads a picture enlarged."""
     for factor in _ENLARGEMENTS:
         for symbol in climb.scan(climb.tools.zxing.read, resize(climb.image, factor)) or []:
             yield Read(symbol.at(symbol.corners.scaled(1 / factor)))

@@ -1,12 +1,9 @@
 """Surveys: in which order and at which sizes a picture is searched, and where slow locators are asked."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from app.pipeline.climb import Climb, Place
 from app.pipeline.engines.symbol import Symbol
@@ -15,8 +12,6 @@ from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import find_regions
 from app.pipeline.qrcode.patterns import render
-from app.pipeline.quad import Quad
-from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
 from app.pipeline.tools import Tools
@@ -27,51 +22,11 @@ from tests.support.bench import (
     Bench,
     bench,
     broken_pair,
-    broken_picture,
     shipped_tools,
 )
 from tests.support.codes import photograph, square_at
 from tests.support.scenes import camera, label_texts, labels, sheet
-from training.data.degrade import to_uint8
-from training.data.lookalikes import draw_text
-
-
-def blank(longest: int) -> GreyImage:
-    return np.full((longest * 3 // 4, longest), 220, np.uint8)
-
-
-def climb_of(picture: GreyImage, made: Bench, *, effort: Effort = Effort.BALANCED, **tools: object) -> Climb:
-    return Climb(picture, effort, replace(made.tools, **tools) if tools else made.tools)
-
-
-def blind() -> Bench:
-    made = bench()
-    made.windows.quads = ()
-    return made
-
-
-def read_at(climb: Climb, *quads: NDArray[np.float64]) -> None:
-    """Takes codes as read there."""
-    symbols = [
-        Symbol(str(number).encode(), str(number), "Text", "QRCode", 2, "M", "fake", Quad.of(quad))
-        for number, quad in enumerate(quads)
-    ]
-    climb.take([Read(one) for one in symbols], "direct")
-
-
-def candidate(quad: NDArray[np.float64], score: float = 1.0) -> Candidate:
-    return Candidate(Quad.of(quad), 25, score)
-
-
-def surveyed(climb: Climb, sighted: Sequence[Candidate] = ()) -> list[str]:
-    """Makes every survey and registers its places; returns the names of the surveys that found candidates."""
-    names = []
-    for survey in surveys(climb, sighted):
-        climb.register(survey)
-        if survey.candidates:
-            names.append(survey.name)
-    return names
-
+from tests.support.surveying import blank, blind, candidate, climb_of, read_at, surveyed
 
 # --- sizes ----------------------------------------------------------------------------------------------------------
 
@@ -133,35 +88,6 @@ def test_after_a_look_that_shows_no_more_of_many_codes_there_is_no_closer_one(co
     read_at(climb, *(square_at(10 + 300 * number, 10, 110.0) for number in range(count)))
     surveyed(climb)
     assert made.windows.sizes == sizes
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(7, [256, 640, 1500, 2545]), (8, [256])])
-def test_after_a_look_that_takes_a_texture_beside_a_code_for_many_codes_there_is_no_closer_one(
-    count: int, sizes: list[int]
-) -> None:
-    made = blind()
-    made.windows.quads = tuple(square_at(10 + 300 * number, 500, 110.0) for number in range(count))
-    climb = climb_of(blank(4000), made)
-    read_at(climb, square_at(10, 10, 110.0))
-    surveyed(climb)
-    assert made.windows.sizes == sizes
-
-
-def test_a_look_that_shows_one_credible_place_among_many_is_not_the_last() -> None:
-    made, picture = blind(), blank(4000)
-    picture[2000:2240, 2000:2270] = broken_picture()
-    made.windows.quads = (PLACE + 2000, *(square_at(10 + 300 * number, 500, 110.0) for number in range(8)))
-    climb = climb_of(picture, made)
-    read_at(climb, square_at(10, 10, 110.0))
-    surveyed(climb)
-    assert made.windows.sizes == [256, 640, 1500, 2545]
-
-
-def test_a_picture_of_which_nothing_is_read_is_searched_however_much_of_it_looks_like_codes() -> None:
-    made = blind()
-    made.windows.quads = tuple(square_at(10 + 300 * number, 500, 110.0) for number in range(9))
-    surveyed(climb_of(blank(4000), made))
-    assert made.windows.sizes == [256, 640, 1500]
 
 
 @pytest.mark.parametrize(("left", "times"), [(90.0, 0), (140.0, 1)])
@@ -285,37 +211,6 @@ def test_a_misplaced_candidate_is_realigned_by_its_finder_patterns() -> None:
     best = max(climb.places, key=lambda place: place.agreement)
     assert best.agreement > 0.9
     assert np.abs(np.asarray(best.corners) - PLACE).max() < 1.0
-
-
-# --- stripes --------------------------------------------------------------------------------------------------------
-
-
-def bars() -> GreyImage:
-    rng = np.random.default_rng(3)
-    return np.tile(np.repeat(rng.integers(0, 2, 200) * 200, 4).astype(np.uint8), (600, 1))
-
-
-@pytest.mark.parametrize(("effort", "is_kept"), [(Effort.BALANCED, False), (Effort.THOROUGH, True)])
-def test_candidates_that_show_bars_are_left_out_unless_the_effort_is_thorough(effort: Effort, is_kept: bool) -> None:
-    made = blind()
-    made.windows.quads = (square_at(300, 200, 200),)
-    assert ("quad locator at 256 px" in surveyed(climb_of(bars(), made, effort=effort))) is is_kept
-
-
-def test_sightings_and_candidates_of_the_even_picture_may_lie_on_stripes() -> None:
-    made = blind()
-    made.evened.quads = (square_at(300, 200, 200),)
-    names = surveyed(climb_of(bars(), made), [candidate(square_at(100, 100, 200))])
-    assert names[:2] == ["zxing-cpp", "FakeLocator"]
-
-
-def test_a_page_of_text_shows_hardly_any_place() -> None:
-    """Of the shipped locator's candidates 38 were registered before, some of them nearly credible."""
-    page = to_uint8(draw_text(np.random.default_rng(5)))
-    climb = Climb(page, Effort.BALANCED, shipped_tools())
-    surveyed(climb)
-    assert sum(len(survey.candidates) for survey, _ in climb.surveys) <= 4
-    assert not climb.shows_evened
 
 
 # --- slow locators --------------------------------------------------------------------------------------------------
