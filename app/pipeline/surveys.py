@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from app.pipeline.climb import LOCATE, Climb, Place, Survey
+from app.pipeline.inference.views import is_faint
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.cut_off import completed
@@ -85,8 +86,10 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 candidates = locator.locate(climb.image)
             else:
                 candidates = climb.scan(locator.locate, climb.image) or []
-        climb.shows_evened = climb.shows_evened or (locator is climb.tools.evened and bool(candidates))
-        yield from _survey(climb, type(locator).__name__, candidates, may_be_striped=locator is climb.tools.evened)
+            is_even = locator is climb.tools.evened
+            shows_faint = is_even and any(is_faint(climb.image, one.corners) for one in candidates)
+        climb.shows_evened = climb.shows_evened or shows_faint
+        yield from _survey(climb, type(locator).__name__, candidates, may_be_striped=shows_faint)
 
 
 def _is_striped(climb: Climb, candidate: Candidate) -> bool:

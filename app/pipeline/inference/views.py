@@ -13,7 +13,7 @@ _STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is str
 _STRETCHES = ((2, 1), (1, 2))
 _EVENED_FROM = 640  # longest side, in pixels, of a picture before it is made even
 # Of 100 faint codes none deviates by more than 14 grey levels, pages of text deviate by 20 to 45.
-_FAINT = 17  # grey levels that a candidate of the even picture deviates by at most
+_FAINT = 17  # grey levels that what is faint deviates by at most
 _NEAR = 17  # pixels of the reduced picture around each that it is compared with
 _SURROUNDINGS = 0.2  # of the longest side
 # Of 200 pictures of the set faint a mean of the surroundings left 25 unread, most for a shadow's edge; a median at this
@@ -58,7 +58,7 @@ class EvenedLocator:
     everywhere; at most ``limit`` codes, best first.
 
     Codes whose contrast is less than the shading of their ground, as dots on metal, show there alone. They are taken
-    for large: the picture is seen at its coarsest size only. What is not faint shows in the picture itself.
+    for large: the picture is seen at its coarsest size only.
     """
 
     def __init__(self, locator: WindowLocator, *, least: float, limit: int = 4) -> None:
@@ -74,18 +74,18 @@ class EvenedLocator:
         levels = Levels(picture)
         rough = self._locator.glance(levels, WINDOW)[: self._limit]
         close = [one for one in self._locator.look_closer(levels, rough) if one.score >= self._least]
-        found = [candidate_of(np.array(one.corners) / factor, one.dimension, one.score) for one in close]
-        return [one for one in found if _deviation(image, one.corners, factor) <= _FAINT]
+        return [candidate_of(np.array(one.corners) / factor, one.dimension, one.score) for one in close]
 
 
-def _deviation(image: GreyImage, corners: Quad, factor: float) -> float:
-    """Standard deviation, in grey levels, of what lies in a quad of a picture once that is reduced by a factor, from
-    its surroundings."""
+def is_faint(image: GreyImage, corners: Quad) -> bool:
+    """Whether what lies in a quad of a picture, not empty, hardly differs from its surroundings, so that only the
+    picture made even may show it."""
+    factor = min(1.0, _EVENED_FROM / max(image.shape))
     values = shrink(image, factor).astype(np.float32)
     values -= cv2.blur(values, (_NEAR, _NEAR))
     inside = np.zeros(values.shape, np.uint8)
     cv2.fillConvexPoly(inside, np.rint(np.asarray(corners) * factor).astype(np.int32), 1)
-    return float(values[inside > 0].std()) if inside.any() else 0.0
+    return not inside.any() or float(values[inside > 0].std()) <= _FAINT
 
 
 def evened(image: GreyImage, longest: int) -> tuple[GreyImage, float]:
