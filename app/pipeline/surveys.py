@@ -33,6 +33,7 @@ _INVERTED_SIZE: Final = 640  # at which inverted codes are looked for where noth
 _OUTSTANDING: Final = 0.1  # by which a candidate's score exceeds the next one's, so that it is read first
 _LARGER: Final = 1.3  # times the size before, from which a picture is worth another look
 _FINE_SIZE: Final = 1500  # from which a picture is seen in fine detail
+_MOST_STRIPED: Final = 1  # candidates of a look that show stripes, unless that one is credible
 _FOOLED: Final = 8  # candidates of a look, none of which is credible, after which finer looks beside codes show no more
 _DOUBTFUL: Final = 0.35  # agreement from which a place is realigned, whatever the candidate's score
 _SAME: Final = 0.7  # overlap with a code from which a region says how many modules it has
@@ -74,7 +75,9 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
                 least = climb.gates.score_beside if climb.is_beside else climb.gates.score
                 close = [one for one in close if one.score >= least]
-            is_steep = is_steep or any(elongation(one.corners) >= _STEEP for one in close)
+            is_steep = is_steep or any(
+                elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
+            )
             yield from _survey(climb, name, close)
             if _is_filled(climb):
                 return
@@ -90,6 +93,13 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
             shows_faint = is_even and any(is_faint(climb.image, one.corners) for one in candidates)
         climb.shows_evened = climb.shows_evened or shows_faint
         yield from _survey(climb, type(locator).__name__, candidates, may_be_striped=shows_faint)
+
+
+def _by_stripes(climb: Climb, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """Candidates that show no lines of text or bars, with the best ones that do; and the others that do."""
+    striped = [one for one in candidates if _is_striped(climb, one)]
+    left = striped[_MOST_STRIPED:]
+    return [one for one in candidates if one not in left], left
 
 
 def _is_striped(climb: Climb, candidate: Candidate) -> bool:
@@ -138,7 +148,9 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     for locator in (tools.evened, *tools.locators):
         if climb.is_thorough or not climb.found:
             yield locator
-    is_hopeful = any(place.agreement >= climb.gates.hope for place in climb.places)
+    is_hopeful = any(
+        place.agreement >= climb.gates.hope and not _is_striped(climb, place.candidate) for place in climb.places
+    )
     if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
     for locator in tools.slow_locators:
@@ -152,17 +164,18 @@ def _survey(
     """Yields a survey of these candidates, then a second one of better corners for those that registration may have
     misplaced, by their finder patterns; it may be empty. While codes are read, surveys of what touches them follow.
 
-    Unless they ``may_be_striped``, as codes on streaked metal are, candidates that show lines of text or bars are left
-    out.
+    Of candidates that show lines of text or bars only the best are registered, and the others if one of these is
+    credible: padding makes some codes striped, too. All of them are if they ``may_be_striped``, as codes on streaked
+    metal are.
     """
     before, found = len(climb.places), len(climb.found)
-
-    def worthy(some: Sequence[Candidate]) -> Sequence[Candidate]:
-        return some if may_be_striped else [one for one in some if not _is_striped(climb, one)]
-
     with climb.timed(LOCATE):
-        candidates = worthy(candidates)
+        candidates, others = (candidates, []) if may_be_striped else _by_stripes(climb, candidates)
     yield Survey(name, candidates)
+    is_credible = any(one.agreement >= climb.gates.credible for one in climb.places[before:])
+    may_be_striped = may_be_striped or is_credible or len(climb.found) > found
+    if others and may_be_striped:
+        yield Survey(name, others)
     better: list[Candidate] = []
     with climb.timed(LOCATE):
         doubtful = [
@@ -176,7 +189,7 @@ def _survey(
                 better.append(place.candidate)
             if place.agreement >= _CUT_OFF and (whole := completed(place.candidate, climb.image.shape)):
                 better.append(whole)
-        better = list(worthy(better))
+        better = better if may_be_striped else _by_stripes(climb, better)[0]
     yield Survey(f"{name}, realigned", better, is_second=True)
     while found < len(climb.found) and not climb.is_over:
         beside = [one for read in climb.found[found:] for one in _touching(climb, read)]
