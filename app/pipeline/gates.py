@@ -22,8 +22,9 @@ class Gates:
     """The same in a picture where a code was found. Of the 36 codes that were read beside others in 380 photographs one
     had less than 0.9, none less than 0.89; of the candidates there that were no codes half had less than 0.9."""
     unstriped: float = 0.63
-    """Share of a candidate that is no stripes, from which it is registered: lines of text and bars have less. Of 1,600
-    codes of the synthetic sets, faint ones on streaks left out, none has less than 0.66."""
+    """Share of a candidate that is no stripes, below which only the best of a look is registered: lines of text and
+    bars have less. Of 1,600 codes of the synthetic sets, faint ones on streaks left out, none has less than 0.66; codes
+    that are mostly padding may."""
     start: float = 0.12
     """Agreement of a candidate whose corners registration refines, before it does."""
     realigned: float = 0.85
