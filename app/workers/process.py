@@ -82,11 +82,9 @@ class _RestrictedUnpickler(pickle.Unpickler):
     def _member(self, owner: Any, name: Any) -> Any:
         """A member of a known enumeration: early releases of Python 3.11, as that of Debian 12, pickle one as an
         attribute of its class."""
-        if isinstance(owner, EnumType) and any(owner is one for one in self._known.values()):
-            members: Mapping[str, Any] = owner.__members__
-            for known, member in members.items():
-                if known == name:
-                    return member
+        is_known = isinstance(owner, EnumType) and any(owner is one for one in self._known.values())
+        if is_known and isinstance(name, str) and name in owner.__members__:
+            return owner[name]
         raise pickle.UnpicklingError("an attribute is not known")
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from numpy.fft import fft2, fftshift  # NumPy would import it at its first use, which a confined process cannot
+from numpy.fft import fft2, fftshift
 from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import rectify
@@ -19,24 +19,19 @@ _NOISE: Final = 1e4  # energy that no stripe explains, that of a tenth of a grey
 _WINDOW: Final = np.outer(np.hanning(_SIDE), np.hanning(_SIDE)).astype(np.float32)
 
 
-def _waves() -> NDArray[np.float64]:
-    """How many waves of each kind the quad holds, (_SIDE, _SIDE); the middle of the spectrum has none."""
+def _masks() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of a spectrum whose middle is at _SIDE / 2: which short waves run along each direction, (directions,
+    _SIDE ** 2), and which waves are compared with them, (_SIDE ** 2,)."""
     y, x = np.mgrid[:_SIDE, :_SIDE] - _SIDE / 2
-    return np.asarray(np.hypot(x, y), dtype=np.float64)
-
-
-def _directions() -> NDArray[np.float32]:
-    """Which short waves run along each direction, (directions, _SIDE ** 2)."""
-    y, x = np.mgrid[:_SIDE, :_SIDE] - _SIDE / 2
+    waves = np.hypot(x, y)
     angles = np.radians(np.arange(0, 180, _STEP))[:, None, None]
     along = np.abs(np.cos(angles) * y - np.sin(angles) * x) <= _WIDTH
-    waves = _waves()
-    fine = (waves >= _LEAST_WAVES) & (waves < _SIDE / 2)
-    return np.asarray((along & fine).reshape(len(angles), -1), dtype=np.float32)
+    seen = waves < _SIDE / 2
+    short = (along & seen & (waves >= _LEAST_WAVES)).reshape(len(angles), -1)
+    return short.astype(np.float32), (seen & (waves >= _LONGEST)).ravel().astype(np.float32)
 
 
-_DIRECTIONS: Final = _directions()
-_SEEN: Final = ((_waves() >= _LONGEST) & (_waves() < _SIDE / 2)).ravel().astype(np.float32)
+_DIRECTIONS, _SEEN = _masks()
 
 
 def stripes(picture: GreyImage, corners: Quad) -> float:
