@@ -9,7 +9,7 @@ import numpy as np
 from app.errors import InvalidImage
 from app.pipeline.files.format import Format, Header, Stored, decode_by_opencv
 
-_TOKEN: Final = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d{1,9})")
+_TOKEN: Final = re.compile(rb"\s*(?:#[^\n\r]*[\n\r]\s*)*(\d{1,9})")
 _BITMAPS: Final = (b"P1", b"P4")
 _TEXTS: Final = (b"P1", b"P2", b"P3")
 _MOST_VALUE: Final = 65_535

@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 import struct
-import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from app.pipeline.files.decoding import decode_image, read_header
 from app.pipeline.files.sniffing import refusal_of
 from tests.support.codes import qr_picture
 from tests.support.live import pictures
+from tests.support.timing import least_seconds
 
 BIG = 1_000_000
 PICTURE = np.ascontiguousarray(qr_picture("formats", scale=4)[:, :100])
@@ -141,12 +142,14 @@ def test_claimed_size_of_a_pnm(size: bytes) -> None:
         decode_image(b"P2 " + size + b" 255\n" + b"0 " * 100, max_pixels=BIG)
 
 
+def fault(data: bytes) -> None:
+    with pytest.raises(InvalidImage):
+        read_header(data)
+
+
 def test_comments_without_end_cost_nothing() -> None:
-    began = time.process_time()
     for filler in (b"# \n", b" ", b"#", b"\n#\n"):
-        with pytest.raises(InvalidImage):
-            read_header(b"P5\n" + filler * 2_000_000)
-    assert time.process_time() - began < 2
+        assert least_seconds(partial(fault, b"P5\n" + filler * 2_000_000)) < 1.5
 
 
 def test_of_a_jpeg_of_several_pictures_the_first_counts() -> None:
@@ -197,9 +200,7 @@ def test_other_files_are_named(data: bytes) -> None:
 
 @pytest.mark.parametrize("filler", [b"<", b" ", b"<!--", b"<svg", b"<?xml ", b"A", b"<!DOCTYPE svg", b"P1 "])
 def test_naming_takes_no_time(filler: bytes) -> None:
-    began = time.process_time()
-    refusal_of(filler * 200_000)
-    assert time.process_time() - began < 0.2
+    assert least_seconds(lambda: refusal_of(filler * 200_000)) < 0.2
 
 
 def test_a_picture_in_which_the_mark_of_a_pdf_stands_is_a_picture() -> None:

@@ -1,5 +1,4 @@
 from collections.abc import Collection, Sequence
-from time import process_time
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from app.pipeline.qrcode.occlusion import leave_out_patches
 from app.pipeline.qrcode.patterns import format_positions, format_word, function_patterns, mask_pattern, render, zigzag
 from app.pipeline.qrcode.soft import MARGIN, SoftRead, SoftRefusal, decode_soft, try_soft
 from tests.support.codes import Modules, encode, scrambled
+from tests.support.timing import least_seconds
 
 ADDRESS = "https://example.org/a?id=90210"
 
@@ -307,10 +307,8 @@ def test_a_message_with_a_lost_beginning_is_not_made_up() -> None:
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_noise_is_refused_at_once(scale: float) -> None:
     log_odds = (scale * np.random.default_rng(2).standard_normal((57, 57))).astype(np.float32)
-    decode_soft(log_odds, 10)
-    began = process_time()
     assert decode_soft(log_odds, 10) is None
-    assert process_time() - began < 0.02
+    assert least_seconds(lambda: decode_soft(log_odds, 10)) < 0.02
 
 
 def test_symbols_without_any_evidence_are_refused() -> None:

@@ -1,6 +1,5 @@
 """PDF: what a page shows is read, what it hides is not, and nothing in it runs or grows without bound."""
 
-import time
 import zlib
 
 import numpy as np
@@ -12,6 +11,7 @@ from app.pipeline.files.documents.pdf import MOST_CLOSER, MOST_PIXELS, Pdf
 from app.pipeline.imaging import GreyImage
 from tests.support.codes import qr_picture
 from tests.support.pdfs import PdfWriter, drawn_symbol, placed, scan_pdf
+from tests.support.timing import least_seconds
 
 MOST = 50_000_000
 CODE = qr_picture("shown", scale=4)
@@ -233,11 +233,13 @@ def test_ten_thousand_pages() -> None:
     for _ in range(10_000):
         writer.page(b"")
     data = writer.written()
-    began = time.process_time()
-    document = opened(data)
-    assert document.count == 10_000
-    document.page(9_999)
-    assert time.process_time() - began < 1
+
+    def read() -> None:
+        document = opened(data)
+        assert document.count == 10_000
+        document.page(9_999)
+
+    assert least_seconds(read) < 1
 
 
 def test_a_picture_of_a_gigapixel_is_refused_before_it_is_unpacked() -> None:
@@ -247,10 +249,13 @@ def test_a_picture_of_a_gigapixel_is_refused_before_it_is_unpacked() -> None:
     head = b"/Type /XObject /Subtype /Image /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /FlateDecode "
     picture = writer.stream(head + b"/Width 32768 /Height 32768", packed, packed=False)
     writer.page(HERE, pictures={"Code": picture})
-    began = time.process_time()
-    with pytest.raises(ImageTooLarge, match="32768 x 32768"):
-        opened(writer.written()).page(0)
-    assert time.process_time() - began < 1
+
+    def read() -> None:
+        with pytest.raises(ImageTooLarge, match="32768 x 32768"):
+            opened(data).page(0)
+
+    data = writer.written()
+    assert least_seconds(read) < 1
 
 
 def test_objects_without_number() -> None:
