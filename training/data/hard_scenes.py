@@ -21,7 +21,6 @@ from training.data.occluders import Ground, occlude
 from training.data.scenes import (
     MAX_CODES,
     MIN_VISIBLE,
-    SceneBatch,
     SceneCode,
     blur_unit,
     compose,
@@ -29,8 +28,6 @@ from training.data.scenes import (
     draw_distractor,
     expose,
     paste,
-    scene,
-    stack_scenes,
     tilted_square,
     visible_share,
 )
@@ -41,7 +38,7 @@ _SMALLEST = 28  # pixels a side of a code that the locator is to see
 _FINEST_STYLED = 4  # pixels a module at which styles are drawn
 _STEEP = 0.2  # share of sheets that are seen from far aside
 HARD_DATA = {
-    "hard scenes": "50 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
+    "hard scenes": "35 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
     "(38)",
     "hard codes": "no quiet zone on a page of the ink's tone 35 % (40 % of them inverted, 12 % of others), styled "
     "30 %, hidden in part 35 % (logos, stickers, tears, painted finder patterns), creased 15 %, faint 15 %",
@@ -86,7 +83,7 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
     if faint:
         image = (rng.uniform(0.1, 0.9) + rng.uniform(0.04, 0.25) * (image - image.mean())).astype(np.float32)
     unit = min(blur_unit(code) for code in codes) * (0.5 if faint else 0.8)
-    return _end(rng, expose(image, rng, unit, worst_noise=0.02 if faint else 0.15), codes)
+    return end_of_picture(rng, expose(image, rng, unit, worst_noise=0.02 if faint else 0.15), codes)
 
 
 def _frame(image: Image) -> NDArray[np.float32]:
@@ -183,7 +180,7 @@ def _place(rng: Generator, sheet: _Print, reach: float, side: int, *, cut: bool)
     return np.asarray(quad + place, dtype=np.float64)
 
 
-def _end(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[np.float32], list[SceneCode]]:
+def end_of_picture(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[np.float32], list[SceneCode]]:
     """The window of a picture that may end inside it, to the right or below, where the service pads windows or, in
     closer looks, repeats the border; and the codes, with what shows of them."""
     side = image.shape[0]
@@ -202,16 +199,3 @@ def _end(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[
         if share > 0
     ]
     return window, shown[:MAX_CODES]
-
-
-def mixed_scene_batch(rng: Generator, *, size: int, side: int, hard: float) -> SceneBatch:
-    """A batch of ``size`` windows of ``side`` x ``side`` pixels: a share ``hard`` of hard scenes, the others as
-    `training.data.scenes.scene_batch` makes them."""
-    scenes = []
-    for _ in range(size):
-        if rng.random() < hard:
-            scenes.append(hard_scene(rng, side))
-        else:
-            image, codes = scene(rng, side)
-            scenes.append((standardise(to_uint8(image)), codes))
-    return stack_scenes(scenes)

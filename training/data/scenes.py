@@ -53,15 +53,22 @@ def scene(rng: Generator, side: int = 256, *, empty: bool | None = None) -> tupl
     codes: list[SceneCode] = []
     unit = float(rng.uniform(2, 8))
     if not (rng.random() < _SHARE_WITHOUT if empty is None else empty):
-        close = rng.random() < _SHARE_CLOSE
-        for _ in range(1 if close or rng.random() < 0.75 else rng.integers(2, 5)):
-            reach = side * (rng.uniform(0.55, 0.95) if close else 10 ** rng.uniform(np.log10(0.11), np.log10(0.8)))
-            image, code = _add_code(image, rng, reach=float(reach), close=close, others=codes)
-            if code:
-                codes.append(code)
+        image, codes = add_codes(image, rng)
         if codes:
             unit = min(blur_unit(code) for code in codes)
     return expose(image, rng, unit), codes
+
+
+def add_codes(image: Image, rng: Generator) -> tuple[Image, list[SceneCode]]:
+    """Puts one to four codes on a square scene; returns it and those that found a place."""
+    side, codes = image.shape[0], list[SceneCode]()
+    close = rng.random() < _SHARE_CLOSE
+    for _ in range(1 if close or rng.random() < 0.75 else rng.integers(2, 5)):
+        reach = side * (rng.uniform(0.55, 0.95) if close else 10 ** rng.uniform(np.log10(0.11), np.log10(0.8)))
+        image, code = _add_code(image, rng, reach=float(reach), close=close, others=codes)
+        if code:
+            codes.append(code)
+    return image, codes
 
 
 def blur_unit(code: SceneCode) -> float:

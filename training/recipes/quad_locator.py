@@ -2,7 +2,9 @@
 
 from functools import partial
 
-from training.data.hard_scenes import HARD_DATA, mixed_scene_batch
+from training.data.hard_scenes import HARD_DATA
+from training.data.lookalike_scenes import LOOKALIKE_DATA
+from training.data.mixed_scenes import mixed_scene_batch
 from training.objectives.losses import quad_error, quad_loss
 from training.run.config import TrainConfig
 from training.run.sample_sheets import quad_sheet
@@ -23,7 +25,7 @@ def quad_locator() -> TrainConfig:
         name="quad-locator",
         architecture="QuadLocator",
         network={"widths": (32, 64, 96, 160), "blocks": (1, 1, 2, 3), "residual_init": 0.1},
-        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.5),
+        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.35, lookalikes=0.3),
         loss=quad_loss,
         error=quad_error,
         picture=quad_sheet,
@@ -35,6 +37,7 @@ def quad_locator() -> TrainConfig:
             "geometry": "any turn, tilt to 69 degrees (30 % steep), waves of up to 5 % of the side 30 %",
             "light": "gradients, shadows, glare 25 %, motion, shake, defocus, low resolution, noise, JPEG 10-95",
             **HARD_DATA,
+            **LOOKALIKE_DATA,
         },
         minutes=105,
         batch_size=batch_size,

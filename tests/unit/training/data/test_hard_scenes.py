@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.models.contract import STRIDE
-from app.pipeline.qrcode.patterns import dimension, function_patterns
-from app.pipeline.quad import homography
+from app.pipeline.qrcode.patterns import dimension
+from tests.support.likeness import likeness
 from training.data import hard_scenes
 from training.data.degrade import Image
-from training.data.hard_scenes import hard_scene, mixed_scene_batch
+from training.data.hard_scenes import hard_scene
 from training.data.scenes import MAX_CODES, SceneCode
 
 SIDE = 256
@@ -18,17 +17,6 @@ SIDE = 256
 
 def window(seed: int) -> tuple[NDArray[np.float32], list[SceneCode]]:
     return hard_scene(np.random.default_rng(seed), SIDE)
-
-
-def likeness(image: Image, code: SceneCode, *, shift: tuple[int, int] = (0, 0)) -> float:
-    """Correlation with the patterns that its version fixes, whatever the polarity; the place shifted by modules."""
-    patterns = function_patterns((code.modules - 17) // 4)
-    rows, columns = np.nonzero(patterns.known)
-    centres = np.stack([columns + 0.5 + shift[0], rows + 0.5 + shift[1]], axis=1)[None]
-    at = cv2.perspectiveTransform(centres, homography(code.corners, code.modules))[0].astype(np.float32) - 0.5
-    inside = ((at > 0) & (at < SIDE - 1)).all(axis=1)
-    values = cv2.remap(image, at[inside, :1], at[inside, 1:], cv2.INTER_LINEAR)[:, 0]
-    return abs(float(np.corrcoef(values, patterns.dark[rows, columns][inside])[0, 1])) if values.std() else 0.0
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +71,7 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(hard_scenes, "expose", spare)
     monkeypatch.setattr(hard_scenes, "_wear", sound)
-    monkeypatch.setattr(hard_scenes, "_end", lambda rng, image, codes: (image, codes))
+    monkeypatch.setattr(hard_scenes, "end_of_picture", lambda rng, image, codes: (image, codes))
     there, beside = [], []
     for seed in range(60):
         picture, codes = window(seed)
@@ -96,14 +84,3 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(there) > 12
     assert np.median(there) > 0.8
     assert np.mean(np.array(there) > beside) > 0.95
-
-
-def test_batches_mix_and_number_the_codes() -> None:
-    batch, same = (mixed_scene_batch(np.random.default_rng(3), size=6, side=SIDE, hard=1.0) for _ in range(2))
-    cells = SIDE // STRIDE
-    assert batch.window.shape == (6, 1, SIDE, SIDE)
-    assert batch.corners.shape == (6, 8, cells, cells)
-    assert np.array_equal(batch.window, same.window)
-    assert int(batch.owner.max()) < MAX_CODES
-    plain = mixed_scene_batch(np.random.default_rng(3), size=6, side=SIDE, hard=0.0)
-    assert not np.array_equal(plain.window, batch.window)
