@@ -116,7 +116,7 @@ def test_trials_are_kept_fitted_and_drawn(tmp_path: Path, capsys: pytest.Capture
     main(["--read", str(kept), "--fit", "--chart", str(chart)])
     first, second, name, head, *_ = capsys.readouterr().out.splitlines()
     features, again = drawn(400)
-    for line, kind, columns, ridge in ((first, "QR", [0, 1, 2, 3], 0.1), (second, "Micro QR, rMQR", [0, 1, 3], 0.003)):
+    for line, kind, columns, ridge in ((first, "QR", [0, 1, 2, 3], 0.01), (second, "Micro QR, rMQR", [0, 1, 3], 0.003)):
         weights = [float(word) for word in line.removeprefix(f"weights, {kind}: ").split(", ")]
         assert weights == pytest.approx(fit(features[:, columns], again, ridge=ridge).tolist(), abs=1e-3)
     assert name == "QR"
