@@ -33,7 +33,7 @@ from training.release.sample import PAYLOAD
 LABEL, WEIGHTS = ROOT / "docs" / "label.jpg", ROOT / "weights"
 LADDER = {"eg-restormer-small", "lenet", "module-reader", "quad-locator", "srresnet-x4"}
 ENLARGING = {
-    *("advanced-simple-qr", "papergen", "papergen-transposed", "srgan"),
+    *("advanced-simple-qr", "papergen", "papergen-staged", "papergen-transposed", "srgan"),
     *("qr-esrgan", "qr-esrgan-psnr", "srresnet-l1", "srresnet-mse"),
 }
 PUBLISHED = {*ENLARGING, "eg-restormer-small-as-coded", "nafnet-small", "restormer-small"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from training.compare.claims import (
@@ -66,6 +67,17 @@ def test_rate_difference_has_the_interval_of_agresti_and_min() -> None:
     error = ((8 - 25 / 22) ** 0.5) / 22
     assert difference.low == pytest.approx(5 / 22 - 1.959964 * error)
     assert difference.high == pytest.approx(5 / 22 + 1.959964 * error)
+
+
+def test_four_of_five_repetitions_tell_the_detectable_difference() -> None:
+    rng = np.random.default_rng(5)
+    told, planned = 0, 0.56  # 2.8 standard errors of 0.2
+    for _ in range(600):
+        difference = mean_difference((planned + 2 * rng.standard_normal(100)).tolist(), [0.0] * 100)
+        assert difference is not None
+        assert difference.detectable == pytest.approx(planned, rel=0.35)
+        told += difference.low > 0
+    assert 0.75 < told / 600 < 0.85
 
 
 @pytest.mark.parametrize(("lead", "told"), [(4, False), (6, True)])
