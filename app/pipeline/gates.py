@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Gates:
-    """Least values, 0 to 1, from which the steps of the ladder run. Thorough effort ignores ``unstriped``, ``start``
-    and ``hope``.
+    """Least values, 0 to 1, from which the steps of the ladder run. Thorough effort ignores ``suspicion``,
+    ``unstriped``, ``start`` and ``hope``.
 
     Agreement is that of the picture with the function patterns at a place; score is the locator's. What each gate costs
     and saves is measured by `training.measure.gates` and listed in docs/measurements.md.
@@ -14,6 +14,8 @@ class Gates:
 
     rough: float = 0.4
     """Score of a rough candidate that is looked at closely."""
+    suspicion: float = 0.05
+    """Chance of a code that the network saw at about half the size, from which it looks at a place in more detail."""
     rough_in_fine: float = 0.45
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
     score: float = 0.8

@@ -133,7 +133,8 @@ def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
     """Rough candidates at a size, best first, less those that are read by then."""
     with climb.timed(LOCATE):
         covered = [one.symbol.corners for one in climb.found]
-        rough = climb.tools.windows.glance(climb.levels, size, covered=covered, inverted=inverted)
+        suspicion = 0.0 if climb.is_thorough or size <= _USUAL_SIZE else climb.gates.suspicion
+        rough = climb.tools.windows.glance(climb.levels, size, covered=covered, inverted=inverted, suspicion=suspicion)
         least = climb.gates.rough if size < _FINE_SIZE else climb.gates.rough_in_fine
         rough = [one for one in rough if one.score >= least and not climb.holds(one.corners)]
     return read_crowd(climb, rough)

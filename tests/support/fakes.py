@@ -195,7 +195,8 @@ class FakeWindows:
     """A quad locator that sees ``quads``, each of ``modules`` modules a side, whatever the size.
 
     Like the real one it leaves out what is ``covered`` and, in its closer look, keeps the others as they are. ``sizes``
-    are those that it was asked for, ``negatives`` those at which it looked for inverted codes: it sees none.
+    are those that it was asked for, ``suspicions`` what must speak for a code at each of them, ``negatives`` those at
+    which it looked for inverted codes: it sees none.
     """
 
     quads: Sequence[NDArray[np.float64]] = ()
@@ -203,14 +204,22 @@ class FakeWindows:
     score: float = 1.0
     sizes: list[int] = field(default_factory=list)
     negatives: list[int] = field(default_factory=list)
+    suspicions: list[float] = field(default_factory=list)
 
     def glance(
-        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+        self,
+        levels: Levels,
+        size: int,
+        *,
+        covered: Sequence[Quad] = (),
+        inverted: bool = False,
+        suspicion: float = 0.0,
     ) -> list[Candidate]:
         if inverted:
             self.negatives.append(size)
             return []
         self.sizes.append(size)
+        self.suspicions.append(suspicion)
         seen = [Candidate(Quad.of(quad), self.modules, self.score) for quad in self.quads]
         return [one for one in seen if all(one.corners.overlap(other) < 0.5 for other in covered)]
 

@@ -40,6 +40,7 @@ _GRAIN = (5, 5)  # pixels of half the size over which texture is measured
 _LEAST_DEVIATION = 3.0  # grey levels
 _BLOB = (11, 11)  # pixels of half the size that texture must fill: less than a code does
 _LEAST_FILLED = 0.9  # of these pixels
+_LEAST_TRACE = 0.42  # of the size at which the network sees a code, at which it suspects it
 _COVERED_MARGIN = 0.1  # of a read code's side: blur and quiet zone around it are no texture of another code
 
 
@@ -51,11 +52,39 @@ class Level:
     picture: GreyImage
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The chance of a code, (H / `STRIDE`, W / `STRIDE`), that a coarse pass saw everywhere in a picture scaled by
+    ``factor``; 1 where it did not look."""
+
+    factor: float
+    chances: NDArray[np.float32]
+
+    def best(self, left: float, top: float, side: float) -> float:
+        """The best chance in a square of the picture, given in its pixels, and right beside it."""
+        scale = self.factor / STRIDE
+        (first, last), (upper, lower) = (
+            (max(0, int(start * scale) - 1), int((start + side) * scale) + 2) for start in (left, top)
+        )
+        return float(self.chances[upper:lower, first:last].max(initial=0.0))
+
+
 class Levels:
     """A picture at the sizes at which it is searched; each is made when it is first used."""
 
     def __init__(self, image: GreyImage) -> None:
         self._levels = [Level(1.0, image)]
+        self._glimpses: list[Glimpse] = []
+
+    def note(self, glimpse: Glimpse) -> None:
+        """Keeps what a coarse pass saw."""
+        self._glimpses.append(glimpse)
+
+    def glimpse_before(self, factor: float) -> Glimpse | None:
+        """What was seen at the next smaller scale, if codes of ``LEAST_SIDE`` pixels at ``factor`` leave a trace
+        there."""
+        coarser = (one for one in self._glimpses if _LEAST_TRACE * factor <= one.factor < factor)
+        return max(coarser, key=_factor, default=None)
 
     @property
     def image(self) -> GreyImage:
@@ -109,25 +138,37 @@ class WindowLocator:
         return self.look_closer(levels, rough)[: self._limit]
 
     def glance(
-        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+        self,
+        levels: Levels,
+        size: int,
+        *,
+        covered: Sequence[Quad] = (),
+        inverted: bool = False,
+        suspicion: float = 0.0,
     ) -> list[Candidate]:
         """The coarse pass over a picture at a longest side of ``size`` pixels; best candidates first.
 
-        Leaves out windows that have no texture, or texture on ``covered`` places only. ``inverted``: looks for light
-        codes on dark ground, of which the network sees half in the picture itself.
+        Leaves out windows that have no texture, or texture on ``covered`` places only, and those where the pass before
+        at about half the size saw no chance of a code of at least ``suspicion``. ``inverted``: looks for light codes on
+        dark ground, of which the network sees half in the picture itself.
         """
         if min(levels.image.shape) < dimension(1):
             return []
         level = levels.at(size)
         textured = texture(level.picture, [quad.scaled(level.factor) for quad in covered])
+        before = levels.glimpse_before(level.factor) if suspicion and not inverted else None
         places = [
             (top, left)
             for top, left in product(*(_starts(side) for side in level.picture.shape))
             if textured[top : top + WINDOW, left : left + WINDOW].any()
+            and (before is None or before.best(*np.array([left, top, WINDOW]) / level.factor) >= suspicion)
         ]
         windows = [_pad(standardise(level.picture[top : top + WINDOW, left : left + WINDOW])) for top, left in places]
+        seen = self._run(windows, inverted=inverted)
+        if not inverted:
+            levels.note(_glimpse(level, places, seen))
         found: list[Candidate] = []
-        for (top, left), maps in zip(places, self._run(windows, inverted=inverted), strict=True):
+        for (top, left), maps in zip(places, seen, strict=True):
             for candidate in _votes(maps):
                 corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 found.append(candidate_of(corners, candidate.dimension, candidate.score))
@@ -203,8 +244,8 @@ def texture(picture: GreyImage, covered: Iterable[Quad] = ()) -> NDArray[np.bool
     return np.asarray(whole, dtype=np.bool_)
 
 
-def _factor(level: Level) -> float:
-    return level.factor
+def _factor(scaled: Level | Glimpse) -> float:
+    return scaled.factor
 
 
 def _starts(length: int) -> list[int]:
@@ -217,6 +258,20 @@ def _pad(window: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pads a window with zeros, right and below, to its full size."""
     height, width = window.shape
     return np.pad(window, ((0, WINDOW - height), (0, WINDOW - width)))
+
+
+def _glimpse(level: Level, places: Sequence[tuple[int, int]], seen: NDArray[np.float32]) -> Glimpse:
+    """What the network saw, (N, ``MAPS``, 32, 32), in windows of a level whose tops and lefts are given."""
+    shape = tuple(max(1, side // STRIDE) for side in level.picture.shape)
+    chances, looked = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
+    for place, maps in zip(places, seen, strict=True):
+        top, left = (round(start / STRIDE) for start in place)
+        window = np.s_[top : top + WINDOW // STRIDE, left : left + WINDOW // STRIDE]
+        height, width = chances[window].shape
+        chances[window] = np.maximum(chances[window], probability(maps[0])[:height, :width])
+        looked[window] = True
+    chances[~looked] = 1
+    return Glimpse(level.factor, chances)
 
 
 def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:

@@ -66,13 +66,19 @@ class Knowing(FakeWindows):
         self.frames = frames(count)
 
     def glance(
-        self, levels: Levels, size: int, *, covered: Sequence[Quad] = (), inverted: bool = False
+        self,
+        levels: Levels,
+        size: int,
+        *,
+        covered: Sequence[Quad] = (),
+        inverted: bool = False,
+        suspicion: float = 0.0,
     ) -> list[Candidate]:
         height, width = self.frames[0].shape
         seen = levels.image[:height, :width].astype(int)
         closest = min(range(len(self.frames)), key=lambda index: float(np.abs(seen - self.frames[index]).sum()))
         self.quads = [PLACES[closest]]
-        return super().glance(levels, size, covered=covered, inverted=inverted)
+        return super().glance(levels, size, covered=covered, inverted=inverted, suspicion=suspicion)
 
 
 @pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])

@@ -7,6 +7,7 @@ import pytest
 
 from app.pipeline.climb import Climb, Place
 from app.pipeline.engines.symbol import Symbol
+from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
@@ -47,6 +48,7 @@ def test_an_empty_picture_is_searched_at_larger_and_larger_sizes(longest: int, s
     made = blind()
     surveyed(climb_of(blank(longest), made))
     assert made.windows.sizes == sizes
+    assert made.windows.suspicions == [0 if size <= 640 else Gates().suspicion for size in sizes]
     assert made.windows.negatives == [min(640, sizes[-1])]
 
 
@@ -54,6 +56,7 @@ def test_thorough_effort_searches_at_every_size() -> None:
     made = blind()
     surveyed(climb_of(blank(4000), made, effort=Effort.THOROUGH))
     assert made.windows.sizes == [256, 640, 1500, 3000]
+    assert made.windows.suspicions == [0, 0, 0, 0]
     assert made.windows.negatives == [3000]
 
 

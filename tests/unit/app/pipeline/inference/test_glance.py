@@ -128,6 +128,67 @@ def test_inverted_codes_are_looked_for_in_the_negative() -> None:
         assert np.allclose(other, expected, atol=1e-5)
 
 
+# --- suspicion ------------------------------------------------------------------------------------------------------
+
+
+class Suspecting:
+    """A runner that sees a chance of 0.1 where a window is dark, else hardly any, and counts its windows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.count += len(batch)
+        cells = np.stack(
+            [cv2.resize(one, None, fx=1 / STRIDE, fy=1 / STRIDE, interpolation=cv2.INTER_AREA) for one in batch[:, 0]]
+        )
+        maps = np.full((len(batch), MAPS, *cells.shape[1:]), -9, np.float32)
+        maps[:, 0] = np.where(cells < -1, -2.2, -9)
+        return maps
+
+
+def second_pass(picture: GreyImage, first: int, second: int, *, suspicion: float, inverted: bool = False) -> int:
+    """How many windows are seen at the ``second`` size, after a pass at the ``first``."""
+    runner, levels = Suspecting(), Levels(picture)
+    locator = WindowLocator(None, runner)  # type: ignore[arg-type]
+    locator.glance(levels, first)
+    before = runner.count
+    locator.glance(levels, second, suspicion=suspicion, inverted=inverted)
+    return runner.count - before
+
+
+def page(*, dark: bool) -> GreyImage:
+    """Texture everywhere, with a darker place to the right, below, if ``dark``."""
+    picture = np.random.default_rng(1).integers(120, 256, (900, 1400), dtype=np.uint8)
+    if dark:
+        picture[700:760, 1200:1260] //= 4
+    return picture
+
+
+def test_of_a_finer_pass_only_windows_around_a_suspicion_are_seen() -> None:
+    assert second_pass(page(dark=False), 640, 1400, suspicion=0.05) == 0
+    assert 1 <= second_pass(page(dark=True), 640, 1400, suspicion=0.05) <= 4
+    assert second_pass(page(dark=True), 640, 1400, suspicion=0.2) == 0
+
+
+def test_without_a_suspicion_asked_for_all_windows_are_seen() -> None:
+    assert second_pass(page(dark=False), 640, 1400, suspicion=0.0) == 7 * 4
+
+
+def test_in_the_negative_and_after_much_too_coarse_a_pass_all_windows_are_seen() -> None:
+    """Neither says anything of the codes that a finer pass shows."""
+    assert second_pass(page(dark=False), 640, 1400, suspicion=0.05, inverted=True) == 7 * 4
+    assert second_pass(page(dark=False), 256, 1400, suspicion=0.05) == 7 * 4
+
+
+def test_where_the_pass_before_did_not_look_anything_is_suspected() -> None:
+    """A tiny, faint code has no texture that a coarse pass would look at."""
+    picture = wall()
+    symbol = cv2.resize(render(SYMBOL, pixels=4, quiet_zone=0), (30, 30), interpolation=cv2.INTER_AREA)
+    picture[100:130, 100:130] = 215 + symbol * (20 / 255)
+    assert second_pass(picture, 640, 1400, suspicion=0.9) == 1
+
+
 # --- levels ---------------------------------------------------------------------------------------------------------
 
 
