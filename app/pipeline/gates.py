@@ -14,10 +14,11 @@ class Gates:
 
     rough: float = 0.4
     """Score of a rough candidate that is looked at closely."""
-    suspicion: float = 0.05
-    """Chance of a code that the network saw at about half the size, from which it looks at a place in more detail."""
     rough_in_fine: float = 0.45
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
+    suspicion: float = 0.05
+    """Chance of a code that the locator saw around a place at smaller sizes, from which it looks there in fine
+    detail."""
     score: float = 0.8
     """Score of a candidate that is registered. Of the codes that register, 99 % have 0.9 or more."""
     score_beside: float = 0.88

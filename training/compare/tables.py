@@ -195,8 +195,8 @@ def report(
             " in which the system finds no region that it applies to.",
             costs(rows, threads),
             "**The sources' claims**, tested on these results picture by picture (`training/compare/claims.py` states"
-            " the rule). A claim is undecided where the 95 % interval does not settle it;"
-            " a detectable difference shows, at 5 %, in four of five repetitions with as many pictures:",
+            " the rule). A claim is undecided where the 95 % interval does not settle it. The smallest detectable"
+            " difference, beyond what is required, is stated for a level of 5 % and a power of 80 %:",
             claims(judgements),
             "**Published figures**, measured by the sources on their own data, not by us:",
             published(),

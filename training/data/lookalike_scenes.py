@@ -10,7 +10,6 @@ from training.data import degrade
 from training.data.degrade import Image
 from training.data.hard_scenes import end_of_picture
 from training.data.lookalikes import LOOKALIKES
-from training.data.printed_pages import draw_page
 from training.data.scenes import SceneCode, add_codes, blur_unit, expose
 
 _KINDS = {
@@ -22,15 +21,15 @@ _KINDS = {
     "keyboard": 0.1,
     "finders": 0.09,
 }
-_PITCHES = (3.0, 36.0)  # pixels from line to line in the scene
-_HEIGHTS = (14, 28)  # pixels from line to line as pages are drawn
+_SEEN_SPACINGS = (3.0, 36.0)  # pixels from line to line in the scene
+_DRAWN_SPACINGS = (14, 28)  # pixels from line to line as pages are drawn
+_SPARE = 1.5  # times the side of the scene that is drawn, so that it may be turned
 _LARGEST_PAGE = 1400  # pixels a side
-_REDUCED = (0.25, 1.0)  # sizes at which what is no page is seen
 _WITH_CODES = 0.4  # share of the scenes
 _INVERTED = 0.15
 LOOKALIKE_DATA = {
-    "lookalikes": "30 %: pages of text 55 %, 3-36 px from line to line, keyboards, halftones, finder patterns, boards, "
-    "bar codes; any turn 35 %; 60 % without a code",
+    "lookalikes": "20 %: pages of text 55 %, 3-40 px from line to line, keyboards, halftones, finder patterns, boards, "
+    "bar codes; 15 % inverted, any turn 35 %; 60 % without a code",
 }
 """Describes these scenes in checkpoints' provenance."""
 
@@ -48,13 +47,18 @@ def lookalike_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], lis
 
 def _background(rng: Generator, side: int) -> Image:
     kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
+    needed = _SPARE * side
     if kind == "page":
-        pitch, height = np.exp(rng.uniform(*np.log(_PITCHES))), int(rng.integers(_HEIGHTS[0], _HEIGHTS[1] + 1))
-        factor = min(1.0, float(pitch / height))
-        reach = min(_LARGEST_PAGE, round(1.5 * side / factor))
-        picture = draw_page(rng, (reach, reach), height=max(height, round(pitch)))
+        from training.data.printed_pages import draw_page  # noqa: PLC0415 - other recipes do without its Matplotlib
+
+        seen_spacing = float(np.exp(rng.uniform(*np.log(_SEEN_SPACINGS))))
+        most = seen_spacing * _LARGEST_PAGE / needed
+        spacing = round(max(min(float(rng.integers(_DRAWN_SPACINGS[0], _DRAWN_SPACINGS[1] + 1)), most), seen_spacing))
+        factor = seen_spacing / spacing
+        picture = draw_page(rng, (round(needed / factor),) * 2, spacing=spacing)
     else:
-        picture, factor = LOOKALIKES[kind](rng), float(np.exp(rng.uniform(*np.log(_REDUCED))))
+        picture = LOOKALIKES[kind](rng)
+        factor = float(np.exp(rng.uniform(np.log(min(1.0, needed / min(picture.shape))), 0)))
     seen = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     dark, light = np.sort(rng.uniform(0, 1, 2)) * np.array([0.6, 0.6]) + np.array([0.0, 0.4])
     if rng.random() < _INVERTED:
@@ -71,5 +75,5 @@ def _turned(rng: Generator, picture: Image, side: int) -> Image:
     spare = np.maximum(np.array([width, height]) - side, 0) / 2
     from_where += np.array([width, height]) / 2 + rng.uniform(-1, 1, 2) * spare
     matrix = cv2.getPerspectiveTransform(from_where.astype(np.float32), (square + side / 2).astype(np.float32))
-    warped = cv2.warpPerspective(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpPerspective(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(warped, dtype=np.float32)

@@ -25,7 +25,7 @@ def quad_locator() -> TrainConfig:
         name="quad-locator",
         architecture="QuadLocator",
         network={"widths": (32, 64, 96, 160), "blocks": (1, 1, 2, 3), "residual_init": 0.1},
-        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.35, lookalikes=0.3),
+        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.35, lookalikes=0.2),
         loss=quad_loss,
         error=quad_error,
         picture=quad_sheet,

@@ -80,6 +80,28 @@ def test_four_of_five_repetitions_tell_the_detectable_difference() -> None:
     assert 0.75 < told / 600 < 0.85
 
 
+@pytest.mark.parametrize("discordant", [0.0, 0.1])
+def test_so_do_they_for_rates(discordant: float) -> None:
+    """``discordant``: share of the pairs that differ whichever is better."""
+    rng = np.random.default_rng(6)
+    n, told, planned = 400, 0, []
+    settled = rate_difference(
+        [index < n * discordant / 2 for index in range(n)], [index >= n * (1 - discordant / 2) for index in range(n)]
+    )
+    assert settled is not None
+    gain = settled.detectable
+    for _ in range(400):
+        chance = rng.random(n)
+        more = (max(discordant, gain) + gain) / 2
+        less = (max(discordant, gain) - gain) / 2
+        difference = rate_difference((chance < more).tolist(), (chance >= 1 - less).tolist())
+        assert difference is not None
+        told += difference.low > 0
+        planned.append(difference.detectable)
+    assert 0.7 < told / 400 < 0.9
+    assert np.median(planned) == pytest.approx(gain, rel=0.4)
+
+
 @pytest.mark.parametrize(("lead", "told"), [(4, False), (6, True)])
 def test_a_lead_counts_as_an_exact_test_would(lead: int, told: bool) -> None:
     """Four of four discordant pictures have p = 0.125 by the sign test, six of six 0.03."""

@@ -1,11 +1,15 @@
 """Batches hold scenes of the kinds that are asked for."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.models.contract import STRIDE
+from training.data import mixed_scenes
 from training.data.mixed_scenes import mixed_scene_batch
-from training.data.scenes import MAX_CODES, SceneBatch
+from training.data.scenes import MAX_CODES, SceneBatch, SceneCode
 
 SIDE = 256
 
@@ -24,6 +28,20 @@ def test_batches_have_the_shape_of_the_network_and_number_the_codes(hard: float,
     assert int(one.owner.max()) < MAX_CODES
 
 
-def test_each_kind_is_another() -> None:
-    kinds = [batch(hard=1.0, lookalikes=0.0), batch(hard=0.0, lookalikes=1.0), batch(hard=0.0, lookalikes=0.0)]
-    assert len({one.window.numpy().tobytes() for one in kinds}) == 3
+@pytest.mark.parametrize(("hard", "lookalikes"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.5, 0.3)])
+def test_the_shares_are_those_asked_for(hard: float, lookalikes: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def maker(name: str) -> Callable[..., tuple[NDArray[np.float32], list[SceneCode]]]:
+        def make(_: np.random.Generator, side: int) -> tuple[NDArray[np.float32], list[SceneCode]]:
+            drawn.append(name)
+            return np.zeros((side, side), np.float32), []
+
+        return make
+
+    for name in ("hard_scene", "lookalike_scene", "scene"):
+        monkeypatch.setattr(mixed_scenes, name, maker(name))
+    mixed_scene_batch(np.random.default_rng(1), size=400, side=64, hard=hard, lookalikes=lookalikes)
+    shares = {"hard_scene": hard, "lookalike_scene": lookalikes, "scene": 1 - hard - lookalikes}
+    for name, share in shares.items():
+        assert drawn.count(name) / 400 == pytest.approx(share, abs=0.08)
