@@ -24,8 +24,8 @@ LARGE: Final = Chances(
     (8.213, -4.418, 1.321, 8.115),
 )
 """Of QR codes: logistic regression on the 671 codes that read in 900 pictures of seed 1,
-``python -m training.measure.confidence --fit --count 900``. Of codes that only soft decoding read, how well the
-function patterns were seen tells nothing (docs/measurements.md)."""
+``python -m training.measure.confidence --fit --count 900``. With how well the function patterns of the other
+groups were seen, cross-validation got no better (docs/measurements.md)."""
 SMALL: Final = Chances((("direct", "variants"), ("micro",)), frozenset({0, 1}), (-17.002, -16.575, 19.740))
 """Of Micro QR and rMQR codes: the same on the 189 codes that read in 366 pictures of seed 1,
 ``python -m training.measure.confidence --fit --count 0 --small 366``."""
