@@ -150,9 +150,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.compare.interpolate", description="Mix two trainings of one network."
     )
-    parser.add_argument("psnr", type=Path, help="checkpoint trained for PSNR")
-    parser.add_argument("gan", type=Path, help="checkpoint of the same network trained with a discriminator")
-    parser.add_argument("--share", type=_share, help="share of the GAN in [0, 1]; requires --out")
+    parser.add_argument("psnr", type=Path, help="checkpoint, such as one trained for PSNR")
+    parser.add_argument("gan", type=Path, help="another of the same network, such as one trained with a discriminator")
+    parser.add_argument("--share", type=_share, help="share of the second in [0, 1]; requires --out")
     parser.add_argument("--out", type=Path, help=f"write the mixed network to this {SUFFIX} file; requires --share")
     parser.add_argument("--half", action="store_true", help="write it as 16-bit floats")
     parser.add_argument("--sweep", action="store_true", help="measure several shares on a synthetic set")

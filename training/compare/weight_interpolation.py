@@ -1,7 +1,9 @@
 """Network interpolation: mixes the weights of two trainings of one network.
 
 Wang et al., "ESRGAN", ECCV workshops 2018, section 3.4: theta = (1 - a) theta_PSNR + a theta_GAN, for a share a in
-[0, 1], a network trained for PSNR and the same network trained further with a discriminator.
+[0, 1], a network trained for PSNR and the same network trained further with a discriminator. Wortsman et al., "Robust
+fine-tuning of zero-shot models", CVPR 2022, mix a network with the same one trained further on other data, so that it
+keeps what it knew.
 """
 
 import torch
@@ -10,9 +12,9 @@ from app.models.checkpoint import Checkpoint
 from app.models.registry import NETWORKS
 
 
-def interpolate_weights(psnr: Checkpoint, gan: Checkpoint, share: float, *, name: str) -> Checkpoint:
-    """Mixes the weights of two trainings: (1 - ``share``) times the values of ``psnr`` plus ``share`` times those of
-    ``gan``; integers, such as batch normalisation's counts, are those of ``psnr``.
+def interpolate_weights(first: Checkpoint, second: Checkpoint, share: float, *, name: str) -> Checkpoint:
+    """Mixes the weights of two trainings: (1 - ``share``) times the values of ``first`` plus ``share`` times those of
+    ``second``; integers, such as batch normalisation's counts, are those of ``first``.
 
     Running means and variances of batch normalisation, which ESRGAN's networks do not have, are interpolated too, which
     is not exact. Raises ValueError for a share outside [0, 1] and for networks of different architectures or
@@ -20,29 +22,29 @@ def interpolate_weights(psnr: Checkpoint, gan: Checkpoint, share: float, *, name
     """
     if not 0 <= share <= 1:
         raise ValueError(f"the share must be in [0, 1], not {share}")
-    if (psnr.architecture, psnr.config) != (gan.architecture, gan.config):
+    if (first.architecture, first.config) != (second.architecture, second.config):
         raise ValueError(
-            f"{psnr.name} is {psnr.architecture} {dict(psnr.config)}, {gan.name} is {gan.architecture}"
-            f" {dict(gan.config)}: only two trainings of one network can be interpolated"
+            f"{first.name} is {first.architecture} {dict(first.config)}, {second.name} is {second.architecture}"
+            f" {dict(second.config)}: only two trainings of one network can be interpolated"
         )
-    network = NETWORKS[psnr.architecture](**psnr.config)
-    second = gan.network.state_dict()
+    network = NETWORKS[first.architecture](**first.config)
+    others = second.network.state_dict()
     network.load_state_dict(
         {
-            key: torch.lerp(first, second[key], share) if first.is_floating_point() else first
-            for key, first in psnr.network.state_dict().items()
+            key: torch.lerp(value, others[key], share) if value.is_floating_point() else value
+            for key, value in first.network.state_dict().items()
         }
     )
     network.eval().requires_grad_(False)
     return Checkpoint(
         name=name,
-        architecture=psnr.architecture,
+        architecture=first.architecture,
         network=network,
-        config=psnr.config,
+        config=first.config,
         provenance={
             "recipe": "network interpolation",
             "share": share,
-            "psnr": {"name": psnr.name, **psnr.provenance},
-            "gan": {"name": gan.name, **gan.provenance},
+            "first": {"name": first.name, **first.provenance},
+            "second": {"name": second.name, **second.provenance},
         },
     )

@@ -81,8 +81,8 @@ def test_the_header_says_where_both_come_from(tmp_path: Path) -> None:
     assert kept.provenance == {
         "recipe": "network interpolation",
         "share": 0.2,
-        "psnr": {"name": "a", "recipe": "a", "seed": 1},
-        "gan": {"name": "b", "recipe": "b", "seed": 2},
+        "first": {"name": "a", "recipe": "a", "seed": 1},
+        "second": {"name": "b", "recipe": "b", "seed": 2},
     }
     assert torch.equal(kept.network.get_parameter("tail.weight"), mixed.network.get_parameter("tail.weight"))
 
