@@ -16,7 +16,7 @@ class Gates:
     """Score of a rough candidate that is looked at closely."""
     rough_in_fine: float = 0.45
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
-    suspicion: float = 0.02
+    suspicion: float = 0.01
     """Chance of a code that the locator saw around a place at smaller sizes, from which it looks there in fine
     detail."""
     score: float = 0.8

@@ -38,7 +38,7 @@ _SMALLEST = 28  # pixels a side of a code that the locator is to see
 _FINEST_STYLED = 4  # pixels a module at which styles are drawn
 _STEEP = 0.2  # share of sheets that are seen from far aside
 HARD_DATA = {
-    "hard scenes": "35 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
+    "hard scenes": "30 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
     "(38)",
     "hard codes": "no quiet zone on a page of the ink's tone 35 % (40 % of them inverted, 12 % of others), styled "
     "30 %, hidden in part 35 % (logos, stickers, tears, painted finder patterns), creased 15 %, faint 15 %",

@@ -7,12 +7,15 @@ from training.data.degrade import to_uint8
 from training.data.hard_scenes import hard_scene
 from training.data.lookalike_scenes import lookalike_scene
 from training.data.scenes import SceneBatch, scene, stack_scenes
+from training.data.stretched_scenes import stretched_scene
 
 
-def mixed_scene_batch(rng: Generator, *, size: int, side: int, hard: float, lookalikes: float) -> SceneBatch:
+def mixed_scene_batch(
+    rng: Generator, *, size: int, side: int, hard: float, lookalikes: float, stretched: float = 0.0
+) -> SceneBatch:
     """A batch of ``size`` windows of ``side`` x ``side`` pixels: a share ``hard`` of hard scenes, a share
-    ``lookalikes`` of those filled with what looks like a code, the others as `training.data.scenes.scene_batch` makes
-    them."""
+    ``lookalikes`` of those filled with what looks like a code, a share ``stretched`` of those of stretched pictures,
+    the others as `training.data.scenes.scene_batch` makes them."""
     scenes = []
     for _ in range(size):
         kind = rng.random()
@@ -20,6 +23,8 @@ def mixed_scene_batch(rng: Generator, *, size: int, side: int, hard: float, look
             scenes.append(hard_scene(rng, side))
         elif kind < hard + lookalikes:
             scenes.append(lookalike_scene(rng, side))
+        elif kind < hard + lookalikes + stretched:
+            scenes.append(stretched_scene(rng, side))
         else:
             image, codes = scene(rng, side)
             scenes.append((standardise(to_uint8(image)), codes))

@@ -71,6 +71,12 @@ def add_codes(image: Image, rng: Generator) -> tuple[Image, list[SceneCode]]:
     return image, codes
 
 
+def add_steep_code(image: Image, rng: Generator, *, reach: float) -> tuple[Image, SceneCode | None]:
+    """Puts a code of about ``reach`` x ``reach`` pixels of area, seen from far aside, on a scene; returns it and the
+    code."""
+    return _add_code(image, rng, reach=reach, close=False, others=[], tilt=float(rng.uniform(0.9, 1.3)))
+
+
 def blur_unit(code: SceneCode) -> float:
     """Pixels per module, the unit of blur; larger for codes of more than 41 modules a side."""
     return float(cv2.contourArea(code.corners.astype(np.float32)) ** 0.5) / min(code.modules, 41)
@@ -250,11 +256,17 @@ def _label(rng: Generator, modules: NDArray[np.bool_], pixels: int) -> tuple[Ima
 
 
 def _add_code(
-    image: Image, rng: Generator, *, reach: float, close: bool, others: list[SceneCode]
+    image: Image,
+    rng: Generator,
+    *,
+    reach: float,
+    close: bool,
+    others: list[SceneCode],
+    tilt: float | None = None,
 ) -> tuple[Image, SceneCode | None]:
     """Adds a code of about ``reach`` x ``reach`` pixels of area to the scene; adds None where it would overlap others.
 
-    ``close`` centres it and keeps it inside the scene.
+    ``close`` centres it and keeps it inside the scene. ``tilt``: in radians; None draws one.
     """
     weights = 1 / (np.array(VERSIONS) + 2.0)
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
@@ -262,8 +274,9 @@ def _add_code(
     while reach / size < 1.0 and version > 1:  # modules under a pixel: nothing could read it, so nothing should find it
         version = int(rng.integers(1, version))
         size = dimension(version)
-    steep = rng.random() < 0.3
-    quad = tilted_square(rng, aspect=1.0, tilt=rng.uniform(0.6, 1.2) if steep else rng.uniform(0, 0.6)) * reach
+    if tilt is None:
+        tilt = rng.uniform(0.6, 1.2) if rng.random() < 0.3 else rng.uniform(0, 0.6)
+    quad = tilted_square(rng, aspect=1.0, tilt=tilt) * reach
     side = image.shape[0]
     if close:
         extent = np.ptp(quad, axis=0).max()

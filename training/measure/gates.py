@@ -28,7 +28,7 @@ _MAX_PIXELS: Final = 100_000_000
 _MANIFEST: Final = "manifest.json"
 ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
     "rough": (0.3, 0.5),
-    "suspicion": (0.01, 0.05),
+    "suspicion": (0.0, 0.03),
     "rough_in_fine": (0.4, 0.6),
     "score": (0.6, 0.9),
     "score_beside": (0.8, 0.92),

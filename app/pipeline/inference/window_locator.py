@@ -40,7 +40,7 @@ _GRAIN = (5, 5)  # pixels of half the size over which texture is measured
 _LEAST_DEVIATION = 3.0  # grey levels
 _BLOB = (11, 11)  # pixels of half the size that texture must fill: less than a code does
 _LEAST_FILLED = 0.9  # of these pixels
-# Of 72 codes of photographs that the network sees at 28 pixels a side it gives each a chance of 0.02 at 12 pixels.
+# Of 56 codes of photographs that the network sees at 28 pixels a side it gives 55 a chance of 0.01 at 12 pixels.
 _LEAST_TRACE = 0.42  # of the scale at which a code has LEAST_SIDE pixels
 _COVERED_MARGIN = 0.1  # of a read code's side: blur and quiet zone around it are no texture of another code
 
