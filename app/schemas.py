@@ -147,7 +147,7 @@ _CODE_EXAMPLE: dict[str, Any] = {
     "gs1": [],
     "gs1_hri": None,
     "errors_corrected": 0,
-    "confidence": 0.968,
+    "confidence": 0.954,
     "mirrored": False,
     "inverted": False,
     "rotation": 354.1,
