@@ -6,7 +6,8 @@ from app.pipeline.imaging import standardise
 from training.data.degrade import to_uint8
 from training.data.hard_scenes import hard_scene
 from training.data.lookalike_scenes import lookalike_scene
-from training.data.scenes import SceneBatch, scene, stack_scenes
+from training.data.scene_batches import SceneBatch, stack_scenes
+from training.data.scenes import scene
 from training.data.stretched_scenes import stretched_scene
 
 
@@ -15,7 +16,7 @@ def mixed_scene_batch(
 ) -> SceneBatch:
     """A batch of ``size`` windows of ``side`` x ``side`` pixels: a share ``hard`` of hard scenes, a share
     ``lookalikes`` of those filled with what looks like a code, a share ``stretched`` of those of stretched pictures,
-    the others as `training.data.scenes.scene_batch` makes them."""
+    the others as `training.data.scene_batches.scene_batch` makes them."""
     scenes = []
     for _ in range(size):
         kind = rng.random()

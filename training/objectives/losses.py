@@ -12,7 +12,8 @@ from app.models.contract import CORNER_UNIT
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.qrcode.patterns import QUIET_ZONE
 from training.data.crops import CropBatch
-from training.data.scenes import MAX_CODES, SceneBatch
+from training.data.scene_batches import SceneBatch
+from training.data.scenes import MAX_CODES
 
 Loss = Callable[[Tensor, Any], Tensor]
 """(network's output, batch) -> scalar."""

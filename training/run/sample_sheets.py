@@ -8,7 +8,7 @@ from torch import Tensor
 from app.models.contract import CORNER_UNIT, STRIDE
 from training.data.crops import CropBatch
 from training.data.degrade import to_uint8
-from training.data.scenes import SceneBatch
+from training.data.scene_batches import SceneBatch
 
 _COLUMNS = 8
 _SIDE = 192

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from app.models.contract import STRIDE
 from training.data import mixed_scenes
 from training.data.mixed_scenes import mixed_scene_batch
-from training.data.scenes import MAX_CODES, SceneBatch, SceneCode
+from training.data.scene_batches import SceneBatch
+from training.data.scenes import MAX_CODES, SceneCode
 
 SIDE = 256
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from app.models.contract import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import standardise
 from tests.support.codes import square_at
-from training.data import scenes
+from training.data import scene_batches
 from training.data.degrade import Image
-from training.data.scenes import SceneBatch, SceneCode, scene, scene_batch
+from training.data.scene_batches import SceneBatch, scene_batch
+from training.data.scenes import SceneCode, scene
 from training.objectives.losses import quad_error, quad_loss
 from training.run.sample_sheets import quad_sheet
 
@@ -32,7 +33,7 @@ def batch(monkeypatch: pytest.MonkeyPatch) -> SceneBatch:
     def drawn(rng: Generator, side: int) -> tuple[Image, list[SceneCode]]:
         return rng.random((side, side), dtype=np.float32), next(made)
 
-    monkeypatch.setattr(scenes, "scene", drawn)
+    monkeypatch.setattr(scene_batches, "scene", drawn)
     return scene_batch(np.random.default_rng(0), size=2, side=SIDE)
 
 
@@ -181,7 +182,7 @@ def test_the_loss_pulls_towards_the_truth(batch: SceneBatch) -> None:
 
 
 def test_scenes_without_codes_teach_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes, "scene", lambda rng, side: (rng.random((side, side), dtype=np.float32), []))
+    monkeypatch.setattr(scene_batches, "scene", lambda rng, side: (rng.random((side, side), dtype=np.float32), []))
     empty = scene_batch(np.random.default_rng(0), size=2, side=SIDE)
     answer = torch.zeros(2, MAPS, CELLS, CELLS)
     assert float(quad_loss(answer, empty)) == pytest.approx(np.log(2), rel=1e-5)
