@@ -233,6 +233,9 @@ class Child:
     def _receive(self) -> tuple[Any, Any]:
         try:
             message = self._connection.recv_bytes(_MAX_MESSAGE_BYTES)
+        except (EOFError, OSError, TypeError) as exc:  # TypeError: `end` closed the connection in this moment
+            raise ChildGone from exc
+        try:
             kind, content = _RestrictedUnpickler(message, self._known).load()
         except (EOFError, OSError) as exc:
             raise ChildGone from exc
