@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import EnumType
 from functools import partial
@@ -224,24 +224,30 @@ class Child:
         """
         return max(0.0, processor_seconds(self.pid) - before) + self._network_seconds
 
-    def _send(self, message: object) -> None:
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Turns what the end of the pipe raises into ChildGone; TypeError, too, where `end` closes it just then."""
         try:
-            self._connection.send(message)
-        except OSError as exc:
-            raise ChildGone from exc
-
-    def _receive(self) -> tuple[Any, Any]:
-        try:
-            message = self._connection.recv_bytes(_MAX_MESSAGE_BYTES)
-        except (EOFError, OSError, TypeError) as exc:  # TypeError: `end` closed the connection in this moment
-            raise ChildGone from exc
-        try:
-            kind, content = _RestrictedUnpickler(message, self._known).load()
+            yield
         except (EOFError, OSError) as exc:
             raise ChildGone from exc
-        except (pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
-            log.exception("a child process sent what no child sends")
+        except TypeError as exc:
+            if not self._ended:
+                raise
             raise ChildGone from exc
+
+    def _send(self, message: object) -> None:
+        with self._talking():
+            self._connection.send(message)
+
+    def _receive(self) -> tuple[Any, Any]:
+        with self._talking():
+            message = self._connection.recv_bytes(_MAX_MESSAGE_BYTES)
+            try:
+                kind, content = _RestrictedUnpickler(message, self._known).load()
+            except (pickle.UnpicklingError, TypeError, ValueError, AttributeError) as exc:
+                log.exception("a child process sent what no child sends")
+                raise ChildGone from exc
         return kind, content
 
     def is_alive(self) -> bool:

@@ -87,7 +87,7 @@ def test_requests_beyond_the_queue_are_refused_at_once_with_a_retry_after() -> N
         began = time.monotonic()
         with pytest.raises(Overloaded) as refusal:
             await admission.run(work.named("d"), deadline=soon(), seconds=LONG)
-        assert time.monotonic() - began < LONG / 10
+        assert time.monotonic() - began < 1
         assert int(refusal.value.headers["Retry-After"]) >= 1
         with pytest.raises(Overloaded):
             admission.check()

@@ -10,7 +10,7 @@ from app.pipeline.payload.appending import AppendedMessage
 from app.pipeline.qrcode.contents import read_contents
 from app.pipeline.results import Compared, Found, Outcome, PageInfo, Reason, Restored, Stage
 from app.workers.jobs import RESULTS
-from app.workers.process import _RestrictedUnpickler, by_pickled_name
+from app.workers.process import Child, ChildGone, _RestrictedUnpickler, by_pickled_name
 from tests.support.codes import bits_of, modules_of_bits
 from tests.support.fakes import symbol, unread
 
@@ -69,3 +69,25 @@ def test_members_of_known_enumerations_come_over_however_python_pickles_them() -
 def test_no_other_attribute_does(owner: object, name: object) -> None:
     with pytest.raises(pickle.UnpicklingError, match="attribute is not known"):
         _RestrictedUnpickler(pickle.dumps(Attribute(owner, name)), by_pickled_name(RESULTS)).load()
+
+
+class ClosedPipe:
+    """A pipe that another thread closes while this one sends or receives."""
+
+    def send(self, _: object) -> None:
+        raise TypeError
+
+    def recv_bytes(self, _: int) -> bytes:
+        raise TypeError
+
+
+@pytest.mark.parametrize(("ended", "raised"), [(True, ChildGone), (False, TypeError)])
+def test_a_child_that_is_ended_in_the_middle_of_a_message_is_gone(
+    ended: bool, raised: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    child = object.__new__(Child)
+    vars(child).update(_ended=ended, _connection=ClosedPipe())
+    for talk in (child._receive, lambda: child._send(None)):
+        with pytest.raises(raised):
+            talk()
+    assert not caplog.records
