@@ -12,7 +12,7 @@ from training.data.stretched_scenes import stretched_scene
 
 
 def mixed_scene_batch(
-    rng: Generator, *, size: int, side: int, hard: float, lookalikes: float, stretched: float = 0.0
+    rng: Generator, *, size: int, side: int, hard: float, lookalikes: float, stretched: float
 ) -> SceneBatch:
     """A batch of ``size`` windows of ``side`` x ``side`` pixels: a share ``hard`` of hard scenes, a share
     ``lookalikes`` of those filled with what looks like a code, a share ``stretched`` of those of stretched pictures,

@@ -66,10 +66,12 @@ def add_codes(image: Image, rng: Generator) -> tuple[Image, list[SceneCode]]:
     return image, codes
 
 
-def add_steep_code(image: Image, rng: Generator, *, reach: float) -> tuple[Image, SceneCode | None]:
+def add_steep_code(image: Image, rng: Generator, *, reach: float) -> tuple[Image, SceneCode]:
     """Puts a code of about ``reach`` x ``reach`` pixels of area, seen from far aside, on a scene; returns it and the
     code."""
-    return _add_code(image, rng, reach=reach, close=False, others=[], tilt=float(rng.uniform(0.9, 1.3)))
+    tilt = float(rng.uniform(0.9, 1.3))
+    version, corners = _place_code(rng, image.shape[0], reach=reach, close=False, tilt=tilt)
+    return _print_code(image, rng, version, corners, reach=reach)
 
 
 def blur_unit(code: SceneCode) -> float:
@@ -251,17 +253,24 @@ def _label(rng: Generator, modules: NDArray[np.bool_], pixels: int) -> tuple[Ima
 
 
 def _add_code(
-    image: Image,
-    rng: Generator,
-    *,
-    reach: float,
-    close: bool,
-    others: list[SceneCode],
-    tilt: float | None = None,
+    image: Image, rng: Generator, *, reach: float, close: bool, others: list[SceneCode]
 ) -> tuple[Image, SceneCode | None]:
     """Adds a code of about ``reach`` x ``reach`` pixels of area to the scene; adds None where it would overlap others.
 
-    ``close`` centres it and keeps it inside the scene. ``tilt``: in radians; None draws one.
+    ``close`` centres it and keeps it inside the scene.
+    """
+    version, corners = _place_code(rng, image.shape[0], reach=reach, close=close)
+    if any(_overlap(corners, other.corners) for other in others):
+        return image, None
+    return _print_code(image, rng, version, corners, reach=reach)
+
+
+def _place_code(
+    rng: Generator, side: int, *, reach: float, close: bool, tilt: float | None = None
+) -> tuple[int, NDArray[np.float64]]:
+    """The version and the outer corners (4, 2) of a code of about ``reach`` x ``reach`` pixels of area in a scene.
+
+    ``tilt``: in radians; None draws one.
     """
     weights = 1 / (np.array(VERSIONS) + 2.0)
     version = int(rng.choice(VERSIONS, p=weights / weights.sum()))
@@ -272,7 +281,6 @@ def _add_code(
     if tilt is None:
         tilt = rng.uniform(0.6, 1.2) if rng.random() < 0.3 else rng.uniform(0, 0.6)
     quad = tilted_square(rng, aspect=1.0, tilt=tilt) * reach
-    side = image.shape[0]
     if close:
         extent = np.ptp(quad, axis=0).max()
         quad *= min(1.0, 0.97 * side / extent)
@@ -281,9 +289,15 @@ def _add_code(
         half = np.ptp(quad, axis=0) / 2
         spare = -0.3 * half if rng.random() < 0.15 else half
         place = rng.uniform(np.minimum(spare, side / 2), np.maximum(side - spare, side / 2))
-    corners = quad + place
-    if any(_overlap(corners, other.corners) for other in others):
-        return image, None
+    return version, np.asarray(quad + place, dtype=np.float64)
+
+
+def _print_code(
+    image: Image, rng: Generator, version: int, corners: NDArray[np.float64], *, reach: float
+) -> tuple[Image, SceneCode]:
+    """Puts a label with a code of about ``reach`` x ``reach`` pixels of area on the scene, its outer corners there
+    unless the label bends; returns the scene and the code."""
+    size = dimension(version)
     pixels = int(np.clip(np.ceil(1.3 * reach / size), 2, 10))
     label, cover, quiet = _label(rng, random_symbol(rng, version), pixels)
     far = quiet + size
@@ -298,7 +312,7 @@ def _add_code(
     frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (size + 2 * quiet)
     outer = cv2.perspectiveTransform(frame[None], matrix)[0]
     image = compose(image, label, np.asarray(outer, dtype=np.float64), cover)
-    return image, SceneCode(corners, size, visible_share(corners, side) >= MIN_VISIBLE)
+    return image, SceneCode(corners, size, visible_share(corners, image.shape[0]) >= MIN_VISIBLE)
 
 
 def _bend(

@@ -1,7 +1,8 @@
 """Several pictures of one thing: what the ladder answers of all of them together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Reason
 from app.pipeline.rungs import RUNGS
 from tests.support.bench import (
@@ -65,20 +65,12 @@ class Knowing(FakeWindows):
         super().__init__()
         self.frames = frames(count)
 
-    def glance(
-        self,
-        levels: Levels,
-        size: int,
-        *,
-        covered: Sequence[Quad] = (),
-        inverted: bool = False,
-        suspicion: float = 0.0,
-    ) -> list[Candidate]:
+    def glance(self, levels: Levels, size: int, **options: Any) -> list[Candidate]:
         height, width = self.frames[0].shape
         seen = levels.image[:height, :width].astype(int)
         closest = min(range(len(self.frames)), key=lambda index: float(np.abs(seen - self.frames[index]).sum()))
         self.quads = [PLACES[closest]]
-        return super().glance(levels, size, covered=covered, inverted=inverted, suspicion=suspicion)
+        return super().glance(levels, size, **options)
 
 
 @pytest.mark.parametrize("effort", [Effort.BALANCED, Effort.THOROUGH])

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.patterns import dimension
-from tests.support.likeness import likeness
+from tests.support.likeness import likenesses
 from training.data import hard_scenes
 from training.data.degrade import Image
 from training.data.hard_scenes import hard_scene
@@ -72,15 +72,7 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(hard_scenes, "expose", spare)
     monkeypatch.setattr(hard_scenes, "_wear", sound)
     monkeypatch.setattr(hard_scenes, "end_of_picture", lambda rng, image, codes: (image, codes))
-    there, beside = [], []
-    for seed in range(60):
-        picture, codes = window(seed)
-        for code in codes:
-            side = cv2.contourArea(code.corners.astype(np.float32)) ** 0.5
-            inside = ((code.corners > 0) & (code.corners < SIDE)).all()
-            if inside and side > 2.5 * code.modules:
-                there.append(likeness(picture, code))
-                beside.append(max(likeness(picture, code, shift=step) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))))
+    there, beside = likenesses(map(window, range(60)), pixels=2.5)
     assert len(there) > 12
     assert np.median(there) > 0.8
-    assert np.mean(np.array(there) > beside) > 0.95
+    assert np.mean(there > beside) > 0.95

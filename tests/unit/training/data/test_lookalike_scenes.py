@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.likeness import likeness
+from tests.support.likeness import likenesses
 from training.data.lookalike_scenes import lookalike_scene
 from training.data.scenes import MAX_CODES, SceneCode
 
@@ -33,12 +33,6 @@ def test_more_than_half_hold_no_code(windows: list[tuple[NDArray[np.float32], li
 
 def test_codes_are_where_they_are_said_to_be(windows: list[tuple[NDArray[np.float32], list[SceneCode]]]) -> None:
     """Of large ones: blur and glare hide some."""
-    there, beside = [], []
-    for picture, codes in windows:
-        for code in codes:
-            inside = ((code.corners > 0) & (code.corners < SIDE)).all()
-            if inside and cv2.contourArea(code.corners.astype(np.float32)) ** 0.5 > 2 * code.modules:
-                there.append(likeness(picture, code))
-                beside.append(max(likeness(picture, code, shift=step) for step in ((2, 0), (-2, 0), (0, 2), (0, -2))))
+    there, beside = likenesses(windows, pixels=2, modules=2)
     assert len(there) >= 8
-    assert np.mean(np.array(there) > beside) > 0.8
+    assert np.mean(there > beside) > 0.8

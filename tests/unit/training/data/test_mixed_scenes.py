@@ -15,13 +15,16 @@ from training.data.scenes import MAX_CODES, SceneCode
 SIDE = 256
 
 
-def batch(*, hard: float, lookalikes: float) -> SceneBatch:
-    return mixed_scene_batch(np.random.default_rng(3), size=6, side=SIDE, hard=hard, lookalikes=lookalikes)
+def batch(hard: float, lookalikes: float, stretched: float) -> SceneBatch:
+    rng = np.random.default_rng(3)
+    return mixed_scene_batch(rng, size=6, side=SIDE, hard=hard, lookalikes=lookalikes, stretched=stretched)
 
 
-@pytest.mark.parametrize(("hard", "lookalikes"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.4, 0.3)])
-def test_batches_have_the_shape_of_the_network_and_number_the_codes(hard: float, lookalikes: float) -> None:
-    one, same = (batch(hard=hard, lookalikes=lookalikes) for _ in range(2))
+@pytest.mark.parametrize(
+    "shares", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.3, 0.3, 0.2)]
+)
+def test_batches_have_the_shape_of_the_network_and_number_the_codes(shares: tuple[float, float, float]) -> None:
+    one, same = (batch(*shares) for _ in range(2))
     cells = SIDE // STRIDE
     assert one.window.shape == (6, 1, SIDE, SIDE)
     assert one.corners.shape == (6, 8, cells, cells)
@@ -29,8 +32,10 @@ def test_batches_have_the_shape_of_the_network_and_number_the_codes(hard: float,
     assert int(one.owner.max()) < MAX_CODES
 
 
-@pytest.mark.parametrize(("hard", "lookalikes"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.5, 0.3)])
-def test_the_shares_are_those_asked_for(hard: float, lookalikes: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "shares", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (0.4, 0.3, 0.2)]
+)
+def test_the_shares_are_those_asked_for(shares: tuple[float, float, float], monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
 
     def maker(name: str) -> Callable[..., tuple[NDArray[np.float32], list[SceneCode]]]:
@@ -40,9 +45,11 @@ def test_the_shares_are_those_asked_for(hard: float, lookalikes: float, monkeypa
 
         return make
 
-    for name in ("hard_scene", "lookalike_scene", "scene"):
+    wanted = dict(zip(("hard_scene", "lookalike_scene", "stretched_scene"), shares, strict=True), scene=1 - sum(shares))
+    for name in wanted:
         monkeypatch.setattr(mixed_scenes, name, maker(name))
-    mixed_scene_batch(np.random.default_rng(1), size=400, side=64, hard=hard, lookalikes=lookalikes)
-    shares = {"hard_scene": hard, "lookalike_scene": lookalikes, "scene": 1 - hard - lookalikes}
-    for name, share in shares.items():
+    hard, lookalikes, stretched = shares
+    rng = np.random.default_rng(1)
+    mixed_scene_batch(rng, size=400, side=64, hard=hard, lookalikes=lookalikes, stretched=stretched)
+    for name, share in wanted.items():
         assert drawn.count(name) / 400 == pytest.approx(share, abs=0.08)

@@ -6,26 +6,13 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.pipeline.qrcode.patterns import VERSIONS, dimension, function_patterns
-from app.pipeline.quad import homography
+from app.pipeline.qrcode.patterns import VERSIONS, dimension
+from tests.support.likeness import likeness, likeness_beside
 from training.data import scenes
 from training.data.degrade import Image
 from training.data.scenes import SceneCode, scene
 
 SIDE = 256
-NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))
-
-
-def likeness(image: Image, code: SceneCode, *, shift: tuple[int, int] = (0, 0), turn: int = 0) -> float:
-    """Correlation of the picture at the code's place with the patterns that its version fixes, whatever the polarity;
-    with the place shifted by so many modules, or turned by so many corners."""
-    patterns = function_patterns((code.modules - 17) // 4)
-    rows, columns = np.nonzero(patterns.known)
-    centres = np.stack([columns + 0.5 + shift[0], rows + 0.5 + shift[1]], axis=1)[None]
-    corners = np.roll(code.corners, turn, axis=0)
-    at = cv2.perspectiveTransform(centres, homography(corners, code.modules))[0].astype(np.float32) - np.float32(0.5)
-    values = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-    return abs(float(np.corrcoef(values, patterns.dark[rows, columns])[0, 1]))
 
 
 def spare(image: Image, rng: Generator, unit: float) -> Image:
@@ -121,7 +108,7 @@ def test_corners_are_truly_at_the_symbol(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(scenes, "_bend", flat)
     large = [(image, code) for image, code in drawn(110) if code.visible and area(code) ** 0.5 > 2.5 * code.modules]
     there = np.array([likeness(image, code) for image, code in large])
-    beside = [max(likeness(image, code, shift=step) for step in NEIGHBOURS) for image, code in large]
+    beside = [likeness_beside(image, code) for image, code in large]
     turned = [max(likeness(image, code, turn=turn) for turn in (1, 2, 3)) for image, code in large]
     assert len(large) > 30
     assert np.median(there) > 0.95

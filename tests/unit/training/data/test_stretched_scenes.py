@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.quad import elongation
-from tests.support.likeness import likeness
+from tests.support.likeness import likenesses
 from training.data import stretched_scenes
 from training.data.degrade import Image
 from training.data.scenes import SceneCode
@@ -44,12 +44,6 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
         return np.clip(image, 0, 1)
 
     monkeypatch.setattr(stretched_scenes, "expose", spare)
-    there, beside = [], []
-    for picture, codes in windows(80):
-        for code in codes:
-            inside = ((code.corners > 0) & (code.corners < SIDE)).all()
-            if inside and cv2.contourArea(code.corners.astype(np.float32)) ** 0.5 > 2.5 * code.modules:
-                there.append(likeness(picture, code))
-                beside.append(max(likeness(picture, code, shift=step) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))))
+    there, beside = likenesses(windows(80), pixels=2.5)
     assert len(there) >= 8
-    assert np.mean(np.array(there) > beside) > 0.85
+    assert np.mean(there > beside) > 0.85
