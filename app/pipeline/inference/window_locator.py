@@ -164,11 +164,12 @@ class WindowLocator:
         ]
         windows = [_pad(standardise(level.picture[top : top + WINDOW, left : left + WINDOW])) for top, left in places]
         seen = self._run(windows, inverted=inverted)
+        presence = probability(seen[:, 0])
         if not inverted:
-            levels.note(_glimpse(level, places, seen))
+            levels.note(_glimpse(level, places, presence))
         found: list[Candidate] = []
-        for (top, left), maps in zip(places, seen, strict=True):
-            for candidate in _votes(maps):
+        for (top, left), maps, chances in zip(places, seen, presence, strict=True):
+            for candidate in _votes(maps, chances):
                 corners = (np.array(candidate.corners) + np.array([left, top])) / level.factor
                 found.append(candidate_of(corners, candidate.dimension, candidate.score))
         return suppress_overlapping(found, limit=len(found), least=LEAST_PROBABILITY)
@@ -259,23 +260,22 @@ def _pad(window: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(window, ((0, WINDOW - height), (0, WINDOW - width)))
 
 
-def _glimpse(level: Level, places: Sequence[tuple[int, int]], seen: NDArray[np.float32]) -> Glimpse:
-    """What the network saw, (N, ``MAPS``, 32, 32), in windows of a level whose tops and lefts are given."""
+def _glimpse(level: Level, places: Sequence[tuple[int, int]], presence: NDArray[np.float32]) -> Glimpse:
+    """The chances of a code, (N, 32, 32), put together of windows of a level whose tops and lefts are given."""
     shape = tuple(max(1, side // STRIDE) for side in level.picture.shape)
     chances, looked = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
-    for place, maps in zip(places, seen, strict=True):
+    for place, chance in zip(places, presence, strict=True):
         top, left = (round(start / STRIDE) for start in place)
         window = np.s_[top : top + WINDOW // STRIDE, left : left + WINDOW // STRIDE]
         height, width = chances[window].shape
-        chances[window] = np.maximum(chances[window], probability(maps[0])[:height, :width])
+        chances[window] = np.maximum(chances[window], chance[:height, :width])
         looked[window] = True
     chances[~looked] = 1
     return Glimpse(level.factor, chances)
 
 
-def _votes(maps: NDArray[np.float32]) -> Iterable[Candidate]:
+def _votes(maps: NDArray[np.float32], presence: NDArray[np.float32]) -> Iterable[Candidate]:
     """Yields a candidate, in window pixels, for each connected set of positions that see a code."""
-    presence = probability(maps[0])
     count, labels = cv2.connectedComponents((presence > LEAST_PROBABILITY).astype(np.uint8), connectivity=4)
     for label in range(1, count):
         candidate = _vote(maps, presence, labels == label)
