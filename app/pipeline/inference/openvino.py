@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidCheckpoint
-from app.pipeline.inference.exported import check_export, damaged
+from app.models.header import file_of
+from app.pipeline.inference.exported import START_KEY, check_export, damaged, statements
 
 PACKAGE: Final = "openvino"
 FLOAT32: Final = "f32"
@@ -56,8 +57,8 @@ class OpenVinoRunner:
 
     ``name`` and ``fingerprint`` are those of the checkpoint that the file must be made from. A call spreads its samples
     evenly over the slots that are free, at most ``batch`` at once in each. ``precision`` is the number format, FLOAT32
-    or BFLOAT16. Raises InvalidCheckpoint for a missing, damaged or outdated file, and if the package openvino is not
-    installed.
+    or BFLOAT16. Raises InvalidCheckpoint for a missing, damaged or outdated file, for links of whose ends one is not
+    beside the other, and if the package openvino is not installed.
     """
 
     def __init__(
@@ -80,9 +81,9 @@ class OpenVinoRunner:
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_SHAPES,
             "ENABLE_CPU_PINNING": False,  # every process would pin its first thread to the same processor
         }
-        core = load_package(path)
+        core, file = load_package(path), _at_end_of_links(path, name)
         try:
-            self._model = core.compile_model(str(path), "CPU", options)
+            self._model = core.compile_model(str(file), "CPU", options)
         except RuntimeError as error:
             raise damaged(path, name) from error
         self._inputs = len(self._model.inputs)
@@ -134,6 +135,21 @@ class OpenVinoRunner:
         finally:
             for each in free:
                 self._requests.put(each)
+
+
+def _at_end_of_links(path: Path, name: str) -> Path:
+    """The exported file ``path``, or what it leads to: OpenVINO takes its weights from no file outside its folder.
+
+    Raises InvalidCheckpoint if the weights are beside neither.
+    """
+    weights, file = file_of(path.parent, name), path.resolve()
+    end = weights.resolve()
+    if START_KEY not in statements(path, name) or end.parent == path.parent.resolve():
+        return path
+    if end == file.parent / weights.name:
+        return file
+    reason = f"OpenVINO does not follow the link {weights.name}; copy both files, or set QRESTORE_BACKEND=onnx"
+    raise InvalidCheckpoint(path, reason)
 
 
 def return_memory() -> None:

@@ -79,15 +79,19 @@ class TestDecode:
         assert line["problem"]["type"] == f"urn:qrestore:problem:{kind}"
         assert set(line) == {"file", "problem"}
 
-    def test_children_run_networks_behind_links_and_warn_of_nothing(self, code_png: Path, tmp_path: Path) -> None:
-        pytest.importorskip("onnxruntime", reason="OpenVINO follows no links")
+    @pytest.mark.parametrize("backend", ["openvino", "onnx"])
+    def test_children_run_networks_behind_links_and_warn_of_nothing(
+        self, backend: str, code_png: Path, tmp_path: Path
+    ) -> None:
+        if backend == "onnx":
+            pytest.importorskip("onnxruntime", reason="is optional")
         weights, pictures = tmp_path / "weights", tmp_path / "pictures"
         for folder in (weights, pictures):
             folder.mkdir()
         for path in Settings().weights.iterdir():
             (weights / path.name).symlink_to(path)
         shutil.copy(code_png, pictures)
-        environment = {"QRESTORE_WEIGHTS": str(weights), "QRESTORE_BACKEND": "onnx", "QRESTORE_DEVICE": "cpu"}
+        environment = {"QRESTORE_WEIGHTS": str(weights), "QRESTORE_BACKEND": backend, "QRESTORE_DEVICE": "cpu"}
         done = run("decode", "--text", str(pictures), **environment)
         assert (done.returncode, done.stdout, done.stderr) == (terminal.SUCCESS, "over the counter\n", "")
 

@@ -1,5 +1,6 @@
 """What an exported file states of itself ties it to its checkpoint, and gives the checkpoint's card without torch."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,38 @@ def test_a_shipped_export_holds_no_weights_and_states_the_card(name: str) -> Non
     graph = onnx.load(export, load_external_data=False).graph
     held = [tensor.name for tensor in graph.initializer if not tensor.external_data and np.prod(tensor.dims) > 200]
     assert held == []
+
+
+@pytest.mark.parametrize("kind", [OnnxRunner, OpenVinoRunner])
+def test_a_shipped_export_is_run_behind_links(kind: type[OnnxRunner | OpenVinoRunner], tmp_path: Path) -> None:
+    """Both of its files lie in the folder that the links lead to, or the weights in the folder of the links."""
+    weights = file_of(ROOT / "weights", "lenet")
+    export, checkpoint = exported_file(weights.parent, "lenet"), load(weights)
+    inputs = random_inputs(checkpoint.network, np.random.default_rng(4), count=1, height=16, width=24)
+    expected = kind(export, "lenet", fingerprint=fingerprint(checkpoint))(*inputs)
+    (tmp_path / weights.name).symlink_to(weights)
+    (tmp_path / export.name).symlink_to(export)
+    answers = [kind(tmp_path / export.name, "lenet", fingerprint=fingerprint(checkpoint))(*inputs)]
+    (tmp_path / weights.name).unlink()
+    shutil.copy(weights, tmp_path)
+    answers.append(kind(tmp_path / export.name, "lenet", fingerprint=fingerprint(checkpoint))(*inputs))
+    assert all(np.array_equal(answer, expected) for answer in answers)
+
+
+def test_openvino_says_that_it_does_not_follow_links_to_scattered_files(tmp_path: Path) -> None:
+    """As a cache lays them out that names files by their contents."""
+    weights = file_of(ROOT / "weights", "lenet")
+    export, stored = exported_file(weights.parent, "lenet"), tmp_path / "stored"
+    stored.mkdir()
+    for number, file in enumerate((weights, export)):
+        shutil.copy(file, stored / str(number))
+        (tmp_path / file.name).symlink_to(stored / str(number))
+    path, stated = tmp_path / export.name, file_fingerprint(weights)
+    OnnxRunner(path, "lenet", fingerprint=stated)
+    with pytest.raises(
+        InvalidCheckpoint, match=r"does not follow the link lenet\.safetensors; copy both files, or set"
+    ):
+        OpenVinoRunner(path, "lenet", fingerprint=stated)
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
