@@ -144,7 +144,7 @@ def _at_end_of_links(path: Path, name: str) -> Path:
     """
     weights, file = file_of(path.parent, name), path.resolve()
     end = weights.resolve()
-    if START_KEY not in statements(path, name) or end.parent == path.parent.resolve():
+    if end.parent == path.parent.resolve() or START_KEY not in statements(path, name):
         return path
     if end == file.parent / weights.name:
         return file
