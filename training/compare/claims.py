@@ -37,8 +37,8 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Difference:
     """Mean difference between two systems that tests a claim: first minus second, over ``n`` pictures, with its 95 %
-    interval. ``detectable``: the smallest true difference, beyond the margin, that as many pictures show at the level
-    of 5 % with a power of 80 %."""
+    interval. ``detectable``: the smallest true difference, beyond the margin, that as many pairs show at the level of
+    5 % with a power of 80 %."""
 
     mean: float
     low: float
@@ -47,12 +47,13 @@ class Difference:
     detectable: float
 
 
-def student_quantile(degrees: int) -> float:
-    """97.5 % quantile of Student's t for 2 or more degrees of freedom, at most 1 % too low.
+def student_quantile(degrees: int, z: float = Z95) -> float:
+    """97.5 % quantile of Student's t for 2 or more degrees of freedom, at most 1 % too low; or, with another ``z``, the
+    quantile that is ``z`` in the normal distribution.
 
     Abramowitz and Stegun 26.7.5: an expansion about the normal quantile.
     """
-    z, v = Z95, degrees
+    v = degrees
     return (
         z
         + (z**3 + z) / (4 * v)
@@ -70,7 +71,7 @@ def mean_difference(first: Sequence[float], second: Sequence[float]) -> Differen
     differences = [a - b for a, b in zip(first, second, strict=True)]
     mean, error = statistics.fmean(differences), statistics.stdev(differences) / sqrt(n)
     reach = student_quantile(n - 1) * error
-    return Difference(mean, mean - reach, mean + reach, n, (Z95 + _Z80) * error)
+    return Difference(mean, mean - reach, mean + reach, n, reach + student_quantile(n - 1, _Z80) * error)
 
 
 def rate_difference(first: Sequence[bool], second: Sequence[bool]) -> Difference | None:

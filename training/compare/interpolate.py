@@ -11,35 +11,25 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 from matplotlib.figure import Figure
 
 from app.models import checkpoint
 from app.models.checkpoint import SUFFIX, Checkpoint
-from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
-from app.pipeline.engines.zbar import ZBar
-from app.pipeline.engines.zxing import ZXing
-from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
-from app.pipeline.qrcode.patterns import dimension, render
+from training.compare.alone import WHOLE_CODE_SETS, try_alone
 from training.compare.fidelity import Fidelity
 from training.compare.rows import Row
-from training.compare.systems import Kind, SystemResult
+from training.compare.systems import Kind
 from training.compare.tables import table
-from training.compare.trials import Trial, sample_trial
 from training.compare.weight_interpolation import interpolate_weights
-from training.data.degrade import to_uint8
-from training.data.pairs import code_picture
 from training.measure.charts import COLOURS, new_figure, plot_rates, save
 from training.measure.rates import Rate
 from training.measure.served_tools import set_threads
-from training.measure.sets import SETS, VALIDATION, Sample, samples
+from training.measure.sets import VALIDATION, samples
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-SWEEP_SETS = tuple(name for name in SETS if name != "scene")
-"""Sets whose codes fill the pictures, so that the clean picture can be drawn at any size."""
 
 
 @dataclass(frozen=True)
@@ -71,37 +61,15 @@ def sweep(
 ) -> Iterator[Point]:
     """Sweeps over interpolations: measures every share on the first ``count`` samples of a set.
 
-    Upscalers see whole pictures, other networks the canonical crops at the true corners; ZBar and zxing-cpp read the
-    output. Nothing is located, so the rates are those of the networks alone. Raises ValueError as `interpolate_weights`
-    does.
+    The rates are those of the networks alone. Raises ValueError as `interpolate_weights` does.
     """
     set_samples = list(samples(name, count=count))
     for share in shares:
         mixed = interpolate_weights(psnr, gan, share, name=f"share {share:g}")
         restorer = NetworkRestorer(mixed.card, TorchRunner.of(mixed))
         kind = Kind.UPSCALER if restorer.scale > 1 else Kind.RESTORER
-        trials = [_trial(restorer, sample) for sample in set_samples]
+        trials = [try_alone(restorer, sample) for sample in set_samples]
         yield Point(share, name, Row(name=restorer.name, kind=kind, trials={name: trials}))
-
-
-def _trial(restorer: NetworkRestorer, sample: Sample) -> Trial:
-    degraded, clean = _pair(sample, restorer.scale)
-    began = perf_counter()
-    restored = restorer.restore([degraded])[0]
-    seconds = perf_counter() - began
-    by_zbar, by_zxing = (engine.read(restored) for engine in (ZBar(), ZXing()))
-    result = SystemResult([*by_zbar, *by_zxing], by_zbar, applicable=True, seconds=seconds)
-    return sample_trial(sample, result, Fidelity.of(restored, clean))
-
-
-def _pair(sample: Sample, scale: int) -> tuple[GreyImage, GreyImage]:
-    """The network's input, and the clean picture in the size of its output."""
-    modules = sample.symbol.modules
-    if scale == 1:
-        crop = rectify(sample.image, sample.corners, dimension(sample.symbol.version))
-        return crop, render(modules, pixels=PIXELS_PER_MODULE)
-    clean = code_picture(modules, scale * sample.image.shape[0])
-    return sample.image, to_uint8(clean)
 
 
 def sweep_table(points: Sequence[Point]) -> str:
@@ -159,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--shares", type=_share, nargs="+", default=list(SHARES), help="of the sweep (default: 0 to 1 in steps of 0.2)"
     )
-    parser.add_argument("--set", choices=SWEEP_SETS, default="jpeg10", help="of the sweep (default: jpeg10)")
+    parser.add_argument("--set", choices=WHOLE_CODE_SETS, default="jpeg10", help="of the sweep (default: jpeg10)")
     parser.add_argument("--count", type=int, default=50, help=f"samples, at most {VALIDATION} (default: 50)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and OpenCV (default: 1)")
     parser.add_argument("--json", type=Path, help="also write the sweep's figures to this file")

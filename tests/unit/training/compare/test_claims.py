@@ -49,6 +49,18 @@ def test_students_quantiles(degrees: int, value: float) -> None:
     assert student_quantile(degrees) == pytest.approx(value, rel=0.01 if degrees == 2 else 0.001)
 
 
+@pytest.mark.parametrize(("degrees", "value"), [(2, 1.0607), (9, 0.8834), (1000, 0.8420)])
+def test_students_quantiles_at_80_percent(degrees: int, value: float) -> None:
+    assert student_quantile(degrees, 0.841621) == pytest.approx(value, rel=0.002)
+
+
+def test_few_pairs_show_large_differences_alone() -> None:
+    """By Student's t with two degrees of freedom, (4.3027 + 1.0607) standard errors."""
+    difference = mean_difference([1.0, 2.0, 3.0], [0.0, 0.0, 0.0])
+    assert difference is not None
+    assert difference.detectable == pytest.approx((4.3027 + 1.0607) / 3**0.5, rel=0.01)
+
+
 def test_mean_difference_is_of_pairs() -> None:
     difference = mean_difference([10.0, 20.0, 30.0, 40.0], [9.0, 19.1, 28.9, 39.0])
     assert difference is not None
