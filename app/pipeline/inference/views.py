@@ -10,7 +10,7 @@ from app.pipeline.locating.candidates import Candidate, Locator, candidate_of, s
 from app.pipeline.quad import Quad, is_sound
 
 _STRETCHED_FROM = 1500  # longest side, in pixels, of a picture before it is stretched
-_STRETCHES = ((2, 1), (1, 2))
+_STRETCHES = ((3, 1), (1, 3))
 _EVENED_FROM = 640  # longest side, in pixels, of a picture before it is made even
 # Of 100 faint codes none deviates by more than 14 grey levels, pages of text deviate by 20 to 45.
 _FAINT = 17  # grey levels that what is faint deviates by at most
@@ -27,8 +27,8 @@ _EVEN_MEAN, _EVEN_DEVIATION = 128, 50  # grey levels
 
 
 class StretchedLocator:
-    """Runs a window locator on the picture stretched to twice its width and to twice its height; at most ``limit``
-    codes, best first.
+    """Runs a window locator on the picture stretched to three times its width, and to three times its height; at most
+    ``limit`` codes, best first.
 
     Codes in steep perspective, several times as high as wide, are nearly square in one of the two.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import cv2
 import numpy as np
@@ -217,6 +218,10 @@ class Region:
         return (~patch if self.registration.inverted else patch), (int(left), int(top))
 
 
+NO_VERSION: Final = "no registration: no version fits this outline"
+"""The refusal of a candidate that cannot be registered."""
+
+
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
     """What became of a candidate, or of one of its registrations: a ``region``, or none; then ``refusal`` says in words
@@ -269,7 +274,7 @@ def weigh_candidates(
         ):
             registered += ((one, replace(here, registration=one)) for one in found)
         else:
-            refused.append(replace(here, refusal="no registration: no version fits this outline"))
+            refused.append(replace(here, refusal=NO_VERSION))
     registered.sort(key=lambda one: -one[0].agreement)
     regions: list[Hypothesis] = []
     for place, (registration, one) in enumerate(registered):

@@ -11,7 +11,7 @@ from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
-from app.pipeline.locating.regions import find_regions
+from app.pipeline.locating.regions import NO_VERSION, find_regions
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
@@ -249,9 +249,19 @@ def test_a_long_and_narrow_candidate_asks_for_stretched_pictures() -> None:
     steep = np.array([[60.0, 50.0], [220.0, 50.0], [220.0, 150.0], [60.0, 150.0]])
     for quad, times in ((steep, 1), (square_at(60, 50, 100), 0)):
         made = bench()
-        made.windows.quads = (quad,)
+        made.windows.quads, made.windows.score = (quad,), 0.85
         surveyed(climb_of(blank(300), made))
         assert made.stretched.asked == times
+
+
+@pytest.mark.parametrize(("score", "times"), [(0.87, 0), (0.89, 1)])
+def test_a_sure_candidate_whose_outline_fits_no_version_asks_for_stretched_pictures(score: float, times: int) -> None:
+    made = bench()
+    made.windows.quads, made.windows.score = (square_at(60, 50, 100),), score
+    climb = climb_of(blank(300), made)
+    surveyed(climb)
+    assert NO_VERSION in {one.refusal for _, hypotheses in climb.surveys for one in hypotheses}
+    assert asked(made) == (1, times, 0)
 
 
 def test_where_something_was_read_no_other_locator_is_asked() -> None:
