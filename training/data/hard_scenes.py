@@ -37,12 +37,13 @@ from training.data.symbols import draw_symbol, random_symbol
 _SMALLEST = 28  # pixels a side of a code that the locator is to see
 _FINEST_STYLED = 4  # pixels a module at which styles are drawn
 _STEEP = 0.2  # share of sheets that are seen from far aside
+_LAYOUTS = {"one": 0.35, "cut by window": 0.14, "cut by picture": 0.21, "grid": 0.3}
 HARD_DATA = {
-    "hard scenes": "30 %: one code (40 %), one cut off to 60-98 % (22), grids of up to 4 x 4 codes 0-8 modules apart "
-    "(38)",
+    "hard scenes": "45 %: one code (35 %), one cut off (35), grids of up to 4 x 4 codes 0-8 modules apart (30)",
     "hard codes": "no quiet zone on a page of the ink's tone 35 % (40 % of them inverted, 12 % of others), styled "
     "30 %, hidden in part 35 % (logos, stickers, tears, painted finder patterns), creased 15 %, faint 15 %",
-    "picture's end": "15 %: beyond it nothing, or its border repeated",
+    "cut off": "40 % by the window, to 60-98 %; 60 % by the picture's end, 2-30 % of the code's reach lost",
+    "picture's end": "15 % of the others: beyond it nothing, or its border repeated",
 }
 """Describes the hard scenes in checkpoints' provenance."""
 
@@ -60,7 +61,7 @@ class _Print:
 
 def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[SceneCode]]:
     """A window as the locator sees it, (``side``, ``side``), zero mean and unit deviation, and the codes in it."""
-    layout = rng.choice(("one", "cut", "grid"), p=(0.4, 0.22, 0.38))
+    layout = rng.choice(list(_LAYOUTS), p=list(_LAYOUTS.values()))
     rows, columns = (rng.integers(1, 5, 2).tolist()) if layout == "grid" else (1, 1)
     if layout == "grid":
         smallest, largest = _SMALLEST, min(150.0, 1.8 * side / max(rows, columns))
@@ -74,7 +75,7 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
     image = np.full((side, side), sheet.page, dtype=np.float32) if is_plain else draw_background(rng, side)
     for _ in range(rng.integers(0, 4)):
         image = paste(image, draw_distractor(rng), rng)
-    corners = _place(rng, sheet, reach, side, cut=layout == "cut")
+    corners = _place(rng, sheet, reach, side, cut=layout == "cut by window")
     image = compose(image, sheet.image, corners)
     matrix = cv2.getPerspectiveTransform(_frame(sheet.image), corners.astype(np.float32))
     seen = [np.asarray(cv2.perspectiveTransform(code[None], matrix)[0], dtype=np.float64) for code in sheet.codes]
@@ -83,7 +84,8 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
     if faint:
         image = (rng.uniform(0.1, 0.9) + rng.uniform(0.04, 0.25) * (image - image.mean())).astype(np.float32)
     unit = min(blur_unit(code) for code in codes) * (0.5 if faint else 0.8)
-    return end_of_picture(rng, expose(image, rng, unit, worst_noise=0.02 if faint else 0.15), codes)
+    seen_so = expose(image, rng, unit, worst_noise=0.02 if faint else 0.15)
+    return (cut_by_picture if layout == "cut by picture" else end_of_picture)(rng, seen_so, codes)
 
 
 def _frame(image: Image) -> NDArray[np.float32]:
@@ -184,15 +186,37 @@ def end_of_picture(rng: Generator, image: Image, codes: list[SceneCode]) -> tupl
     """The window of a picture that may end inside it, to the right or below, where the service pads windows or, in
     closer looks, repeats the border; and the codes, with what shows of them."""
     side = image.shape[0]
-    width, height = side, side
+    right, bottom = side, side
     if rng.random() < 0.15:
         last = int(rng.integers(side * 5 // 8, side))
-        width, height = (last, side) if rng.random() < 0.5 else (side, last)
-    seen = to_uint8(image)[:height, :width]
-    beyond = ((0, side - height), (0, side - width))
-    is_empty = rng.random() < 0.5
+        right, bottom = (last, side) if rng.random() < 0.5 else (side, last)
+    return _ended(rng, image, codes, (0, 0, right, bottom))
+
+
+def cut_by_picture(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[np.float32], list[SceneCode]]:
+    """The window of a picture that ends, on any one side, inside the first of the codes; and the codes, with what shows
+    of them. To the left of a picture and above it, windows of closer looks alone begin, which repeat its border."""
+    side = image.shape[0]
+    low, high = codes[0].corners.min(axis=0), codes[0].corners.max(axis=0)
+    axis, at_the_start = int(rng.integers(2)), rng.random() < 0.5
+    lost = rng.uniform(0.02, 0.3) * (high[axis] - low[axis])
+    box = [0, 0, side, side]
+    end = low[axis] + lost if at_the_start else high[axis] - lost
+    box[axis + (0 if at_the_start else 2)] = int(np.clip(np.rint(end), 0 if at_the_start else 1, side - at_the_start))
+    return _ended(rng, image, codes, (box[0], box[1], box[2], box[3]))
+
+
+def _ended(
+    rng: Generator, image: Image, codes: list[SceneCode], box: tuple[int, int, int, int]
+) -> tuple[NDArray[np.float32], list[SceneCode]]:
+    """The window of a picture that fills the ``box`` (left, top, right, bottom) of ``image``; and the codes."""
+    side, (left, top, right, bottom) = image.shape[0], box
+    seen = to_uint8(image)[top:bottom, left:right]
+    beyond = ((top, side - bottom), (left, side - right))
+    is_empty = left == top == 0 and rng.random() < 0.5
     window = np.pad(standardise(seen), beyond) if is_empty else standardise(np.pad(seen, beyond, mode="edge"))
-    shares = [visible_share(code.corners, width, height) for code in codes]
+    begin = np.array([left, top])
+    shares = [visible_share(code.corners - begin, right - left, bottom - top) for code in codes]
     shown = [
         SceneCode(code.corners, code.modules, share >= MIN_VISIBLE)
         for code, share in zip(codes, shares, strict=True)

@@ -28,7 +28,7 @@ _LARGEST_PAGE = 1400  # pixels a side
 _WITH_CODES = 0.4  # share of the scenes
 _INVERTED = 0.15
 LOOKALIKE_DATA = {
-    "lookalikes": "15 %: pages of text 55 %, 3-40 px from line to line, keyboards, halftones, finder patterns, boards, "
+    "lookalikes": "12 %: pages of text 55 %, 3-40 px from line to line, keyboards, halftones, finder patterns, boards, "
     "bar codes; 15 % inverted, any turn 35 %; 60 % without a code",
 }
 """Describes these scenes in checkpoints' provenance."""

@@ -20,7 +20,7 @@ from training.data.scenes import (
 
 _STRETCH = 2
 _REACHES = (40.0, 150.0)  # pixels, the square root of a code's area, before it is stretched
-STRETCHED_DATA = {"stretched scenes": "15 %: one code, tilted by 52-75 degrees, stretched to twice its width"}
+STRETCHED_DATA = {"stretched scenes": "10 %: one code, tilted by 52-75 degrees, stretched to twice its width"}
 """Describes these scenes in checkpoints' provenance."""
 
 

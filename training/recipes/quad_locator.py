@@ -27,7 +27,7 @@ def quad_locator() -> TrainConfig:
         name="quad-locator",
         architecture="QuadLocator",
         network={"widths": (32, 64, 96, 160), "blocks": (1, 1, 2, 3), "residual_init": 0.1},
-        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.3, lookalikes=0.15, stretched=0.15),
+        make_batch=partial(mixed_scene_batch, size=batch_size, side=256, hard=0.45, lookalikes=0.12, stretched=0.1),
         loss=quad_loss,
         error=quad_error,
         picture=quad_sheet,

@@ -9,7 +9,7 @@ from app.pipeline.qrcode.patterns import dimension
 from tests.support.likeness import likenesses
 from training.data import hard_scenes
 from training.data.degrade import Image
-from training.data.hard_scenes import hard_scene
+from training.data.hard_scenes import cut_by_picture, hard_scene
 from training.data.scenes import MAX_CODES, SceneCode
 
 SIDE = 256
@@ -71,8 +71,31 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(hard_scenes, "expose", spare)
     monkeypatch.setattr(hard_scenes, "_wear", sound)
-    monkeypatch.setattr(hard_scenes, "end_of_picture", lambda rng, image, codes: (image, codes))
+    for end in ("end_of_picture", "cut_by_picture"):
+        monkeypatch.setattr(hard_scenes, end, lambda rng, image, codes: (image, codes))
     there, beside = likenesses(map(window, range(60)), pixels=2.5)
     assert len(there) > 12
     assert np.median(there) > 0.8
     assert np.mean(there > beside) > 0.95
+
+
+def test_a_picture_ends_inside_a_code_on_any_side() -> None:
+    """Beyond the end there is nothing of the scene, to the left and above its repeated border; corners stay."""
+    corners = np.array([[80, 90], [180, 90], [180, 190], [80, 190]], dtype=np.float64)
+    scene = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    ends = set()
+    for seed in range(60):
+        picture, codes = cut_by_picture(np.random.default_rng(seed), scene, [SceneCode(corners, 25, True)])
+        assert picture.shape == (SIDE, SIDE)
+        rows, columns = (~np.isclose(np.diff(picture, axis=axis), 0).all(axis=1 - axis) for axis in (0, 1))
+        box = [int(flags.argmax()) for flags in (columns, rows)] + [
+            int(flags[::-1].argmax()) for flags in (columns, rows)
+        ]
+        (end,) = (place for place, beyond in enumerate(box) if beyond > 5)
+        lost = box[end] - (80, 90, SIDE - 180, SIDE - 190)[end]
+        assert 1 <= lost <= 31
+        ends.add(end)
+        (code,) = codes
+        assert np.array_equal(code.corners, corners)
+        assert code.visible
+    assert ends == {0, 1, 2, 3}
