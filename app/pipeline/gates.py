@@ -17,9 +17,8 @@ class Gates:
     rough_in_fine: float = 0.45
     """The same where the picture is seen in fine detail, where textures look like codes more often."""
     suspicion: float = 0.01
-    """Chance of a code that the locator saw around a place at smaller sizes, from which it looks there in fine detail.
-    The shipped weights see as much on most textures, so that it spares little; ones that have seen
-    `training.data.lookalike_scenes` do not."""
+    """Chance of a code that the locator saw around a place at smaller sizes, from which it looks there in fine
+    detail."""
     score: float = 0.8
     """Score of a candidate that is registered. Of the codes that register, 99 % have 0.9 or more."""
     score_beside: float = 0.88
