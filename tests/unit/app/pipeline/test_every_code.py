@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.patterns import format_positions, render
 from app.pipeline.results import Effort, Outcome
 from tests.support.bench import shipped_ladder, texts
 from tests.support.codes import encode, photograph, scrambled, square_at
@@ -209,3 +209,15 @@ def test_more_codes_than_an_answer_holds_are_reported() -> None:
     outcome = shipped_ladder(max_codes=5).run(sheet(labels(9), 3), effort=Effort.BALANCED)
     assert len(outcome.codes) == 5
     assert outcome.truncated
+
+
+@pytest.mark.parametrize(("version", "error"), [(1, "M"), (2, "L"), (2, "H"), (7, "Q")])
+def test_three_wrong_bits_in_both_copies_of_the_format_are_corrected(version: int, error: str) -> None:
+    """zxing-cpp reads fewer than half of such symbols (findings/zxing-seldom-corrects-three-bits-of-format.sh)."""
+    symbol = encode("FORMAT", version=version, error=error)
+    rows, columns = format_positions(version)
+    for bits in ([0, 5, 11], [1, 2, 3], [4, 9, 14], [6, 12, 13]):
+        damaged = symbol.copy()
+        for copy in range(len(rows)):
+            damaged[rows[copy][bits], columns[copy][bits]] ^= True
+        assert texts(read(render(damaged, pixels=5))) == ["FORMAT"]
