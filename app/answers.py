@@ -113,8 +113,8 @@ class Code(Wire):
     confidence: Confidence | None = Field(
         description="0 to 1: the chance that another picture of the code, taken in the same way, is read as well. Low "
         "values mean that the code is about to become unreadable, not that its payload may be wrong. null where this "
-        "is not known: `exact` is false, the symbology is of another family than QR, or `rung` is `light`, `heavy`, "
-        "`upscale` or `fused`"
+        "is not known: `exact` is false, the symbology is of another family than QR, or `rung` is `halftone`, `light`, "
+        "`heavy`, `upscale` or `fused`"
     )
     mirrored: bool = Field(description="whether the picture shows the symbol as in a mirror")
     inverted: bool = Field(description="whether the picture shows the symbol light on dark")

@@ -19,7 +19,7 @@ from app.pipeline.micro import MICRO, read_small
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.soft import SoftRead
 from app.pipeline.reading import Reading
-from app.pipeline.rungs import LAST_RUNGS, read_patch, upscale
+from app.pipeline.rungs import LAST_RUNGS, read_middles, read_patch, upscale
 
 _PIXELS: Final = 8  # a module in pictures of log-odds
 
@@ -89,6 +89,7 @@ class RegionSteps:
         if left_out:
             yield from (StepRecord(rung.name, refusal=left_out) for rung in LAST_RUNGS)
             return
+        yield from self._halftone()
         yield from self._flattened(reading)
         tools = self._climb.tools
         for role, name in (("light", tools.light), ("heavy", tools.heavy)):
@@ -123,6 +124,13 @@ class RegionSteps:
             files = self._save(**{f"{prefix}corrected": corrected})
         verdict = reading.judge_corrected(self._climb.tools.engines)
         yield _step(f"{name}soft", verdict, notes=_soft_notes(reading), files=files)
+
+    def _halftone(self) -> Iterator[StepRecord]:
+        reading = read_middles(self._climb, self._region)
+        if reading is None:
+            yield StepRecord("halftone", refusal="hardly anything varies within modules")
+        else:
+            yield from self._modules(reading, "halftone-", "halftone, ")
 
     def _flattened(self, reading: Reading) -> Iterator[StepRecord]:
         """Every round up to the first that reads, as the ladder takes them."""

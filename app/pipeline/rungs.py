@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from app.pipeline.climb import Climb, Place, Rung
+from app.pipeline.crops.halftones import middles_of_modules
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
@@ -142,6 +143,21 @@ def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]
     return next((symbols for _, symbols in read_variants(picture, variants) if symbols), [])
 
 
+def read_halftone(climb: Climb, place: Place) -> Iterator[Read]:
+    """Reads the middles of the place's modules, hard, then softly: of a halftone they alone are the code."""
+    for region in climb.regions([place]):
+        if (reading := read_middles(climb, region)) is not None:
+            yield from [*_decode(climb, reading)] or _decode_softly(climb, reading)
+
+
+def read_middles(climb: Climb, region: Region) -> Reading | None:
+    """The halftone rung's step: reads the middles of a region's modules with the module reader; None if the region
+    shows no halftone."""
+    inverted = region.registration.inverted
+    crop = middles_of_modules(climb.image, region.corners, region.version, inverted=inverted)
+    return None if crop is None else Reading(region, crop, climb.tools.reader.read([crop], region.version)[0])
+
+
 def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
     """Flattens the code of the place's best reading; each round is decoded hard, then softly."""
     reading = place.best_reading
@@ -248,6 +264,7 @@ VARIANTS_RUNG: Final = "variants"
 SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
 """What places climb that are still unread after a second survey."""
 LAST_RUNGS: Final = (
+    Rung("halftone", read_halftone, _is_worth_flattening),
     FLATTENED,
     Rung("light", read_light, _is_worth_restoring),
     Rung("heavy", read_heavy, _is_worth_restoring),

@@ -76,7 +76,7 @@ def test_decode_reads_the_sample(client: TestClient) -> None:
     stages = [entry["stage"] for entry in answer["trace"]]
     assert stages[:2] == ["imaging", "direct"]
     assert stages.index("locate") < stages.index("rectified")
-    assert not {"flattened", "light", "heavy", "upscale"} & set(stages)
+    assert not {"halftone", "flattened", "light", "heavy", "upscale"} & set(stages)
     # The code is in the left part of the picture.
     assert all(120 < x < 360 and 220 < y < 470 for x, y in code["position"])
 

@@ -10,6 +10,7 @@ export const STAGES = {
   rectified: "straightened crop",
   modules: "network reads every module",
   soft: "soft error correction",
+  halftone: "middles of the modules",
   flattened: "bends and blur corrected",
   light: "restored by the light network",
   heavy: "restored by the heavy network",

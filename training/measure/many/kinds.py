@@ -255,6 +255,17 @@ def artistic(rng: Generator, index: int) -> Picture:
     return _shoot(rng, symbol, symbol_label(0.05 + 0.9 * drawn), blur=(0.3, 0.6), trait=style)
 
 
+def halftone(rng: Generator, index: int) -> Picture:
+    """A symbol of level H as a halftone: 3 x 3 cells a module, the middle one true, the others a dithered picture; a
+    photograph with a blur of 0.05-0.3 module, or, every other picture, the label alone, 1-3 pixels a cell."""
+    symbol = _strong_symbol(rng)
+    pixels = PIXELS if index % 2 else 3 * int(rng.integers(1, 4))
+    label = symbol_label(0.05 + 0.9 * STYLES["halftone"](rng, symbol.modules, pixels), pixels=pixels)
+    if index % 2:
+        return _shoot(rng, symbol, label, blur=(0.05, 0.3))
+    return Picture(degrade.to_uint8(label.image), (PlacedCode(symbol, label.corners, (_EXPORT,)),))
+
+
 KINDS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
     "dark": dark_page,
     "darksoft": soft_dark_page,
@@ -265,5 +276,6 @@ KINDS: Final[dict[str, Callable[[Generator, int], Picture]]] = {
     "faint": faint_dots,
     "creased": creased,
     "artistic": artistic,
+    "halftone": halftone,
 }
 """By name, what makes a picture of each kind from its random numbers and its index."""

@@ -180,7 +180,9 @@ def test_gates_that_keep_rungs_away_are_named(broken: tuple[Report, Path]) -> No
     shut = "kept away by a gate: no region, score 1.00"
     assert {name for name in paper if paper[name] == shut} == {*RUNGS} - {DIRECT, "soft", "variants"}
     assert paper["soft"] == "had nothing to do: the ladder did not read the modules"
-    assert f"rectified, modules, flattened, light, heavy, upscale: {shut}" in (folder / "report.txt").read_text()
+    assert (
+        f"rectified, modules, halftone, flattened, light, heavy, upscale: {shut}" in (folder / "report.txt").read_text()
+    )
 
 
 def test_every_step_says_why_it_read_nothing(broken: tuple[Report, Path]) -> None:
@@ -237,7 +239,7 @@ def test_rejected_reads_are_shown(tmp_path: Path) -> None:
 
 def test_regions_that_promise_nothing_are_not_restored(tmp_path: Path) -> None:
     reasons = refusals(with_agreement(0.35, tmp_path))
-    assert {reasons[name] for name in ("flattened", "light", "heavy", "upscale")} == {
+    assert {reasons[name] for name in ("halftone", "flattened", "light", "heavy", "upscale")} == {
         f"not promising: agreement 0.35 is below {PROMISING}"
     }
 
