@@ -16,6 +16,7 @@ from app.pipeline.quad import Quad
 _RIM = 1  # modules of quiet zone that are painted as well
 _SHADING = 4.0  # sigma, in modules, of the blur that estimates the light on the code
 _INK, _PAPER = 10, 90  # percentiles of a code's module means taken for its ink and its paper
+_LEAST_CONTRAST = 48  # grey levels between the painted ink and paper; zxing-cpp sees no modules in blocks with under 24
 _READ, _UNREAD, _CASING = (160, 242, 29), (107, 181, 255), (26, 35, 4)  # blue, green, red: the page's green and orange
 _LINE = 0.004  # of the shorter side: width of an outline
 _FRACTION = 4  # bits of the fraction of a pixel with which lines are drawn
@@ -25,8 +26,9 @@ def paint(image: GreyImage, region: Region, symbol: GreyImage) -> GreyImage:
     """Paints over a region's code, and one module around it, in a copy of a picture (H, W).
 
     ``symbol`` (S, S) shows the code dark on light with its quiet zone, at any whole number of pixels a module. Its 0
-    becomes the ink of the code in the picture and its 255 the paper, both shaded as the code is there. The region's
-    homography alone places it: bends of the paper that flattening removed are not put back.
+    becomes the ink of the code in the picture and its 255 the paper, both shaded as the code is there; where these are
+    nearly alike, they are set apart, so that decoders see them. The region's homography alone places it: bends of the
+    paper that flattening removed are not put back.
     """
     size = dimension(region.version)
     symbol = _shrink(symbol, size, region.module)
@@ -68,6 +70,8 @@ def _match_greys(symbol: GreyImage, region: Region) -> NDArray[np.float32]:
     rim = slice(QUIET_ZONE - _RIM, _RIM - QUIET_ZONE)
     seen = module_means(region.crop, region.version)[rim, rim]
     ink, paper = np.percentile(seen, (_INK, _PAPER))
+    spread = max(0.0, _LEAST_CONTRAST - float(paper - ink)) / 2
+    ink, paper = ink - spread, paper + spread
     if region.registration.inverted:
         seen, ink, paper = 255 - seen, 255 - ink, 255 - paper
     drawn = ink + (paper - ink) / np.float32(255) * symbol

@@ -9,13 +9,14 @@ import numpy as np
 from app.pipeline.climb import Climb, Place, Rung
 from app.pipeline.crops.halftones import middles_of_modules
 from app.pipeline.crops.rectifying import surroundings
-from app.pipeline.engines.symbol import Symbol, is_covered, merge_symbols
+from app.pipeline.engines.symbol import Sighting, Symbol, is_covered, merge_symbols
 from app.pipeline.engines.variants import PATCH_VARIANTS, SMALL_VARIANTS, VARIANTS, Variant, read_variants
 from app.pipeline.flattening import flatten
 from app.pipeline.imaging import GreyImage, resize
 from app.pipeline.inference.severity import Route
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
+from app.pipeline.nesting import may_be_inside, painted_over
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.quad import Quad, side_length
 from app.pipeline.reading import Read, Reading
@@ -31,6 +32,7 @@ _LARGE: Final = 0.04  # of the longest side of the picture, from which a candida
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
+_SAME: Final = 0.3  # overlap of two outlines of one code, at least
 _CROWD: Final = 12  # candidates and codes together, from which the picture is read in tiles
 _TILE: Final = 6.0  # sides of a code that a tile takes
 _TILE_OVERLAP: Final = 1.6  # sides of a code
@@ -38,12 +40,22 @@ _TILE_OVERLAP: Final = 1.6  # sides of a code
 
 def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
     """Reads the untouched picture with zxing-cpp; returns what it reads, and where it sees codes that it cannot
-    read."""
+    read. Codes that may lie inside another are painted over for a second look."""
     symbols, sightings = climb.scan(climb.tools.zxing.look, climb.image) or ([], [])
     if len(symbols) + len(sightings) >= _MANY:
         symbols = merge_symbols(climb.scan(climb.tools.zxing.read, climb.image) or [], symbols)
     unread = [one for one in sightings if one.corners.is_sound and not is_covered(one.corners, symbols)]
+    inner = [one.corners for one in symbols if may_be_inside(climb.image, one.corners)] if len(symbols) < _MANY else []
+    if inner:
+        others, seen = climb.scan(climb.tools.zxing.look, painted_over(climb.image, inner)) or ([], [])
+        symbols = [*symbols, *(one for one in others if not _is_among(one.corners, symbols))]
+        unread += [one for one in seen if one.corners.is_sound and not _is_among(one.corners, [*symbols, *unread])]
     return [Read(one) for one in symbols], [Candidate(one.corners, one.dimension, 1.0) for one in unread]
+
+
+def _is_among(corners: Quad, others: Iterable[Symbol | Sighting]) -> bool:
+    """Whether one of the others has about this outline: one inside it has not."""
+    return any(corners.overlap(other.corners) > _SAME for other in others)
 
 
 def read_plainly(climb: Climb) -> Iterator[Read]:

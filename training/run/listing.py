@@ -1,6 +1,6 @@
 """Describes recipes for ``python -m training --list``: their cost, and the results of the weights that they made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -32,11 +32,14 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
 
 
 def _result(model: Checkpoint) -> str:
-    """Training and decode rates in one line; a run that continued others counts with them."""
-    steps, minutes = (total_over_runs(model.provenance, key) or 0 for key in ("steps", "training_minutes"))
+    """Training and decode rates in one line; a run that continued others counts with them, and of weights that mix two
+    runs the second does."""
+    mixed = model.provenance.get("second")
+    run = mixed if isinstance(mixed, Mapping) else model.provenance
+    steps, minutes = (total_over_runs(run, key) or 0 for key in ("steps", "training_minutes"))
     rates = [
         f"{name} {100 * figures['all']:.1f} ({'-'.join(f'{100 * end:.0f}' for end in figures['all_interval'])})"
         for name, figures in sorted(recorded_decode_rates(model.measured).items())
     ]
     measured = f"decode rates in % (95 % interval): {', '.join(rates)}" if rates else "no decode rates measured"
-    return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {model.provenance['device']}; {measured}"
+    return f"trained: {steps:,.0f} steps in {minutes:.0f} minutes on {run['device']}; {measured}"

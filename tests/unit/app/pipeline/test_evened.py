@@ -50,7 +50,7 @@ def test_dots_on_brushed_metal_are_read_without_its_shading_at_their_place() -> 
     assert EVENED in stages(outcome)
 
 
-def brushed_metal(*, pixels: int = 12, contrast: float = 14.0) -> tuple[GreyImage, NDArray[np.float64]]:
+def brushed_metal(*, pixels: int = 12, contrast: float = 10.0) -> tuple[GreyImage, NDArray[np.float64]]:
     """Light dots, 0.6 module wide, on metal with streaks along its rows that differ nearly as much as the dots stand
     out; also the corners of their symbol."""
     modules = encode(METAL, version=2)
