@@ -1,12 +1,12 @@
 #!/bin/sh
-# quirc takes the last data codeword of each longer block from a wrong place, and so corrects one error less than it
+# quirc takes the last data codeword of each longer block from a wrong place, and so corrects one error fewer than it
 # could in every symbol whose blocks differ in length, 128 of the 160 versions and levels.
 #
 # Guess: a block with n codewords of error correction is read with n/2 wrong ones, at every version and level
 # (ISO/IEC 18004:2015, 7.5.1).
 #
-# Seen with deqr 0.2.5, whose QuircDecoder is quirc: with n/2 wrong codewords in each block, the 12 of versions 5 to 20
-# whose blocks are all of one length are read. Of the other 52, where some blocks have a data codeword more than others
+# Seen with deqr 0.2.5, whose QuircDecoder is quirc: with n/2 wrong codewords in each block, the 12 combinations of a
+# version (5 to 20) and a level whose blocks are all of one length are read. Of the other 52, where some blocks have a data codeword more than others
 # (5-Q, 5-H, 7-Q, ...), none is read; with n/2 - 1 all are. The last data codeword of a longer block stands as many
 # places too far on as there are shorter blocks, so that it is wrong in a flawless picture, too, and uses up a
 # correction. Proof: if this very codeword is one of the n/2, all are read again. zxing-cpp 3.1.1 and deqr's other

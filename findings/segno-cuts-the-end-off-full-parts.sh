@@ -6,7 +6,7 @@
 # raises DataOverflowError if 16 do not suffice.
 #
 # Seen with segno 1.6.6: a symbol of 2-M holds 24 bytes of a structured append. 48 bytes become two that are read; of 49
-# the first states 25 bytes and has room for 24 and a half. 73 bytes, which need four symbols, are put into three, of
+# the first states 25 bytes and has room for 24. 73 bytes, which need four symbols, are put into three, of
 # which one is not read; of 74 two, of 75 none is. The more parts, the more lengths: 186 of the 383 that are drawn in
 # parts, among them 385 to 409 bytes, which no 16 symbols hold. Digits and letters fare alike. Mode and length of a
 # part, 12 bits or more, are counted once for the whole message, and what does not fit is left out before error

@@ -1,6 +1,6 @@
 #!/bin/sh
-# zxing-cpp reads fewer than half of the symbols with three wrong bits in their format information, which the standard
-# has corrected: it compares them with symbols that are mirrored, of Model 1 or not masked as well.
+# If both copies of the format information have the same three wrong bits, zxing-cpp reads fewer than half of the
+# symbols, though the standard corrects these: it also tries the formats of mirrored, Model 1 and unmasked symbols.
 #
 # Guess: any two of the 32 words of format information differ in seven bits or more, so that up to three wrong bits are
 # corrected (ISO/IEC 18004:2015, 7.9 and annex C), and the rest of the symbol, undamaged, is read.

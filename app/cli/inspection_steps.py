@@ -101,7 +101,7 @@ class RegionSteps:
 
     def _reading(self) -> Reading:
         """The ladder's own reading of the region's crop, if it made one."""
-        here = (one for one in self._place.readings if one.region is self._region and not one.is_flattened)
+        here = (one for one in self._place.readings if one.region is self._region and not one.has_own_crop)
         return next(here, None) or self._climb.read_modules_of(self._place, self._region)
 
     def _modules(self, reading: Reading, prefix: str = "", name: str = "") -> Iterator[StepRecord]:
@@ -109,7 +109,7 @@ class RegionSteps:
         region = self._region
         exhibit = region.show_modules(reading.crop, reading.log_odds)
         pictures = {f"{prefix}log-odds": _picture_of(reading.log_odds), f"{prefix}symbol": exhibit.pictures[0]}
-        if reading.is_flattened:
+        if reading.has_own_crop:
             pictures = {f"{prefix}crop": reading.crop, **pictures}
         notes: dict[str, float | str] = {
             "mean confidence": confidence(reading.log_odds),

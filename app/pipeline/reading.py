@@ -33,8 +33,9 @@ class Reading:
         return confidence(self.log_odds) * self.region.registration.agreement
 
     @property
-    def is_flattened(self) -> bool:
-        """Whether the reading comes from flattening."""
+    def has_own_crop(self) -> bool:
+        """Whether the reading has a crop other than the region's: it comes from flattening, or from the middles of
+        modules."""
         return self.crop is not self.region.crop
 
     @cached_property

@@ -54,7 +54,7 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
 
 
 def _is_among(corners: Quad, others: Iterable[Symbol | Sighting]) -> bool:
-    """Whether one of the others has about this outline: one inside it has not."""
+    """Whether one of the others has nearly this outline; a code inside it does not count."""
     return any(corners.overlap(other.corners) > _SAME for other in others)
 
 

@@ -49,8 +49,8 @@ _LEAST_REALIGNED: Final = 0.4  # agreement
 # In 380 photographs the stretched picture showed one code that nothing else did, and a candidate of 1.63 hinted at it;
 # of 65 pictures without a code 9 have a candidate of 1.5.
 _STEEP: Final = 1.5  # times as long as wide that a candidate is, from which codes in steep perspective are looked for
-# The code showed as a candidate of 0.90 once that no version fits; of 131 pictures without a code 3 have one of 0.88.
-_SURE: Final = 0.88  # score of a candidate that no version fits, from which they are looked for, too
+# That code once showed as a candidate of 0.90 that no version fits; of 131 pictures without a code 3 have one of 0.88.
+_SURE: Final = 0.88  # score of a candidate that no version fits, from which the picture is stretched, too
 
 
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
@@ -86,7 +86,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 return
         if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
             break
-    for locator in _others(climb, is_steep=is_steep or _is_misshapen(climb)):
+    for locator in _others(climb, is_steep=is_steep or _fits_no_version(climb)):
         with climb.timed(LOCATE):
             if locator in (climb.tools.evened, climb.tools.stretched):  # networks belong to the thread of the climb
                 candidates = locator.locate(climb.image)
@@ -113,7 +113,7 @@ def _is_striped(climb: Climb, candidate: Candidate) -> bool:
     return 1 - stripes(level.picture, candidate.corners.scaled(level.factor)) < climb.gates.unstriped
 
 
-def _is_misshapen(climb: Climb) -> bool:
+def _fits_no_version(climb: Climb) -> bool:
     """Whether the quad locator was sure of a code to whose outline no version fits: a code in steep perspective may be
     there, of which it saw a part."""
     hypotheses = (one for _, all_of_survey in climb.surveys for one in all_of_survey)

@@ -36,9 +36,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference between two systems that tests a claim: first minus second, over ``n`` pictures, with its 95 %
+    """Mean difference between two systems that tests a claim: first minus second, over ``n`` pairs, with its 95 %
     interval. ``detectable``: the smallest true difference, beyond the margin, that as many pairs show at the level of
-    5 % with a power of 80 %."""
+    5 % with a power of 80 %. Pairs are of pictures, or of trainings."""
 
     mean: float
     low: float

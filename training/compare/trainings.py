@@ -39,8 +39,8 @@ class Figure:
         return fmean(map(self.of, trials))
 
     def show(self, difference: Difference) -> tuple[str, str]:
-        """A difference with its interval, and what could have been seen; neither is known where all trainings differ by
-        the same."""
+        """A difference with its interval, and the smallest detectable difference. If every training differs by the
+        same, neither is known."""
         low, high, digits = difference.low, difference.high, self.digits
         mean = f"{difference.mean:+.{digits}f}"
         if low == high:
@@ -69,16 +69,15 @@ def try_trainings(
     """Trials of every seed's networks, ``[seed][name]``, on the first ``count`` samples of each set.
 
     Raises ValueError for fewer than `LEAST_SEEDS` seeds that hold every one of the networks, since two say nothing of
-    what the seed makes, and CheckpointError for a file that is none.
+    what the seed makes, and CheckpointError for a file that is not a checkpoint.
     """
     found = {
         folder.name: {name: folder / name / f"{name}{SUFFIX}" for name in names} for folder in sorted(runs.iterdir())
     }
     whole = {seed: files for seed, files in found.items() if all(file.is_file() for file in files.values())}
     if len(whole) < LEAST_SEEDS:
-        raise ValueError(
-            f"{runs} holds {len(whole)} folder(s) with finished trainings of {' and '.join(names)}, not {LEAST_SEEDS}"
-        )
+        finished = f"finished trainings of {' and '.join(names)}"
+        raise ValueError(f"{runs} holds {len(whole)} folder(s) with {finished}, at least {LEAST_SEEDS} are needed")
     shown = [sample for name in sets for sample in samples(name, count=count)]
     return {
         seed: {name: [try_alone(_restorer(file), sample) for sample in shown] for name, file in files.items()}
@@ -105,7 +104,7 @@ def trainings_table(trials: Mapping[str, Mapping[str, Sequence[Trial]]], first: 
         difference = mean_difference(*pairs)
         if difference is not None:
             differences.append([figure.name, *figure.show(difference), str(difference.n)])
-    below = table([f"{first} minus {second}", "over trainings", "could have been seen", "seeds"], differences)
+    below = table([f"{first} minus {second}", "over trainings", "smallest detectable difference", "seeds"], differences)
     return f"{table(head, lines)}\n\n{below}"
 
 

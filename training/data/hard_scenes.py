@@ -84,8 +84,8 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
     if faint:
         image = (rng.uniform(0.1, 0.9) + rng.uniform(0.04, 0.25) * (image - image.mean())).astype(np.float32)
     unit = min(blur_unit(code) for code in codes) * (0.5 if faint else 0.8)
-    seen_so = expose(image, rng, unit, worst_noise=0.02 if faint else 0.15)
-    return (cut_by_picture if layout == "cut by picture" else end_of_picture)(rng, seen_so, codes)
+    exposed = expose(image, rng, unit, worst_noise=0.02 if faint else 0.15)
+    return (cut_by_picture if layout == "cut by picture" else end_of_picture)(rng, exposed, codes)
 
 
 def _frame(image: Image) -> NDArray[np.float32]:
@@ -195,7 +195,7 @@ def end_of_picture(rng: Generator, image: Image, codes: list[SceneCode]) -> tupl
 
 def cut_by_picture(rng: Generator, image: Image, codes: list[SceneCode]) -> tuple[NDArray[np.float32], list[SceneCode]]:
     """The window of a picture that ends, on any one side, inside the first of the codes; and the codes, with what shows
-    of them. To the left of a picture and above it, windows of closer looks alone begin, which repeat its border."""
+    of them. Only windows of closer looks begin to the left of a picture or above it; its border is repeated there."""
     side = image.shape[0]
     low, high = codes[0].corners.min(axis=0), codes[0].corners.max(axis=0)
     axis, at_the_start = int(rng.integers(2)), rng.random() < 0.5

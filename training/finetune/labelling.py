@@ -158,7 +158,7 @@ class Labeller:
             own = (reading for reading in made if reading.region.corners.overlap(symbol.corners) >= _SAME_PLACE)
             anew = self._readings(climb.image, symbol.corners, symbol.version)
             for reading in itertools.chain(own, anew, self._as_found(climb.image, symbol)):
-                if reading.is_flattened:
+                if reading.has_own_crop:
                     continue
                 truth = read_truth(reading, symbol.payload, symbol.contents)
                 if truth:
@@ -175,7 +175,7 @@ class Labeller:
         for reading in readings:
             if any(reading.region.corners.overlap(corners) > 0 for corners in seen):
                 continue
-            truth = None if reading.is_flattened else match_truth(reading, list(payloads))
+            truth = None if reading.has_own_crop else match_truth(reading, list(payloads))
             if truth:
                 seen.append(reading.region.corners)
                 yield _Sight(reading.region, truth, LABEL)

@@ -22,8 +22,9 @@ def quad_locator() -> TrainConfig:
     stretched. Four more runs went on from it, with lookalikes, then also with stretched scenes: 65 minutes (6,568
     steps, seed 222), 24 (2,493, seed 333), 135 (7,848, seed 444) and 62 (5,714, seed 555, at a rate of 5e-4). The last
     one alone had the present mixture, with codes that the picture's end cuts off: of `cut` (n = 200) 91 % are read with
-    nine tenths of the weights before it, and 97 % with its own. The shipped weights are 99 % these and 1 % those of the
-    first run (`training.compare.interpolate --share 0.99`), which reads one or two codes more of `dark`.
+    the weights before it (90 %, mixed with 10 % of the first run's), and 97 % with its own. The shipped weights mix
+    99 % of the last run with 1 % of the first (`training.compare.interpolate --share 0.99`); of `dark` and `cut` the
+    mix reads one and two codes more than the last run alone.
     """
     batch_size = 16
     return TrainConfig(

@@ -32,8 +32,8 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
 
 
 def _result(model: Checkpoint) -> str:
-    """Training and decode rates in one line; a run that continued others counts with them, and of weights that mix two
-    runs the second does."""
+    """Training and decode rates in one line; a run that continued others counts with them, for weights mixed
+    from two runs only the second counts."""
     mixed = model.provenance.get("second")
     run = mixed if isinstance(mixed, Mapping) else model.provenance
     steps, minutes = (total_over_runs(run, key) or 0 for key in ("steps", "training_minutes"))

@@ -83,14 +83,14 @@ def test_the_command_prints_both_tables(runs: Path, capsys: pytest.CaptureFixtur
     main([str(runs), "plain", "light", "--sets", "blur64", "--count", "1"])
     printed = capsys.readouterr().out
     assert "blur64: n = 1 each" in printed
-    assert "| plain minus light | over trainings | could have been seen | seeds |" in printed
+    assert "| plain minus light | over trainings | smallest detectable difference | seeds |" in printed
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (["missing", "plain", "light"], "missing is no folder"),
-        ([".", "plain", "other"], "holds 0 folder(s) with finished trainings of plain and other, not 3"),
+        ([".", "plain", "other"], "holds 0 folder(s) with finished trainings of plain and other, at least 3"),
         ([".", "plain", "light", "--count", "0"], "--count must be in"),
         ([".", "plain", "light", "--sets", "scene"], "invalid choice: 'scene'"),
     ],

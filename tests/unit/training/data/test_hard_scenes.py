@@ -80,7 +80,7 @@ def test_corners_are_truly_at_the_symbols(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_picture_ends_inside_a_code_on_any_side() -> None:
-    """Beyond the end there is nothing of the scene, to the left and above its repeated border; corners stay."""
+    """Beyond the end the window shows no scene; to the left and above, the border is repeated. Corners do not move."""
     corners = np.array([[80, 90], [180, 90], [180, 190], [80, 190]], dtype=np.float64)
     scene = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     ends = set()

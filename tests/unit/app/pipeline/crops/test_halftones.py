@@ -42,7 +42,7 @@ def test_the_crop_shows_what_the_middles_tell(inverted: bool) -> None:
 
 
 def test_an_ordinary_code_is_none() -> None:
-    """Sharp or blurred by half a module, little varies within its modules."""
+    """In a sharp ordinary code hardly anything varies within modules."""
     modules, _, corners = halftone(1)
     plain = render(modules, pixels=PIXELS)
     assert middles_of_modules(plain, corners, VERSION, inverted=False) is None
