@@ -23,7 +23,7 @@ ZBAR_READS_NOTHING = {
     "append-16-of-16": "it drops digits and letters that are not the first part of a structured append",
 }
 _EARLY_RUNGS = ("rectified", "modules", "soft")
-_LATE_RUNGS = ("variants", "halftone", "flattened", "light", "heavy", "upscale")
+_LATE_RUNGS = ("variants", "flattened", "light", "heavy", "upscale")
 _MOST_CLIMBED = 80  # modules a side: larger symbols climb for long
 _LADDER = "whole ladder, spoilt"
 _LATE = QR[::7]  # what the dear ways are shown
