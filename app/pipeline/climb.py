@@ -16,7 +16,7 @@ from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Hypothesis, Region, weigh_candidates
-from app.pipeline.quad import Quad
+from app.pipeline.quad import SAME_PLACE, Quad
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import Effort, Found, Outcome, Reason, Stage, Unread, add_up
 from app.pipeline.stating import state
@@ -28,7 +28,6 @@ LOCATE = "locate"
 """The stage of a trace that looks for places."""
 LEAST_SCAN = 1.0
 """Seconds that one scan of an engine may take, if so many are left."""
-_SAME_PLACE = 0.3  # overlap from which two quads are one place
 _INSIDE = 0.5  # part of a candidate that lies in codes that were read, from which it is taken for parts of these
 _FINDER = 0.25  # of the way from a corner to the centre, where a finder pattern lies
 _BORROWED = 2  # corners
@@ -235,13 +234,13 @@ class Climb:
         """Whether a symbol was found before: in the same place, or with the same payload where it overlaps."""
         for found in self.found:
             overlap = symbol.corners.overlap(found.symbol.corners)
-            if overlap >= _SAME_PLACE or (overlap > 0 and symbol.payload == found.symbol.payload):
+            if overlap >= SAME_PLACE or (overlap > 0 and symbol.payload == found.symbol.payload):
                 return True
         return False
 
     def covers(self, corners: Quad) -> bool:
         """Whether a place is one where a code was found."""
-        return any(corners.overlap(found.symbol.corners) >= _SAME_PLACE for found in self.found)
+        return any(corners.overlap(found.symbol.corners) >= SAME_PLACE for found in self.found)
 
     def holds(self, corners: Quad) -> bool:
         """Whether a place is one where a code was found, or is made of parts of such codes: half of it lies in them, or
@@ -254,7 +253,7 @@ class Climb:
             if shared > 0:
                 inside += shared
                 borrowed += sum(other.contains(point) for point in corner_points)
-                if inside >= _INSIDE or borrowed >= _BORROWED or corners.overlap(other) >= _SAME_PLACE:
+                if inside >= _INSIDE or borrowed >= _BORROWED or corners.overlap(other) >= SAME_PLACE:
                     return True
         return False
 

@@ -15,7 +15,7 @@ from app.pipeline.fusing import FUSED
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.severity import laplacian_variance
 from app.pipeline.part import Part
-from app.pipeline.quad import Quad
+from app.pipeline.quad import SAME_PLACE, Quad
 from app.pipeline.results import Effort, Found, Outcome, PageInfo, Stage, Unread, add_up
 from app.pipeline.seeing import in_whole, see
 from app.pipeline.symbologies import QR_FAMILY
@@ -31,7 +31,6 @@ _FINE_MODULE: Final = 3.0  # pixels a module from which nothing is gained by dra
 _DRAWN_MODULE: Final = 5.0  # pixels a module of what is drawn finer
 _MARGIN: Final = 0.25  # of the size of a place, around what is drawn finer
 _MOST_FACTOR: Final = 8.0
-_SAME_PLACE: Final = 0.3
 _FRAMES_CLIMBED: Final = 3  # of a film without a plain code, for which there is time to look as into a picture
 _MOST_CLIMBED: Final = 8  # frames that share this time at balanced effort; each needs enough of it for the quick rungs
 
@@ -217,7 +216,7 @@ def _moved(found: Found, area: Area, factor: float, page: PageInfo) -> Found:
 
 
 def _is_known(one: Found, codes: Iterable[Found]) -> bool:
-    return any(one.symbol.corners.overlap(other.symbol.corners) >= _SAME_PLACE for other in codes)
+    return any(one.symbol.corners.overlap(other.symbol.corners) >= SAME_PLACE for other in codes)
 
 
 def _read_film(reader: Reader, document: Document, chosen: Sequence[int], task: Task) -> Outcome:

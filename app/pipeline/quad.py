@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Point = tuple[float, float]
+SAME_PLACE: Final = 0.3
+"""Overlap from which two outlines are one place."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

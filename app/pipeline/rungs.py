@@ -18,7 +18,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.nesting import may_be_inside, painted_over
 from app.pipeline.qrcode.log_odds import rebuild_modules
-from app.pipeline.quad import Quad, side_length
+from app.pipeline.quad import SAME_PLACE, Quad, side_length
 from app.pipeline.reading import Read, Reading
 
 DIRECT: Final = "direct"
@@ -32,7 +32,6 @@ _LARGE: Final = 0.04  # of the longest side of the picture, from which a candida
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
-_SAME: Final = 0.3  # overlap of two outlines of one code, at least
 _CROWD: Final = 12  # candidates and codes together, from which the picture is read in tiles
 _TILE: Final = 6.0  # sides of a code that a tile takes
 _TILE_OVERLAP: Final = 1.6  # sides of a code
@@ -55,7 +54,7 @@ def read_direct(climb: Climb) -> tuple[list[Read], list[Candidate]]:
 
 def _is_among(corners: Quad, others: Iterable[Symbol | Sighting]) -> bool:
     """Whether one of the others has nearly this outline; a code inside it does not count."""
-    return any(corners.overlap(other.corners) > _SAME for other in others)
+    return any(corners.overlap(other.corners) >= SAME_PLACE for other in others)
 
 
 def read_plainly(climb: Climb) -> Iterator[Read]:

@@ -12,10 +12,10 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.contents import Contents, read_contents
 from app.pipeline.qrcode.patterns import dimension
+from app.pipeline.quad import SAME_PLACE
 from app.pipeline.reading import Reading
 
 _HYPOTHESES: Final = 2  # regions that are tried
-_SAME_PLACE: Final = 0.3  # overlap from which two quads are one place
 _SIZES: Final = tuple(dimension(version) for version in range(3, 41, 5))
 """Guesses at the size of a symbol; a registration tries two versions to both sides of a guess."""
 
@@ -43,7 +43,7 @@ def state(image: GreyImage, symbol: Symbol, reader: ModuleReader) -> Symbol:
 
 
 def _read(regions: list[Region], symbol: Symbol, reader: ModuleReader) -> Iterator[tuple[Region, Contents | None]]:
-    regions = [one for one in regions if one.corners.overlap(symbol.corners) >= _SAME_PLACE]
+    regions = [one for one in regions if one.corners.overlap(symbol.corners) >= SAME_PLACE]
     for region in regions:
         for local in (True, False):
             yield region, read_contents(dark_modules(region.crop, region.version, local=local))

@@ -132,7 +132,7 @@ def _deviations(first: Row, second: Row) -> Difference | None:
     for name in first.trials:
         both = [(a, b) for where, a, b in _pairs(first, second) if where == name and a.fidelity and b.fidelity]
         for trials, into in zip(zip(*both, strict=True), deviations, strict=False):
-            values = [_psnr(trial) for trial in trials]
+            values = [psnr_of(trial) for trial in trials]
             middle = statistics.median(values)
             into.extend(abs(value - middle) for value in values)
     return mean_difference(*deviations)
@@ -145,11 +145,13 @@ def _times(first: Row, second: Row) -> Difference | None:
     return mean_difference([log(a.seconds) for a, _ in both], [log(b.seconds) for _, b in both])
 
 
-def _psnr(trial: Trial) -> float:
+def psnr_of(trial: Trial) -> float:
+    """PSNR of a trial's picture, dB; NaN where the truth is not known."""
     return trial.fidelity.psnr if trial.fidelity else float("nan")
 
 
-def _ssim(trial: Trial) -> float:
+def ssim_of(trial: Trial) -> float:
+    """SSIM of a trial's picture; NaN where the truth is not known."""
     return trial.fidelity.ssim if trial.fidelity else float("nan")
 
 
@@ -157,8 +159,8 @@ def _sharpness(trial: Trial) -> float:
     return trial.fidelity.sharpness if trial.fidelity else float("nan")
 
 
-PSNR = Measure("PSNR", _by_fidelity(_psnr), lambda value: f"{value:+.2f} dB")
-SSIM = Measure("SSIM", _by_fidelity(_ssim), lambda value: f"{value:+.4f}")
+PSNR = Measure("PSNR", _by_fidelity(psnr_of), lambda value: f"{value:+.2f} dB")
+SSIM = Measure("SSIM", _by_fidelity(ssim_of), lambda value: f"{value:+.4f}")
 SHARPNESS = Measure("sharpness", _by_fidelity(_sharpness), lambda value: f"{value:+.3f}")
 DEVIATION = Measure("deviation of PSNR from its median", _deviations, lambda value: f"{value:+.2f} dB")
 RATE = Measure("decode rate", _rates, lambda value: f"{100 * value:+.1f} points")

@@ -18,7 +18,7 @@ from app.models.checkpoint import SUFFIX
 from app.pipeline.inference.restorer import NetworkRestorer
 from app.pipeline.inference.torch_runner import TorchRunner
 from training.compare.alone import WHOLE_CODE_SETS, try_alone
-from training.compare.claims import Difference, mean_difference
+from training.compare.claims import Difference, mean_difference, psnr_of, ssim_of
 from training.compare.tables import NOTHING, table
 from training.compare.trials import Trial
 from training.measure.served_tools import set_threads
@@ -48,19 +48,11 @@ class Figure:
         return f"{mean} [{low:+.{digits}f} to {high:+.{digits}f}]", f"{difference.detectable:.{digits}f}"
 
 
-def _psnr(trial: Trial) -> float:
-    return trial.fidelity.psnr if trial.fidelity else float("nan")
-
-
-def _ssim(trial: Trial) -> float:
-    return trial.fidelity.ssim if trial.fidelity else float("nan")
-
-
 def _read(trial: Trial) -> float:
     return 100.0 * trial.by_all
 
 
-FIGURES = (Figure("PSNR, dB", _psnr, 2), Figure("SSIM", _ssim, 4), Figure("read, %", _read, 1))
+FIGURES = (Figure("PSNR, dB", psnr_of, 2), Figure("SSIM", ssim_of, 4), Figure("read, %", _read, 1))
 
 
 def try_trainings(

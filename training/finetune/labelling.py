@@ -24,7 +24,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.locating.registering import Registration
 from app.pipeline.qrcode.patterns import dimension
-from app.pipeline.quad import Quad
+from app.pipeline.quad import SAME_PLACE, Quad
 from app.pipeline.reading import Reading
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
@@ -36,7 +36,6 @@ LABEL, READ = "label", "read"
 MAX_PIXELS = 100_000_000
 _MAX_CODES = 256
 _HYPOTHESES = 2  # registrations of a place that are tried
-_SAME_PLACE = 0.3  # overlap from which two outlines are one code
 _AROUND = 0.25  # of a box's longer side, that is searched beside it
 _MOST_REGIONS = 12  # unread places of a picture that a label's payload is compared with
 
@@ -155,7 +154,7 @@ class Labeller:
         for symbol in symbols:
             seen.append(symbol.corners)
             made = (reading for place in climb.places for reading in place.readings)
-            own = (reading for reading in made if reading.region.corners.overlap(symbol.corners) >= _SAME_PLACE)
+            own = (reading for reading in made if reading.region.corners.overlap(symbol.corners) >= SAME_PLACE)
             anew = self._readings(climb.image, symbol.corners, symbol.version)
             for reading in itertools.chain(own, anew, self._as_found(climb.image, symbol)):
                 if reading.has_own_crop:
@@ -183,7 +182,7 @@ class Labeller:
     def _readings(self, image: GreyImage, corners: Quad, version: int | None) -> Iterator[Reading]:
         candidate = Candidate(corners, None if version is None else dimension(version), 1.0)
         for region in find_regions(image, [candidate], limit=_HYPOTHESES):
-            if region.corners.overlap(corners) >= _SAME_PLACE:
+            if region.corners.overlap(corners) >= SAME_PLACE:
                 yield self._reading(region)
 
     def _as_found(self, image: GreyImage, symbol: Symbol) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE, rectify
 from app.pipeline.imaging import GreyImage, enlarge
-from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
+from app.pipeline.qrcode.patterns import QUIET_ZONE, complete_symbol, dimension, function_patterns
 from app.pipeline.quad import Quad
 
 _CELLS: Final = 3  # of a module, along each axis
@@ -31,17 +31,17 @@ def middles_of_modules(image: GreyImage, corners: Quad, version: int, *, inverte
     crop = rectify(image, corners, dimension(version), pixels=_CELLS * _PIXELS)
     shown = (~crop if inverted else crop).astype(np.float32)
     cells = cv2.resize(shown, (_CELLS * size, _CELLS * size), interpolation=cv2.INTER_AREA)
-    patterns = function_patterns(version)
-    known = np.pad(patterns.known, QUIET_ZONE, constant_values=True)
-    if _grain(np.asarray(cells), ~known) < _LEAST_GRAIN:
+    unknown = ~function_patterns(version).known
+    edge = _CELLS * QUIET_ZONE
+    if _grain(np.asarray(cells[edge:-edge, edge:-edge], dtype=np.float32), unknown) < _LEAST_GRAIN:
         return None
     kernel = np.full((3, 3), -_AROUND / 8, dtype=np.float32)
     kernel[1, 1] = 1
-    middles = cv2.filter2D(cells, -1, kernel)[1::_CELLS, 1::_CELLS]
-    dark, light = np.percentile(middles[~known], (3, 97))
-    tones = np.clip(255 * (middles - dark) / max(light - dark, 1e-6), 0, 255)
-    tones = np.where(known, np.where(np.pad(patterns.dark, QUIET_ZONE), 0, 255), tones)
-    return np.asarray(np.rint(enlarge(tones.astype(np.float32), PIXELS_PER_MODULE)), dtype=np.uint8)
+    middles = cv2.filter2D(cells, -1, kernel)[1::_CELLS, 1::_CELLS][QUIET_ZONE:-QUIET_ZONE, QUIET_ZONE:-QUIET_ZONE]
+    ink, paper = np.percentile(middles[unknown], (3, 97))
+    dark = np.clip((paper - middles) / max(paper - ink, 1e-6), 0, 1)
+    light = 255 * (1 - complete_symbol(dark.astype(np.float32), version))
+    return np.asarray(np.rint(enlarge(light, PIXELS_PER_MODULE)), dtype=np.uint8)
 
 
 def _grain(cells: NDArray[np.float32], which: NDArray[np.bool_]) -> float:

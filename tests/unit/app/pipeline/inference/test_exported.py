@@ -51,13 +51,17 @@ def test_a_shipped_export_is_run_behind_links(kind: type[OnnxRunner | OpenVinoRu
     weights = file_of(ROOT / "weights", "lenet")
     export, checkpoint = exported_file(weights.parent, "lenet"), load(weights)
     inputs = random_inputs(checkpoint.network, np.random.default_rng(4), count=1, height=16, width=24)
-    expected = kind(export, "lenet", fingerprint=fingerprint(checkpoint))(*inputs)
+
+    def answer_of(path: Path) -> np.ndarray:
+        return kind(path, "lenet", fingerprint=fingerprint(checkpoint))(*inputs)
+
+    expected = answer_of(export)
     (tmp_path / weights.name).symlink_to(weights)
     (tmp_path / export.name).symlink_to(export)
-    answers = [kind(tmp_path / export.name, "lenet", fingerprint=fingerprint(checkpoint))(*inputs)]
+    answers = [answer_of(tmp_path / export.name)]
     (tmp_path / weights.name).unlink()
     shutil.copy(weights, tmp_path)
-    answers.append(kind(tmp_path / export.name, "lenet", fingerprint=fingerprint(checkpoint))(*inputs))
+    answers.append(answer_of(tmp_path / export.name))
     assert all(np.array_equal(answer, expected) for answer in answers)
 
 
