@@ -336,15 +336,24 @@ class Climb:
             if self.is_over:
                 return
 
-    def ascend(self, places: Sequence[Place], rungs: Sequence[Rung]) -> Iterator[Read]:
+    def ascend(self, places: Sequence[Place], rungs: Sequence[Rung], *, patience: float = inf) -> Iterator[Read]:
         """Takes places up rung by rung, the most credible first, so that what is cheap is tried on all of them before
-        what is dear is tried on any; yields what is read."""
+        what is dear is tried on any; yields what is read.
+
+        A rung is left after ``patience`` places, one after another, that it read nothing of, unless the effort is
+        thorough."""
+        patience = inf if self.is_thorough else patience
         for rung in rungs:
+            failures = 0
             for place in places:
                 if self.is_over:
                     return
+                if failures >= patience:
+                    break
                 if rung.is_worth(self, place) and not self.covers(place.corners):
-                    yield from self.take(rung.read(self, place), rung.name)
+                    new = self.take(rung.read(self, place), rung.name)
+                    failures = 0 if new else failures + 1
+                    yield from new
 
     # --- the result -------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,9 @@ COLOURS = "colours"
 """The stage of a trace that decodes a file again for its colours and its transparency."""
 EVENED: Final = "evened"
 """The stage of a trace that takes the shading out of a picture."""
+# Of 43 creased codes that flattening read, it read 37 at the first of the places that overlap there, none later than at
+# the fifth. In wallpaper of finder patterns up to 70 places agree.
+_PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
 _EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
 
 
@@ -188,7 +191,9 @@ class Ladder:
         )
         if _hides_a_code(climb):
             self._read_evened(climb)
-        for _ in climb.ascend([place for place in climb.places if not climb.covers(place.corners)], LAST_RUNGS):
+        left = [place for place in climb.places if not climb.covers(place.corners)]
+        left.sort(key=lambda place: -place.agreement)
+        for _ in climb.ascend(left, LAST_RUNGS, patience=_PATIENCE):
             pass
         climb.places += (place for other in others for place in other.places)
         return climb

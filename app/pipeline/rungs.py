@@ -29,6 +29,8 @@ _ENLARGEMENTS: Final = (2.0, 3.0)
 _SMALL_CODE: Final = 60.0  # pixels a side
 _HIGH_VERSION: Final = 10  # whose modules take ten times as long to read as those of version 1
 _LARGE: Final = 0.04  # of the longest side of the picture, from which a candidate is large
+# Of 23 halftones that the rung read none had less than 0.65; of 64 other places half had less than 0.6.
+_LEAST_HALFTONE: Final = 0.62  # confidence of a reading of the middles of modules that is decoded
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
@@ -157,7 +159,8 @@ def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]
 def read_halftone(climb: Climb, place: Place) -> Iterator[Read]:
     """Reads the middles of the place's modules, hard, then softly: of a halftone they alone are the code."""
     for region in climb.regions([place]):
-        if (reading := read_middles(climb, region)) is not None:
+        reading = read_middles(climb, region)
+        if reading is not None and reading.confidence >= _LEAST_HALFTONE:
             yield from [*_decode(climb, reading)] or _decode_softly(climb, reading)
 
 
@@ -256,6 +259,13 @@ def _is_worth_variants(climb: Climb, place: Place) -> bool:
     return place.agreement >= climb.gates.credible or (is_large and place.candidate.score >= climb.gates.variants)
 
 
+def _may_be_halftone(climb: Climb, place: Place) -> bool:
+    """Whether the place agrees enough and, beside a code that was found, is of no high version: a halftone of a high
+    version is rare, and trying one takes as long as ten others."""
+    is_high = bool(place.regions) and place.regions[0].version >= _HIGH_VERSION
+    return _is_worth_flattening(climb, place) and not (is_high and climb.is_beside)
+
+
 def _is_worth_flattening(climb: Climb, place: Place) -> bool:
     return place.agreement >= climb.gates.flattened
 
@@ -275,7 +285,7 @@ VARIANTS_RUNG: Final = "variants"
 SLOW_RUNGS: Final = (Rung(VARIANTS_RUNG, read_patch, _is_worth_variants),)
 """What places climb that are still unread after a second survey."""
 LAST_RUNGS: Final = (
-    Rung("halftone", read_halftone, _is_worth_flattening),
+    Rung("halftone", read_halftone, _may_be_halftone),
     FLATTENED,
     Rung("light", read_light, _is_worth_restoring),
     Rung("heavy", read_heavy, _is_worth_restoring),

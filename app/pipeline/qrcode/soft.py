@@ -106,9 +106,15 @@ def decode_soft(
 
 
 def try_soft(
-    log_odds: LogOdds, version: int, *, stages: Collection[str] = STAGES, margin: float = MARGIN
+    log_odds: LogOdds,
+    version: int,
+    *,
+    stages: Collection[str] = STAGES,
+    margin: float = MARGIN,
+    may_search: bool = True,
 ) -> SoftRead | SoftRefusal:
-    """As `decode_soft`, but says why it read nothing."""
+    """As `decode_soft`, but says why it read nothing. Unless it ``may_search``, formats for which the format
+    information does not speak are not tried: that takes most of the time of log-odds that it refuses."""
     if log_odds.shape != (dimension(version),) * 2:
         raise ValueError(f"version {version} has {dimension(version)} modules a side, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)
@@ -117,14 +123,16 @@ def try_soft(
         views = [(uncovered, stages), (log_odds, [stage for stage in stages if stage in _QUICK_STAGES])]
     reasons = []
     for view, effort in views:
-        read = _try_view(view, version, effort, margin)
+        read = _try_view(view, version, effort, margin, may_search=may_search)
         if isinstance(read, SoftRead):
             return _count_corrections(read, log_odds, version)
         reasons.append(read.reason)
     return SoftRefusal("; with patches: ".join(reasons))
 
 
-def _try_view(log_odds: LogOdds, version: int, stages: Collection[str], margin: float) -> SoftRead | SoftRefusal:
+def _try_view(
+    log_odds: LogOdds, version: int, stages: Collection[str], margin: float, *, may_search: bool
+) -> SoftRead | SoftRefusal:
     agreement = _agreement(log_odds, version)
     if lack := _lack(log_odds, version, agreement):
         return SoftRefusal(lack)
@@ -140,7 +148,8 @@ def _try_view(log_odds: LogOdds, version: int, stages: Collection[str], margin: 
         if found := attempt.read(stages):
             return _soft_read(found, version, candidate, is_sure=is_sure)
         reasons.append(attempt.refusal)
-    if not is_sure and "statistics" in stages and _may_be_searched(log_odds, version, agreement):
+    may_search = may_search and not is_sure and "statistics" in stages
+    if may_search and _may_be_searched(log_odds, version, agreement):
         others = [one for one in formats if one not in likely or one.distance > _MOST_FORMAT_ERRORS]
         least_end = LEAST_EVIDENCE + _SEARCH_BITS
         for candidate in search_formats(log_odds, version, others)[:_MOST_SEARCHED]:

@@ -217,6 +217,19 @@ def test_a_rung_is_spared_where_it_is_not_worth_its_time() -> None:
     assert tried == [("modules", "other")]
 
 
+def test_a_rung_that_reads_nothing_of_place_after_place_is_left_unless_the_effort_is_thorough() -> None:
+    one, tried = climb(), []
+    first, other = one.register(survey(PLACE, OTHER_PLACE))
+    reads_other = rung(lambda place: names([place]) == ["other"], tried, "light")
+    rungs = [reads_other, rung(nothing, tried, "heavy")]
+    assert len(list(one.ascend([first, other, first, first, first], rungs, patience=2))) == 1
+    assert [place for name, place in tried if name == "light"] == ["first", "other", "first", "first"]
+    assert [place for name, place in tried if name == "heavy"] == ["first", "first"]
+    one.effort = Effort.THOROUGH
+    assert list(one.ascend([first] * 5, rungs[1:], patience=2)) == []
+    assert len(tried) == 4 + 2 + 5
+
+
 def test_the_places_of_a_survey_climb_before_the_next_survey_is_made() -> None:
     one, tried = climb(), []
 

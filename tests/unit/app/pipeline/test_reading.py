@@ -11,7 +11,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.locating.registering import Registration
-from app.pipeline.qrcode.patterns import render
+from app.pipeline.qrcode.patterns import format_positions, render
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import SOFT, Effort
@@ -82,6 +82,16 @@ def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
     (read,) = one.read_corrected((ZXing(),))
     assert (read.text, read.engine) == ("softly, softly", SOFT)
     assert read.corners == one.region.corners
+
+
+def test_only_readings_of_the_regions_own_crop_are_searched_for_a_lost_format() -> None:
+    log_odds = np.where(SOUND, np.float32(4), np.float32(-4))
+    log_odds[format_positions(2)] = 0
+    registration = Registration(corners=square_at(10, 10, 100), version=2, agreement=1.0, inverted=False)
+    region = Region(registration, render(SOUND, pixels=4))
+    own, straighter = Reading(region, region.crop, log_odds), Reading(region, region.crop.copy(), log_odds)
+    assert np.array_equal(own.soft_modules, SOUND)
+    assert straighter.soft_modules is None
 
 
 def test_undecodable_readings_give_nothing() -> None:

@@ -15,7 +15,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import Quad
-from app.pipeline.reading import Read
+from app.pipeline.reading import Read, Reading
 from app.pipeline.results import Effort
 from app.pipeline.rungs import (
     LAST_RUNGS,
@@ -34,9 +34,10 @@ from app.pipeline.rungs import (
     read_tiles,
     shows_small_codes,
 )
-from tests.support.bench import FIRST, OTHER_PLACE, PLACE, bench, broken_pair, broken_picture
+from tests.support.bench import FIRST, OTHER_PLACE, PLACE, bench, broken_pair, broken_picture, true_reading
 from tests.support.codes import encode, photograph, scrambled, square_at
 from tests.support.fakes import blank_reading
+from tests.support.fakes import symbol as fake_symbol
 from tests.support.scenes import label_texts, labels, sheet
 from training.measure.many.sets import pictures
 
@@ -271,6 +272,37 @@ def test_the_less_the_patterns_agree_the_less_is_tried() -> None:
     assert tried[1] == {"soft"}  # which takes no time where no modules were read
     assert tried[-1] == set(RUNGS) - {"direct"}
     assert len({frozenset(each) for each in tried[1:]}) >= 4
+
+
+@pytest.mark.parametrize(("certainty", "is_read"), [(0.4, False), (9.0, True)])
+def test_doubtful_middles_of_modules_are_not_decoded(
+    certainty: float, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where they are right: of other codes they are doubtful, too."""
+
+    def middles(climb: Climb, region: Region) -> Reading:
+        return Reading(region, region.crop.copy(), certainty * true_reading(region.crop, region.version) / 9)
+
+    monkeypatch.setattr("app.pipeline.rungs.read_middles", middles)
+    climb = climb_of(broken_picture())
+    halftone = next(rung for rung in LAST_RUNGS if rung.name == "halftone")
+    texts = {read.symbol.text for read in halftone.read(climb, place_at(climb, PLACE))}
+    assert texts == ({"the first truth"} if is_read else set())
+
+
+@pytest.mark.parametrize(("version", "beside", "is_tried"), [(9, True, True), (10, True, False), (10, False, True)])
+def test_halftones_of_high_versions_are_not_looked_for_beside_a_code(
+    version: int, beside: bool, is_tried: bool
+) -> None:
+    climb = climb_of(broken_pair())
+    place = place_at(climb, PLACE)
+    whole = place.regions[0]
+    place.regions = [replace(whole, registration=replace(whole.registration, version=version))]
+    if beside:
+        climb.take([Read(fake_symbol("beside").at(Quad.of(OTHER_PLACE)))], "direct")
+    assert ("halftone" in worth(climb, place)) is is_tried
+    climb.effort = Effort.THOROUGH
+    assert "halftone" in worth(climb, place)
 
 
 def test_small_modules_are_enlarged_and_large_ones_are_not() -> None:

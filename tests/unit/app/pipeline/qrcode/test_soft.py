@@ -135,6 +135,14 @@ def test_a_lost_format_is_found_by_the_codewords(how: str, version: int, level: 
     assert np.array_equal(read.modules, modules)
 
 
+def test_a_lost_format_is_not_looked_for_unless_it_may_be() -> None:
+    log_odds = noisy(encode(ADDRESS, version=3, error="l", mask=5), 2.3, seed=3)
+    assert isinstance(try_soft(log_odds, 3, may_search=False), SoftRead)
+    lose_format(log_odds, "nothing", 3)
+    assert isinstance(try_soft(log_odds, 3), SoftRead)
+    assert isinstance(try_soft(log_odds, 3, may_search=False), SoftRefusal)
+
+
 def test_a_lost_format_costs_hardly_a_read() -> None:
     """At a noise that one symbol in three does not survive."""
     symbols = [(encode(ADDRESS[:24] + str(i), version=3, error="m", mask=i % 8), 3) for i in range(20)]
