@@ -1,8 +1,12 @@
 """Stock decoders behind the service's `Engine` protocol, including some that the service does not use."""
 
+import argparse
 import multiprocessing
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import cv2
@@ -16,6 +20,7 @@ from app.pipeline.payload.interpreting import is_binary
 from app.pipeline.quad import Quad
 
 _WECHAT = "wechat_qrcode_WeChatQRCode"
+_WECHAT_FILES = ("detect.prototxt", "detect.caffemodel", "sr.prototxt", "sr.caffemodel")
 
 
 def _symbols(payloads: Iterable[bytes], quads: Iterable[Any], engine: str) -> list[Symbol]:
@@ -48,7 +53,7 @@ class OpenCVDetector:
 
 
 class WeChatDetector:
-    """WeChatQRCode of OpenCV's contributed modules, without its two networks, which OpenCV does not ship."""
+    """WeChatQRCode of OpenCV's contributed modules, with the two networks that it is made with, if any."""
 
     name = "wechat"
 
@@ -56,12 +61,13 @@ class WeChatDetector:
         self._detector = make()
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        """Payloads are the detector's texts in UTF-8: it gives no bytes."""
+        """Payloads are the detector's texts in UTF-8: it gives no bytes. Reads nothing where one of them is not UTF-8,
+        which makes the binding to Python raise."""
         if image.size == 0:
             return []
         try:
             texts, quads = self._detector.detectAndDecode(image)
-        except cv2.error:
+        except (cv2.error, UnicodeDecodeError):
             return []
         return _symbols((text.encode() for text in texts), quads, self.name)
 
@@ -71,7 +77,7 @@ class IsolatedEngine:
 
     A picture that exceeds the limit or ends the process counts as unread; the next picture starts a new process.
     OpenCV's detector needs this: a known picture keeps it busy for ten minutes and then crashes it (OpenCV issue
-    26642).
+    26642). ``seconds``: of the last read, in that process; those waited for where it was killed.
     """
 
     def __init__(self, make: Callable[[], Engine], *, name: str, limit: float = 20.0) -> None:
@@ -80,17 +86,21 @@ class IsolatedEngine:
         self._limit = limit
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
+        self.seconds = 0.0
 
     def read(self, image: GreyImage) -> list[Symbol]:
         """Reads with as many OpenCV threads as this process has."""
+        began = perf_counter()
         try:
             pipe = self._pipe or self._start()
             pipe.send((image, cv2.getNumThreads()))
             if pipe.poll(self._limit):
-                symbols: list[Symbol] = pipe.recv()
+                symbols: list[Symbol]
+                symbols, self.seconds = pipe.recv()
                 return symbols
         except (EOFError, OSError):
             pass
+        self.seconds = perf_counter() - began
         self.close()
         return []
 
@@ -123,11 +133,15 @@ def _serve(make: Callable[[], Engine], pipe: Connection) -> None:
         except EOFError:
             return
         cv2.setNumThreads(threads)
-        pipe.send(engine.read(image))
+        began = perf_counter()
+        symbols = engine.read(image)
+        pipe.send((symbols, perf_counter() - began))
 
 
-def _wechat() -> Engine:
-    return WeChatDetector(getattr(cv2, _WECHAT))
+def wechat_engine(networks: Path | None) -> WeChatDetector:
+    """WeChat's decoder with the two networks of a folder, or without any. AttributeError if OpenCV lacks it."""
+    files = [str(networks / name) for name in _WECHAT_FILES] if networks else []
+    return WeChatDetector(partial(getattr(cv2, _WECHAT), *files))
 
 
 def plain_engines() -> list[Engine]:
@@ -135,7 +149,27 @@ def plain_engines() -> list[Engine]:
     return [ZBar(longest_sides=(1 << 30,)), ZXing()]
 
 
-def stock_decoders() -> list[Engine]:
-    """Every installed decoder: the plain engines, OpenCV's, and WeChat's if OpenCV includes it."""
+def stock_decoders(wechat_networks: Path | None = None) -> list[Engine]:
+    """Every installed decoder: the plain engines, OpenCV's, and WeChat's if OpenCV includes it, with the networks of
+    this folder, if any."""
     engines = [*plain_engines(), IsolatedEngine(OpenCVDetector, name=OpenCVDetector.name)]
-    return [*engines, IsolatedEngine(_wechat, name=WeChatDetector.name)] if hasattr(cv2, _WECHAT) else engines
+    if hasattr(cv2, _WECHAT):
+        engines.append(IsolatedEngine(partial(wechat_engine, wechat_networks), name=WeChatDetector.name))
+    return engines
+
+
+def add_wechat_option(parser: argparse.ArgumentParser) -> None:
+    """Adds the option ``--wechat``, the folder of WeChat's two networks: ``detect`` and ``sr``, as .prototxt and
+    .caffemodel, which OpenCV does not ship. Its value is a Path or None."""
+    parser.add_argument(
+        "--wechat", type=_wechat_networks, metavar="DIR", help=f"WeChat's networks: {', '.join(_WECHAT_FILES)}"
+    )
+
+
+def _wechat_networks(folder: str) -> Path:
+    missing = [name for name in _WECHAT_FILES if not Path(folder, name).is_file()]
+    if missing:
+        raise argparse.ArgumentTypeError(f"{folder} lacks {', '.join(missing)}")
+    if not hasattr(cv2, _WECHAT):
+        raise argparse.ArgumentTypeError("this OpenCV has no WeChatQRCode; opencv-contrib-python-headless has")
+    return Path(folder)

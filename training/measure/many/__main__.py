@@ -5,7 +5,7 @@ and answers left over are extra. Prints, per set, pictures, codes, hits with the
 answers, seconds per picture (wall clock and processor), hits by rung, and hits by what was done to the codes. Unlike
 in the service, the ladder has no budget.
 ``--ceiling`` adds how many codes the module reader and soft decoding read when told the true corners, ``--beside`` how
-many each stock decoder reads.
+many each stock decoder reads, WeChat's with its networks if ``--wechat`` names their folder.
 
 ``--ratchet`` without sets measures each row of the project's table and fails if it has fallen; ``--raise`` also writes
 higher numbers into it. With sets it measures these and holds them to their rows. ``--ratchet=FILE`` takes another
@@ -22,7 +22,7 @@ import numpy as np
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
-from training.measure.decoders import stock_decoders
+from training.measure.decoders import add_wechat_option, stock_decoders
 from training.measure.many.beside import count_beside
 from training.measure.many.ceiling import count_readable
 from training.measure.many.reading import PictureResult, measure, ratchet_row, trait_totals
@@ -94,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--ceiling", action="store_true", help="also read the codes at their true corners")
     parser.add_argument("--beside", action="store_true", help="also read the pictures with each stock decoder")
+    add_wechat_option(parser)
     add_ratchet_options(parser)
     add_options(parser)
     options = parser.parse_args(argv)
@@ -125,7 +126,7 @@ def _measure_sets(tools: Tools, options: argparse.Namespace) -> Iterator[Row]:
             print(f"  readable at their true corners: {readable}", flush=True)
         if options.beside:
             chosen = pictures(name, start=options.start, count=options.count)
-            beside = count_beside(stock_decoders(), chosen)
+            beside = count_beside(stock_decoders(options.wechat), chosen)
             print("  beside: " + ", ".join(f"{engine} {reads}" for engine, reads in beside.items()), flush=True)
         yield ratchet_row(name, options.effort, results)
 

@@ -1,6 +1,8 @@
 """Stock decoders answer as the engines of the service do, and none can hold up a comparison."""
 
+import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +10,16 @@ import pytest
 
 from app.pipeline.imaging import GreyImage
 from tests.support.bad_engines import UnreliableEngine
-from training.measure.decoders import IsolatedEngine, OpenCVDetector, WeChatDetector, stock_decoders
+from training.measure.decoders import (
+    IsolatedEngine,
+    OpenCVDetector,
+    WeChatDetector,
+    add_wechat_option,
+    stock_decoders,
+    wechat_engine,
+)
+
+NETWORKS = ("detect.prototxt", "detect.caffemodel", "sr.prototxt", "sr.caffemodel")
 
 
 def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
@@ -28,11 +39,16 @@ def test_opencv_reads_every_code_and_nothing_else(draw: Callable[..., GreyImage]
 
 
 class _WeChat:
-    """Answers as WeChatQRCode does, or raises as OpenCV does."""
+    """Answers as WeChatQRCode does, or raises as OpenCV and its binding do."""
+
+    def __init__(self, *networks: str) -> None:
+        self.networks = networks
 
     def detectAndDecode(self, image: GreyImage) -> tuple[tuple[str, ...], tuple[np.ndarray, ...]]:  # noqa: N802
         if not image.any():
             raise cv2.error("it asserts something")
+        if image.all() and image[0, 0] == 255:
+            b"\xe4".decode()  # as the binding does of a payload in Latin-1
         square = np.array([[1, 2], [9, 2], [9, 8], [1, 8]], np.float32)
         return ("grüß", ""), (square, square)
 
@@ -43,6 +59,29 @@ def test_wechat_answers_text() -> None:
     assert symbol.payload == "grüß".encode()
     assert symbol.corners.as_tuple[1] == (9.0, 2.0)
     assert engine.read(np.zeros((10, 10), np.uint8)) == []
+    assert engine.read(np.full((10, 10), 255, np.uint8)) == []
+
+
+def test_wechat_is_made_with_the_networks_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_wechat_option(parser)
+    assert parser.parse_args([]).wechat is None
+    for name in NETWORKS[1:]:
+        (tmp_path / name).touch()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--wechat", str(tmp_path)])
+    assert f"{tmp_path} lacks detect.prototxt\n" in capsys.readouterr().err
+    (tmp_path / NETWORKS[0]).touch()
+    monkeypatch.delattr(cv2, "wechat_qrcode_WeChatQRCode", raising=False)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--wechat", str(tmp_path)])
+    assert "no WeChatQRCode" in capsys.readouterr().err
+    monkeypatch.setattr(cv2, "wechat_qrcode_WeChatQRCode", _WeChat, raising=False)
+    folder = parser.parse_args(["--wechat", str(tmp_path)]).wechat
+    assert wechat_engine(folder)._detector.networks == tuple(str(tmp_path / name) for name in NETWORKS)
+    assert wechat_engine(None)._detector.networks == ()
 
 
 def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyImage]) -> None:
@@ -50,6 +89,7 @@ def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyIma
     isolated = IsolatedEngine(OpenCVDetector, name="opencv")
     try:
         assert isolated.read(image) == OpenCVDetector().read(image)
+        assert 0 < isolated.seconds < 20
     finally:
         isolated.close()
 
@@ -63,6 +103,8 @@ def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_
     isolated = IsolatedEngine(UnreliableEngine, name="unreliable", limit=0.5)
     try:
         assert [isolated.read(picture) for picture in (hangs, dies)] == [[], []]
+        assert isolated.read(hangs) == []
+        assert isolated.seconds >= 0.5
         assert [symbol.payload for symbol in isolated.read(image)] == [b"after the storm"]
     finally:
         isolated.close()
