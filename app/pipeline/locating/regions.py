@@ -32,6 +32,8 @@ SMALL_MODULE = 3.0
 """Pixels a module below which super-resolution is worth its time."""
 _LONGEST_SIDE = 32_766  # pixels a side that OpenCV can resample
 _OWN_PLACE = 0.6  # overlap with the region from which a symbol in its crop is its own
+# Of 14 photographs of codes that were read in such crops none had less than 0.93.
+_IN_PLACE = 0.9  # overlap with the region below which a symbol in its photographed crop shows that it is misplaced
 _HYPOTHESES = 2  # registrations kept of each candidate
 _INNER = slice(QUIET_ZONE, -QUIET_ZONE)
 
@@ -126,7 +128,7 @@ class Region:
 
     def judge(self, exhibit: Exhibit, engines: Sequence[Engine]) -> Verdict:
         """The first symbol that an engine reads in an exhibit, if it is believed, with the corners of the registration;
-        with the engine's where nothing states its version.
+        with the engine's where nothing states its version, or where the engine saw it in a photograph off its place.
 
         A symbol is believed if it has the registered version, and if either the known patterns agree with the picture
         or the modules that were read, blurred as the picture is, explain these patterns. Symbols of neighbours, read in
@@ -148,15 +150,21 @@ class Region:
                         if doubt:
                             return Verdict(neighbours, doubt, (symbol,))
                         own = self.as_pictured(self._stating(symbol, picture))
-                        is_sure = own.version is not None  # of another version the corners are not the symbol's
-                        place = self.corners if is_sure else self._in_picture(self._in_modules(symbol, picture))
-                        return Verdict([own.at(place), *neighbours])
+                        is_drawn = number < drawn
+                        return Verdict([own.at(self._place_of(own, symbol, picture, is_drawn)), *neighbours])
                     else:
                         strangers.append(symbol)
         if strangers:
             reason = f"read a symbol of another version or kind than {self.version}"
             return Verdict(neighbours, reason, tuple(strangers))
         return Verdict(neighbours, "" if neighbours else "the engines read nothing")
+
+    def _place_of(self, own: Symbol, symbol: Symbol, picture: GreyImage, is_drawn: bool) -> Quad:
+        """The corners in the picture of the region's ``own`` symbol, which an engine read as ``symbol``: those of the
+        registration, unless the symbol's version is unknown or the engine saw it elsewhere in a photograph."""
+        seen = self._in_modules(symbol, picture)
+        is_in_place = is_drawn or seen.overlap(Quad.of(square(dimension(self.version)))) >= _IN_PLACE
+        return self.corners if own.version is not None and is_in_place else self._in_picture(seen)
 
     def _stating(self, symbol: Symbol, picture: GreyImage) -> Symbol:
         """The region's own symbol with what its codewords say, if the engine that read it in ``picture``, an exhibit's,

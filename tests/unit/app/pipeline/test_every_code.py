@@ -141,6 +141,22 @@ def test_codes_that_touch_are_both_answered_in_their_places(gap: int, blur: floa
     assert outcome.unread == ()
 
 
+@pytest.mark.parametrize("degrees", [-8, 3, 9])
+@pytest.mark.parametrize("pixels", [5, 8])
+def test_a_turned_row_of_codes_that_touch_is_read_to_the_last_in_their_places(pixels: int, degrees: float) -> None:
+    names = [f"g/v/30{i}-85185{i}" for i in range(4)]
+    row = row_of([encode(name, version=2) for name in names], gap=0, pixels=pixels)
+    height, width = row.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += (0, (width - height) / 2)
+    picture = cv2.warpAffine(row, turn, (width, width), flags=cv2.INTER_AREA, borderValue=255)
+    outcome = read(soft(np.asarray(picture, np.uint8), 0.2 * pixels))
+    assert sorted(texts(outcome)) == names
+    for i, name in enumerate(names):
+        x, y = turn @ (pixels * (4 + 25 * i + 12.5), height / 2, 1)
+        assert off_by(outcome, name, (x, y)) < pixels
+
+
 @pytest.mark.parametrize("gap", [0, 1, 2, 4])
 def test_an_unreadable_code_does_not_take_its_neighbours_payload(gap: int) -> None:
     picture = row_of([scrambled(encode("left code", version=2)), encode("right code", version=2)], gap=gap, pixels=6)

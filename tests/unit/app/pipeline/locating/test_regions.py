@@ -209,6 +209,28 @@ def test_the_first_engine_that_reads_is_enough() -> None:
     assert (silent.seen, first.seen, second.seen) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("engine", [ZXing(), ZBar()], ids=lambda engine: engine.name)
+@pytest.mark.parametrize("stretch", [1.1, 1.3])
+def test_a_code_that_a_photographed_crop_shows_elsewhere_has_the_corners_that_the_engine_saw(
+    engine: ZXing | ZBar, stretch: float
+) -> None:
+    """A registration took a code and a part of what touches it for one."""
+    true = Quad.of(CORNERS)
+    too_wide = CORNERS * (stretch, 1) + (60 * (1 - stretch), 0)
+    one = region(rectify(picture(), too_wide, 25), too_wide)
+    (read,) = one.judge(
+        replace(one.show(one.crop, restored=False), pictures=(one.crop,), photographed=1), [engine]
+    ).symbols
+    assert read.payload == b"in this region"
+    assert read.corners.overlap(true) > (0.85 if stretch < 1.2 else 0.9)
+
+
+def test_a_drawn_code_has_the_corners_of_the_registration_wherever_it_is_seen() -> None:
+    shifted = replace(symbol(2), corners=Quad.of(square_at(32, 16, 100)))
+    (drawn,) = region().read(render(SYMBOL, pixels=4), [FakeEngine([shifted])], restored=True)
+    assert drawn.corners == Quad.of(CORNERS)
+
+
 # --- neighbours -----------------------------------------------------------------------------------------------------
 
 
