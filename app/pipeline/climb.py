@@ -340,8 +340,9 @@ class Climb:
         """Takes places up rung by rung, the most credible first, so that what is cheap is tried on all of them before
         what is dear is tried on any; yields what is read.
 
-        A rung is left after ``patience`` places, one after another, that it read nothing of, unless the effort is
-        thorough."""
+        A rung is left after ``patience`` places, one after another, of which it read nothing, unless the effort is
+        thorough.
+        """
         patience = inf if self.is_thorough else patience
         for rung in rungs:
             failures = 0

@@ -30,7 +30,7 @@ _SMALL_CODE: Final = 60.0  # pixels a side
 _HIGH_VERSION: Final = 10  # whose modules take ten times as long to read as those of version 1
 _LARGE: Final = 0.04  # of the longest side of the picture, from which a candidate is large
 # Of 23 halftones that the rung read none had less than 0.65; of 64 other places half had less than 0.6.
-_LEAST_HALFTONE: Final = 0.62  # confidence of a reading of the middles of modules that is decoded
+_LEAST_HALFTONE: Final = 0.62  # confidence of a reading of the middles of modules, from which it is decoded
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most
 _MANY: Final = 5  # results of zxing-cpp from which those with errors push out those without
@@ -159,17 +159,19 @@ def _first_read(picture: GreyImage, variants: Iterable[Variant]) -> list[Symbol]
 def read_halftone(climb: Climb, place: Place) -> Iterator[Read]:
     """Reads the middles of the place's modules, hard, then softly: of a halftone they alone are the code."""
     for region in climb.regions([place]):
-        reading = read_middles(climb, region)
-        if reading is not None and reading.confidence >= _LEAST_HALFTONE:
+        if (reading := read_middles(climb, region)) is not None:
             yield from [*_decode(climb, reading)] or _decode_softly(climb, reading)
 
 
 def read_middles(climb: Climb, region: Region) -> Reading | None:
     """The halftone rung's step: reads the middles of a region's modules with the module reader; None if the region
-    shows no halftone."""
+    shows no halftone, or one that the reader is too unsure of."""
     inverted = region.registration.inverted
     crop = middles_of_modules(climb.image, region.corners, region.version, inverted=inverted)
-    return None if crop is None else Reading(region, crop, climb.tools.reader.read([crop], region.version)[0])
+    if crop is None:
+        return None
+    reading = Reading(region, crop, climb.tools.reader.read([crop], region.version)[0])
+    return reading if reading.confidence >= _LEAST_HALFTONE else None
 
 
 def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:

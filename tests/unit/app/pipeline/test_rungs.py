@@ -15,7 +15,7 @@ from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import Quad
-from app.pipeline.reading import Read, Reading
+from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.rungs import (
     LAST_RUNGS,
@@ -279,14 +279,13 @@ def test_doubtful_middles_of_modules_are_not_decoded(
     certainty: float, is_read: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where they are right: of other codes they are doubtful, too."""
-
-    def middles(climb: Climb, region: Region) -> Reading:
-        return Reading(region, region.crop.copy(), certainty * true_reading(region.crop, region.version) / 9)
-
-    monkeypatch.setattr("app.pipeline.rungs.read_middles", middles)
-    climb = climb_of(broken_picture())
+    made = bench()
+    climb = Climb(broken_picture(), Effort.BALANCED, made.tools)
+    place = place_at(climb, PLACE)
+    made.reader.answer = lambda crop, version: certainty * true_reading(crop, version) / 9
+    monkeypatch.setattr("app.pipeline.rungs.middles_of_modules", lambda *_, **__: place.regions[0].crop)
     halftone = next(rung for rung in LAST_RUNGS if rung.name == "halftone")
-    texts = {read.symbol.text for read in halftone.read(climb, place_at(climb, PLACE))}
+    texts = {read.symbol.text for read in halftone.read(climb, place)}
     assert texts == ({"the first truth"} if is_read else set())
 
 
