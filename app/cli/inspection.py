@@ -20,10 +20,11 @@ from app.cli.inspection_records import (
 )
 from app.cli.inspection_report import Report
 from app.cli.inspection_steps import Files, RegionSteps, steps_on_picture, steps_on_place
-from app.pipeline.climb import Climb, Place, Survey
+from app.pipeline.climb import Climb, Survey
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import PROMISING, Hypothesis, Region
+from app.pipeline.place import Place
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
 

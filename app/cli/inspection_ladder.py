@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Final
 
 from app.cli.inspection_records import RungRecord, SymbolRecord
-from app.pipeline.climb import Climb, Place, Rung
+from app.pipeline.climb import Climb, Rung
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.micro import MICRO
+from app.pipeline.place import Place
 from app.pipeline.results import Found, Stage, Unread
 from app.pipeline.rungs import DIRECT, FLATTENED, LAST_RUNGS, MODULE_RUNGS, QUICK_RUNGS, RUNGS, SLOW_RUNGS
 

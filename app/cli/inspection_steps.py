@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from app.cli.inspection_records import StepRecord, SymbolRecord
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.variants import read_variants
 from app.pipeline.files.png import encode_png
@@ -16,6 +16,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.lone_finders import PATIENT, find_lone_finders
 from app.pipeline.locating.regions import SMALL_MODULE, Exhibit, Region, Verdict
 from app.pipeline.micro import MICRO, read_small
+from app.pipeline.place import Place
 from app.pipeline.qrcode.log_odds import LogOdds, confidence, probability
 from app.pipeline.qrcode.soft import SoftRead
 from app.pipeline.reading import Reading

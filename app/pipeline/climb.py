@@ -16,6 +16,7 @@ from app.pipeline.inference.severity import Route, choose, laplacian_variance
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Hypothesis, Region, weigh_candidates
+from app.pipeline.place import Place
 from app.pipeline.quad import SAME_PLACE, Quad
 from app.pipeline.reading import Read, Reading
 from app.pipeline.results import Effort, Found, Outcome, Reason, Stage, Unread, add_up
@@ -38,33 +39,6 @@ _TOO_SMALL = 1.5  # pixels a module below which an unread place counts as too sm
 _SCANNED_AT_ONCE = 250_000  # pixels up to which an engine needs no bound: none keeps it busy for a second
 _SCAN_SHARE = 0.5  # of the time left that one scan may take
 _CUT_OFF = 0.5  # modules that a corner may lie outside the picture
-
-
-@dataclass(eq=False)
-class Place:
-    """Where a code may be: the ``candidate`` of a locator, its registered ``regions``, best first, and their
-    ``readings``.
-
-    ``pending``: it has not climbed the slow rungs yet.
-    """
-
-    candidate: Candidate
-    regions: list[Region]
-    readings: list[Reading] = field(default_factory=list)
-    pending: bool = True
-
-    @property
-    def corners(self) -> Quad:
-        return self.regions[0].corners if self.regions else self.candidate.corners
-
-    @property
-    def agreement(self) -> float:
-        """How well the picture agrees with the function patterns of the best region, 0 to 1."""
-        return self.regions[0].registration.agreement if self.regions else 0.0
-
-    @property
-    def best_reading(self) -> Reading | None:
-        return max(self.readings, key=lambda reading: reading.confidence, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from app.pipeline.climb import Climb, Place, Rung
+from app.pipeline.climb import Climb, Rung
 from app.pipeline.crops.halftones import middles_of_modules
 from app.pipeline.crops.rectifying import surroundings
 from app.pipeline.engines.symbol import Sighting, Symbol, is_covered, merge_symbols
@@ -17,6 +17,7 @@ from app.pipeline.inference.severity import Route
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
 from app.pipeline.nesting import may_be_inside, painted_over
+from app.pipeline.place import Place
 from app.pipeline.qrcode.log_odds import rebuild_modules
 from app.pipeline.quad import SAME_PLACE, Quad, side_length
 from app.pipeline.reading import Read, Reading

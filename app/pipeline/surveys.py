@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app.pipeline.climb import LOCATE, Climb, Place, Survey
+from app.pipeline.climb import LOCATE, Climb, Survey
 from app.pipeline.inference.views import is_faint
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
@@ -12,6 +12,7 @@ from app.pipeline.locating.finder_patterns import realign_by_finders
 from app.pipeline.locating.neighbours import touching
 from app.pipeline.locating.regions import NO_VERSION
 from app.pipeline.locating.stripes import stripes
+from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import elongation, side_length
 from app.pipeline.results import Found

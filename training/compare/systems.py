@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from app.pipeline.climb import Climb, Place, Rung
+from app.pipeline.climb import Climb, Rung
 from app.pipeline.engines.symbol import Engine, Symbol, merge_symbols
 from app.pipeline.engines.zbar import ZBar
 from app.pipeline.imaging import GreyImage, normalise
@@ -24,6 +24,7 @@ from app.pipeline.inference.restorer import Restorer
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
+from app.pipeline.place import Place
 from app.pipeline.reading import Read
 from app.pipeline.results import Effort
 from app.pipeline.rungs import FLATTENED, LAST_RUNGS, MODULE_RUNGS, read_direct

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.locating.candidates import Candidate
+from app.pipeline.place import Place
 from app.pipeline.surveys import surveys
 
 

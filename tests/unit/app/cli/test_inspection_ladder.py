@@ -3,8 +3,9 @@
 import pytest
 
 from app.cli.inspection_ladder import Climbed
-from app.pipeline.climb import Climb, Place, Survey
+from app.pipeline.climb import Climb, Survey
 from app.pipeline.locating.candidates import Candidate
+from app.pipeline.place import Place
 from app.pipeline.quad import Quad
 from app.pipeline.results import Effort, Found, Stage
 from app.pipeline.rungs import DIRECT, RUNGS

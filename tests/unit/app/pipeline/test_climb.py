@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.climb import LOCATE, Climb, Place, Rung, Survey
+from app.pipeline.climb import LOCATE, Climb, Rung, Survey
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.inference.severity import Route, laplacian_variance
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region
+from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.module_reader import LogOdds
 from app.pipeline.inference.window_locator import Levels
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.candidates import Candidate
+from app.pipeline.place import Place
 from app.pipeline.results import Effort, Reason
 from app.pipeline.rungs import RUNGS
 from tests.support.bench import (

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
 from app.pipeline.locating.registering import Registration
+from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import format_positions, render
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read, Reading

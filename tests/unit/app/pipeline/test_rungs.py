@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.imaging import GreyImage
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import Region, find_regions
+from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import Quad
 from app.pipeline.reading import Read

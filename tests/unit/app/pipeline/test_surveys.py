@@ -5,13 +5,14 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from app.pipeline.climb import Climb, Place
+from app.pipeline.climb import Climb
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.regions import NO_VERSION, find_regions
+from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.results import Effort
 from app.pipeline.surveys import surveys
