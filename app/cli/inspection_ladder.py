@@ -94,7 +94,7 @@ class Climbed:
         return ""
 
     def _has_left_readings(self, rung: Rung, place: Place) -> bool:
-        kinds = {FLATTENED.name if reading.has_own_crop else _MODULES for reading in self._readings[place]}
+        kinds = {FLATTENED.name if reading.has_other_crop else _MODULES for reading in self._readings[place]}
         return rung.name in kinds
 
     def _read_here(self, place: Place) -> Found | None:

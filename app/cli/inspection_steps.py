@@ -102,7 +102,7 @@ class RegionSteps:
 
     def _reading(self) -> Reading:
         """The ladder's own reading of the region's crop, if it made one."""
-        here = (one for one in self._place.readings if one.region is self._region and not one.has_own_crop)
+        here = (one for one in self._place.readings if one.region is self._region and not one.has_other_crop)
         return next(here, None) or self._climb.read_modules_of(self._place, self._region)
 
     def _modules(self, reading: Reading, prefix: str = "", name: str = "") -> Iterator[StepRecord]:
@@ -110,7 +110,7 @@ class RegionSteps:
         region = self._region
         exhibit = region.show_modules(reading.crop, reading.log_odds)
         pictures = {f"{prefix}log-odds": _picture_of(reading.log_odds), f"{prefix}symbol": exhibit.pictures[0]}
-        if reading.has_own_crop:
+        if reading.has_other_crop:
             pictures = {f"{prefix}crop": reading.crop, **pictures}
         notes: dict[str, float | str] = {
             "mean confidence": confidence(reading.log_odds),

@@ -315,7 +315,7 @@ class Climb:
         what is dear is tried on any; yields what is read.
 
         A rung is left after ``patience`` places, one after another, of which it read nothing, unless the effort is
-        thorough.
+        thorough. Places that it is not worth, or that an answer covers, do not count.
         """
         patience = inf if self.is_thorough else patience
         for rung in rungs:

@@ -39,8 +39,8 @@ COLOURS = "colours"
 """The stage of a trace that decodes a file again for its colours and its transparency."""
 EVENED: Final = "evened"
 """The stage of a trace that takes the shading out of a picture."""
-# Of 43 creased codes that flattening read, it read 37 at the first of the places that overlap there, none later than at
-# the fifth. In wallpaper of finder patterns up to 70 places agree.
+# Several places may overlap at one code. Of the 43 that flattening read in the set creased, n = 200, it read 37 at the
+# first of them and all by the fifth. In wallpaper of finder patterns up to 70 places agree.
 _PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
 _EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
 

@@ -33,7 +33,7 @@ class Reading:
         return confidence(self.log_odds) * self.region.registration.agreement
 
     @property
-    def has_own_crop(self) -> bool:
+    def has_other_crop(self) -> bool:
         """Whether the reading has a crop other than the region's: it comes from flattening, or from the middles of
         modules."""
         return self.crop is not self.region.crop
@@ -41,11 +41,12 @@ class Reading:
     @cached_property
     def soft_attempts(self) -> tuple[SoftRead | SoftRefusal, ...]:
         """What soft decoding makes of the log-odds and, if it refuses them, of their mirror image. All formats are
-        tried on the region's own crop alone: on 43 creased codes that only flattening read it read as many without."""
+        tried only if the reading is of the region's crop: all 43 creased codes that flattening alone read in the set
+        ``creased``, n = 200, are read without this search."""
         attempts: list[SoftRead | SoftRefusal] = []
         for log_odds in (self.log_odds, self.log_odds.T):
             view = np.ascontiguousarray(log_odds)
-            attempts.append(try_soft(view, self.region.version, may_search=not self.has_own_crop))
+            attempts.append(try_soft(view, self.region.version, may_search=not self.has_other_crop))
             if isinstance(attempts[-1], SoftRead):
                 break
         return tuple(attempts)

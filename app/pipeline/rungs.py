@@ -30,7 +30,8 @@ _ENLARGEMENTS: Final = (2.0, 3.0)
 _SMALL_CODE: Final = 60.0  # pixels a side
 _HIGH_VERSION: Final = 10  # whose modules take ten times as long to read as those of version 1
 _LARGE: Final = 0.04  # of the longest side of the picture, from which a candidate is large
-# Of 23 halftones that the rung read none had less than 0.65; of 64 other places half had less than 0.6.
+# Of the 23 that the rung read in the set halftone, n = 60, none had less than 0.65; of 64 places of creased codes half
+# had less than 0.6.
 _LEAST_HALFTONE: Final = 0.62  # confidence of a reading of the middles of modules, from which it is decoded
 _AROUND: Final = 0.2  # of a place's side that a patch has to spare
 _PATCH_SIDE: Final = 800  # pixels, at most

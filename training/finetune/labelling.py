@@ -157,7 +157,7 @@ class Labeller:
             own = (reading for reading in made if reading.region.corners.overlap(symbol.corners) >= SAME_PLACE)
             anew = self._readings(climb.image, symbol.corners, symbol.version)
             for reading in itertools.chain(own, anew, self._as_found(climb.image, symbol)):
-                if reading.has_own_crop:
+                if reading.has_other_crop:
                     continue
                 truth = read_truth(reading, symbol.payload, symbol.contents)
                 if truth:
@@ -174,7 +174,7 @@ class Labeller:
         for reading in readings:
             if any(reading.region.corners.overlap(corners) > 0 for corners in seen):
                 continue
-            truth = None if reading.has_own_crop else match_truth(reading, list(payloads))
+            truth = None if reading.has_other_crop else match_truth(reading, list(payloads))
             if truth:
                 seen.append(reading.region.corners)
                 yield _Sight(reading.region, truth, LABEL)

@@ -77,7 +77,7 @@ class IsolatedEngine:
 
     A picture that exceeds the limit or ends the process counts as unread; the next picture starts a new process.
     OpenCV's detector needs this: a known picture keeps it busy for ten minutes and then crashes it (OpenCV issue
-    26642). ``seconds``: of the last read, in that process; those waited for where it was killed.
+    26642). ``seconds``: how long the last read took in that process, or how long this one waited in vain for it.
     """
 
     def __init__(self, make: Callable[[], Engine], *, name: str, limit: float = 20.0) -> None:
@@ -150,8 +150,8 @@ def plain_engines() -> list[Engine]:
 
 
 def stock_decoders(wechat_networks: Path | None = None) -> list[Engine]:
-    """Every installed decoder: the plain engines, OpenCV's, and WeChat's if OpenCV includes it, with the networks of
-    this folder, if any."""
+    """Every installed decoder: the plain engines, OpenCV's, and WeChat's if OpenCV includes it, with the networks in
+    the folder ``wechat_networks``, if given."""
     engines = [*plain_engines(), IsolatedEngine(OpenCVDetector, name=OpenCVDetector.name)]
     if hasattr(cv2, _WECHAT):
         engines.append(IsolatedEngine(partial(wechat_engine, wechat_networks), name=WeChatDetector.name))

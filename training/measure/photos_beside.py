@@ -1,10 +1,12 @@
-"""Reads a labelled folder of photographs with every installed decoder beside the ladder, in turns on each photograph:
-python -m training.measure.photos_beside DIR.
+"""Reads a labelled folder of photographs with every installed decoder beside the ladder, one after the other on each
+photograph: python -m training.measure.photos_beside DIR.
 
 DIR is as `training.measure.photos` describes it. Every decoder sees the untouched grey picture. Prints a row for each
-of them and for the ladder: photographs with any code read, photographs that contradict their label, labelled codes hit
-by place and answers that hit none, rates with 95 % intervals, and seconds per photograph without those of decoding the
-file. ``--wechat`` gives WeChat's decoder, which only OpenCV's contributed modules have, its two networks.
+of them and for the ladder: photographs with any answer; photographs all of whose payloads are known and one answer is
+none of them (``wrong``); labelled outlines that hold the centre of an answer, whatever its payload, and answers that
+lie in none; rates with 95 % intervals; and seconds per photograph, without decoding the file. The last line counts the
+photographs with an answer of any decoder but the ladder. ``--wechat`` gives WeChat's decoder, which only OpenCV's
+contributed modules have, its two networks; ``--expect`` ends the ladder's search at so many codes.
 """
 
 import argparse
@@ -24,7 +26,8 @@ from training.measure.photos import Photo, load_photos
 from training.measure.places import PlaceCount, count_places
 from training.measure.rates import Rate
 
-_QRESTORE = "qrestore"
+QRESTORE = "qrestore"
+"""The name of the ladder among the decoders."""
 _MAX_CODES = 256
 
 Read = Callable[[GreyImage], tuple[list[Symbol], float]]
@@ -42,7 +45,7 @@ class Answer:
 
 
 def timed(engine: Engine) -> Read:
-    """Reads with an engine. The time of a guarded one is that of its own process, without the way there."""
+    """Reads with an engine. The time of a guarded one is that of its own process, without the transfer to it."""
 
     def read(image: GreyImage) -> tuple[list[Symbol], float]:
         began = perf_counter()
@@ -52,12 +55,12 @@ def timed(engine: Engine) -> Read:
     return read
 
 
-def climbing(ladder: Ladder, effort: Effort) -> Read:
-    """Reads with the ladder, without a budget."""
+def climbing(ladder: Ladder, effort: Effort, expect: int | None) -> Read:
+    """Reads with the ladder, without a budget, up to ``expect`` codes."""
 
     def read(image: GreyImage) -> tuple[list[Symbol], float]:
         began = perf_counter()
-        outcome = ladder.run(image, effort=effort)
+        outcome = ladder.run(image, effort=effort, expect=expect)
         return [found.symbol for found in outcome.codes], perf_counter() - began
 
     return read
@@ -81,7 +84,7 @@ def measure(reads: Mapping[str, Read], photos: Iterable[Photo]) -> dict[str, lis
 
 
 def report(answers: Mapping[str, Sequence[Answer]]) -> Iterator[str]:
-    """Lines of the table, a decoder each."""
+    """Lines of the table, a decoder each, and of all but the ladder together."""
     rates = f"{'read %':>16s} wrong {'codes':>5s} {'hit %':>16s} extra"
     yield f"{'decoder':9s} {'n':>4s} {rates} {'mean s':>7s} {'p50 s':>7s}"
     for name, given in answers.items():
@@ -93,6 +96,9 @@ def report(answers: Mapping[str, Sequence[Answer]]) -> Iterator[str]:
             f"{str(hit) if hit.n else '-':>16s} {places.extras:5d} {statistics.fmean(seconds):7.3f} "
             f"{statistics.median(seconds):7.3f}"
         )
+    stock = [given for name, given in answers.items() if name != QRESTORE]
+    together = [any(one.read for one in of_photo) for of_photo in zip(*stock, strict=True)]
+    yield f"read by any of the others: {Rate(sum(together), len(together))}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -101,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("directory", type=Path, help="folder with manifest.json")
     parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+    parser.add_argument("--expect", type=int, metavar="N", help="the ladder ends its search at N codes")
     decoders.add_wechat_option(parser)
     served_tools.add_options(parser)
     options = parser.parse_args(argv)
@@ -109,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"{options.directory} lists no photographs")
     ladder = Ladder(tools=served_tools.load_tools(options), max_codes=_MAX_CODES)
     reads = {engine.name: timed(engine) for engine in decoders.stock_decoders(options.wechat)}
-    reads[_QRESTORE] = climbing(ladder, Effort(options.effort))
+    reads[QRESTORE] = climbing(ladder, Effort(options.effort), options.expect)
     for line in report(measure(reads, photos)):
         print(line)
 

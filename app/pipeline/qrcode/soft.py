@@ -113,8 +113,8 @@ def try_soft(
     margin: float = MARGIN,
     may_search: bool = True,
 ) -> SoftRead | SoftRefusal:
-    """As `decode_soft`, but says why it read nothing. Unless it ``may_search``, formats for which the format
-    information does not speak are not tried: that takes most of the time of log-odds that it refuses."""
+    """As `decode_soft`, but says why it read nothing. ``may_search``: whether formats that the format information does
+    not suggest are tried, too; where nothing is read this search takes most of the time."""
     if log_odds.shape != (dimension(version),) * 2:
         raise ValueError(f"version {version} has {dimension(version)} modules a side, not {log_odds.shape}")
     log_odds = np.nan_to_num(log_odds.astype(np.float32, copy=False), posinf=50, neginf=-50)

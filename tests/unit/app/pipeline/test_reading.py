@@ -85,7 +85,7 @@ def test_readings_are_decoded_softly_mirrored_too(mirrored: bool) -> None:
     assert read.corners == one.region.corners
 
 
-def test_only_readings_of_the_regions_own_crop_are_searched_for_a_lost_format() -> None:
+def test_only_readings_of_the_regions_crop_are_searched_for_a_lost_format() -> None:
     log_odds = np.where(SOUND, np.float32(4), np.float32(-4))
     log_odds[format_positions(2)] = 0
     registration = Registration(corners=square_at(10, 10, 100), version=2, agreement=1.0, inverted=False)

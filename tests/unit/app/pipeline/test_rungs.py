@@ -279,7 +279,7 @@ def test_the_less_the_patterns_agree_the_less_is_tried() -> None:
 def test_doubtful_middles_of_modules_are_not_decoded(
     certainty: float, is_read: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where they are right: of other codes they are doubtful, too."""
+    """Even if they are right: the middles of other codes look as doubtful."""
     made = bench()
     climb = Climb(broken_picture(), Effort.BALANCED, made.tools)
     place = place_at(climb, PLACE)

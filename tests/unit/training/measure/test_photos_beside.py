@@ -48,10 +48,12 @@ def test_a_guarded_decoder_is_timed_in_its_own_process() -> None:
 
 def test_a_row_holds_rates_places_and_times() -> None:
     answers = [Answer(True, False, PlaceCount(2, 1, 1), 0.1), Answer(False, False, PlaceCount(1, 0, 0), 0.5)]
-    head, row, bare = report({"zbar": answers, "none": [Answer(False, False, PlaceCount(), 1.0)]})
+    ours = [Answer(False, False, PlaceCount(), 1.0), Answer(True, True, PlaceCount(), 1.0)]
+    head, row, bare, together = report({"zbar": answers, "qrestore": ours})
     assert head.split() == ["decoder", "n", "read", "%", "wrong", "codes", "hit", "%", "extra", "mean", "s", "p50", "s"]
     assert row.split() == ["zbar", "2", "50.0", "[9-91]", "0", "3", "33.3", "[6-79]", "1", "0.300", "0.300"]
-    assert bare.split() == ["none", "1", "0.0", "[0-79]", "0", "0", "-", "0", "1.000", "1.000"]
+    assert bare.split() == ["qrestore", "2", "50.0", "[9-91]", "1", "0", "-", "0", "1.000", "1.000"]
+    assert together == "read by any of the others:  50.0 [9-91]"
 
 
 def test_the_command_has_a_row_for_each_decoder_and_the_ladder(
@@ -63,7 +65,7 @@ def test_the_command_has_a_row_for_each_decoder_and_the_ladder(
     manifest.write_text(json.dumps([row]))
     command = [str(tmp_path), "--effort", "fast", "--weights", str(ROOT / "weights")]
     main(command)
-    _, *rows = capsys.readouterr().out.splitlines()
+    _, *rows, _ = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in rows][:3] == ["zbar", "zxing", "opencv"]
     assert rows[-1].split()[:8] == ["qrestore", "1", "100.0", "[21-100]", "0", "1", "100.0", "[21-100]"]
     manifest.write_text("[]")

@@ -135,7 +135,7 @@ def test_a_lost_format_is_found_by_the_codewords(how: str, version: int, level: 
     assert np.array_equal(read.modules, modules)
 
 
-def test_a_lost_format_is_not_looked_for_unless_it_may_be() -> None:
+def test_a_lost_format_is_not_looked_for_unless_the_search_is_allowed() -> None:
     log_odds = noisy(encode(ADDRESS, version=3, error="l", mask=5), 2.3, seed=3)
     assert isinstance(try_soft(log_odds, 3, may_search=False), SoftRead)
     lose_format(log_odds, "nothing", 3)
