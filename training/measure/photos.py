@@ -53,6 +53,10 @@ class Photo:
         """Decodes the file. Raises OSError, and InvalidImage if it is no picture or exceeds 100 megapixels."""
         return decode_image(self.path.read_bytes(), max_pixels=_MAX_PIXELS)
 
+    def count(self, answers: Sequence[Quad]) -> PlaceCount:
+        """Labelled codes, hits and extra answers; zeros if the outlines are not known."""
+        return count_places(self.quads, answers) if self.quads else PlaceCount()
+
     def is_contradicted(self, symbols: Iterable[Symbol]) -> bool:
         """Whether all payloads are known and a symbol differs from each of them by more than outer white space."""
         if not self.payloads or len(self.payloads) < self.codes:
@@ -79,10 +83,8 @@ class Result:
 
     @property
     def places(self) -> PlaceCount:
-        """Labelled codes, hits and extra answers; zeros if the outlines are not known."""
-        if not self.photo.quads:
-            return PlaceCount()
-        return count_places(self.photo.quads, [found.symbol.corners for found in self.outcome.codes])
+        """As `Photo.count` counts the ladder's answers."""
+        return self.photo.count([found.symbol.corners for found in self.outcome.codes])
 
     @property
     def rung(self) -> str:

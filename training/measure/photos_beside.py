@@ -23,7 +23,7 @@ from app.pipeline.results import Effort
 from training.measure import decoders, served_tools
 from training.measure.decoders import IsolatedEngine
 from training.measure.photos import Photo, load_photos
-from training.measure.places import PlaceCount, count_places
+from training.measure.places import PlaceCount
 from training.measure.rates import Rate
 
 QRESTORE = "qrestore"
@@ -69,7 +69,7 @@ def climbing(ladder: Ladder, effort: Effort, expect: int | None) -> Read:
 def answer(read: Read, photo: Photo, image: GreyImage) -> Answer:
     """Reads a photograph and judges the answer by its label."""
     symbols, seconds = read(image)
-    places = count_places(photo.quads, [one.corners for one in symbols]) if photo.quads else PlaceCount()
+    places = photo.count([one.corners for one in symbols])
     return Answer(bool(symbols), photo.is_contradicted(symbols), places, seconds)
 
 

@@ -164,7 +164,7 @@ class Region:
         """The corners in the picture of the region's ``own`` symbol, which an engine read as ``symbol``: those of the
         registration, unless the symbol's version is unknown or the engine saw it elsewhere in a photograph."""
         seen = self._in_modules(symbol, picture)
-        is_in_place = is_drawn or seen.overlap(Quad.of(square(dimension(self.version)))) >= _IN_PLACE
+        is_in_place = is_drawn or self._overlap(seen) >= _IN_PLACE
         return self.corners if own.version is not None and is_in_place else self._in_picture(seen)
 
     def _stating(self, symbol: Symbol, picture: GreyImage) -> Symbol:
@@ -184,9 +184,13 @@ class Region:
         """Where in the picture a symbol lies that an engine read in a crop of this region, if it is not in the region's
         own place; None if it is."""
         corners = self._in_modules(symbol, picture)
-        if corners.overlap(Quad.of(square(dimension(self.version)))) >= _OWN_PLACE:
+        if self._overlap(corners) >= _OWN_PLACE:
             return None
         return self._in_picture(corners)
+
+    def _overlap(self, corners: Quad) -> float:
+        """Of corners in modules of this region with its own place, 0 to 1."""
+        return corners.overlap(Quad.of(square(dimension(self.version))))
 
     def _in_modules(self, symbol: Symbol, picture: GreyImage) -> Quad:
         """The corners of a symbol that an engine read in a crop, in modules of this region."""
