@@ -18,9 +18,9 @@ def test_shares_are_of_what_the_processors_could_do() -> None:
 @pytest.mark.slow
 def test_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(command, "LEAST_SHARE", 0.0)
-    assert main(["--count", "16", "--jobs", "1", "2", "--rounds", "1"]) == 0
+    assert main(["--count", "64", "--jobs", "1", "2", "--rounds", "1"]) == 0
     head, _, alone, *jobs, verdict = capsys.readouterr().out.splitlines()
-    assert head.startswith("| 16 files, ")
+    assert head.startswith("| 64 files, ")
     assert alone.startswith("| one process | ")
     assert [line.split("|")[1].strip() for line in jobs] == ["1 job", "2 jobs"]
     assert all(float(line.split("|")[2]) > 0 for line in (alone, *jobs))
