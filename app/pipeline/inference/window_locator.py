@@ -18,6 +18,7 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage, shrink, standardise
 from app.pipeline.inference.runners import Runner
 from app.pipeline.locating.candidates import Candidate, candidate_of, suppress_overlapping
+from app.pipeline.nesting import painted_over
 from app.pipeline.qrcode.log_odds import probability
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
 from app.pipeline.quad import Quad, homography, is_sound, reorder, side_length, square
@@ -60,6 +61,14 @@ class Glimpse:
 
     factor: float
     chances: NDArray[np.float32]
+
+    def outside(self, covered: Iterable[Quad]) -> "Glimpse":
+        """The same without what was seen of ``covered`` places."""
+        chances = self.chances.copy()
+        for quad in covered:
+            around = _with_margin(quad) * self.factor / STRIDE - 0.5
+            cv2.fillConvexPoly(chances, np.rint(around).astype(np.int32), 0)
+        return Glimpse(self.factor, chances)
 
     def best(self, left: float, top: float, side: float) -> float:
         """The best chance in a square of the picture, given in its pixels, and right beside it."""
@@ -154,15 +163,18 @@ class WindowLocator:
         if min(levels.image.shape) < dimension(1):
             return []
         level = levels.at(size)
-        textured = texture(level.picture, [quad.scaled(level.factor) for quad in covered])
+        read = [quad.scaled(level.factor) for quad in covered]
+        textured = texture(level.picture, read)
+        picture = painted_over(level.picture, read)  # beside sharp codes the network does not see blurred ones
         before = levels.glimpses_before(level.factor) if suspicion and not inverted else []
+        before = [one.outside(covered) for one in before]
         places = [
             (top, left)
             for top, left in product(*(_starts(side) for side in level.picture.shape))
             if textured[top : top + WINDOW, left : left + WINDOW].any()
             and all(one.best(*np.array([left, top, WINDOW]) / level.factor) >= suspicion for one in before)
         ]
-        windows = [_pad(standardise(level.picture[top : top + WINDOW, left : left + WINDOW])) for top, left in places]
+        windows = [_pad(standardise(picture[top : top + WINDOW, left : left + WINDOW])) for top, left in places]
         seen = self._run(windows, inverted=inverted)
         presence = probability(seen[:, 0])
         if not inverted:
@@ -236,12 +248,16 @@ def texture(picture: GreyImage, covered: Iterable[Quad] = ()) -> NDArray[np.bool
     variance = cv2.sqrBoxFilter(half, cv2.CV_32F, _GRAIN) - mean * mean
     varied = (variance > _LEAST_DEVIATION**2).astype(np.uint8)
     for quad in covered:
-        corners, centre = np.asarray(quad), np.array(quad.centre)
-        around = centre + (corners - centre) * (1 + 2 * _COVERED_MARGIN)
-        cv2.fillConvexPoly(varied, np.rint(around / 2).astype(np.int32), 0)
+        cv2.fillConvexPoly(varied, np.rint(_with_margin(quad) / 2).astype(np.int32), 0)
     filled = (cv2.boxFilter(varied, cv2.CV_32F, _BLOB) >= _LEAST_FILLED).astype(np.uint8)
     whole = cv2.resize(filled, (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(whole, dtype=np.bool_)
+
+
+def _with_margin(quad: Quad) -> NDArray[np.float64]:
+    """Corners (4, 2) of what a read code covers."""
+    corners, centre = np.asarray(quad), np.array(quad.centre)
+    return np.asarray(centre + (corners - centre) * (1 + 2 * _COVERED_MARGIN))
 
 
 def _factor(level: Level) -> float:

@@ -126,6 +126,17 @@ def test_a_code_without_one_of_its_finder_patterns_is_read(text: str, turns: int
     assert texts(read(photograph(modules, square_at(70, 55, 125), (240, 270)))) == [text]
 
 
+@pytest.mark.parametrize(("count", "place", "pixels", "sigma"), [(2, 1, 4, 3.4), (2, 1, 5, 4.25), (4, 6, 5, 3.5)])
+def test_sharp_codes_around_a_blurred_one_do_not_hide_it(count: int, place: int, pixels: int, sigma: float) -> None:
+    """The locator sees none beside sharp ones; these are painted over once they are read."""
+    payloads = [f"label {row}{column}" for row in range(count) for column in range(count)]
+    drawings = [render(encode(payload, version=2), pixels=pixels) for payload in payloads]
+    drawings[place] = soft(drawings[place], sigma)
+    rows = [np.hstack(drawings[start : start + count]) for start in range(0, count**2, count)]
+    picture = soft(np.asarray(40 + np.vstack(rows) * (195 / 255), np.uint8), 0.8)
+    assert sorted(texts(read(picture))) == sorted(payloads)
+
+
 # --- neighbours -----------------------------------------------------------------------------------------------------
 
 

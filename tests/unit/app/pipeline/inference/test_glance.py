@@ -110,6 +110,15 @@ def test_windows_with_nothing_but_codes_that_were_read_are_left_out() -> None:
     assert seen(wall(LEFT, RIGHT), 1400, Quad.of(LEFT), Quad.of(RIGHT)) == 0
 
 
+def test_codes_that_were_read_are_painted_over() -> None:
+    runner = Counting()
+    picture = wall(LEFT, square_at(170, 60, 100))
+    WindowLocator(None, runner).glance(Levels(picture), 1400, covered=[Quad.of(LEFT)])  # type: ignore[arg-type]
+    window = runner.windows[0]
+    assert np.ptp(window[65:155, 65:155]) == 0
+    assert np.ptp(window[65:155, 175:256]) > 1
+
+
 def test_covered_places_are_scaled_with_the_picture() -> None:
     assert seen(wall(LEFT, RIGHT), 700) > seen(wall(LEFT, RIGHT), 700, Quad.of(RIGHT)) >= 1
     assert seen(wall(LEFT, RIGHT), 700, Quad.of(LEFT), Quad.of(RIGHT)) == 0
@@ -147,13 +156,16 @@ class Suspecting:
         return maps
 
 
-def second_pass(picture: GreyImage, first: int, second: int, *, suspicion: float, inverted: bool = False) -> int:
-    """How many windows are seen at the ``second`` size, after a pass at the ``first``."""
+def second_pass(
+    picture: GreyImage, first: int, second: int, *covered: Quad, suspicion: float, inverted: bool = False
+) -> int:
+    """How many windows are seen at the ``second`` size, after a pass at the ``first``; what is ``covered`` was read in
+    between."""
     runner, levels = Suspecting(), Levels(picture)
     locator = WindowLocator(None, runner)  # type: ignore[arg-type]
     locator.glance(levels, first)
     before = runner.count
-    locator.glance(levels, second, suspicion=suspicion, inverted=inverted)
+    locator.glance(levels, second, covered=covered, suspicion=suspicion, inverted=inverted)
     return runner.count - before
 
 
@@ -169,6 +181,11 @@ def test_of_a_finer_pass_only_windows_around_a_suspicion_are_seen() -> None:
     assert second_pass(page(dark=False), 640, 1400, suspicion=0.05) == 0
     assert 1 <= second_pass(page(dark=True), 640, 1400, suspicion=0.05) <= 4
     assert second_pass(page(dark=True), 640, 1400, suspicion=0.2) == 0
+
+
+def test_what_was_read_is_no_suspicion() -> None:
+    dark_place = Quad.of(np.array([[1200, 700], [1260, 700], [1260, 760], [1200, 760]], np.float64))
+    assert second_pass(page(dark=True), 640, 1400, dark_place, suspicion=0.05) == 0
 
 
 def test_without_a_suspicion_asked_for_all_windows_are_seen() -> None:
