@@ -82,8 +82,9 @@ class Climb:
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
     was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
-    the picture seems to show a code. ``original``: what this one, without its shading, was made of; large codes are
-    looked for in it. ``others``: the codes of other symbologies in it, once they were looked for.
+    the picture seems to show a code. ``original``: what this one, without its shading or with its dots run together,
+    was made of; large codes are looked for in it. ``others``: the codes of other symbologies in it, once they were
+    looked for.
     """
 
     image: GreyImage
@@ -167,8 +168,8 @@ class Climb:
             seconds, codes = perf_counter() - began, len(self.found) - before
             self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
 
-    def take_evened(self, other: "Climb") -> None:
-        """Takes what the climb of this picture without its shading has found, and accounts for it."""
+    def take_made(self, other: "Climb") -> None:
+        """Takes what the climb of a picture made of this one has found, and accounts for it."""
         for one in other.found:
             symbol = one.symbol.at(one.symbol.corners.scaled(other.scale))
             self.found.append(replace(one, symbol=symbol, size=self.size))

@@ -13,6 +13,7 @@ from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import GreyImage, LookAgain
 from app.pipeline.inference.views import evened
+from app.pipeline.locating.dots import merge_dots
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import Picture, restore
@@ -39,6 +40,8 @@ COLOURS = "colours"
 """The stage of a trace that decodes a file again for its colours and its transparency."""
 EVENED: Final = "evened"
 """The stage of a trace that takes the shading out of a picture."""
+DOTS: Final = "dots"
+"""The stage of a trace that looks for a lattice of dots and runs them together."""
 # Several places may overlap at one code. Of the 43 that flattening read in the set creased, n = 200, it read 37 at the
 # first of them and all by the fifth. In wallpaper of finder patterns up to 70 places agree.
 _PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
@@ -170,7 +173,7 @@ class Ladder:
             evened_climb = self._evened(climb)
             made = make(evened_climb)
             if evened_climb.found:
-                climb.take_evened(evened_climb)
+                climb.take_made(evened_climb)
                 return _restoration(made, climb)
         return first
 
@@ -189,8 +192,10 @@ class Ladder:
         climb, others = self._search(
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
+        if effort is not Effort.FAST and not (climb.found or climb.is_over):
+            self._read_dots(climb)
         if _hides_a_code(climb):
-            self._read_evened(climb)
+            self._read_made(climb, self._evened(climb))
         left = [place for place in climb.places if not climb.covers(place.corners)]
         left.sort(key=lambda place: -place.agreement)
         for _ in climb.ascend(left, LAST_RUNGS, patience=_PATIENCE):
@@ -273,21 +278,32 @@ class Ladder:
             others.append(other)
         return others
 
-    def _read_evened(self, climb: Climb) -> None:
-        """Reads a picture that gave nothing once more, without its shading, on all rungs before the last ones."""
-        other = self._evened(climb)
+    def _read_dots(self, climb: Climb) -> None:
+        """Reads a picture that gave nothing once more if it shows a lattice of dots, with these run together."""
+        with climb.timed(DOTS):
+            merged = merge_dots(climb.image)
+        if merged:
+            self._read_made(climb, self._made(climb, *merged))
+
+    def _read_made(self, climb: Climb, other: Climb) -> None:
+        """Reads what was made of a picture that gave nothing, on all rungs before the last ones."""
         with other.timed(DIRECT):
             reads, sighted = read_direct(other)
         other.take(reads, DIRECT)
         for _ in other.survey(surveys(other, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        climb.take_evened(other)
+        climb.take_made(other)
 
     def _evened(self, climb: Climb) -> Climb:
         """A climb, of which nothing is read yet, of a picture without its shading, within what is left of the
         budget."""
         with climb.timed(EVENED):
             picture, factor = evened(climb.image, _EVENED_SIDE)
+        return self._made(climb, picture, factor)
+
+    def _made(self, climb: Climb, picture: GreyImage, factor: float) -> Climb:
+        """A climb, of which nothing is read yet, of a ``picture`` that was made of another one's, its sides reduced by
+        ``factor``, within what is left of the budget."""
         original = Original(climb.image, 1 / factor)
         return Climb(
             picture, climb.effort, self._tools, climb.left, climb.expect, max_codes=self._max_codes, original=original

@@ -19,6 +19,7 @@ export const STAGES = {
   fused: "several frames combined",
   colours: "colours and transparency",
   evened: "shading removed",
+  dots: "dots run together",
   others: "codes of other kinds",
 };
 
