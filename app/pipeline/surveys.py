@@ -8,7 +8,7 @@ from app.pipeline.inference.views import is_faint
 from app.pipeline.inference.window_locator import LEAST_SIDE
 from app.pipeline.locating.candidates import Candidate, Locator
 from app.pipeline.locating.cut_off import completed
-from app.pipeline.locating.finder_patterns import realign_by_finders
+from app.pipeline.locating.finder_patterns import realign_by_finders, shows_finder_patterns
 from app.pipeline.locating.neighbours import touching
 from app.pipeline.locating.regions import NO_VERSION
 from app.pipeline.locating.stripes import stripes
@@ -16,7 +16,7 @@ from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.quad import elongation, side_length
 from app.pipeline.results import Found
-from app.pipeline.rungs import DIRECT, read_crowd
+from app.pipeline.rungs import read_crowd
 
 _BETWEEN: Final = 1000
 _USUAL_SIZE: Final = 640  # at which every picture with room for another code is seen
@@ -27,6 +27,7 @@ _LARGEST_UNPROMPTED: Final = 1500  # of them, where nothing was read and the eff
 _SMALLER: Final = 2.5  # times the least side that the locator sees, at which codes so much smaller are seen, too
 _ROOM: Final = 1.3  # sides that a code takes with its quiet zones, 4 modules each of 25 or so
 _BARE_ROOM: Final = 1.0  # sides that it takes without them
+_LEAST_ROOM: Final = 0.25  # sides that a much smaller one takes, which touches it without any gap
 _LARGE: Final = 0.33  # of the picture that one code takes, from which there is no much larger one
 _SEVERAL: Final = 2  # codes, from which there may be others of every kind
 _MANY: Final = 12  # codes, from which a look that shows no more of them is the last
@@ -68,6 +69,8 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
     elif _is_filled(climb):
         return
+    if beside := [one for read in climb.found for one in _touching(climb, read)]:
+        yield from _survey(climb, "touching", beside)
     is_steep = False
     for size, inverted in _looks(climb):
         name = f"quad locator at {size} px{', inverted' if inverted else ''}"
@@ -165,9 +168,8 @@ def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
     )
     if climb.is_thorough or (not climb.found and (is_steep or is_hopeful)):
         yield tools.stretched
-    for locator in tools.slow_locators:
-        if climb.is_thorough or (not climb.found and is_hopeful):
-            yield locator
+    if climb.is_thorough or (not climb.found and (is_hopeful or shows_finder_patterns(climb.image))):
+        yield from tools.slow_locators
 
 
 def _survey(
@@ -211,10 +213,9 @@ def _survey(
 
 
 def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
-    """Candidates beside a code, unless the untouched picture gave it: zxing-cpp may have missed it because another one
-    touches it."""
+    """Candidates beside a code for others that touch it, which engines and locators miss for want of a quiet zone."""
     corners, version = found.symbol.corners, found.symbol.version
-    if found.rung == DIRECT or found.symbol.symbology != "QRCode":
+    if found.symbol.symbology != "QRCode":
         return
     if version is None:  # ZBar does not state it
         regions = (region for place in climb.places for region in place.regions)
@@ -231,15 +232,28 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
 
 
 def _is_filled(climb: Climb) -> bool:
-    """Whether the picture shows one code and has no room beside it for another of its size: with its quiet zones or, if
-    something touches the code, without."""
+    """Whether the picture shows one code and has no room beside it for another of its size with its quiet zones or, if
+    something touches the code, for one of a quarter of its size."""
     if climb.is_thorough or len(climb.found) != 1:
         return False
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
     room = max(left, top, width - right, height - bottom) / side_length(corners)
-    return room < _BARE_ROOM or (room < _ROOM and not any(touching(climb.image, corners, None)))
+    if room >= _ROOM or room < _LEAST_ROOM:
+        return room < _ROOM
+    if room < _BARE_ROOM:
+        beside = touching(climb.image, corners, None, is_close=True)
+        return not any(_shown(climb, one) >= _LEAST_ROOM for one in beside)
+    return not any(touching(climb.image, corners, None))
+
+
+def _shown(climb: Climb, candidate: Candidate) -> float:
+    """How much of the upright box around a candidate lies in the picture, 0 to 1."""
+    left, top, right, bottom = candidate.corners.bounds
+    height, width = climb.image.shape
+    across, down = min(right, width) - max(left, 0.0), min(bottom, height) - max(top, 0.0)
+    return max(across, 0.0) * max(down, 0.0) / ((right - left) * (bottom - top))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:

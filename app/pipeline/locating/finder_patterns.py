@@ -27,6 +27,11 @@ _TURNS = 4  # angles of the template within a quarter turn
 CONTRAST_FLOOR = 6.0
 """Grey levels added to the deviation in quadrature, so that flat places do not respond."""
 _LEAST_RESPONSE = 0.4  # correlation from which a peak counts as a finder pattern
+# Of 20 pictures of codes in rows without gaps, in which no other locator saw any, 16 have three or more such peaks; of
+# 130 photographs without a code none has.
+_PLAIN_RESPONSE = 0.6
+_FEWEST_PLAIN = 3
+_LARGEST_GLANCED = 1_000_000  # pixels of a picture
 _ALIKE = 1.6  # times larger or smaller that a finder pattern may be and still be taken for another one
 _MOST_TRIPLES = 24  # for each polarity
 _CROP_MODULE = 3.0  # pixels a module of a straightened candidate
@@ -57,6 +62,15 @@ class FinderLocator:
     def locate(self, image: GreyImage) -> list[Candidate]:
         found = _from_finders(Pyramid(image), _Search()) if image.size else ()
         return suppress_overlapping(found, limit=self._limit, least=LEAST_AGREEMENT)
+
+
+def shows_finder_patterns(image: GreyImage) -> bool:
+    """Whether a picture, not empty, of a megapixel at most shows the finder patterns of a code plainly, hardly turned,
+    so that the slow search is worth its time. Larger ones are not looked at."""
+    if image.size > _LARGEST_GLANCED:
+        return False
+    finders = _finders(Pyramid(image, enlarge=False), _Search(turns=1))
+    return int(np.count_nonzero(np.abs(finders[:, 3]) >= _PLAIN_RESPONSE)) >= _FEWEST_PLAIN
 
 
 def realign_by_finders(image: GreyImage, candidate: Candidate, *, limit: int, least: float) -> list[Candidate]:

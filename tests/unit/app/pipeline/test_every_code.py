@@ -168,6 +168,38 @@ def test_a_turned_row_of_codes_that_touch_is_read_to_the_last_in_their_places(pi
         assert off_by(outcome, name, (x, y)) < pixels
 
 
+@pytest.mark.parametrize("is_on_black", [False, True])
+@pytest.mark.parametrize(("count", "version", "pixels"), [(5, 2, 4), (4, 1, 5), (6, 2, 3)])
+def test_rows_in_which_the_engine_reads_hardly_any_code_are_read(
+    count: int, version: int, pixels: int, is_on_black: bool
+) -> None:
+    """Without gaps, and without the quiet zone either on a black page."""
+    names = [f"row {number}" for number in range(count)]
+    row = row_of([encode(name, version=version) for name in names], gap=0, pixels=pixels)
+    if is_on_black:
+        row = np.pad(row[3 * pixels : -3 * pixels, 3 * pixels : -3 * pixels], 4 * pixels)
+    assert len(ZXing().read(row)) <= count // 2
+    assert sorted(texts(read(row))) == names
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shift"),
+    [((2, 7), (3, 9), 0), ((1, 10), (1, 5), 62), ((1, 8), (4, 4), 18), ((4, 7), (4, 5), 17)],
+)
+def test_codes_of_two_sizes_that_touch_are_both_read(
+    first: tuple[int, int], second: tuple[int, int], shift: int
+) -> None:
+    """Their versions and pixels a module; the second one ``shift`` pixels below the first one's top."""
+    left = render(encode("the first one", version=first[0]), pixels=first[1], quiet_zone=0)
+    right = render(encode("another one", version=second[0]), pixels=second[1], quiet_zone=0)
+    quiet = 4 * first[1]
+    height, width = max(len(left), len(right) + shift), len(left) + len(right)
+    picture = np.full((height + 2 * quiet, width + 2 * quiet), 255, np.uint8)
+    picture[quiet : quiet + len(left), quiet : quiet + len(left)] = left
+    picture[quiet + shift : quiet + shift + len(right), quiet + len(left) : -quiet] = right
+    assert sorted(texts(read(picture))) == ["another one", "the first one"]
+
+
 @pytest.mark.parametrize("gap", [0, 1, 2, 4])
 def test_an_unreadable_code_does_not_take_its_neighbours_payload(gap: int) -> None:
     picture = row_of([scrambled(encode("left code", version=2)), encode("right code", version=2)], gap=gap, pixels=6)

@@ -104,14 +104,16 @@ def test_a_picture_that_one_code_fills_is_not_searched(left: float, times: int) 
     assert len(made.windows.sizes) == times
 
 
-@pytest.mark.parametrize(("left", "times"), [(90, 0), (110, 1), (120, 1)])
-def test_beside_a_code_that_something_touches_there_is_room_without_quiet_zones(left: int, times: int) -> None:
-    made = blind()
-    picture = np.full((200, 250), 220, np.uint8)
-    picture[50:150, left : left + 100] = render(np.random.default_rng(1).random((25, 25)) < 0.5, pixels=4, quiet_zone=0)
-    picture[50:150, :left] = np.random.default_rng(2).integers(0, 2, (100, left)) * 220
+@pytest.mark.parametrize(("left", "times"), [(16, 0), (28, 1), (88, 1), (112, 1), (120, 1)])
+def test_beside_a_code_that_something_touches_there_is_room_for_a_small_one_without_quiet_zones(
+    left: int, times: int
+) -> None:
+    made, rng = blind(), np.random.default_rng(1)
+    picture = np.full((120, left + 110), 220, np.uint8)
+    modules = rng.random((25, (left + 100) // 4)) < 0.5
+    picture[10:110, : left + 100] = render(modules, pixels=4, quiet_zone=0)
     climb = climb_of(picture, made)
-    read_at(climb, square_at(left, 50.0, 100.0))
+    read_at(climb, square_at(left, 10.0, 100.0))
     surveyed(climb)
     assert len(made.windows.sizes) == times
 
