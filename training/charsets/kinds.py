@@ -1,9 +1,13 @@
-"""The kinds that characters are of: each a number below 256."""
+"""The kinds that characters are of: each a number."""
 
 import unicodedata
 from typing import Final
 
-_SINGLE_BYTE: Final = ("cp1250", "cp1251", "cp1252", "latin-1", "iso8859-2", "iso8859-5", "iso8859-7")
+_SINGLE_BYTE: Final = (
+    *("cp1250", "cp1251", "cp1252", "latin-1", "iso8859-2", "iso8859-5", "iso8859-7"),
+    *("cp1254", "cp1255", "cp1256", "cp874"),
+)
+_ALPHABETS: Final = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "THAI")
 _SIGNS: Final = "!\"#%&'()*+,-./:;=?@_`" + "«»„“”\u2018\u2019–—…•·°№§©®€£¥±²³¿¡ªº\u00b4µ¼½\xa0\xad"
 _ASCII_CLASSES: Final = ("space", "separator", "digit", "ascii sign")
 _WIDE: Final = (
@@ -28,10 +32,21 @@ _RANGES: Final = (
 
 
 def _letters() -> list[str]:
-    """The letters of the single-byte charsets, in lower case."""
+    """The letters of the single-byte charsets, in lower case, with the vowels that stand above or below others."""
     stored = bytes(range(256))
     every = {one for codec in _SINGLE_BYTE for one in stored.decode(codec, "ignore") if one not in _SIGNS}
-    return sorted({one.lower() for one in every if unicodedata.category(one) in ("Lu", "Ll")})
+    return sorted({_lower(one) for one in every if unicodedata.category(one)[0] in "LM" and _alphabet(one)})
+
+
+def _lower(one: str) -> str:
+    """A capital I with a dot becomes a plain i."""
+    return one.lower()[0]
+
+
+def _alphabet(one: str) -> str:
+    """The alphabet that a character's name begins with; empty if it is none of those that are told apart."""
+    first = unicodedata.name(one, "").split(" ")[0]
+    return first if first in _ALPHABETS else ""
 
 
 _LETTERS: Final = _letters()
@@ -40,8 +55,8 @@ NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
 """The numbers of kinds. A space, of which kind the ends of a text are, is 0; signs and letters are their own names."""
 ASCII: Final = tuple(NUMBERS[name] for name in NAMES if name in _ASCII_CLASSES or (len(name) == 1 and name.isascii()))
 """The kinds of bytes below 128 apart from control characters."""
-SCRIPTS: Final = {NUMBERS[one]: unicodedata.name(one).split()[0] for one in _LETTERS}
-"""The alphabets of letters: LATIN, GREEK or CYRILLIC."""
+SCRIPTS: Final = {NUMBERS[one]: _alphabet(one) for one in _LETTERS}
+"""The alphabets of letters: LATIN, GREEK, CYRILLIC, HEBREW, ARABIC or THAI."""
 
 
 def kind_of(code: int) -> int:
@@ -59,8 +74,8 @@ def _name_of(one: str) -> str:
         return "bad"
     if one.isascii() and one.isdigit():
         return "digit"
-    if len(one.lower()) == 1 and one.lower() in NUMBERS:
-        return one.lower()
+    if _lower(one) in NUMBERS:
+        return _lower(one)
     if name := next((name for first, last, name in _RANGES if first <= ord(one) <= last), None):
         return name
     if one.isascii():

@@ -64,7 +64,7 @@ _MARKUP: Final = re.compile(r"%\(\w+\)\w|%[a-z]|\{[^{}]*\}|<[^<>]*>|&\w+;|:\w+:`
 _PLACE: Final = re.compile(r"""u?'(\w+)': (u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""")
 _DICTIONARY_ENTRY: Final = re.compile(r"\(u'((?:[^'\\]|\\.)*)',\d+,\d+, ?(-?\d+)\)")
 _ROMANIAN: Final = str.maketrans("șțȘȚ", "şţŞŢ")  # the letters that ISO 8859-2 has
-_OTHER_ALPHABETS: Final = ("cp1251", "iso8859-7")
+_OTHER_ALPHABETS: Final = ("cp1251", "iso8859-7", "cp1255", "cp1256", "cp874")
 _HARD_SPACES, _TYPESET = 0.03, 0.2
 """The shares of texts in which spaces do not break, and in which quotation marks and dashes are those of print."""
 

@@ -8,6 +8,7 @@ are negative logarithms of probabilities, so that those of one payload under sev
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +22,14 @@ _UPPER: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """``kinds``: uint8 of each character below U+10000; ``cases``: 0 none, 1 lower, 2 upper, likewise. ``pairs``: uint8
-    (languages, 65536), costs of a kind after a kind, 256 x the former + the latter; ``characters``: uint8 (sets, 65536)
-    of a character among those of its kind, and ``sets`` the row of each language in it. ``case_pairs``: uint8 (12,) of
-    3 x the case before (3: the second capital or a later one) + the case. Kind and case at either end are 0.
-    ``steps``: the parts of a bit that costs are counted in."""
+    """``kinds``: uint16 of each character below U+10000; ``cases``: uint8, 0 none, 1 lower, 2 upper, likewise.
+    ``pairs``: uint8 (languages, kinds squared), costs of a kind after a kind, the number of kinds x the former + the
+    latter; ``characters``: uint8 (sets, 65536) of a character among those of its kind, and ``sets`` the row of each
+    language in it. ``case_pairs``: uint8 (12,) of 3 x the case before (3: the second capital or a later one) + the
+    case. Kind and case at either end are 0. ``steps``: the parts of a bit that costs are counted in."""
 
     languages: tuple[str, ...]
-    kinds: NDArray[np.uint8]
+    kinds: NDArray[np.uint16]
     cases: NDArray[np.uint8]
     pairs: NDArray[np.uint8]
     characters: NDArray[np.uint8]
@@ -47,6 +48,7 @@ def _load() -> Tables:
 _TABLES: Final = _load()
 STEPS: Final = _TABLES.steps
 """Costs are counted in this many parts of a bit."""
+_KINDS: Final = isqrt(_TABLES.pairs.shape[1])
 
 
 class Language:
@@ -76,7 +78,7 @@ class SingleByteCharsets:
         rows = [(i, _TABLES.languages.index(name)) for i, (_, names) in enumerate(charsets) for name in names]
         self._charset_of, languages = np.array(rows).T
         self._starts = np.flatnonzero(np.diff(self._charset_of, prepend=-1))
-        self._pairs, self._offsets = _TABLES.pairs.ravel(), languages[:, None] << 16
+        self._pairs, self._offsets = _TABLES.pairs.ravel(), languages[:, None] * _TABLES.pairs.shape[1]
 
     def costs(self, payload: bytes) -> NDArray[np.int64]:
         """What bytes cost in each charset, in that of its languages that makes them cheapest, in parts of a bit.
@@ -89,11 +91,11 @@ class SingleByteCharsets:
         return np.asarray(cheapest + within, np.int64)
 
 
-def _pairs_of(kinds: NDArray[np.uint8]) -> NDArray[np.intp]:
+def _pairs_of(kinds: NDArray[np.uint16]) -> NDArray[np.intp]:
     """(..., n) kinds to (..., n + 1) indices of pairs, with the boundaries."""
     pairs = np.zeros((*kinds.shape[:-1], kinds.shape[-1] + 1), np.intp)
     pairs[..., :-1] = kinds
-    pairs[..., 1:] += kinds.astype(np.intp) << 8
+    pairs[..., 1:] += kinds.astype(np.intp) * _KINDS
     return pairs
 
 
