@@ -135,7 +135,7 @@ def _zbar_symbol(symbol: Any, payload: bytes) -> Symbol:
     ]
     mirrored = cv2.contourArea(np.array(at, np.float32), oriented=True) > 0
     charset = guess_charset(payload)
-    is_text = charset.has_zero_bytes or not is_binary(payload)
+    is_text = charset.has_control_bytes or not is_binary(payload)
     return Symbol(
         payload=payload,
         text=charset.decode(payload),

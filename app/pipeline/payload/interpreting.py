@@ -113,7 +113,7 @@ def _content_type(messages: Iterable[Message], segments: Iterable[Segment], char
     if any(payload and eci is not None and not is_known(eci) for eci, payload in blocks):
         return ContentType.UNKNOWN_ECI
     blocks = [(eci, payload) for eci, payload in blocks if payload]
-    binary = {not (eci is None and charset.has_zero_bytes) and is_binary(payload, eci) for eci, payload in blocks}
+    binary = {not (eci is None and charset.has_control_bytes) and is_binary(payload, eci) for eci, payload in blocks}
     if len(binary) == 2:
         return ContentType.MIXED
     return ContentType.BINARY if True in binary else ContentType.TEXT

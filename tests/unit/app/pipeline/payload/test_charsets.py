@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.pipeline.payload.charsets import GB18030, SHIFT_JIS, guess_charset
+from app.pipeline.payload.charsets import GB18030, SHIFT_JIS, Charset, guess_charset, guess_charset_of_parts
 
 TEXTS = {
     "Shift_JIS": ("東京都港区芝公園4-2-8", "ﾔﾏﾀﾞ ﾀﾛｳ", "ｱｲｳ", "品番 A-17 ねじ", "ボルト M6×20", "カ", "ｶﾞｽ管", "お客様"),
@@ -20,8 +20,18 @@ TEXTS = {
     "windows-1252": ("Preis: 12,50 €", "„Müller“ – Söhne", "l\u2019été", "cœur de bœuf"),
     "ISO-8859-1": ("Straße", "Müller", "café", "Ålesund", "Smørrebrød", "25 °C", "São Paulo", "1½ m²", "ÄPFEL"),
     "UTF-8": ("Grüße", "日本", "Привет", "€", "plain"),
+    "EUC-JP": ("冷蔵庫で保存してください", "出荷日 11月3日 ねじ", "お届け先: 山田太郎 様"),
+    "KOI8-R": ("Хранить в сухом месте", "Поставка 88", "Екатеринбург"),
+    "KOI8-U": ("Зберігати в сухому місці", "Лічильник енергії 12", "Київ, вул. Лесі Українки"),
+    "IBM866": ("Хрупкое, не кантовать", "Партия 88", "Тула"),
+    "windows-1253": ("Άγιος Νικόλαος, 5 €", "Άνω Λιόσια – Αχαρνές"),
+    "windows-1254": ("I\u015f\u0131k Eczanesi, Beşiktaş", "Eğitim kitaplar\u0131", "Kargo şubesi: Muğla", "İĞNE"),
+    "windows-1255": ("ירושלים עיר הבירה", "נא לשמור בקירור", "חיפה, רחוב הרצל 12"),
+    "windows-1256": ("يحفظ في مكان بارد", "القاهرة، مصر", "رقم الفاتورة 88"),
+    "windows-874": ("เก็บในที่แห้ง", "กรุงเทพมหานคร 10110", "ราคา 25 บาท"),
+    "ISO-2022-JP": ("冷蔵庫", "品番 A-17 ねじ", "ﾔﾏﾀﾞ 様"),
 }  # fmt: skip
-CODECS = {"Shift_JIS": "cp932", "EUC-KR": "cp949"}
+CODECS = {"Shift_JIS": "cp932", "EUC-KR": "cp949", "windows-874": "cp874", "ISO-2022-JP": "iso2022_jp_ext"}
 CASES = [(name, text) for name, texts in TEXTS.items() for text in texts]
 
 
@@ -51,6 +61,15 @@ def test_short_texts(name: str, text: str) -> None:
         ("windows-1252", "„Müller“ – Söhne"),
         ("ISO-8859-1", "Müller & Söhne"),
         ("UTF-8", "Müller & Söhne"),
+        ("EUC-JP", "冷蔵庫で保存してください"),
+        ("KOI8-R", "Хранить в сухом месте"),
+        ("KOI8-U", "Зберігати в сухому місці"),
+        ("IBM866", "Хрупкое, не кантовать"),
+        ("windows-1254", "I\u015f\u0131k Eczanesi, Beşiktaş"),
+        ("windows-1255", "נא לשמור בקירור"),
+        ("windows-1256", "يحفظ في مكان بارد"),
+        ("windows-874", "เก็บในที่แห้ง"),
+        ("ISO-2022-JP", "冷蔵庫"),
     ],
 )
 def test_names_of_charsets(name: str, text: str) -> None:
@@ -71,6 +90,71 @@ def test_a_mark_alone_makes_no_utf_16(payload: bytes) -> None:
     assert guess_charset(payload).name == "ISO-8859-1"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("windows-1250", "guyanský dolar"),
+        ("windows-1251", "йемба"),
+        ("windows-1251", "дирхам ОАЭ"),
+        ("ISO-8859-5", "ханьб"),
+        ("ISO-8859-7", "να ΑΦΜ 41918 ΑΦΜ 7"),
+        ("Shift_JIS", "ｻｻｷ ｶﾅ"),
+        ("Big5", "扎扎文"),
+        ("GB18030", "立陶宛塔咯呐司"),
+    ],
+)
+def test_rarer_charsets_take_no_text_from_the_others(name: str, text: str) -> None:
+    """Those that come nearest to it."""
+    assert guess_charset(stored(text, name)).decode(stored(text, name)) == text
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "gb18030"])
+def test_a_byte_order_mark_is_no_part_of_the_text(codec: str) -> None:
+    payload = "\ufeffKäse 日本".encode(codec)
+    assert guess_charset(payload).decode(payload) == "Käse 日本"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"\x1b$Bplain", b"\x1b$B\x7f\x7f\x1b(B", b"\x1b$@\x01\x02\x1b(J", b"costs $B (B"),
+        "\x1b$B日\x1b(B".encode(),
+    ],
+)
+def test_escapes_alone_make_no_iso_2022_jp(payload: bytes) -> None:
+    assert guess_charset(payload).name == "UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("codec", "text", "cuts", "texts"),
+    [
+        ("utf-8", "año", (2,), ["a\ufffd", "\ufffdo"]),
+        ("utf-8", "日本", (1, 2, 4), ["\ufffd", "\ufffd", "\ufffd\ufffd", "\ufffd"]),
+        ("utf-8", "日本", (3,), ["日", "本"]),
+        ("cp932", "表示ソ", (1, 3), ["\ufffd", "\ufffd\ufffd", "\ufffdソ"]),
+        ("gb18030", "€㐀a", (3,), ["€\ufffd", "\ufffda"]),
+        ("utf-16-be", "ab", (1,), ["\ufffd", "\ufffdb"]),
+        ("iso2022_jp", "日本x", (5,), ["日", "本x"]),
+        ("latin-1", "año", (2,), ["añ", "o"]),
+    ],
+)
+def test_a_character_cut_between_pieces_is_replaced_in_either(
+    codec: str, text: str, cuts: tuple[int, ...], texts: list[str]
+) -> None:
+    payload = text.encode(codec)
+    pieces = [payload[begin:end] for begin, end in zip((0, *cuts), (*cuts, len(payload)), strict=True)]
+    assert Charset(codec, codec).decode_pieces(pieces) == texts
+
+
+def test_what_follows_the_beginning_of_a_character_without_its_end_is_kept() -> None:
+    utf_8 = Charset("UTF-8", "utf-8")
+    assert utf_8.decode_pieces([b"a\xe6\x97", b"bc", b"\xc3", "é".encode()]) == [
+        *("a\ufffd", "bc", "\ufffd", "é"),
+    ]
+    assert utf_8.decode_pieces([]) == []
+    assert utf_8.decode_pieces([b"\xef\xbb\xbfa", b"b"]) == ["a", "b"]
+
+
 @pytest.mark.parametrize("text", ["日本語の文字列", "東京タワー", "Привет, мир"])
 @pytest.mark.parametrize(("skipped", "left_off"), [(1, 0), (0, 1), (1, 1)])
 def test_utf_8_may_be_cut_within_characters(text: str, skipped: int, left_off: int) -> None:
@@ -80,6 +164,39 @@ def test_utf_8_may_be_cut_within_characters(text: str, skipped: int, left_off: i
     with pytest.raises(UnicodeDecodeError):
         cut.decode()
     assert guess_charset(cut).name == "UTF-8"
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        ["4 kg Müsli f".encode() + b"\xc3"],
+        [b"\xa4tze: 7 St\xc3\xbcck f\xc3"],
+        [b"\x9f81 bl\xc3\xa4tter", b"\xa4rkte 5"],
+        [b"\x96\x87 \xf0\x9f\x93\xa6 \xf0\x9f"],
+        ["Łódź 5".encode()[1:]],
+        ["합계 ₩5".encode()[:-3], "받는 사람".encode()[2:-1], "박".encode()[1:]],
+    ],
+)
+def test_parts_of_utf_8_may_be_cut_within_characters(runs: list[bytes]) -> None:
+    """One whole character beyond ASCII may do."""
+    assert guess_charset_of_parts(runs).name == "UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ISO-8859-1", "12 Stück, café"),
+        ("ISO-8859-1", "café"),
+        ("Shift_JIS", "号 TEL 12"),
+        ("Shift_JIS", "ｱﾅｶ"),
+        ("windows-1250", "Sirotić"),
+        ("Big5", "號 81300"),
+        ("EUC-KR", "주문번호 12"),
+    ],
+)
+def test_parts_in_other_charsets_are_no_utf_8(name: str, text: str) -> None:
+    payload = stored(text, name)
+    assert guess_charset_of_parts([payload]).decode(payload) == text
 
 
 def test_the_charset_of_other_segments_is_likelier() -> None:
