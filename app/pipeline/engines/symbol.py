@@ -11,9 +11,8 @@ from math import atan2, degrees
 from typing import Protocol
 
 from app.pipeline.imaging import GreyImage
-from app.pipeline.payload.charsets import Charset
 from app.pipeline.payload.gs1 import Elements
-from app.pipeline.payload.interpreting import CharsetSource, interpret
+from app.pipeline.payload.interpreting import CharsetSource, Interpretation, interpret
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.patterns import dimension
 from app.pipeline.qrcode.segments import StructuredAppend
@@ -99,9 +98,9 @@ class Symbol:
         """The same symbol with other corners."""
         return replace(self, corners=corners)
 
-    def stating(self, contents: Contents, *, hint: Charset | None = None) -> "Symbol":
-        """The same symbol with what its codewords say, bytes without an ECI in the charset ``hint`` if there is one."""
-        meaning = interpret([contents.message], hint)
+    def stating(self, contents: Contents, *, meaning: Interpretation | None = None) -> "Symbol":
+        """The same symbol with what its codewords say. ``meaning``: what they mean, if more is known than they tell."""
+        meaning = meaning or interpret([contents.message])
         payload = contents.message.payload
         return replace(
             self,

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.pipeline.payload.charsets import Charset
+
 BINARY: Final = 899
 """The ECI of 8-bit binary data."""
 # Codecs are the supersets that encoders write under these names: cp932 for Shift JIS, gb18030 for GB 2312 and GBK.
@@ -43,8 +45,6 @@ def is_known(eci: int) -> bool:
     return eci in _CHARSETS or eci == BINARY
 
 
-def decode_eci(payload: bytes, eci: int) -> str:
-    """The text of bytes under an ECI: bytes that its charset has not become replacement characters, those of an ECI
-    without a charset become Latin-1."""
-    codec = _CHARSETS[eci][1] if eci in _CHARSETS else "latin-1"
-    return payload.decode(codec, "replace")
+def charset_of_eci(eci: int) -> Charset:
+    """The charset of bytes under an ECI; Latin-1 for one without a charset."""
+    return Charset(charset_name(eci), _CHARSETS[eci][1] if eci in _CHARSETS else "latin-1")

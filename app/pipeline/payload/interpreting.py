@@ -1,14 +1,23 @@
 """Interprets messages: text, charset and content type."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
-from app.pipeline.payload.charsets import GB18030, SHIFT_JIS, Charset, guess_charset
-from app.pipeline.payload.eci import BINARY, charset_name, decode_eci, is_known
+from app.pipeline.payload.charsets import (
+    GB18030,
+    REPLACEMENT,
+    SHIFT_JIS,
+    UTF_8,
+    UTF_8_BEHIND,
+    Charset,
+    guess_charset,
+    guess_charset_of_parts,
+)
+from app.pipeline.payload.eci import BINARY, charset_name, charset_of_eci, is_known
 from app.pipeline.qrcode.segments import Message, Segment
 
 _ISO_15434: Final = re.compile(rb"\[\)>\x1e\d\d")
@@ -57,33 +66,97 @@ def interpret(messages: Iterable[Message], hint: Charset | None = None) -> Inter
     Bytes under an ECI are in its charset. Without one they are in that of ``hint``, else in a guessed one: the same for
     all byte segments, and likelier that of Kanji or Hanzi segments where there are some. Kanji segments are Shift JIS
     and Hanzi segments GB 2312 whatever ECI stands before them, digits and alphanumeric characters ASCII. Segments in
-    one charset that follow each other are decoded as one: encoders cut characters.
+    one charset that follow each other are decoded as one: encoders cut characters. What is left of a character whose
+    other bytes are in a part that is missing becomes a replacement character.
     """
     messages = tuple(messages)
-    segments = [segment for message in messages for segment in message.segments]
-    plain = b"".join(one.payload for one in segments if one.mode == _BYTE and one.eci is None)
-    neighbour = next((_NEIGHBOURS[one.mode] for one in segments if one.mode in _NEIGHBOURS), None)
-    charset, source = (hint, CharsetSource.HINT) if hint else (guess_charset(plain, neighbour), CharsetSource.GUESSED)
-    text = "".join(message.application.decode("ascii") for message in messages) + _text(segments, charset)
-    kind = _content_type(messages, segments, charset)
-    first = next((one for one in segments if one.mode == _BYTE and one.payload), None)
-    if first is None:
-        return Interpretation(text, kind, _mode_charset(segments).name, CharsetSource.MODE)
-    if first.eci is not None:
-        return Interpretation(text, kind, charset_name(first.eci), CharsetSource.ECI)
-    return Interpretation(text, kind, charset.name, source)
+    charset, source = _charset_of_bytes(messages, hint)
+    application = "".join(message.application.decode("ascii") for message in messages)
+    text = "".join(run.text for run in _runs(messages, charset))
+    return _interpretation(messages, application + text, charset, source)
 
 
-def _text(segments: Iterable[Segment], charset: Charset) -> str:
-    pieces: list[str] = []
-    run, run_of = b"", None
-    for segment in segments:
-        of = _key(segment)
-        if of != run_of and run:
-            pieces.append(_decode(run, run_of, charset))
-            run = b""
-        run, run_of = run + segment.payload, of
-    return "".join([*pieces, _decode(run, run_of, charset)])
+def interpret_parts(messages: Sequence[Message], hint: Charset | None = None) -> list[Interpretation]:
+    """Interprets each of the parts of one message in structured append, in their order, with what the others tell: the
+    charset of bytes that name none is guessed from all of them, and a character that is cut between two parts becomes
+    one replacement character in either."""
+    charset, source = _charset_of_bytes(messages, hint)
+    texts = [message.application.decode("ascii") for message in messages]
+    for run in _runs(messages, charset):
+        for number, text in zip(run.pieces, run.texts, strict=True):
+            texts[number] += text
+    return [_interpretation([one], text, charset, source) for one, text in zip(messages, texts, strict=True)]
+
+
+def _charset_of_bytes(messages: Sequence[Message], hint: Charset | None) -> tuple[Charset, CharsetSource]:
+    """The charset of bytes without an ECI, and who says so."""
+    if hint:
+        return hint, CharsetSource.HINT
+    modes = [segment.mode for message in messages for segment in message.segments]
+    neighbour = next((_NEIGHBOURS[mode] for mode in modes if mode in _NEIGHBOURS), None)
+    plain: list[bytes] = []
+    for number, message in enumerate(messages):
+        payload = b"".join(one.payload for one in message.segments if one.mode == _BYTE and one.eci is None)
+        if not plain or _follows_a_gap(messages, number):
+            plain.append(b"")
+        plain[-1] += payload
+    if len(plain) == 1 and _is_whole(messages):
+        return guess_charset(plain[0], neighbour), CharsetSource.GUESSED
+    return guess_charset_of_parts(plain, neighbour), CharsetSource.GUESSED
+
+
+def _follows_a_gap(messages: Sequence[Message], number: int) -> bool:
+    """Whether the part before a message is not the message before it in the sequence."""
+    place = messages[number].structured_append
+    before = messages[number - 1].structured_append if number else None
+    return place is not None and place.index != (before.index + 1 if before else 0)
+
+
+def _is_whole(messages: Sequence[Message]) -> bool:
+    """Whether no part is missing before the first message and after the last one."""
+    last = messages[-1].structured_append if messages else None
+    return last is None or (not _follows_a_gap(messages, 0) and last.index == last.total - 1)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Bytes in one charset that follow each other: ``pieces`` by the number of their message. ``is_torn``: whether what
+    comes before is in a part that is missing."""
+
+    charset: Charset
+    is_torn: bool
+    pieces: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._decode([b"".join(self.pieces.values())]))
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the pieces."""
+        return self._decode(list(self.pieces.values()))
+
+    def _decode(self, pieces: list[bytes]) -> list[str]:
+        rest = pieces[0].lstrip(UTF_8_BEHIND) if self.is_torn and self.charset.codec == UTF_8.codec else pieces[0]
+        texts = self.charset.decode_pieces([rest, *pieces[1:]])
+        return texts if rest == pieces[0] else [REPLACEMENT + texts[0], *texts[1:]]
+
+
+def _runs(messages: Sequence[Message], charset: Charset) -> Iterator[_Run]:
+    """``charset``: that of bytes without an ECI."""
+    run, run_of = _Run(_ASCII, is_torn=False), None
+    for number, message in enumerate(messages):
+        is_torn = _follows_a_gap(messages, number)
+        for segment in (one for one in message.segments if one.payload):
+            of = _key(segment)
+            if is_torn or of != run_of:
+                if run.pieces:
+                    yield run
+                run, run_of = _Run(_charset_of(of, charset), is_torn), of
+            run.pieces[number] = run.pieces.get(number, b"") + segment.payload
+            is_torn = False
+    if run.pieces:
+        yield run
 
 
 def _key(segment: Segment) -> str | int:
@@ -91,12 +164,21 @@ def _key(segment: Segment) -> str | int:
     return segment.eci if segment.mode == _BYTE and segment.eci is not None else segment.mode
 
 
-def _decode(run: bytes, of: str | int | None, charset: Charset) -> str:
-    if isinstance(of, int):
-        return decode_eci(run, of)
-    if of == _BYTE:
-        return charset.decode(run)
-    return _MODE_CHARSETS.get(of or "", _ASCII).decode(run)
+def _charset_of(key: str | int, charset: Charset) -> Charset:
+    if isinstance(key, int):
+        return charset_of_eci(key)
+    return charset if key == _BYTE else _MODE_CHARSETS.get(key, _ASCII)
+
+
+def _interpretation(messages: Sequence[Message], text: str, charset: Charset, source: CharsetSource) -> Interpretation:
+    segments = [segment for message in messages for segment in message.segments]
+    kind = _content_type(messages, segments, charset)
+    first = next((one for one in segments if one.mode == _BYTE and one.payload), None)
+    if first is None:
+        return Interpretation(text, kind, _mode_charset(segments).name, CharsetSource.MODE)
+    if first.eci is not None:
+        return Interpretation(text, kind, charset_name(first.eci), CharsetSource.ECI)
+    return Interpretation(text, kind, charset.name, source)
 
 
 def _mode_charset(segments: Iterable[Segment]) -> Charset:

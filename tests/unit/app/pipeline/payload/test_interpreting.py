@@ -3,8 +3,8 @@
 import pytest
 
 from app.pipeline.payload.charsets import Charset
-from app.pipeline.payload.interpreting import CharsetSource, Interpretation, interpret
-from app.pipeline.qrcode.segments import Message, Segment
+from app.pipeline.payload.interpreting import CharsetSource, Interpretation, interpret, interpret_parts
+from app.pipeline.qrcode.segments import Message, Segment, StructuredAppend
 
 
 def message(*segments: Segment, fnc1: int = 0, application: bytes = b"") -> Message:
@@ -138,3 +138,78 @@ def test_gs1_is_what_fnc1_in_first_position_says() -> None:
 def test_an_unknown_eci_becomes_latin_1() -> None:
     found = meaning(byte(b"\xe9", 900))
     assert (found.text, found.charset, found.source) == ("é", "ECI 900", CharsetSource.ECI)
+
+
+def parts(*payloads: bytes, first: int = 0, total: int | None = None, eci: int | None = None) -> list[Message]:
+    total = total or first + len(payloads)
+    return [
+        Message((byte(payload, eci),), StructuredAppend(first + number, total, 0), 0, b"", 0)
+        for number, payload in enumerate(payloads)
+    ]
+
+
+def texts(messages: list[Message], hint: Charset | None = None) -> list[str]:
+    return [one.text for one in interpret_parts(messages, hint)]
+
+
+def test_parts_are_in_the_charset_of_their_message() -> None:
+    stored = "Kühlen bei 4 °C, Größe ñ".encode()
+    found = interpret_parts(parts(stored[:2], stored[2:24], stored[24:]))
+    assert [one.text for one in found] == ["K\ufffd", "\ufffdhlen bei 4 °C, Grö\ufffd", "\ufffde ñ"]
+    assert {(one.charset, one.source) for one in found} == {("UTF-8", CharsetSource.GUESSED)}
+
+
+@pytest.mark.parametrize(
+    ("codec", "eci", "hint"),
+    [("cp932", None, None), ("cp932", 20, None), ("euc_jp", None, Charset("EUC-JP", "euc_jp"))],
+)
+def test_what_is_cut_off_of_a_character_is_not_taken_for_the_beginning_of_another(
+    codec: str, eci: int | None, hint: Charset | None
+) -> None:
+    stored = "常温保存できます".encode(codec)
+    messages = parts(stored[:3], stored[3:9], stored[9:], eci=eci)
+    assert texts(messages, hint) == ["常\ufffd", "\ufffd保存\ufffd", "\ufffdきます"]
+    assert interpret(messages, hint).text == "常温保存できます"
+
+
+def test_escapes_of_one_part_hold_in_the_next() -> None:
+    stored = "冷蔵庫 A".encode("iso2022_jp")
+    found = interpret_parts(parts(stored[:5], stored[5:]))
+    assert [(one.text, one.charset, one.content_type) for one in found] == [
+        ("冷", "ISO-2022-JP", "Text"), ("蔵庫 A", "ISO-2022-JP", "Text"),
+    ]  # fmt: skip
+
+
+def test_characters_are_never_made_of_pieces_of_two() -> None:
+    """The middle part is missing: c3 and a9 would be an é."""
+    first, last = parts(b"12 St\xc3\xbcck f\xc3", b"\xbcr die", b"\xa9rkte", total=3)[::2]
+    assert interpret([first, last]).text == "12 Stück f\ufffd\ufffdrkte"
+    assert texts([first, last]) == ["12 Stück f\ufffd", "\ufffdrkte"]
+
+
+def test_a_part_alone_may_be_cut() -> None:
+    (part,) = parts(b"\x9f4 \xc3\xa4pfel\xc3", first=1, total=4)
+    assert interpret([part]).text == "\ufffd4 äpfel\ufffd"
+    (part,) = parts(b"\x83\x86 \xc3\xa4", first=2, total=3)
+    assert interpret([part]).text == "\ufffd ä"
+    assert meaning(byte(b"\x9f4 \xc3\xa4pfel\xc3")).charset != "UTF-8"
+
+
+def test_digits_between_bytes_stand_in_their_part() -> None:
+    stored = "für".encode()
+    one = Message((byte(stored[:2]),), StructuredAppend(0, 2, 0), 2, b"37", 0)
+    other = Message((byte(stored[2:]), Segment("numeric", None, b"42")), StructuredAppend(1, 2, 0), 0, b"", 0)
+    assert texts([one, other]) == ["37f\ufffd", "\ufffdr42"]
+    assert interpret([one, other]).text == "37für42"
+
+
+def test_a_byte_order_mark_is_no_text() -> None:
+    marked = "\ufeffKäse".encode()
+    assert (meaning(byte(marked)).text, meaning(byte(marked, 26)).text) == ("Käse", "Käse")
+    assert meaning(byte(marked), hint=Charset("UTF-8", "utf-8")).text == "Käse"
+    assert texts(parts(marked[:5], marked[5:])) == ["K\ufffd", "\ufffdse"]
+
+
+def test_iso_2022_jp_is_text_though_it_has_escapes() -> None:
+    found = meaning(byte("品番 A-17".encode("iso2022_jp")))
+    assert (found.text, found.charset, found.content_type) == ("品番 A-17", "ISO-2022-JP", "Text")
