@@ -8,7 +8,7 @@ import itertools
 import random
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,11 +26,18 @@ SHORTEST, LONGEST = 4, 60
 """Bytes of a string."""
 
 UTF_8, UTF_16_LE, UTF_16_BE = "UTF-8", "UTF-16LE with BOM", "UTF-16BE with BOM"
+UTF_8_MARKED = "UTF-8 with BOM"
 _WESTERN: Final = ("windows-1252", "ISO-8859-1")
 _CENTRAL: Final = ("windows-1250", "ISO-8859-2")
 _CYRILLIC: Final = ("windows-1251", "ISO-8859-5")
-_BOMS: Final = {UTF_16_LE: b"\xff\xfe", UTF_16_BE: b"\xfe\xff"}
-_CODECS: Final = {"GB18030": "gb18030", UTF_16_LE: "utf-16-le", UTF_16_BE: "utf-16-be"}
+_BOMS: Final = {UTF_16_LE: b"\xff\xfe", UTF_16_BE: b"\xfe\xff", UTF_8_MARKED: b"\xef\xbb\xbf"}
+_CODECS: Final = {
+    "GB18030": "gb18030",
+    "windows-874": "cp874",
+    UTF_8_MARKED: "utf-8",
+    UTF_16_LE: "utf-16-le",
+    UTF_16_BE: "utf-16-be",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A string, and its bytes in a charset; ``charset`` is one of `CHARSETS`."""
+    """A string, and its bytes in a charset; ``charset`` is one of `CHARSETS` or `RARER_CHARSETS`."""
 
     language: str
     charset: str
@@ -67,20 +74,25 @@ CHARSETS: Final = (
     *("Shift_JIS", "GB18030", "Big5", "EUC-KR", *_CENTRAL, *_CYRILLIC, "ISO-8859-7", *_WESTERN, UTF_8),
     *(UTF_16_LE, UTF_16_BE),
 )
+RARER_CHARSETS: Final = (
+    *("EUC-JP", "ISO-2022-JP", "KOI8-R", "KOI8-U", "IBM866", "windows-1253", "windows-1254", "windows-1255"),
+    *("windows-1256", "windows-874", UTF_8_MARKED),
+)
+_COMMON_LANGUAGES: Final = tuple(one for one in LANGUAGES if set(one.charsets) & set(CHARSETS))
 
 _UNITS: Final = ("mass-kilogram", "mass-gram", "volume-liter", "length-meter", "duration-day", "temperature-celsius")
 
 
-def draw_samples(count: int, seed: int) -> list[Sample]:
+def draw_samples(count: int, seed: int, charsets: Sequence[str] = CHARSETS) -> list[Sample]:
     """Draws strings that differ, ``count`` in all: charset after charset, and of each language after language."""
     fakers = {language.locale: Faker(language.locale) for language in LANGUAGES}
     for number, faker in enumerate(fakers.values()):
         faker.seed_instance(seed + number)
     rng = random.Random(seed)
-    streams = {charset: _stream(charset, fakers, rng) for charset in CHARSETS}
+    streams = {charset: _stream(charset, fakers, rng) for charset in charsets}
     seen: set[bytes] = set()
     samples: list[Sample] = []
-    for charset in itertools.cycle(CHARSETS):
+    for charset in itertools.cycle(charsets):
         if len(samples) == count:
             return samples
         sample = next(one for one in streams[charset] if one.payload not in seen)
@@ -119,7 +131,7 @@ def draw_names(most: int, seed: int) -> list[Sample]:
 
 
 def _stream(charset: str, fakers: Mapping[str, Faker], rng: random.Random) -> Iterator[Sample]:
-    spoken = [one for one in LANGUAGES if charset in one.charsets] or LANGUAGES
+    spoken = [one for one in LANGUAGES if charset in one.charsets] or _COMMON_LANGUAGES
     for language in itertools.cycle(spoken):
         fields = _fields(language, fakers[language.locale], rng)
         payload, text = b"", ""
