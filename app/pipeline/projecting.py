@@ -25,7 +25,8 @@ _LEAST_CONTRAST: Final = 10.0  # deviation of chroma in a tile; that of photogra
 _LEAST_RATIO: Final = 1.5  # to the deviation of luma in the same tile, which is what the grey picture shows
 _BLOCK: Final = np.ones((2, 2), np.uint8)  # tiles that show it side by side; along the edge of a thing there are none
 _LEAST_TEXTURE: Final = 16.0  # deviation of a plane in a tile
-_LEVELS: Final = 3
+_LEVELS: Final = 3  # sizes of a picture that is not small
+_SMALL: Final = 512  # pixels of the shorter side, below which a picture is enlarged, too
 _FEWEST: Final = 4  # tiles that a picture has across
 _MOST_SAMPLES: Final = 1 << 16
 _TAILS: Final = (1.0, 99.0)  # percentiles of the projected tiles that are spread over the greys
@@ -51,7 +52,7 @@ def find_projection(coarse: ColourImage) -> Projection | None:
     """
     if not _is_colourful(coarse):
         return None
-    for picture in _levels(coarse):
+    for picture in _levels(coarse, cv2.INTER_LINEAR):
         tiles = _hidden_tiles(picture)
         if tiles.any():
             return _project(picture, tiles)
@@ -63,12 +64,22 @@ def is_textured(coarse: NDArray[np.uint8]) -> bool:
 
     ``coarse`` is the plane reduced to `COARSE_SIDE`.
     """
-    return any(_blocks(np.sqrt(_variances(picture)) >= _LEAST_TEXTURE).any() for picture in _levels(coarse))
+    return any(
+        _blocks(np.sqrt(_variances(picture)) >= _LEAST_TEXTURE).any() for picture in _levels(coarse, cv2.INTER_NEAREST)
+    )
 
 
-def _levels(coarse: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """The picture at sizes at which modules are smaller than tiles, the largest first."""
-    for _ in range(_LEVELS):
+def _levels(coarse: NDArray[np.uint8], enlarged_by: int) -> Iterator[NDArray[np.uint8]]:
+    """The picture at sizes at which modules are smaller than tiles, the largest first.
+
+    Small pictures are enlarged by an interpolation of OpenCV: linear, which evens noise out, or to the nearest pixel,
+    which keeps edges within one tile.
+    """
+    levels = _LEVELS
+    while min(coarse.shape[:2]) < _SMALL and 4 * coarse.shape[0] * coarse.shape[1] <= COARSE_SIDE**2:
+        coarse = np.asarray(cv2.resize(coarse, None, fx=2, fy=2, interpolation=enlarged_by), np.uint8)
+        levels += 1
+    for _ in range(levels):
         if min(coarse.shape[:2]) < _FEWEST * _TILE:
             return
         yield coarse

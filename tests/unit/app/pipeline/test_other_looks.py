@@ -99,6 +99,12 @@ def test_files_of_hidden_colours_are_read_and_restored_alone_and_as_frames() -> 
     assert [found.symbol.text for found in restored.outcome.codes] == ["hidden"]
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_small_codes_on_transparent_paper_are_read(scale: int) -> None:
+    data = file(on_nothing("light", WHITE, scale=scale))
+    assert texts(PIPELINE.do(DecodeJob(data, Effort.BALANCED))) == ["light"]
+
+
 def test_a_part_of_a_file_is_read_alone() -> None:
     left, right = (qr_picture(text) for text in ("on the left", "on the right"))
     width = left.shape[1]

@@ -73,5 +73,7 @@ def test_the_edge_of_a_coloured_thing_is_no_texture() -> None:
 
 def test_opacity_that_varies_as_modules_do_is_texture() -> None:
     assert is_textured(qr_picture("plain"))
+    assert is_textured(qr_picture("plain", scale=1)[4:-4, 4:-4])
+    assert not is_textured(np.pad(np.full((20, 20), 255, np.uint8), 5))
     assert not is_textured(np.full((200, 200), 255, np.uint8))
     assert not is_textured(np.pad(np.full((200, 200), 255, np.uint8), 50))

@@ -34,6 +34,25 @@ def test_light_modules_on_nothing_are_shown_on_black(suffix: str) -> None:
         assert texts(*looks(data, colours=colours)) == {"light"}
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_small_pictures_of_light_modules_on_nothing(scale: int) -> None:
+    picture = on_nothing("light", WHITE, scale=scale)
+    for margin in (0, 2, 4):
+        cut = (4 - margin) * scale
+        data = file(picture[cut : len(picture) - cut, cut : len(picture) - cut])
+        assert len(looks(data, colours=False)) == 1
+        assert scale == 1 or margin == 0 or texts(*looks(data, colours=False)) == {"light"}
+
+
+def test_small_pictures_of_hidden_colours() -> None:
+    for scale in (1, 2):
+        data = file(
+            coloured("hidden", *PAIRS["green on red"], scale=scale)[3 * scale : -3 * scale, 3 * scale : -3 * scale]
+        )
+        assert len(looks(data)) == 1
+        assert scale == 1 or texts(*looks(data)) == {"hidden"}
+
+
 def test_sixteen_bits_and_a_transparent_grey() -> None:
     deep = file(on_nothing("light", WHITE).astype(np.uint16) * 257)
     assert texts(*looks(deep, colours=False)) == {"light"}
