@@ -21,6 +21,13 @@ PAIRS: Final[dict[str, tuple[Colour, Colour]]] = {
     "cyan on pink": ((255, 205, 120), (220, 180, 255)),
 }
 """Modules and paper that hardly differ in brightness."""
+PALE: Final[dict[str, Colour]] = {
+    "yellow": (59, 235, 255),
+    "green": (180, 255, 180),
+    "cyan": (255, 240, 120),
+    "pink": (180, 180, 255),
+}
+"""Finder patterns that grey shows too faintly beside black modules."""
 
 
 def coloured(
@@ -34,6 +41,17 @@ def coloured(
             corner = dark[rows, columns, None]
             picture[rows, columns] = np.where(corner, np.uint8(finders), np.uint8(paper))
     return np.asarray(np.kron(picture, np.ones((scale, scale, 1), np.uint8)), np.uint8)
+
+
+def taken(picture: NDArray[np.uint8], *, angle: float = 20, blur: float = 2.0, noise: float = 4.0) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) as a camera takes it: turned on white paper, blurred by so many pixels, and noisy."""
+    side = round(1.4 * max(picture.shape[:2]))
+    turn = cv2.getRotationMatrix2D((picture.shape[1] / 2, picture.shape[0] / 2), angle, 1)
+    turn[:, 2] += side / 2 - np.array(picture.shape[1::-1]) / 2
+    turned = cv2.warpAffine(picture, turn, (side, side), borderValue=WHITE)
+    blurred = cv2.GaussianBlur(turned, (0, 0), blur).astype(np.float64)
+    grain = np.random.default_rng(0).normal(0, noise, blurred.shape)
+    return np.asarray(np.clip(np.rint(blurred + grain), 0, 255), np.uint8)
 
 
 def on_nothing(

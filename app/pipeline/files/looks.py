@@ -29,7 +29,7 @@ from app.pipeline.files.decoding import (
 )
 from app.pipeline.files.format import Header, Stored
 from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection, is_textured
+from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_shades, is_textured
 
 _MOST_BYTES: Final = 200_000_000
 """Of decoded pixels, up to which a picture is looked at again: 50 megapixels in colour, or 25 with 16 bits and opacity.
@@ -60,14 +60,14 @@ def other_looks(data: bytes, *, colours: bool, part: tuple[slice, slice] = _WHOL
 
 
 def project(stored: Stored, ground: int = WHITE) -> Iterator[GreyImage]:
-    """Yields the projection of a picture's colours (H, W, 3), or (H, W, 4) on a ground, unless grey shows as much."""
+    """Yields grey pictures of colours (H, W, 3), or (H, W, 4) on a ground, that show more of them than the eye's grey:
+    none, one or two; see `app.pipeline.projecting`."""
     spare = spare_bits(stored)
-    projection = find_projection(_coarse(stored, ground, spare))
-    if projection is not None:
+    for shade in find_shades(_coarse(stored, ground, spare)):
         height, width = stored.shape[:2]
         grey = np.empty((height, width), np.uint8)
         for rows in bands(height, width):
-            grey[rows] = projection.apply(_on_ground(stored[rows], ground, spare))
+            grey[rows] = shade.apply(_on_ground(stored[rows], ground, spare))
         yield grey
 
 
@@ -99,7 +99,7 @@ def _may_hide(data: bytes, header: Header, part: tuple[slice, slice]) -> bool:
     if not header.reducible or longest < 2 * COARSE_SIDE or part != _WHOLE:
         return True
     reduced = decode_reduced(data, _HALF if longest < 4 * COARSE_SIDE else _QUARTER)
-    return find_projection(_coarse(reduced, WHITE, 0)) is not None
+    return bool(find_shades(_coarse(reduced, WHITE, 0)))
 
 
 def _coarse(stored: Stored, ground: int, spare: int) -> ColourImage:

@@ -22,7 +22,7 @@ from app.errors import EncryptedFile, ImageTooLarge, InvalidImage
 from app.pipeline.files.documents.document import Area, Page
 from app.pipeline.files.looks import project
 from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_projection
+from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_shades
 
 MAGIC: Final = re.compile(rb"[\s\S]{0,1019}?%PDF-")
 """The mark of a PDF, which readers accept anywhere in the first kilobyte."""
@@ -159,7 +159,7 @@ def _looks_at(
     if not colours:
         return
     with closing(Pdf(data, max_pixels=max_pixels)) as document:
-        if find_projection(document.colours(index, longest=COARSE_SIDE)) is None:
+        if not find_shades(document.colours(index, longest=COARSE_SIDE)):
             return
         picture = document.colours(index)[part]
     yield from project(picture)

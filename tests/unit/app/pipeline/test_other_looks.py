@@ -12,7 +12,7 @@ from app.pipeline.results import Effort, Reason, View
 from app.workers.jobs import DecodeJob, FuseJob, Pipeline, RestoreJob
 from tests.support.bench import FIRST, PLACE, SECOND, bench, broken_picture, stages, texts
 from tests.support.codes import photograph, qr_picture
-from tests.support.colours import PAIRS, WHITE, coloured, file, on_nothing
+from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, file, on_nothing, taken
 
 BLANK = np.full((240, 270), 255, np.uint8)
 CODE = photograph(FIRST, PLACE, BLANK.shape)
@@ -97,6 +97,12 @@ def test_files_of_hidden_colours_are_read_and_restored_alone_and_as_frames() -> 
     assert texts(PIPELINE.do(FuseJob((file(BLANK), data), Effort.BALANCED))) == ["hidden"]
     restored = PIPELINE.do(RestoreJob(data, network="auto", scale=1, binary=False, view=View.STRAIGHTENED))
     assert [found.symbol.text for found in restored.outcome.codes] == ["hidden"]
+
+
+@pytest.mark.parametrize("name", PALE)
+def test_photographs_of_pale_finder_patterns_are_read(name: str) -> None:
+    picture = coloured("pale", BLACK, WHITE, finders=PALE[name], scale=8)
+    assert texts(PIPELINE.do(DecodeJob(file(taken(picture)), Effort.BALANCED))) == ["pale"]
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])

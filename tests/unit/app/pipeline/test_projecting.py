@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import find_projection, is_textured
+from app.pipeline.projecting import Ink, find_ink, find_projection, find_shades, is_textured
 from tests.support.codes import qr_picture
-from tests.support.colours import PAIRS, coloured
+from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, taken
 
 
 def grey(picture: NDArray[np.uint8]) -> GreyImage:
@@ -47,6 +47,24 @@ def test_finder_patterns_of_another_colour() -> None:
     assert symbol.payload == b"hidden"
 
 
+@pytest.mark.parametrize("name", PALE)
+def test_pale_finder_patterns_become_dark_and_modules_stay_darker(name: str) -> None:
+    picture = taken(coloured("pale", BLACK, WHITE, finders=PALE[name], scale=8), angle=0, noise=1)
+    ink = find_ink(picture)
+    assert ink is not None
+    assert ink.pale == pytest.approx(min(PALE[name]), abs=8)
+    assert ink.paper > 245
+    shown = ink.apply(np.array([[BLACK, PALE[name], WHITE]], np.uint8))[0]
+    assert shown[0] == 0
+    assert shown[1] == pytest.approx(90, abs=12)
+    assert shown[2] > 230
+
+
+def test_ink_of_several_colours_is_seen_at_once() -> None:
+    colours = np.array([[(59, 235, 255), (255, 240, 120), (180, 180, 255)]], np.uint8)
+    assert Ink(150.0, 250.0).apply(colours).max() < 150
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -55,20 +73,35 @@ def test_finder_patterns_of_another_colour() -> None:
         coloured("plain", (120, 40, 0), (200, 240, 255)),
         np.random.default_rng(1).normal(128, 12, (400, 400, 3)).clip(0, 255).astype(np.uint8),
         np.full((300, 300, 3), (0, 0, 255), np.uint8),
+        coloured("plain", (60, 60, 60), (140, 180, 255), finders=(90, 150, 255)),
+        coloured("plain", (180, 0, 0), WHITE, finders=(0, 0, 200)),
         np.zeros((1, 1, 3), np.uint8),
         np.zeros((70, 63, 3), np.uint8),
     ],
-    ids=["grey", "dark red on white", "dark blue on cream", "noise", "flat", "one pixel", "narrow"],
+    ids=[
+        "grey",
+        "dark red on white",
+        "dark blue on cream",
+        "noise",
+        "flat",
+        "brown paper",
+        "dark finders",
+        "one pixel",
+        "narrow",
+    ],
 )
 def test_pictures_that_grey_shows_as_well_have_none(picture: NDArray[np.uint8]) -> None:
-    assert find_projection(picture) is None
+    assert find_shades(picture) == []
 
 
 def test_the_edge_of_a_coloured_thing_is_no_texture() -> None:
     picture = np.full((320, 320, 3), (0, 130, 0), np.uint8)
     cv2.circle(picture, (160, 160), 100, (0, 0, 255), -1)
-    assert find_projection(picture) is None
+    assert find_shades(picture) == []
     assert not is_textured(picture[:, :, 2])
+    yellow = np.full((320, 320, 3), 255, np.uint8)
+    cv2.circle(yellow, (160, 160), 100, (59, 235, 255), -1)
+    assert find_shades(yellow) == []
 
 
 def test_opacity_that_varies_as_modules_do_is_texture() -> None:

@@ -10,7 +10,7 @@ from app.pipeline.files.decoding import decode_image
 from app.pipeline.files.looks import other_looks
 from app.pipeline.imaging import GreyImage
 from tests.support.codes import qr_picture
-from tests.support.colours import BLACK, PAIRS, WHITE, coloured, file, on_nothing
+from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, file, on_nothing, taken
 from tests.support.live import pictures
 
 BIG = 10_000_000
@@ -42,6 +42,23 @@ def test_small_pictures_of_light_modules_on_nothing(scale: int) -> None:
         data = file(picture[cut : len(picture) - cut, cut : len(picture) - cut])
         assert len(looks(data, colours=False)) == 1
         assert scale == 1 or margin == 0 or texts(*looks(data, colours=False)) == {"light"}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("name", PALE)
+@pytest.mark.parametrize("scale", [5, 9])
+def test_pale_finder_patterns_are_shown(name: str, scale: int, suffix: str) -> None:
+    picture = coloured("pale", BLACK, WHITE, finders=PALE[name], scale=scale)
+    data = file(taken(picture, blur=0.25 * scale), suffix)
+    assert texts(*looks(data)) == {"pale"}
+    assert looks(data, colours=False) == []
+
+
+def test_a_large_jpeg_with_pale_finder_patterns_is_judged_by_a_reduced_one() -> None:
+    sheet = np.full((2400, 3000, 3), 255, np.uint8)
+    code = taken(coloured("pale", BLACK, WHITE, finders=PALE["pink"], scale=30), blur=6)
+    sheet[500 : 500 + code.shape[0], 700 : 700 + code.shape[1]] = code
+    assert texts(*looks(file(sheet, ".jpg"))) == {"pale"}
 
 
 def test_small_pictures_of_hidden_colours() -> None:
