@@ -76,7 +76,8 @@ class Ladder:
         within ``budget`` seconds. Stops at ``expect`` codes.
 
         Where nothing is read, or a code is seen but not read, what ``look_again`` yields is read as well, each picture
-        from the first rung on; with fast effort not its colours. Codes of ``symbologies`` outside the QR family are
+        from the first rung on; with fast effort not its colours. Otherwise a transparent picture is read on black, too,
+        unless the effort is fast. Codes of ``symbologies`` outside the QR family are
         read as the pictures show them; where only codes of that family are asked for and none is there, a code of
         another symbology is named among the unread ones.
         """
@@ -259,13 +260,15 @@ class Ladder:
         return climb
 
     def _read_looks(self, climb: Climb, look_again: LookAgain | None, symbologies: frozenset[str]) -> list[Climb]:
-        """Reads the other pictures of a climb, one after another, while its own leaves something to read; returns their
-        climbs. Before the last rungs, which cost most: a code of hidden colours is plain to see in its projection."""
+        """Reads the other pictures of a climb, one after another, while its own leaves something to read, and in any
+        case a transparent picture on black, unless the effort is fast; returns their climbs. Before the last rungs,
+        which cost most: a code of hidden colours is plain to see in its projection."""
         others: list[Climb] = []
-        if look_again is None:
+        leaves_some, is_fast = bool(climb.unread or not climb.found), climb.effort is Effort.FAST
+        if look_again is None or (is_fast and not leaves_some):
             return others
-        looks = look_again(colours=climb.effort is not Effort.FAST)
-        while not climb.is_over and (climb.unread or not climb.found):
+        looks = look_again(colours=leaves_some and not is_fast)
+        while not climb.is_over and (climb.unread or not climb.found or not leaves_some):
             with climb.timed(COLOURS):
                 picture = next(looks, None)
             if picture is None:

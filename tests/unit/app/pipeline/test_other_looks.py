@@ -1,6 +1,6 @@
 """The ladder and other looks: when it takes them, and what it does with them; parts of files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 
 import numpy as np
@@ -10,7 +10,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.part import Part
 from app.pipeline.results import Effort, Reason, View
 from app.workers.jobs import DecodeJob, FuseJob, Pipeline, RestoreJob
-from tests.support.bench import FIRST, PLACE, SECOND, bench, broken_picture, stages, texts
+from tests.support.bench import FIRST, OTHER_PLACE, PLACE, SECOND, bench, broken_picture, stages, texts
 from tests.support.codes import photograph, qr_picture
 from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, file, on_nothing, taken
 
@@ -19,24 +19,33 @@ CODE = photograph(FIRST, PLACE, BLANK.shape)
 
 
 class Looks:
-    """Other looks that count how many were taken."""
+    """Other looks, on black and then of colours, that count how many were taken."""
 
-    def __init__(self, *pictures: GreyImage) -> None:
-        self.pictures = pictures
+    def __init__(self, *pictures: GreyImage, coloured: Sequence[GreyImage] = ()) -> None:
+        self.pictures, self.coloured = pictures, coloured
         self.taken: list[bool] = []
 
     def __call__(self, *, colours: bool) -> Iterator[GreyImage]:
-        for picture in self.pictures:
+        for picture in (*self.pictures, *(self.coloured if colours else ())):
             self.taken.append(colours)
             yield picture
 
 
 @pytest.mark.parametrize("effort", list(Effort))
-def test_a_picture_that_reads_is_not_looked_at_again(effort: Effort) -> None:
-    looks = Looks(CODE)
+def test_of_a_picture_that_reads_the_colours_are_not_looked_at(effort: Effort) -> None:
+    looks = Looks(coloured=[CODE])
     outcome = bench().ladder().run(CODE, effort=effort, look_again=looks)
     assert texts(outcome) == ["the first truth"]
     assert looks.taken == []
+
+
+@pytest.mark.parametrize("effort", list(Effort))
+def test_a_picture_that_reads_is_read_on_black_as_well_unless_the_effort_is_fast(effort: Effort) -> None:
+    left, right = photograph(FIRST, PLACE, (250, 500)), photograph(SECOND, OTHER_PLACE, (250, 500))
+    looks = Looks(right, coloured=[right])
+    outcome = bench().ladder().run(left, effort=effort, look_again=looks)
+    assert texts(outcome) == ["the first truth", "the other truth"][: 1 + len(looks.taken)]
+    assert looks.taken == ([] if effort is Effort.FAST else [False])
 
 
 @pytest.mark.parametrize("effort", list(Effort))
@@ -88,6 +97,11 @@ PIPELINE = Pipeline(ladder=bench().ladder(), max_pixels=1_000_000)
 def test_files_on_transparent_paper_are_read_at_every_effort(effort: Effort) -> None:
     outcome = PIPELINE.do(DecodeJob(file(on_nothing("light", WHITE)), effort))
     assert texts(outcome) == ["light"]
+
+
+def test_black_and_white_codes_on_transparent_paper_are_both_read() -> None:
+    data = file(np.hstack([on_nothing("black ink", BLACK), on_nothing("white ink", WHITE)]))
+    assert texts(PIPELINE.do(DecodeJob(data, Effort.BALANCED))) == ["black ink", "white ink"]
 
 
 def test_files_of_hidden_colours_are_read_and_restored_alone_and_as_frames() -> None:
