@@ -36,7 +36,7 @@ _RINGED = 0.62  # agreement with a quiet zone from which no hypothesis without o
 # Measured on the sets dark, darksoft and cut: of those without a quiet zone that are codes 39 of 40 start with 0.19 or
 # more and end with 0.67 or more. In 33 photographs without a code they end with 0.51 at most.
 _BARE_START = 0.17  # agreement of one without a quiet zone, where it starts
-_LEAST_BARE = 0.6  # once it is refined
+_LEAST_BARE = 0.5  # once it is refined; where the finder patterns are round 0.5 to 0.6
 _BARE_GAIN = 0.08  # by which it must agree better than those with one
 _MOST_CENTRES = 700  # known modules that hypotheses are compared at; high versions have several times as many
 _SMALLEST = 16  # pixels a side below which a quad has no registration

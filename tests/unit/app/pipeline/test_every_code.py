@@ -182,6 +182,24 @@ def test_rows_in_which_the_engine_reads_hardly_any_code_are_read(
     assert sorted(texts(read(row))) == names
 
 
+@pytest.mark.parametrize("is_inverted", [False, True])
+@pytest.mark.parametrize("degrees", [0, 4, 9])
+def test_round_finder_patterns_on_a_page_of_their_own_tone_are_read(degrees: float, is_inverted: bool) -> None:
+    """They agree with square ones only by half, and nothing else tells version 1."""
+    pixels = 5
+    code = render(encode("round eyes 0", version=1), pixels=pixels, quiet_zone=0).copy()
+    for row, column in ((0, 0), (0, 14), (14, 0)):
+        top, left = row * pixels, column * pixels
+        code[top : top + 7 * pixels, left : left + 7 * pixels] = 255
+        for radius, tone in ((3.5, 0), (2.5, 255), (1.5, 0)):
+            centre = round(left + 3.5 * pixels), round(top + 3.5 * pixels)
+            cv2.circle(code, centre, int(radius * pixels), tone, -1, cv2.LINE_AA)
+    page = np.pad(code, 4 * pixels)
+    turn = cv2.getRotationMatrix2D((len(page) / 2, len(page) / 2), degrees, 0.9)
+    picture = np.asarray(cv2.warpAffine(page, turn, page.shape, flags=cv2.INTER_AREA, borderValue=0), np.uint8)
+    assert texts(read(~picture if is_inverted else picture)) == ["round eyes 0"]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "shift"),
     [((2, 7), (3, 9), 0), ((1, 10), (1, 5), 62), ((1, 8), (4, 4), 18), ((4, 7), (4, 5), 17)],
