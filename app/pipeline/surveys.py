@@ -239,9 +239,9 @@ def _is_filled(climb: Climb) -> bool:
     corners = climb.found[0].symbol.corners
     left, top, right, bottom = corners.bounds
     height, width = climb.image.shape
-    room = max(left, top, width - right, height - bottom) / side_length(corners)
+    room = float(max(left, top, width - right, height - bottom) / side_length(corners))
     if room >= _ROOM or room < _LEAST_ROOM:
-        return room < _ROOM
+        return room < _LEAST_ROOM
     if room < _BARE_ROOM:
         beside = touching(climb.image, corners, None, is_close=True)
         return not any(_shown(climb, one) >= _LEAST_ROOM for one in beside)
@@ -253,7 +253,7 @@ def _shown(climb: Climb, candidate: Candidate) -> float:
     left, top, right, bottom = candidate.corners.bounds
     height, width = climb.image.shape
     across, down = min(right, width) - max(left, 0.0), min(bottom, height) - max(top, 0.0)
-    return max(across, 0.0) * max(down, 0.0) / ((right - left) * (bottom - top))
+    return float(max(across, 0.0) * max(down, 0.0) / ((right - left) * (bottom - top)))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:
