@@ -79,7 +79,8 @@ _LABELS: Final[Mapping[str, str]] = {
     "python": "version of Python",
     "result": "`read` or `not_read`",
     "rung": "rung of [the ladder](architecture.md#the-ladder), or `fused`; `none` where no code was read",
-    "stage": "`imaging`, `locate`, a rung, `colours`, `evened`, `others`, `fused`, or the network that `/restore` ran",
+    "stage": "`imaging`, `locate`, a rung, `colours`, `dots`, `evened`, `others`, `fused`, or the network that "
+    "`/restore` ran",
     "status": "HTTP status; 499 where the client left before the answer",
     "version": "version of qrestore",
 }

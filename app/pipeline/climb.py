@@ -164,9 +164,12 @@ class Climb:
         try:
             yield
         finally:
-            line = self.stages.get(stage, Stage(stage, 0.0, 0))
-            seconds, codes = perf_counter() - began, len(self.found) - before
-            self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
+            self.spend(stage, perf_counter() - began, codes=len(self.found) - before)
+
+    def spend(self, stage: str, seconds: float, *, codes: int = 0) -> None:
+        """Adds seconds and codes to a line of the trace."""
+        line = self.stages.get(stage, Stage(stage, 0.0, 0))
+        self.stages[stage] = Stage(stage, line.seconds + seconds, line.codes + codes)
 
     def take_made(self, other: "Climb") -> None:
         """Takes what the climb of a picture made of this one has found, and accounts for it."""

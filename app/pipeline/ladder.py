@@ -269,8 +269,10 @@ class Ladder:
             return others
         looks = look_again(colours=leaves_some and not is_fast)
         while not climb.is_over and (climb.unread or not climb.found or not leaves_some):
-            with climb.timed(COLOURS):
-                picture = next(looks, None)
+            began = perf_counter()
+            picture = next(looks, None)
+            if picture is not None or leaves_some:
+                climb.spend(COLOURS, perf_counter() - began)
             if picture is None:
                 break
             left = climb.budget - (monotonic() - climb.began)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.http.assets import PAGE_FILES
 from app.pipeline.fusing import FUSED
-from app.pipeline.ladder import COLOURS, EVENED
+from app.pipeline.ladder import COLOURS, DOTS, EVENED
 from app.pipeline.micro import MICRO
 from app.pipeline.other_symbologies import NAMING
 from app.pipeline.results import Reason
@@ -163,6 +163,7 @@ def test_every_stage_is_explained(client: TestClient) -> None:
         IMAGING_STAGE,
         "locate",
         COLOURS,
+        DOTS,
         EVENED,
         NAMING,
     }
