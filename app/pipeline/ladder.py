@@ -45,6 +45,7 @@ DOTS: Final = "dots"
 # Several places may overlap at one code. Of the 43 that flattening read in the set creased, n = 200, it read 37 at the
 # first of them and all by the fifth. In wallpaper of finder patterns up to 70 places agree.
 _PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
+_SHARE_OF_LOOK: Final = 0.5  # of the time left that another look may take, where places are left for the last rungs
 _EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
 
 
@@ -275,7 +276,7 @@ class Ladder:
                 climb.spend(COLOURS, perf_counter() - began)
             if picture is None:
                 break
-            left = climb.budget - (monotonic() - climb.began)
+            left = climb.left * (_SHARE_OF_LOOK if climb.places else 1.0)
             expect = None if climb.expect is None else climb.expect - len(climb.found)
             other = self.climb(picture, effort=climb.effort, budget=left, expect=expect, symbologies=symbologies)
             climb.found += (one for one in other.found if not climb.knows(one.symbol))

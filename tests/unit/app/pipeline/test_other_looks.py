@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from math import inf
+from typing import Any
 
 import numpy as np
 import pytest
 
+from app.pipeline.climb import Climb
 from app.pipeline.imaging import GreyImage
+from app.pipeline.ladder import Ladder
 from app.pipeline.part import Part
 from app.pipeline.results import Effort, Reason, View
 from app.workers.jobs import DecodeJob, FuseJob, Pipeline, RestoreJob
@@ -56,6 +59,25 @@ def test_where_nothing_reads_other_looks_are_read_up_to_the_first_that_does(effo
     assert looks.taken == [effort is not Effort.FAST] * 2
     assert "colours" in stages(outcome)
     assert outcome.unread == ()
+
+
+@pytest.mark.parametrize(("picture", "share"), [(broken_picture(), 0.5), (BLANK, 1.0)])
+def test_a_look_leaves_time_for_the_last_rungs_where_there_are_places(
+    picture: GreyImage, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets: list[float] = []
+    climb = Ladder.climb
+
+    def remember(ladder: Ladder, image: GreyImage, **options: Any) -> Climb:
+        budgets.append(options["budget"])
+        return climb(ladder, image, **options)
+
+    monkeypatch.setattr(Ladder, "climb", remember)
+    made = bench()
+    if picture is BLANK:
+        made.windows.quads = ()
+    made.ladder().run(picture, effort=Effort.BALANCED, budget=600.0, look_again=Looks(BLANK))
+    assert budgets == [600.0, pytest.approx(600 * share, abs=60)]
 
 
 def test_a_code_that_was_seen_but_not_read_is_looked_for_in_them() -> None:
