@@ -17,7 +17,7 @@ from app.pipeline.locating.dots import merge_dots
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.restoration import Picture, restore
-from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Stage, Unread, View, add_up
+from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
     LAST_RUNGS,
@@ -124,7 +124,7 @@ class Ladder:
         if len(climbs) > 1 and (effort is Effort.THOROUGH or (effort is Effort.BALANCED and not found)):
             fused = perf_counter()
             more = read_fused(climbs)
-            together.stages[FUSED] = Stage(FUSED, perf_counter() - fused, len(more))
+            together.spend(FUSED, perf_counter() - fused, codes=len(more))
             found += more
         routes = [climb.route for climb in sorted(climbs, key=lambda climb: not climb.found) if climb.route]
         together.route = next(iter(routes), None)

@@ -8,7 +8,7 @@ faintly. Ink of any colour takes light from at least one channel, so that the da
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ from app.pipeline.imaging import GreyImage
 
 ColourImage = NDArray[np.uint8]
 """(H, W, 3), blue, green and red."""
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 COARSE_SIDE: Final = 1000
 """Pixels of the longest side at which colours are compared with greys: a code whose modules are smaller there is left
@@ -143,13 +145,11 @@ def _levels(coarse: NDArray[np.uint8], enlarged_by: int) -> Iterator[NDArray[np.
 def _project(coarse: ColourImage, tiles: NDArray[np.bool_]) -> Projection:
     """The direction in which the colours differ most inside these tiles."""
     height, width = (side * _TILE for side in tiles.shape)
-    inside = np.kron(tiles, np.ones((_TILE, _TILE), np.bool_))
     kept = coarse[:height, :width].astype(np.float32)
-    pixels = _thinned((kept - _tile_means(kept))[inside])
+    pixels = _thinned(_inside(kept - _tile_means(kept), tiles))
     weights = np.linalg.eigh(np.cov(pixels, rowvar=False))[1][:, -1]
     around = cv2.dilate(tiles.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
-    surroundings = _thinned(kept[np.kron(around, np.ones((_TILE, _TILE), np.bool_))])
-    return _spread(weights, _thinned(kept[inside]), surroundings)
+    return _spread(weights, _thinned(_inside(kept, tiles)), _thinned(_inside(kept, around)))
 
 
 def _hidden_tiles(coarse: ColourImage) -> NDArray[np.bool_]:
@@ -205,7 +205,7 @@ def _darkest_channel(colours: ColourImage) -> GreyImage:
     return np.asarray(cv2.min(cv2.min(blue, green), red), np.uint8)
 
 
-def _inside(picture: NDArray[np.uint8], tiles: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _inside(picture: NDArray[Pixel], tiles: NDArray[np.bool_]) -> NDArray[Pixel]:
     """The pixels of a picture that lie in these tiles."""
     height, width = (side * _TILE for side in tiles.shape)
     return picture[:height, :width][np.kron(tiles, np.ones((_TILE, _TILE), np.bool_))]

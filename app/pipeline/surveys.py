@@ -14,7 +14,7 @@ from app.pipeline.locating.regions import NO_VERSION
 from app.pipeline.locating.stripes import stripes
 from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import dimension
-from app.pipeline.quad import elongation, side_length
+from app.pipeline.quad import Quad, elongation, oblong, side_length
 from app.pipeline.results import Found
 from app.pipeline.rungs import read_crowd
 
@@ -65,11 +65,12 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
     effort is thorough.
     """
     sighted = read_crowd(climb, sighted)
+    plain = tuple(climb.found)
     if sighted:
         yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
     elif _is_filled(climb):
         return
-    if beside := [one for read in climb.found for one in _touching(climb, read)]:
+    if beside := _touching(climb, plain):
         yield from _survey(climb, "touching", beside)
     is_steep = False
     for size, inverted in _looks(climb):
@@ -206,14 +207,18 @@ def _survey(
         better = better if may_be_striped else _by_stripes(climb, better)[0]
     yield Survey(f"{name}, realigned", better, is_second=True)
     while found < len(climb.found) and not climb.is_over:
-        beside = [one for read in climb.found[found:] for one in _touching(climb, read)]
+        beside = _touching(climb, climb.found[found:])
         found = len(climb.found)
         if beside:
             yield Survey(f"{name}, touching", beside)
 
 
-def _touching(climb: Climb, found: Found) -> Iterator[Candidate]:
-    """Candidates beside a code for others that touch it, which engines and locators miss for want of a quiet zone."""
+def _touching(climb: Climb, reads: Sequence[Found]) -> list[Candidate]:
+    """Candidates beside codes for others that touch them, which engines and locators miss for want of a quiet zone."""
+    return [one for read in reads for one in _beside(climb, read)]
+
+
+def _beside(climb: Climb, found: Found) -> Iterator[Candidate]:
     corners, version = found.symbol.corners, found.symbol.version
     if found.symbol.symbology != "QRCode":
         return
@@ -243,17 +248,10 @@ def _is_filled(climb: Climb) -> bool:
     if room >= _ROOM or room < _LEAST_ROOM:
         return room < _LEAST_ROOM
     if room < _BARE_ROOM:
+        picture = Quad.of(oblong(width, height))
         beside = touching(climb.image, corners, None, is_close=True)
-        return not any(_shown(climb, one) >= _LEAST_ROOM for one in beside)
+        return not any(one.corners.share_inside(picture) >= _LEAST_ROOM for one in beside)
     return not any(touching(climb.image, corners, None))
-
-
-def _shown(climb: Climb, candidate: Candidate) -> float:
-    """How much of the upright box around a candidate lies in the picture, 0 to 1."""
-    left, top, right, bottom = candidate.corners.bounds
-    height, width = climb.image.shape
-    across, down = min(right, width) - max(left, 0.0), min(bottom, height) - max(top, 0.0)
-    return float(max(across, 0.0) * max(down, 0.0) / ((right - left) * (bottom - top)))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:

@@ -202,21 +202,32 @@ def _field_figure(results: Sequence[Result], groups: Mapping[str, Sequence[Resul
     )
 
 
+def add_photo_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options ``directory`` and ``--effort``."""
+    parser.add_argument("directory", type=Path, help="folder with manifest.json")
+    parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+
+
+def photos_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Photo]:
+    """The photographs of the folder that ``directory`` names; ends the program with an error if there are none."""
+    photos = load_photos(options.directory)
+    if not photos:
+        parser.error(f"{options.directory} lists no photographs")
+    return photos
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.photos", description="Measure a folder of photographs."
     )
-    parser.add_argument("directory", type=Path, help="folder with manifest.json")
-    parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+    add_photo_options(parser)
     parser.add_argument("--ratchet", type=Path, metavar="FILE", help="fail if less is read than in this table")
     add_ratchet_options(parser)
     add_options(parser)
     arguments = parser.parse_args(argv)
     if arguments.raised and not arguments.ratchet:
         parser.error("--raise needs --ratchet")
-    photos = load_photos(arguments.directory)
-    if not photos:
-        parser.error(f"{arguments.directory} lists no photographs")
+    photos = photos_of(arguments, parser)
     tools = load_tools(arguments)
     effort = Effort(arguments.effort)
     results = [measure_photo(photo, tools, effort) for photo in photos]

@@ -13,7 +13,6 @@ import argparse
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 
 from app.pipeline.engines.symbol import Engine, Symbol
@@ -22,7 +21,7 @@ from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from training.measure import decoders, served_tools
 from training.measure.decoders import IsolatedEngine
-from training.measure.photos import Photo, load_photos
+from training.measure.photos import Photo, add_photo_options, photos_of
 from training.measure.places import PlaceCount
 from training.measure.rates import Rate
 
@@ -105,15 +104,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.measure.photos_beside", description="Read photographs with every decoder."
     )
-    parser.add_argument("directory", type=Path, help="folder with manifest.json")
-    parser.add_argument("--effort", choices=[effort.value for effort in Effort], default=Effort.BALANCED.value)
+    add_photo_options(parser)
     parser.add_argument("--expect", type=int, metavar="N", help="the ladder ends its search at N codes")
     decoders.add_wechat_option(parser)
     served_tools.add_options(parser)
     options = parser.parse_args(argv)
-    photos = load_photos(options.directory)
-    if not photos:
-        parser.error(f"{options.directory} lists no photographs")
+    photos = photos_of(options, parser)
     ladder = Ladder(tools=served_tools.load_tools(options), max_codes=_MAX_CODES)
     reads = {engine.name: timed(engine) for engine in decoders.stock_decoders(options.wechat)}
     reads[QRESTORE] = climbing(ladder, Effort(options.effort), options.expect)
