@@ -85,9 +85,9 @@ def kill(pids: list[int]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def begun(server: Server) -> int:
-    """How many pictures children have begun to misbehave on."""
-    return sum(AT_WORK in line for line in server.log)
+def at_work(server: Server) -> list[int]:
+    """The children that have begun to misbehave, one entry for each picture, in order of time."""
+    return [int(line.removeprefix(AT_WORK)) for line in server.log if line.startswith(AT_WORK)]
 
 
 class Crowd:
@@ -201,10 +201,10 @@ def test_row_40_while_loading(misbehaving: Misbehaving) -> None:
 
 def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None:
     """One ignores every signal that can be ignored, in native code; the other is stopped."""
-    before, begun_before = server.restarts("timeout"), begun(server)
+    before, at_work_before = server.restarts("timeout"), len(at_work(server))
     behaviours = (Behaviour.STUBBORN, Behaviour.SLOW)
     hung = [crowd.send(picture("never read", behaviour, seconds=2.5)) for behaviour in behaviours]
-    server.wait_until(lambda: begun(server) == begun_before + SLOTS)
+    server.wait_until(lambda: len(at_work(server)) == at_work_before + SLOTS)
     children = server.workers()
     for pid in children:
         os.kill(pid, signal.SIGSTOP)
@@ -218,20 +218,20 @@ def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None
 
 def test_row_42_child_that_is_killed_once(server: Server, crowd: Crowd) -> None:
     """The retry answers."""
-    before, begun_before = server.restarts("crash"), begun(server)
+    before, at_work_before = server.restarts("crash"), len(at_work(server))
     slow = crowd.send(picture("at the second try", Behaviour.SLOW, seconds=0.5))
-    server.wait_until(lambda: begun(server) == begun_before + 1)
-    kill(server.workers())
+    server.wait_until(lambda: len(at_work(server)) == at_work_before + 1)
+    kill(at_work(server)[-1:])
     assert slow.result().payloads() == [b"at the second try"]
     assert server.restarts("crash") >= before + 1
 
 
 def test_row_42_children_that_are_killed_twice(server: Server, crowd: Crowd) -> None:
-    begun_before = begun(server)
+    at_work_before = len(at_work(server))
     slow = crowd.send(picture("never read", Behaviour.SLOW, seconds=2))
     for attempt in (1, 2):
-        server.wait_until(lambda attempt=attempt: begun(server) == begun_before + attempt)  # type: ignore[misc]
-        kill(server.workers())
+        server.wait_until(lambda attempt=attempt: len(at_work(server)) == at_work_before + attempt)  # type: ignore[misc]
+        kill(at_work(server)[-1:])
     assert slow.result().problem(500)["type"].endswith("worker_crashed")
 
 

@@ -21,8 +21,8 @@ from app.workers.jobs import Pipeline
 from app.workers.process import Handler, Infer
 
 SECRET: Final = "what nobody outside may see"
-AT_WORK: Final = "native: at work on a bad picture"
-"""The line that a child writes to standard error before it misbehaves."""
+AT_WORK: Final = "native: at work on a bad picture in process "
+"""A child writes this and its process id as a line to standard error before it misbehaves."""
 _PIECE: Final = 64 << 20
 
 
@@ -99,7 +99,7 @@ class MisbehavingLadder:
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
-            os.write(2, f"{AT_WORK}\n".encode())
+            os.write(2, f"{AT_WORK}{os.getpid()}\n".encode())
         if behaviour == Behaviour.SLOW:
             time.sleep(int(image[0, 1]) / 10)
         elif behaviour in _ACTIONS:
