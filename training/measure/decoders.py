@@ -89,7 +89,7 @@ class IsolatedEngine:
         self.seconds = 0.0
 
     def read(self, image: GreyImage) -> list[Symbol]:
-        """Reads with as many OpenCV threads as this process has."""
+        """Reads with as many OpenCV threads as this process has. Raises RuntimeError if the engine cannot be made."""
         began = perf_counter()
         try:
             pipe = self._pipe or self._start()
@@ -110,7 +110,11 @@ class IsolatedEngine:
         self._process = context.Process(target=_serve, args=(self._make, theirs), daemon=True)
         self._process.start()
         theirs.close()
-        self._pipe.recv()  # waits until it is ready, since reading is timed
+        try:
+            self._pipe.recv()  # waits until it is ready, since reading is timed
+        except EOFError as exc:
+            self.close()
+            raise RuntimeError(f"the decoder {self.name} cannot be made; its process says why") from exc
         return self._pipe
 
     def close(self) -> None:

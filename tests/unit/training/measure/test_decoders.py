@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,15 @@ def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_
         assert [symbol.payload for symbol in isolated.read(image)] == [b"after the storm"]
     finally:
         isolated.close()
+
+
+def test_a_guarded_engine_that_cannot_be_made_says_so_and_is_not_made_for_every_picture(
+    draw: Callable[..., GreyImage], capfd: pytest.CaptureFixture[str]
+) -> None:
+    isolated = IsolatedEngine(partial(OpenCVDetector, "no such argument"), name="broken")
+    with pytest.raises(RuntimeError, match="the decoder broken cannot be made"):
+        isolated.read(draw("never read"))
+    assert "TypeError" in capfd.readouterr().err
 
 
 def test_stock_decoders_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
