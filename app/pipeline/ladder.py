@@ -1,6 +1,6 @@
 """Reads pictures: looks for the places where codes may be, and has each climb the ladder until it is read."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import inf
@@ -148,7 +148,8 @@ class Ladder:
         straightened and at scale 1; see `app.pipeline.comparing.compare`.
 
         Where nothing that reads came of it, the first picture of ``look_again`` of which something does is restored
-        instead, and at last the picture without its shading, painted over as it was given in the original view.
+        instead, and at last the picture with its dots run together or without its shading, painted over as it was given
+        in the original view.
         """
 
         def make(climb: Climb) -> Picture:
@@ -171,11 +172,10 @@ class Ladder:
             _, other = attempt(picture, left)
             if other.outcome.codes:
                 return other
-        if _hides_a_code(climb):
-            evened_climb = self._evened(climb)
-            made = make(evened_climb)
-            if evened_climb.found:
-                climb.take_made(evened_climb)
+        for remade in self._remade(climb):
+            made = make(remade)
+            if remade.found:
+                climb.take_made(remade)
                 return _restoration(made, climb)
         return first
 
@@ -194,10 +194,9 @@ class Ladder:
         climb, others = self._search(
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
-        if effort is not Effort.FAST and not (climb.found or climb.is_over):
-            self._read_dots(climb)
-        if _hides_a_code(climb):
-            self._read_made(climb, self._evened(climb))
+        for remade in self._remade(climb):
+            self._read_remade(remade)
+            climb.take_made(remade)
         left = [place for place in climb.places if not climb.covers(place.corners)]
         left.sort(key=lambda place: -place.agreement)
         for _ in climb.ascend(left, LAST_RUNGS, patience=_PATIENCE):
@@ -284,28 +283,26 @@ class Ladder:
             others.append(other)
         return others
 
-    def _read_dots(self, climb: Climb) -> None:
-        """Reads a picture that gave nothing once more if it shows a lattice of dots, with these run together."""
-        with climb.timed(DOTS):
-            merged = merge_dots(climb.image)
-        if merged:
-            self._read_made(climb, self._made(climb, *merged))
+    def _remade(self, climb: Climb) -> Iterator[Climb]:
+        """Climbs, of which nothing is read yet, of what is made of a picture that gave nothing: with its dots run
+        together if it shows a lattice of them, then without its shading if that hides a code; not with fast effort."""
+        if not (climb.effort is Effort.FAST or climb.found or climb.is_over):
+            with climb.timed(DOTS):
+                merged = merge_dots(climb.image)
+            if merged:
+                yield self._made(climb, *merged)
+        if _hides_a_code(climb):
+            with climb.timed(EVENED):
+                even = evened(climb.image, _EVENED_SIDE)
+            yield self._made(climb, *even)
 
-    def _read_made(self, climb: Climb, other: Climb) -> None:
+    def _read_remade(self, climb: Climb) -> None:
         """Reads what was made of a picture that gave nothing, on all rungs before the last ones."""
-        with other.timed(DIRECT):
-            reads, sighted = read_direct(other)
-        other.take(reads, DIRECT)
-        for _ in other.survey(surveys(other, sighted), QUICK_RUNGS, SLOW_RUNGS):
+        with climb.timed(DIRECT):
+            reads, sighted = read_direct(climb)
+        climb.take(reads, DIRECT)
+        for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        climb.take_made(other)
-
-    def _evened(self, climb: Climb) -> Climb:
-        """A climb, of which nothing is read yet, of a picture without its shading, within what is left of the
-        budget."""
-        with climb.timed(EVENED):
-            picture, factor = evened(climb.image, _EVENED_SIDE)
-        return self._made(climb, picture, factor)
 
     def _made(self, climb: Climb, picture: GreyImage, factor: float) -> Climb:
         """A climb, of which nothing is read yet, of a ``picture`` that was made of another one's, its sides reduced by

@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from app.pipeline.engines.zxing import ZXing
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import DOTS, Ladder
 from app.pipeline.locating.dots import dot_pitch, merge_dots
 from app.pipeline.quad import Quad
-from app.pipeline.results import Effort
+from app.pipeline.results import Effort, View
 from tests.support.bench import shipped_tools, stages, texts
 from tests.support.codes import encode, square_at
 from training.measure.many.sets import pictures
@@ -41,6 +42,18 @@ def test_separate_sharp_dots_are_read(pixels: int, width: float, ground: int, co
     if not angle:
         truth = Quad.of(square_at(8 * pixels, 8 * pixels, 25 * pixels))
         assert outcome.codes[0].symbol.corners.overlap(truth) > 0.9
+
+
+@pytest.mark.parametrize("view", list(View))
+@pytest.mark.parametrize("pixels", [10, 40])  # the larger picture is reduced as its dots are run together
+def test_separate_sharp_dots_are_restored(pixels: int, view: View) -> None:
+    picture = plate(pixels=pixels, width=0.4)
+    restoration = Ladder(tools=shipped_tools(), max_codes=9).restore(picture, view=view)
+    assert texts(restoration.outcome) == [TEXT]
+    assert [symbol.text for symbol in ZXing().read(restoration.image)] == [TEXT]
+    if view is View.ORIGINAL:
+        assert restoration.image.shape == picture.shape
+        assert np.array_equal(restoration.image[: 3 * pixels], picture[: 3 * pixels])
 
 
 @pytest.mark.parametrize(("pixels", "width"), [(8, 0.4), (12, 0.6), (40, 0.5)])
