@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Protocol
 
 import cv2
@@ -13,12 +14,21 @@ GreyImage = NDArray[np.uint8]
 """(H, W), 0 black to 255 white."""
 
 
+class Colours(Enum):
+    """Which colours of a picture are worth another look at it."""
+
+    NONE = auto()
+    SQUARES = auto()
+    """Those of a picture in which grey hides a square, as a code is."""
+    ALL = auto()
+
+
 class LookAgain(Protocol):
     """Other grey pictures of what a grey picture shows, of the same size, made when they are asked for."""
 
-    def __call__(self, *, colours: bool) -> Iterator[GreyImage]:
-        """Yields pictures that show what the first one may hide. Without ``colours`` only those of a transparent
-        picture on other grounds, which cost next to nothing where there are none."""
+    def __call__(self, *, colours: Colours) -> Iterator[GreyImage]:
+        """Yields pictures that show what the first one may hide. Without colours only those of a transparent picture on
+        other grounds, which cost next to nothing where there are none."""
         ...
 
 

@@ -11,7 +11,7 @@ from app.errors import UnknownNetwork
 from app.pipeline.climb import Climb, Original
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
-from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.imaging import Colours, GreyImage, LookAgain
 from app.pipeline.inference.views import evened
 from app.pipeline.locating.dots import merge_dots
 from app.pipeline.micro import MICRO, read_small
@@ -165,7 +165,7 @@ class Ladder:
         climb, first = attempt(image, budget)
         if first.outcome.codes:
             return first
-        for picture in look_again(colours=True) if look_again else ():
+        for picture in look_again(colours=Colours.ALL) if look_again else ():
             left = budget - (monotonic() - began)
             if left <= 0:
                 break
@@ -260,18 +260,22 @@ class Ladder:
         return climb
 
     def _read_looks(self, climb: Climb, look_again: LookAgain | None, symbologies: frozenset[str]) -> list[Climb]:
-        """Reads the other pictures of a climb, one after another, while its own leaves something to read, and in any
-        case a transparent picture on black, unless the effort is fast; returns their climbs. Before the last rungs,
-        which cost most: a code of hidden colours is plain to see in its projection."""
+        """Reads the other pictures of a climb, one after another, while its own leaves something to read; returns their
+        climbs. Unless the effort is fast a transparent picture is read on black in any case, and hidden squares of a
+        picture that was searched for more codes. Before the last rungs, which cost most: a code of hidden colours is
+        plain to see in its projection."""
         others: list[Climb] = []
         leaves_some, is_fast = bool(climb.unread or not climb.found), climb.effort is Effort.FAST
         if look_again is None or (is_fast and not leaves_some):
             return others
-        looks = look_again(colours=leaves_some and not is_fast)
+        colours = Colours.NONE
+        if not is_fast and (leaves_some or climb.surveys):
+            colours = Colours.ALL if leaves_some else Colours.SQUARES
+        looks = look_again(colours=colours)
         while not climb.is_over and (climb.unread or not climb.found or not leaves_some):
             began = perf_counter()
             picture = next(looks, None)
-            if picture is not None or leaves_some:
+            if picture is not None or colours is not Colours.NONE:
                 climb.spend(COLOURS, perf_counter() - began)
             if picture is None:
                 break

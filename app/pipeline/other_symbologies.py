@@ -9,7 +9,7 @@ from app.pipeline.climb import LEAST_SCAN, Climb
 from app.pipeline.engines.other_codes import UNASKED, OtherCodes, variants_of
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.engines.variants import Variant, read_variants
-from app.pipeline.imaging import GreyImage, LookAgain, shrink
+from app.pipeline.imaging import Colours, GreyImage, LookAgain, shrink
 from app.pipeline.reading import Read
 from app.pipeline.results import Effort, Reason, Unread
 from app.pipeline.rungs import DIRECT, VARIANTS_RUNG
@@ -62,7 +62,7 @@ def _looks(
     yield DIRECT, climb.scan(engine.read, climb.image) or []
     if climb.effort is Effort.FAST:
         return
-    others = iter(()) if look_again is None else look_again(colours=True)
+    others = iter(()) if look_again is None else look_again(colours=Colours.ALL)
     for picture in chain([climb.image], others):
         if picture is not climb.image:
             yield DIRECT, climb.scan(engine.read, picture) or []

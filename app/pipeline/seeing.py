@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.pipeline.files.documents.document import Page
-from app.pipeline.imaging import GreyImage, LookAgain
+from app.pipeline.imaging import Colours, GreyImage, LookAgain
 from app.pipeline.part import Part
 from app.pipeline.quad import Quad
 from app.pipeline.results import Found, Outcome
@@ -57,7 +57,7 @@ def see(page: Page, part: Part | None) -> Seen:
     return Seen(page.image, image, rows, columns, partial(_look_again, page, (rows, columns)), page.orientation)
 
 
-def _look_again(page: Page, part: tuple[slice, slice], *, colours: bool) -> Iterator[GreyImage]:
+def _look_again(page: Page, part: tuple[slice, slice], *, colours: Colours) -> Iterator[GreyImage]:
     return iter(()) if page.looks is None else page.looks(colours=colours, part=part)
 
 

@@ -28,7 +28,7 @@ from app.pipeline.files.decoding import (
     spare_bits,
 )
 from app.pipeline.files.format import Header, Stored
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import Colours, GreyImage
 from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_shades, is_textured
 
 _MOST_BYTES: Final = 200_000_000
@@ -40,30 +40,30 @@ _QUARTER: Final = cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION
 _WHOLE: Final = (slice(None), slice(None))
 
 
-def other_looks(data: bytes, *, colours: bool, part: tuple[slice, slice] = _WHOLE) -> Iterator[GreyImage]:
+def other_looks(data: bytes, *, colours: Colours, part: tuple[slice, slice] = _WHOLE) -> Iterator[GreyImage]:
     """Yields other grey pictures of a file that `decode_image` has decoded, of the same size, or of that ``part`` (rows
-    and columns) of it: on black where some of it is transparent, then with ``colours`` a projection for each ground.
+    and columns) of it: on black where some of it is transparent, then what shows these ``colours`` on each ground.
 
     Raises InvalidImage.
     """
     header = read_header(data)
     decoded = header.width * header.height * header.pixel_bytes
-    if decoded > _MOST_BYTES or not (header.transparent or (colours and _may_hide(data, header, part))):
+    if decoded > _MOST_BYTES or not (header.transparent or _may_hide(data, header, part, colours)):
         return
     stored = decode_colours(data, header)[part]
     has_holes = header.transparent and _has_holes(stored, header)
     if has_holes:
         yield flatten(stored, header, BLACK)
-    if colours and stored.ndim == 3:
+    if colours is not Colours.NONE and stored.ndim == 3:
         for ground in (WHITE, BLACK) if has_holes else (WHITE,):
-            yield from project(stored, ground)
+            yield from project(stored, colours, ground)
 
 
-def project(stored: Stored, ground: int = WHITE) -> Iterator[GreyImage]:
-    """Yields grey pictures of colours (H, W, 3), or (H, W, 4) on a ground, that show more of them than the eye's grey:
-    none, one or two; see `app.pipeline.projecting`."""
+def project(stored: Stored, colours: Colours, ground: int = WHITE) -> Iterator[GreyImage]:
+    """Yields grey pictures of (H, W, 3), or (H, W, 4) on a ground, that show more of these ``colours`` than the eye's
+    grey: none, one or two; see `app.pipeline.projecting`."""
     spare = spare_bits(stored)
-    for shade in find_shades(_coarse(stored, ground, spare)):
+    for shade in find_shades(_coarse(stored, ground, spare), colours):
         height, width = stored.shape[:2]
         grey = np.empty((height, width), np.uint8)
         for rows in bands(height, width):
@@ -90,16 +90,16 @@ def _has_holes(stored: Stored, header: Header) -> bool:
     return is_textured(np.asarray(coarse, np.uint8))
 
 
-def _may_hide(data: bytes, header: Header, part: tuple[slice, slice]) -> bool:
-    """Whether the colours of an opaque picture are worth decoding in full: not in a grey file, nor where a picture that
-    is decoded reduced, which JPEG does quickly, shows nothing that grey hides."""
-    if not header.coloured:
+def _may_hide(data: bytes, header: Header, part: tuple[slice, slice], colours: Colours) -> bool:
+    """Whether these colours of an opaque picture are worth decoding in full: not in a grey file, nor where a picture
+    that is decoded reduced, which JPEG does quickly, shows nothing that grey hides."""
+    if colours is Colours.NONE or not header.coloured:
         return False
     longest = max(header.width, header.height)
     if not header.reducible or longest < 2 * COARSE_SIDE or part != _WHOLE:
         return True
     reduced = decode_reduced(data, _HALF if longest < 4 * COARSE_SIDE else _QUARTER)
-    return bool(find_shades(_coarse(reduced, WHITE, 0)))
+    return bool(find_shades(_coarse(reduced, WHITE, 0), colours))
 
 
 def _coarse(stored: Stored, ground: int, spare: int) -> ColourImage:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import Colours, GreyImage
 
 Area = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of a page."""
@@ -13,7 +13,7 @@ Area = tuple[int, int, int, int]
 class Looks(Protocol):
     """Other grey pictures of a page, see `app.pipeline.imaging.LookAgain`."""
 
-    def __call__(self, *, colours: bool, part: tuple[slice, slice]) -> Iterator[GreyImage]:
+    def __call__(self, *, colours: Colours, part: tuple[slice, slice]) -> Iterator[GreyImage]:
         """Yields those of a part (rows and columns) of the page."""
         ...
 

@@ -12,7 +12,7 @@ from app.pipeline.files.documents import pdf
 from app.pipeline.files.documents.animation import Animation
 from app.pipeline.files.documents.document import Area, Document, Page
 from app.pipeline.files.looks import other_looks
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import Colours, GreyImage
 
 VIDEO_MODULE: Final = "app.pipeline.files.documents.video"
 """Needs a package that not every installation has, so it is imported by name, and only for videos."""
@@ -104,5 +104,5 @@ class Pictures:
         self._data = b""
 
 
-def _looks_at(data: bytes, offset: int, *, colours: bool, part: tuple[slice, slice]) -> Iterator[GreyImage]:
+def _looks_at(data: bytes, offset: int, *, colours: Colours, part: tuple[slice, slice]) -> Iterator[GreyImage]:
     yield from other_looks(page_bytes(data, offset), colours=colours, part=part)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from app.errors import EncryptedFile, ImageTooLarge, InvalidImage
 from app.pipeline.files.documents.document import Area, Page
 from app.pipeline.files.looks import project
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import Colours, GreyImage
 from app.pipeline.projecting import COARSE_SIDE, ColourImage, find_shades
 
 MAGIC: Final = re.compile(rb"[\s\S]{0,1019}?%PDF-")
@@ -152,17 +152,17 @@ class Pdf:
 
 
 def _looks_at(
-    data: bytes, max_pixels: int, index: int, *, colours: bool, part: tuple[slice, slice]
+    data: bytes, max_pixels: int, index: int, *, colours: Colours, part: tuple[slice, slice]
 ) -> Iterator[GreyImage]:
     """Opens the file once more: what asks may come after it was closed. A small rendering tells whether the colours
     are worth another one."""
-    if not colours:
+    if colours is Colours.NONE:
         return
     with closing(Pdf(data, max_pixels=max_pixels)) as document:
-        if not find_shades(document.colours(index, longest=COARSE_SIDE)):
+        if not find_shades(document.colours(index, longest=COARSE_SIDE), colours):
             return
         picture = document.colours(index)[part]
-    yield from project(picture)
+    yield from project(picture, colours)
 
 
 def _pictures(page: Any, width: float, height: float) -> Iterator[tuple[float, float]]:

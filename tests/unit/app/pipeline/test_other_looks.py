@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.pipeline.climb import Climb
-from app.pipeline.imaging import GreyImage
-from app.pipeline.ladder import Ladder
+from app.pipeline.imaging import Colours, GreyImage
+from app.pipeline.ladder import COLOURS, Ladder
 from app.pipeline.part import Part
 from app.pipeline.results import Effort, Reason, View
 from app.workers.jobs import DecodeJob, FuseJob, Pipeline, RestoreJob
@@ -26,10 +26,10 @@ class Looks:
 
     def __init__(self, *pictures: GreyImage, coloured: Sequence[GreyImage] = ()) -> None:
         self.pictures, self.coloured = pictures, coloured
-        self.taken: list[bool] = []
+        self.taken: list[Colours] = []
 
-    def __call__(self, *, colours: bool) -> Iterator[GreyImage]:
-        for picture in (*self.pictures, *(self.coloured if colours else ())):
+    def __call__(self, *, colours: Colours) -> Iterator[GreyImage]:
+        for picture in (*self.pictures, *(self.coloured if colours is Colours.ALL else ())):
             self.taken.append(colours)
             yield picture
 
@@ -48,7 +48,7 @@ def test_a_picture_that_reads_is_read_on_black_as_well_unless_the_effort_is_fast
     looks = Looks(right, coloured=[right])
     outcome = bench().ladder().run(left, effort=effort, look_again=looks)
     assert texts(outcome) == ["the first truth", "the other truth"][: 1 + len(looks.taken)]
-    assert looks.taken == ([] if effort is Effort.FAST else [False])
+    assert looks.taken == ([] if effort is Effort.FAST else [Colours.SQUARES])
 
 
 @pytest.mark.parametrize("effort", list(Effort))
@@ -56,7 +56,7 @@ def test_where_nothing_reads_other_looks_are_read_up_to_the_first_that_does(effo
     looks = Looks(BLANK, CODE, CODE)
     outcome = bench().ladder().run(BLANK, effort=effort, look_again=looks)
     assert texts(outcome) == ["the first truth"]
-    assert looks.taken == [effort is not Effort.FAST] * 2
+    assert looks.taken == [Colours.NONE if effort is Effort.FAST else Colours.ALL] * 2
     assert "colours" in stages(outcome)
     assert outcome.unread == ()
 
@@ -133,6 +133,23 @@ def test_files_of_hidden_colours_are_read_and_restored_alone_and_as_frames() -> 
     assert texts(PIPELINE.do(FuseJob((file(BLANK), data), Effort.BALANCED))) == ["hidden"]
     restored = PIPELINE.do(RestoreJob(data, network="auto", scale=1, binary=False, view=View.STRAIGHTENED))
     assert [found.symbol.text for found in restored.outcome.codes] == ["hidden"]
+
+
+@pytest.mark.parametrize("name", ["green on red", "red on green", "blue on brown"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_code_of_hidden_colours_is_read_beside_one_that_grey_shows(name: str, suffix: str) -> None:
+    black, hidden = coloured("black", BLACK, WHITE), coloured("hidden", *PAIRS[name])
+    data = file(np.hstack([black, np.full_like(black, 255), hidden]), suffix)
+    assert texts(PIPELINE.do(DecodeJob(data, Effort.FAST))) == ["black"]
+    assert texts(PIPELINE.do(DecodeJob(data, Effort.BALANCED, expect=1))) == ["black"]
+    assert sorted(texts(PIPELINE.do(DecodeJob(data, Effort.BALANCED)))) == ["black", "hidden"]
+
+
+def test_a_picture_of_plain_codes_is_not_looked_at_again() -> None:
+    data = file(np.hstack([coloured(text, (90, 0, 0), WHITE) for text in ("first", "second")]))
+    outcome = PIPELINE.do(DecodeJob(data, Effort.BALANCED))
+    assert sorted(texts(outcome)) == ["first", "second"]
+    assert [stage.codes for stage in outcome.trace if stage.stage == COLOURS] == [0]
 
 
 @pytest.mark.parametrize("name", PALE)

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.engines.zxing import ZXing
-from app.pipeline.imaging import GreyImage
-from app.pipeline.projecting import Ink, find_ink, find_projection, find_shades, is_textured
+from app.pipeline.imaging import Colours, GreyImage
+from app.pipeline.projecting import Ink, find_ink, find_projection, find_shades, hides_square, is_textured
 from tests.support.codes import qr_picture
 from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, taken
 
@@ -91,17 +91,35 @@ def test_ink_of_several_colours_is_seen_at_once() -> None:
     ],
 )
 def test_pictures_that_grey_shows_as_well_have_none(picture: NDArray[np.uint8]) -> None:
-    assert find_shades(picture) == []
+    assert find_shades(picture, Colours.ALL) == []
 
 
 def test_the_edge_of_a_coloured_thing_is_no_texture() -> None:
     picture = np.full((320, 320, 3), (0, 130, 0), np.uint8)
     cv2.circle(picture, (160, 160), 100, (0, 0, 255), -1)
-    assert find_shades(picture) == []
+    assert find_shades(picture, Colours.ALL) == []
     assert not is_textured(picture[:, :, 2])
     yellow = np.full((320, 320, 3), 255, np.uint8)
     cv2.circle(yellow, (160, 160), 100, (59, 235, 255), -1)
-    assert find_shades(yellow) == []
+    assert find_shades(yellow, Colours.ALL) == []
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("angle", [0, 20, 45])
+@pytest.mark.parametrize("scale", [4, 9])
+def test_a_code_of_hidden_colours_is_a_square(name: str, angle: float, scale: int) -> None:
+    picture = taken(coloured("hidden", *PAIRS[name], scale=scale), angle=angle, blur=scale / 4)
+    assert hides_square(picture)
+    assert len(find_shades(picture, Colours.SQUARES)) == len(find_shades(picture, Colours.ALL))
+
+
+def test_a_line_of_hidden_colours_or_a_code_that_grey_shows_is_no_hidden_square() -> None:
+    strip = np.hstack([coloured("hidden", *PAIRS["green on red"])[80:130]] * 3)
+    picture = np.full((400, 700, 3), 255, np.uint8)
+    picture[100:150, 50 : 50 + strip.shape[1]] = strip
+    assert find_shades(picture, Colours.ALL)
+    assert find_shades(picture, Colours.SQUARES) == []
+    assert not hides_square(coloured("plain", (120, 40, 0), WHITE))
 
 
 def test_opacity_that_varies_as_modules_do_is_texture() -> None:

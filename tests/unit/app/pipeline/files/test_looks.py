@@ -8,7 +8,7 @@ from app.errors import InvalidImage
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.files.looks import other_looks
-from app.pipeline.imaging import GreyImage
+from app.pipeline.imaging import Colours, GreyImage
 from tests.support.codes import qr_picture
 from tests.support.colours import BLACK, PAIRS, PALE, WHITE, coloured, file, on_nothing, taken
 from tests.support.live import pictures
@@ -16,7 +16,7 @@ from tests.support.live import pictures
 BIG = 10_000_000
 
 
-def looks(data: bytes, *, colours: bool = True) -> list[GreyImage]:
+def looks(data: bytes, *, colours: Colours = Colours.ALL) -> list[GreyImage]:
     found = list(other_looks(data, colours=colours))
     assert all(look.shape == decode_image(data, max_pixels=BIG).shape for look in found)
     return found
@@ -30,7 +30,7 @@ def texts(*shown: GreyImage) -> set[str]:
 def test_light_modules_on_nothing_are_shown_on_black(suffix: str) -> None:
     data = file(on_nothing("light", WHITE), suffix, *((cv2.IMWRITE_WEBP_QUALITY, 101) if suffix == ".webp" else ()))
     assert texts(decode_image(data, max_pixels=BIG)) == set()
-    for colours in (False, True):
+    for colours in Colours:
         assert texts(*looks(data, colours=colours)) == {"light"}
 
 
@@ -40,8 +40,8 @@ def test_small_pictures_of_light_modules_on_nothing(scale: int) -> None:
     for margin in (0, 2, 4):
         cut = (4 - margin) * scale
         data = file(picture[cut : len(picture) - cut, cut : len(picture) - cut])
-        assert len(looks(data, colours=False)) == 1
-        assert scale == 1 or margin == 0 or texts(*looks(data, colours=False)) == {"light"}
+        assert len(looks(data, colours=Colours.NONE)) == 1
+        assert scale == 1 or margin == 0 or texts(*looks(data, colours=Colours.NONE)) == {"light"}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -51,7 +51,7 @@ def test_pale_finder_patterns_are_shown(name: str, scale: int, suffix: str) -> N
     picture = coloured("pale", BLACK, WHITE, finders=PALE[name], scale=scale)
     data = file(taken(picture, blur=0.25 * scale), suffix)
     assert texts(*looks(data)) == {"pale"}
-    assert looks(data, colours=False) == []
+    assert looks(data, colours=Colours.NONE) == []
 
 
 def test_a_large_jpeg_with_pale_finder_patterns_is_judged_by_a_reduced_one() -> None:
@@ -72,7 +72,7 @@ def test_small_pictures_of_hidden_colours() -> None:
 
 def test_sixteen_bits_and_a_transparent_grey() -> None:
     deep = file(on_nothing("light", WHITE).astype(np.uint16) * 257)
-    assert texts(*looks(deep, colours=False)) == {"light"}
+    assert texts(*looks(deep, colours=Colours.NONE)) == {"light"}
     grey = 255 - qr_picture("keyed")  # its paper, 0, is transparent
     keyed = pictures.png_of(
         pictures.ihdr(grey.shape[1], grey.shape[0], colour=pictures.GREY),
@@ -102,7 +102,7 @@ def test_colours_of_transparent_pixels_stay_hidden() -> None:
 def test_hidden_colours_are_shown_by_every_format(name: str, suffix: str) -> None:
     data = file(coloured("hidden", *PAIRS[name], scale=10), suffix)
     assert texts(*looks(data)) == {"hidden"}
-    assert looks(data, colours=False) == []
+    assert looks(data, colours=Colours.NONE) == []
 
 
 def test_a_large_jpeg_is_judged_by_a_reduced_one() -> None:
@@ -141,7 +141,7 @@ def test_a_part_is_looked_at_alone() -> None:
     left, right = (coloured(text, *PAIRS["green on red"]) for text in ("left", "right"))
     data = file(np.hstack([left, right]))
     part = (slice(0, left.shape[0]), slice(left.shape[1], 2 * left.shape[1]))
-    (look,) = other_looks(data, colours=True, part=part)
+    (look,) = other_looks(data, colours=Colours.ALL, part=part)
     assert look.shape == right.shape[:2]
     assert texts(look) == {"right"}
 
@@ -155,4 +155,4 @@ def test_what_would_need_too_much_memory_is_left_out(monkeypatch: pytest.MonkeyP
 def test_a_damaged_file_is_refused() -> None:
     data = file(coloured("hidden", *PAIRS["green on red"]))
     with pytest.raises(InvalidImage):
-        list(other_looks(data[: len(data) // 2], colours=True))
+        list(other_looks(data[: len(data) // 2], colours=Colours.ALL))
