@@ -81,10 +81,10 @@ class Climb:
     ``budget``: seconds after which the climb ends. ``expect``: codes after which it ends; it also ends when there are
     more than ``max_codes``. ``surveys`` holds each survey so far with what became of its candidates. ``route`` is that
     of the region that a network made readable, else of the first region that one was tried on. ``is_complete``: nothing
-    was left out for want of time. ``is_late``: the budget has ended the climb. ``shows_evened``: without its shading
-    the picture seems to show a code. ``original``: what this one, without its shading or with its dots run together,
-    was made of; large codes are looked for in it. ``others``: the codes of other symbologies in it, once they were
-    looked for.
+    was left out for want of time. ``is_late``: the budget has ended the climb. ``is_steep``: a candidate shows a code
+    in steep perspective. ``shows_evened``: without its shading the picture seems to show a code. ``original``: what
+    this one, without its shading or with its dots run together, was made of; large codes are looked for in it.
+    ``others``: the codes of other symbologies in it, once they were looked for.
     """
 
     image: GreyImage
@@ -100,6 +100,7 @@ class Climb:
     stages: dict[str, Stage] = field(default_factory=dict)
     is_complete: bool = True
     is_late: bool = False
+    is_steep: bool = False
     shows_evened: bool = False
     original: Original | None = None
     others: list[Unread] | None = None

@@ -16,10 +16,12 @@ from app.pipeline.inference.views import evened
 from app.pipeline.locating.dots import merge_dots
 from app.pipeline.micro import MICRO, read_small
 from app.pipeline.other_symbologies import name_others, read_others
+from app.pipeline.place import by_version
 from app.pipeline.restoration import Picture, restore
 from app.pipeline.results import AUTO, COMPARE, Effort, Found, Outcome, Restoration, Unread, View, add_up
 from app.pipeline.rungs import (
     DIRECT,
+    FLATTENED,
     LAST_RUNGS,
     QUICK_RUNGS,
     RUNGS,
@@ -32,7 +34,7 @@ from app.pipeline.rungs import (
     read_small_picture,
     shows_small_codes,
 )
-from app.pipeline.surveys import surveys
+from app.pipeline.surveys import further_surveys, surveys, usual_surveys
 from app.pipeline.symbologies import QR_FAMILY, SMALL
 from app.pipeline.tools import Tools
 
@@ -45,6 +47,9 @@ DOTS: Final = "dots"
 # Several places may overlap at one code. Of the 43 that flattening read in the set creased, n = 200, it read 37 at the
 # first of them and all by the fifth. In wallpaper of finder patterns up to 70 places agree.
 _PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
+# A bent code whose place is credible is read sooner so than by other locators, which would see it again: of 60 creased
+# codes the same are read in 0.8 of the time.
+_FLATTENED_FIRST: Final = 2  # credible places that are flattened before other locators are asked
 _SHARE_OF_LOOK: Final = 0.5  # of the time left that another look may take, where places are left for the last rungs
 _EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
 
@@ -198,8 +203,7 @@ class Ladder:
             self._read_remade(remade)
             climb.take_made(remade)
         left = [place for place in climb.places if not climb.covers(place.corners)]
-        left.sort(key=lambda place: -place.agreement)
-        for _ in climb.ascend(left, LAST_RUNGS, patience=_PATIENCE):
+        for _ in climb.ascend(by_version(left), LAST_RUNGS, patience=_PATIENCE):
             pass
         climb.places += (place for other in others for place in other.places)
         return climb
@@ -228,11 +232,17 @@ class Ladder:
             climb.take(read_enlarged(climb), VARIANTS_RUNG)
         if climb.is_over:
             return climb, []
-        for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
+        for _ in climb.survey(usual_surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
+            pass
+        if not (climb.found or climb.is_over):
+            credible = [place for place in climb.places if place.agreement >= climb.gates.credible and place.readings]
+            for _ in climb.ascend(by_version(credible)[:_FLATTENED_FIRST], (FLATTENED,)):
+                pass
+        for _ in climb.survey(further_surveys(climb), QUICK_RUNGS, SLOW_RUNGS):
             pass
         is_patient = climb.is_thorough or "QRCode" not in symbologies
         small = symbologies & SMALL
-        if small and (is_patient or not climb.found) and not climb.is_over:
+        if small and climb.surveys and not climb.is_over:
             climb.take(read_small(climb, small, is_patient=is_patient), MICRO)
         return climb, self._read_looks(climb, look_again, symbologies)
 
@@ -307,6 +317,8 @@ class Ladder:
         climb.take(reads, DIRECT)
         for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
+        if not (climb.found or climb.is_over):
+            climb.take(read_small(climb, is_patient=False), MICRO)
 
     def _made(self, climb: Climb, picture: GreyImage, factor: float) -> Climb:
         """A climb, of which nothing is read yet, of a ``picture`` that was made of another one's, its sides reduced by

@@ -16,6 +16,7 @@ from app.pipeline.locating.lone_finders import GLANCE, PATIENT, find_lone_finder
 from app.pipeline.locating.micro import MicroPlace, micro_side, register_micro
 from app.pipeline.locating.rectangular import find_left_ends
 from app.pipeline.locating.surroundings import Surroundings
+from app.pipeline.nesting import painted_over
 from app.pipeline.qrcode.contents import Contents
 from app.pipeline.qrcode.small.contents import read_small_contents
 from app.pipeline.qrcode.small.soft import decode_micro
@@ -26,7 +27,7 @@ from app.pipeline.results import SOFT
 from app.pipeline.symbologies import SMALL
 
 MICRO: Final = "micro"
-"""The rung, which reads no place but the whole picture, where nothing else was read."""
+"""The rung, which reads no place but the whole picture."""
 _NAME: Final = "MicroQRCode"
 
 
@@ -35,7 +36,9 @@ def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient:
     that overlaps a code that was read, or a place that shows the function patterns of a larger one: remains of these
     resemble small codes. A patient look is for smaller and fainter finder patterns, too."""
     larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
-    for finder in find_lone_finders(climb.image, PATIENT if is_patient else GLANCE):
+    read = [found.symbol.corners for found in climb.found]
+    picture = painted_over(climb.image, read) if read else climb.image  # whose finder patterns are the strongest
+    for finder in find_lone_finders(picture, PATIENT if is_patient else GLANCE):
         if climb.is_over:
             return
         taken = [*larger, *(found.symbol.corners for found in climb.found)]

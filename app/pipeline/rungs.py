@@ -181,6 +181,7 @@ def read_flattened(climb: Climb, place: Place) -> Iterator[Read]:
     reading = place.best_reading
     if reading is None or climb.covers(reading.region.corners):
         return
+    place.is_flattened = True
     region = reading.region
     rounds = flatten(climb.image, region.registration, reading.crop, reading.log_odds, climb.tools.reader)
     for crop, log_odds in rounds:
@@ -267,11 +268,11 @@ def _may_be_halftone(climb: Climb, place: Place) -> bool:
     """Whether the place agrees enough and, beside a code that was found, is of no high version: a halftone of a high
     version is rare, and trying one takes as long as ten others."""
     is_high = bool(place.regions) and place.regions[0].version >= _HIGH_VERSION
-    return _is_worth_flattening(climb, place) and not (is_high and climb.is_beside)
+    return place.agreement >= climb.gates.flattened and not (is_high and climb.is_beside)
 
 
 def _is_worth_flattening(climb: Climb, place: Place) -> bool:
-    return place.agreement >= climb.gates.flattened
+    return place.agreement >= climb.gates.flattened and not place.is_flattened
 
 
 def _is_worth_restoring(climb: Climb, place: Place) -> bool:

@@ -56,13 +56,19 @@ _SURE: Final = 0.88  # score of a candidate that no version fits, from which the
 
 
 def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
-    """Yields one survey after another; the caller reads its places before it asks for the next.
+    """Yields one survey after another, the usual ones and then the further ones; the caller reads its places before it
+    asks for the next."""
+    yield from usual_surveys(climb, sighted)
+    yield from further_surveys(climb)
+
+
+def usual_surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
+    """Surveys that most codes need at most.
 
     First the candidates that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there
-    is no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has
-    seen codes somewhat smaller than the smallest one found, and at last its negative, unless exactly one was found.
-    Other locators follow where nothing was read, the slower ones only if something hints at a code; all of them if the
-    effort is thorough.
+    is no room for one, that is all. Then the quad locator sees the picture at larger and
+    larger sizes, until it has seen codes somewhat smaller than the smallest one found, and at last its negative, unless
+    exactly one was found.
     """
     sighted = read_crowd(climb, sighted)
     plain = tuple(climb.found)
@@ -72,7 +78,6 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
         return
     if beside := _touching(climb, plain):
         yield from _survey(climb, "touching", beside)
-    is_steep = False
     for size, inverted in _looks(climb):
         name = f"quad locator at {size} px{', inverted' if inverted else ''}"
         surveys_before, found_before = len(climb.surveys), len(climb.found)
@@ -83,7 +88,7 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
                 least = climb.gates.score_beside if climb.is_beside else climb.gates.score
                 close = [one for one in close if one.score >= least]
-            is_steep = is_steep or any(
+            climb.is_steep = climb.is_steep or any(
                 elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
             )
             yield from _survey(climb, name, close)
@@ -91,7 +96,12 @@ def surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
                 return
         if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
             break
-    for locator in _others(climb, is_steep=is_steep or _fits_no_version(climb)):
+
+
+def further_surveys(climb: Climb) -> Iterator[Survey]:
+    """Surveys of other locators: where nothing was read, the slower ones only if something hints at a code; all of them
+    if the effort is thorough."""
+    for locator in _others(climb):
         with climb.timed(LOCATE):
             if locator in (climb.tools.evened, climb.tools.stretched):  # networks belong to the thread of the climb
                 candidates = locator.locate(climb.image)
@@ -155,9 +165,10 @@ def _glance(climb: Climb, size: int, *, inverted: bool) -> list[Candidate]:
     return read_crowd(climb, rough)
 
 
-def _others(climb: Climb, *, is_steep: bool) -> Iterator[Locator]:
+def _others(climb: Climb) -> Iterator[Locator]:
     """The locators to ask after the quad locator; what was found by then decides."""
     tools = climb.tools
+    is_steep = climb.is_steep or _fits_no_version(climb)
     if climb.original:
         yield from () if climb.found else tools.locators
         return
