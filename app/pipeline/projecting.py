@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.imaging import Colours, GreyImage
+from app.pipeline.tiles import blocks, shows_square, variances
 
 ColourImage = NDArray[np.uint8]
 """(H, W, 3), blue, green and red."""
@@ -33,12 +34,9 @@ _LEAST_INK_CONTRAST: Final = 10.0  # deviation of the darkest channel in a tile
 _LEAST_INK_RATIO: Final = 1.2  # to that of luma; of noise 1.1
 _LEAST_WHITENESS: Final = 0.8  # darkest channel of paper to its luma
 _LEAST_PALENESS: Final = 0.6  # luma of ink to that of paper
-_BLOCK: Final = np.ones((2, 2), np.uint8)  # tiles that show it side by side; along the edge of a thing there are none
 # Of 60 codes that grey hides, of 2 to 7 pixels a module, blurred and turned, 56 make up such a square, the others of 2
 # pixels not; of 510 photographs one does.
-_LEAST_SQUARE: Final = 3.9  # tiles a side
-_LONGEST_SQUARE: Final = 1.4  # times as long as wide
-_LEAST_FILLED: Final = 0.7  # of it
+_LEAST_FILLED: Final = 0.7  # of a square of hidden colours
 _LEAST_TEXTURE: Final = 16.0  # deviation of a plane in a tile
 _LEVELS: Final = 3  # sizes of a picture that is not small
 _SMALL: Final = 512  # pixels of the shorter side, below which a picture is enlarged, too
@@ -112,7 +110,8 @@ def hides_square(coarse: ColourImage) -> bool:
     """
     if not _is_colourful(coarse):
         return False
-    return any(_shows_square(_hidden_tiles(picture)) for picture in _levels(coarse, cv2.INTER_LINEAR))
+    hidden = (_hidden_tiles(picture) for picture in _levels(coarse, cv2.INTER_LINEAR))
+    return any(shows_square(tiles, least_filled=_LEAST_FILLED) for tiles in hidden)
 
 
 def find_ink(coarse: ColourImage) -> Ink | None:
@@ -135,9 +134,8 @@ def is_textured(coarse: NDArray[np.uint8]) -> bool:
 
     ``coarse`` is the plane reduced to `COARSE_SIDE`.
     """
-    return any(
-        _blocks(np.sqrt(_variances(picture)) >= _LEAST_TEXTURE).any() for picture in _levels(coarse, cv2.INTER_NEAREST)
-    )
+    levels = _levels(coarse, cv2.INTER_NEAREST)
+    return any(blocks(variances(picture, _TILE) >= _LEAST_TEXTURE**2).any() for picture in levels)
 
 
 def _levels(coarse: NDArray[np.uint8], enlarged_by: int) -> Iterator[NDArray[np.uint8]]:
@@ -171,22 +169,9 @@ def _project(coarse: ColourImage, tiles: NDArray[np.bool_]) -> Projection:
 
 def _hidden_tiles(coarse: ColourImage) -> NDArray[np.bool_]:
     """Tiles (H / 16, W / 16) whose colours differ clearly more than their greys, in blocks of four."""
-    variances = _variances(np.asarray(cv2.cvtColor(coarse, cv2.COLOR_BGR2YCrCb), np.uint8))
-    chroma = np.sqrt(variances[:, :, 1] + variances[:, :, 2])
-    return _blocks((chroma >= _LEAST_CONTRAST) & (chroma >= _LEAST_RATIO * np.sqrt(variances[:, :, 0])))
-
-
-def _shows_square(tiles: NDArray[np.bool_]) -> bool:
-    """Whether adjacent tiles make up a square, however turned."""
-    count, areas = cv2.connectedComponents(tiles.astype(np.uint8))
-    for area in range(1, count):
-        inside = areas == area
-        _, sides, _ = cv2.minAreaRect(np.argwhere(inside).astype(np.float32))
-        width, height = sorted(side + 1 for side in sides)
-        is_square = width >= _LEAST_SQUARE and height <= _LONGEST_SQUARE * width
-        if is_square and np.count_nonzero(inside) >= _LEAST_FILLED * width * height:
-            return True
-    return False
+    luma, *chroma = cv2.split(variances(np.asarray(cv2.cvtColor(coarse, cv2.COLOR_BGR2YCrCb), np.uint8), _TILE))
+    contrast = np.sqrt(chroma[0] + chroma[1])
+    return blocks((contrast >= _LEAST_CONTRAST) & (contrast >= _LEAST_RATIO * np.sqrt(luma)))
 
 
 def _inked_tiles(coarse: ColourImage) -> NDArray[np.bool_]:
@@ -194,33 +179,18 @@ def _inked_tiles(coarse: ColourImage) -> NDArray[np.bool_]:
     four."""
     darkest = _darkest_channel(coarse)
     luma = np.asarray(cv2.cvtColor(coarse, cv2.COLOR_BGR2GRAY), np.uint8)
-    contrast = np.sqrt(_variances(darkest))
+    contrast = np.sqrt(variances(darkest, _TILE))
     paper = _tiled(luma).max(axis=(1, 3))
-    is_coloured = (contrast >= _LEAST_INK_CONTRAST) & (contrast >= _LEAST_INK_RATIO * np.sqrt(_variances(luma)))
+    is_coloured = (contrast >= _LEAST_INK_CONTRAST) & (contrast >= _LEAST_INK_RATIO * np.sqrt(variances(luma, _TILE)))
     is_white = _tiled(darkest).max(axis=(1, 3)) >= _LEAST_WHITENESS * paper
     is_pale = _tiled(luma).min(axis=(1, 3)) >= _LEAST_PALENESS * paper
-    return _blocks(is_coloured & is_white & is_pale)
+    return blocks(is_coloured & is_white & is_pale)
 
 
 def _tiled(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The tiles of a plane (H, W), (H / 16, 16, W / 16, 16)."""
     height, width = (side // _TILE for side in plane.shape)
     return plane[: height * _TILE, : width * _TILE].reshape(height, _TILE, width, _TILE)
-
-
-def _variances(planes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The variance of each plane in each tile."""
-    height, width = (side // _TILE for side in planes.shape[:2])
-    values = planes[: height * _TILE, : width * _TILE].astype(np.float32)
-    mean = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
-    square = cv2.resize(values * values, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.maximum(square - mean * mean, 0), np.float32)
-
-
-def _blocks(tiles: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those of the tiles that lie in blocks of four."""
-    opened = cv2.morphologyEx(tiles.astype(np.uint8), cv2.MORPH_OPEN, _BLOCK, borderValue=0)
-    return np.asarray(opened, np.bool_)
 
 
 def _is_colourful(coarse: ColourImage) -> bool:

@@ -11,6 +11,7 @@ from app.pipeline.locating.cut_off import completed
 from app.pipeline.locating.finder_patterns import realign_by_finders, shows_finder_patterns
 from app.pipeline.locating.neighbours import touching
 from app.pipeline.locating.regions import NO_VERSION
+from app.pipeline.locating.squares import shows_square_beside
 from app.pipeline.locating.stripes import stripes
 from app.pipeline.place import Place
 from app.pipeline.qrcode.patterns import dimension
@@ -249,7 +250,7 @@ def _is_doubtful(climb: Climb, place: Place) -> bool:
 
 def _is_filled(climb: Climb) -> bool:
     """Whether the picture shows one code and has no room beside it for another of its size with its quiet zones or, if
-    something touches the code, for one of a quarter of its size."""
+    something touches the code, for one of a quarter of its size; nor shows a smaller square of texture there."""
     if climb.is_thorough or len(climb.found) != 1:
         return False
     corners = climb.found[0].symbol.corners
@@ -261,8 +262,10 @@ def _is_filled(climb: Climb) -> bool:
     if room < _BARE_ROOM:
         picture = Quad.of(oblong(width, height))
         beside = touching(climb.image, corners, None, is_close=True)
-        return not any(one.corners.share_inside(picture) >= _LEAST_ROOM for one in beside)
-    return not any(touching(climb.image, corners, None))
+        touches = any(one.corners.share_inside(picture) >= _LEAST_ROOM for one in beside)
+    else:
+        touches = any(touching(climb.image, corners, None))
+    return not (touches or shows_square_beside(climb.image, corners))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:

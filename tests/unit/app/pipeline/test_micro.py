@@ -1,5 +1,6 @@
 """The micro rung: blurred Micro QR codes, and what is no Micro QR code."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -79,6 +80,26 @@ def test_requests_for_them_alone_have_them_read_beside_a_larger_code(ladder: Lad
     parts = [np.pad(one, ((0, height - len(one)), (0, 0)), mode="edge") for one in (small, large)]
     outcome = ladder.run(np.hstack(parts), effort=Effort.BALANCED, symbologies=frozenset(symbologies))
     assert [(one.symbol.text, one.rung) for one in outcome.codes] == [("hello wor", MICRO)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_small_codes_are_read_beside_larger_ones(ladder: Ladder, seed: int) -> None:
+    """The finder patterns of the larger ones do not take the few looks that a glance has."""
+    small = micro_picture(micro_modules("M4", "M", "hello wor"), pixels=6, blur=0.6, noise=10, seed=seed)
+    large = [qr_picture(text, scale=6) for text in ("a larger code", "and another one")]
+    height = max(map(len, (small, *large)))
+    parts = [np.pad(one, ((0, height - len(one)), (0, 0)), mode="edge") for one in (large[0], small, large[1])]
+    outcome = ladder.run(np.hstack(parts), effort=Effort.BALANCED)
+    assert sorted(one.symbol.text for one in outcome.codes) == ["a larger code", "and another one", "hello wor"]
+
+
+def test_small_codes_of_light_dots_on_dark_are_read(ladder: Ladder) -> None:
+    """No locator sees them before the dots are run together."""
+    modules = np.pad(micro_modules("M4", "M", "hello wor"), 4)
+    picture = np.full((len(modules) * 14, len(modules) * 14), 40, np.uint8)
+    for row, column in np.argwhere(~modules):
+        cv2.circle(picture, (column * 14 + 7, row * 14 + 7), 4, (190,), -1, cv2.LINE_AA)
+    assert [one.symbol.text for one in ladder.run(picture, effort=Effort.BALANCED).codes] == ["hello wor"]
 
 
 def test_remains_of_a_larger_code_are_left_alone(ladder: Ladder) -> None:
