@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app import __version__
+from app.cli import doctor
 from app.main import create_app
 from app.settings import Settings
 from tests.support.paths import ROOT
@@ -111,6 +112,11 @@ class TestProject:
             if not {canonicalize_name(owner) for owner in owners.get(module, [module])} & names(lines)
         }
         assert not undeclared
+
+    def test_the_doctor_looks_for_every_dependency(self) -> None:
+        assert {canonicalize_name(name) for name in doctor.MODULES.values()} == names(PROJECT["dependencies"]) - {
+            "pyzbar"
+        }
 
     def test_every_dependency_has_a_floor(self) -> None:
         assert [line for line in REQUIREMENTS if not re.search(r">=|==", line)] == []
