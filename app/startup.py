@@ -46,13 +46,8 @@ _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for 
 def load_pipeline(settings: Settings) -> Pipeline:
     """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
     require_video(settings)
-    return Pipeline(
-        ladder=load_ladder(settings),
-        max_pixels=settings.max_pixels,
-        max_pages=settings.max_pages,
-        max_codes=settings.max_codes,
-        video=settings.video,
-    )
+    networks = _networks(settings, eager=(), calls=1)
+    return _blueprint(settings, networks).build(networks.runners)
 
 
 def load_ladder(settings: Settings) -> Ladder:
