@@ -279,6 +279,9 @@ class TestCompose:
         assert f":{passed['QRESTORE_PORT']}" in SERVICES[service]["ports"][0]
         assert named_settings(DOCKERFILE) <= names
 
+    def test_settings_are_in_order(self) -> None:
+        assert list(COMPOSE["x-environment"]) == sorted(COMPOSE["x-environment"])
+
     @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
     def test_misspelt_settings_reach_the_service(self, service: str) -> None:
         assert SERVICES[service]["env_file"] == [{"path": ".env", "required": False}]
