@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from training.data import degrade
-from training.data.symbols import EncodedSymbol, corpus
+from training.data.corpus import corpus
+from training.data.symbols import EncodedSymbol
 
 VALIDATION = 200
 """Samples with a lower index are for measuring, the others for choosing parameters such as the routing threshold."""
@@ -121,7 +122,7 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """A synthetic set: a pool of symbols (`training.data.symbols.corpus`), and the function that makes a picture of
+    """A synthetic set: a pool of symbols (`training.data.corpus.corpus`), and the function that makes a picture of
     one.
 
     ``make`` returns a picture in [0, 1] and the symbol's outer corners in it, (4, 2).
