@@ -227,8 +227,8 @@ def _fade(rng: Generator, picture: Image) -> Image:
 
 
 def mixed_reading_batch(rng: Generator, *, size: int, window: int, hard: float) -> CropBatch:
-    """A batch of ``size`` crops for the module reader, all of one version: a share ``hard`` of hard ones, the others as
-    `training.data.crops.reading_batch` makes them."""
+    """A batch of ``size`` crops for the module reader, all of one version, small versions more often: a share ``hard``
+    of hard ones."""
     version = draw_reading_version(rng)
     makers = [hard_reading_sample if rng.random() < hard else reading_sample for _ in range(size)]
     return stack_readings([make(rng, version, window=window) for make in makers])
