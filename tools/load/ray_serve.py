@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Plain:
     body: Any
 
     @classmethod
-    def of(cls, answer: Answer) -> "Plain":
+    def of(cls, answer: Answer) -> Self:
         kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_SERVER}
         is_json = "json" in answer.headers.get("content-type", "")
         return cls(answer.status, tuple(sorted(kept.items())), _plain(answer.json()) if is_json else answer.body)

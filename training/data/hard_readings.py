@@ -6,6 +6,7 @@ The truth of a hidden module is what was printed there. Nothing in the crop tell
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ class HardKinds:
     occluder: str | None = None
 
     @classmethod
-    def draw(cls, rng: Generator) -> "HardKinds":
+    def draw(cls, rng: Generator) -> Self:
         """At least one kind."""
         while True:
             drawn = dict(zip(_KIND_ODDS, (rng.random(6) < tuple(_KIND_ODDS.values())).tolist(), strict=True))
