@@ -15,7 +15,7 @@ import yaml
 
 from tests.support.live.servers import running
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT, Query
+from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
 from tests.support.monitoring.stack import (
     MISSING,
     Load,
@@ -27,6 +27,7 @@ from tests.support.monitoring.stack import (
     wait_until_ready,
     write_keys,
 )
+from tests.support.paths import ROOT
 
 T = TypeVar("T")
 

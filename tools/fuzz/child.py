@@ -21,11 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from tests.support.paths import ROOT
 from tools.fuzz.findings import describe
 from tools.fuzz.targets import load
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository, which child processes import from."""
 
 WALL_SECONDS = 20.0
 """An input that takes longer counts as a hang. Generous: a busy machine must not cause findings."""

@@ -192,9 +192,6 @@ class Server:
         """Resident bytes of the server alone."""
         return resident_memory(self.pid)
 
-    def memory_of_all(self) -> int:
-        return sum(map(resident_memory, [self.pid, *self.children()]))
-
     def log_text(self) -> str:
         return "".join(self.log)
 

@@ -19,7 +19,8 @@ import yaml
 
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
+from tests.support.monitoring.files import CONFIG, PROMETHEUS
+from tests.support.paths import ROOT
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from tools.fuzz.child import ROOT
+from tests.support.paths import ROOT
 from tools.fuzz.findings import Budget, Finding, Tally, describe, kept
 from tools.fuzz.inputs.mutation import mutate_bytes
 from tools.fuzz.inputs.seeds import seeds as image_files
