@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 import yaml
 
-from tests.support.live.servers import running
+from tests.support.live.servers import free_port, running
 from tests.support.monitoring import files, promql
 from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
 from tests.support.monitoring.stack import (
@@ -21,7 +21,6 @@ from tests.support.monitoring.stack import (
     Load,
     Prometheus,
     burst,
-    free_port,
     mixture,
     prometheus,
     wait_until_ready,

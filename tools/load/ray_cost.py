@@ -20,7 +20,18 @@ from typing import Final
 
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
 from tests.support.live.ray_serve import PROXY, served, shipped_variables
-from tests.support.live.servers import GOOD, GOOD_TEXT, SERVE, Answer, Server, read_answer, request, running, upload
+from tests.support.live.servers import (
+    GOOD,
+    GOOD_TEXT,
+    SERVE,
+    Answer,
+    Server,
+    read_answer,
+    request,
+    running,
+    title_of,
+    upload,
+)
 from tools.load.processes import usages
 from tools.load.reckoning import percentile
 
@@ -96,13 +107,6 @@ class Cost:
         return 1000 * (self.work[kind] if kind else self.work.total()) / len(self.seconds)
 
 
-def _title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-
-
 def kind_of(title: str, parent: str) -> str:
     """What a process of a cluster is for, by its command line; ``parent`` is the kind of its parent."""
     if title.startswith(_REPLICA):
@@ -121,12 +125,12 @@ def work_of(root: int) -> Counter[str]:
     for pid, used in found.items():
         parents.setdefault(used.parent, []).append(pid)
     seconds: Counter[str] = Counter()
-    left = [(root, kind_of(_title(root), ""))]
+    left = [(root, kind_of(title_of(root), ""))]
     while left:
         pid, kind = left.pop()
         if used := found.get(pid):
             seconds[kind] += used.seconds + used.reaped
-        left += [(child, kind_of(_title(child), kind)) for child in parents.get(pid, ())]
+        left += [(child, kind_of(title_of(child), kind)) for child in parents.get(pid, ())]
     return seconds
 
 

@@ -1,7 +1,6 @@
 """Stock decoders answer as the engines of the service do, and none can hold up a comparison."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,7 @@ import pytest
 
 from app.pipeline.imaging import GreyImage
 from tests.support.bad_engines import UnreliableEngine
+from tests.support.codes import qr_picture
 from training.measure.decoders import (
     IsolatedEngine,
     OpenCVDetector,
@@ -22,8 +22,8 @@ from training.measure.decoders import (
 NETWORKS = ("detect.prototxt", "detect.caffemodel", "sr.prototxt", "sr.caffemodel")
 
 
-def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
-    image = draw("opencv reads this")
+def test_opencv_reads_bytes_and_places() -> None:
+    image = qr_picture("opencv reads this")
     (symbol,) = OpenCVDetector().read(image)
     assert (symbol.payload, symbol.text, symbol.engine) == (b"opencv reads this", "opencv reads this", "opencv")
     quiet = 4 * 6
@@ -31,8 +31,8 @@ def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
     assert np.allclose(symbol.corners.array[2], image.shape[0] - quiet, atol=6)
 
 
-def test_opencv_reads_every_code_and_nothing_else(draw: Callable[..., GreyImage]) -> None:
-    both = np.hstack([draw("left one"), draw("right 1!")])
+def test_opencv_reads_every_code_and_nothing_else() -> None:
+    both = np.hstack([qr_picture("left one"), qr_picture("right 1!")])
     assert {symbol.payload for symbol in OpenCVDetector().read(both)} == {b"left one", b"right 1!"}
     assert OpenCVDetector().read(np.full((64, 64), 255, np.uint8)) == []
     assert OpenCVDetector().read(np.empty((0, 5), np.uint8)) == []
@@ -84,8 +84,8 @@ def test_wechat_is_made_with_the_networks_of_a_folder(
     assert wechat_engine(None)._detector.networks == ()
 
 
-def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyImage]) -> None:
-    image = draw("isolated")
+def test_a_guarded_engine_reads_as_it_does_unguarded() -> None:
+    image = qr_picture("isolated")
     isolated = IsolatedEngine(OpenCVDetector, name="opencv")
     try:
         assert isolated.read(image) == OpenCVDetector().read(image)
@@ -94,10 +94,8 @@ def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyIma
         isolated.close()
 
 
-def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read(
-    draw: Callable[..., GreyImage],
-) -> None:
-    image = draw("after the storm")
+def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read() -> None:
+    image = qr_picture("after the storm")
     hangs, dies = image.copy(), image.copy()
     hangs[0, 0], dies[0, 0] = 1, 2
     isolated = IsolatedEngine(UnreliableEngine, name="unreliable", limit=0.5)
