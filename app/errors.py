@@ -43,6 +43,11 @@ ACCEPTED_FILES: Final = "PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000,
 """The formats that the service reads, in words."""
 
 
+def problem_type(category: str) -> str:
+    """The name of a type of problems (RFC 9457), for programs; `QrestoreError.category` says which."""
+    return f"urn:qrestore:problem:{category}"
+
+
 class QrestoreError(Exception):
     """The root of the project's errors. `detail` is public: it must not name paths, libraries or internal state.
 

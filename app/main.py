@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -97,47 +98,7 @@ def _application(
     settings = service.settings
     file = settings.api_keys_file
     keys = KeyRing(file, on_names=service.metrics.keys_known) if file is not None else None
-
-    async def load(app: FastAPI) -> None:
-        if pipeline is not None:
-            runtime = Runtime(worker=InProcessWorker(pipeline))
-        else:
-            service.admission.start()
-            runtime = await asyncio.to_thread(load_service, settings, service.metrics, factory=factory)
-        if in_background:
-            await asyncio.to_thread(app.openapi)  # else the first upload waits until FastAPI has looked at its options
-            gc.collect()
-            gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
-        service.metrics.models_loaded(runtime.models, device=runtime.device)
-        service.runtime = runtime
-        log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
-
-    async def load_or_fail(app: FastAPI) -> None:
-        try:
-            await load(app)
-        except Exception as exc:  # noqa: BLE001 - the server ends, and raises it
-            service.failure = exc
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(load_or_fail(app) if in_background else load(app))
-        if in_background:
-            answer_hangups(keys)
-        else:
-            await loading
-        watching = asyncio.create_task(service.watch())
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await asyncio.wait((watching,))
-            with suppress(QrestoreError):
-                await loading
-            if service.failure is None:
-                await asyncio.to_thread(_close, service)
-            else:  # nothing runs on, and there may be no thread for it
-                _close(service)
-
+    load = partial(_load, service, pipeline=pipeline, factory=factory, in_background=in_background)
     has_documentation = settings.docs and settings.admin_port is None
     app = FastAPI(
         title="qrestore",
@@ -145,7 +106,7 @@ def _application(
         description=_DESCRIPTION,
         version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        lifespan=lifespan,
+        lifespan=_lifespan(service, keys, load, in_background=in_background),
         redirect_slashes=False,
         openapi_url=_OPENAPI_PATH if has_documentation else None,
         docs_url=None,
@@ -163,6 +124,61 @@ def _application(
     if settings.page:
         app.include_router(page.router)
     return app
+
+
+async def _load(
+    service: Service, app: FastAPI, *, pipeline: Pipeline | None, factory: Factory | None, in_background: bool
+) -> None:
+    """Loads what the service runs on, after which it is ready. Raises as `load_service`."""
+    if pipeline is not None:
+        runtime = Runtime(worker=InProcessWorker(pipeline))
+    else:
+        service.admission.start()
+        runtime = await asyncio.to_thread(load_service, service.settings, service.metrics, factory=factory)
+    if in_background:
+        await asyncio.to_thread(app.openapi)  # else the first upload waits until FastAPI has looked at its options
+        gc.collect()
+        gc.freeze()  # what start-up made stays: collections that look through it stop the event loop for 0.1 s
+    service.metrics.models_loaded(runtime.models, device=runtime.device)
+    service.runtime = runtime
+    log.info("ready: %d networks on %s", len(runtime.models), runtime.device)
+
+
+def _lifespan(
+    service: Service, keys: KeyRing | None, load: Callable[[FastAPI], Awaitable[None]], *, in_background: bool
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What an application does before it takes requests and after the last; what fails in the background ends the
+    server, which raises it."""
+
+    async def load_or_fail(app: FastAPI) -> None:
+        try:
+            await load(app)
+        except Exception as exc:
+            if not in_background:
+                raise
+            service.failure = exc
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(load_or_fail(app))
+        if in_background:
+            answer_hangups(keys)
+        else:
+            await loading
+        watching = asyncio.create_task(service.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait((watching,))
+            with suppress(QrestoreError):
+                await loading
+            if service.failure is None:
+                await asyncio.to_thread(_close, service)
+            else:  # nothing runs on, and there may be no thread for it
+                _close(service)
+
+    return lifespan
 
 
 def _operators_application(service: Service, public: FastAPI) -> FastAPI:

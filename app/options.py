@@ -1,6 +1,6 @@
 """Wire types: the options of /decode and /restore, in the query or in the body."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -16,6 +16,19 @@ _FRAME: Final = (
 )
 PAGES_PATTERN: Final = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 """Numbers and ranges of pages, separated by commas."""
+
+
+class Wanted(TypedDict):
+    """What the jobs of a request share, by the names that they have there.
+
+    ``part`` of each picture: where alone is looked, None for all of it. ``symbologies``: their names. ``charset``: that
+    of bytes that a symbol names none for, None if it is to be guessed. ``frame``: how positions see the pictures.
+    """
+
+    part: Part | None
+    symbologies: frozenset[str]
+    charset: Charset | None
+    frame: Frame
 
 
 def _valid_region(text: str) -> str:
@@ -114,19 +127,14 @@ class DecodeOptions(BaseModel):
     )
 
     @property
-    def part(self) -> Part | None:
-        """The part of each picture in which alone is looked; None for all of it."""
-        return _part(self.region)
-
-    @property
-    def symbology_names(self) -> frozenset[str]:
-        """The names of the symbologies that are read."""
-        return symbologies.parse(self.symbologies)
-
-    @property
-    def charset_hint(self) -> Charset | None:
-        """The charset of bytes that a symbol names none for; None if it is to be guessed."""
-        return None if self.charset is None else find_charset(self.charset)
+    def wanted(self) -> Wanted:
+        """What is looked for in each picture."""
+        return Wanted(
+            part=_part(self.region),
+            symbologies=symbologies.parse(self.symbologies),
+            charset=None if self.charset is None else find_charset(self.charset),
+            frame=self.frame,
+        )
 
     @property
     def page_ranges(self) -> PageRanges | None:

@@ -1,4 +1,4 @@
-"""Wire types: the schemas of queries, bodies and answers; answers are made from the pipeline's results."""
+"""Wire types: the schemas of answers, which are made from the pipeline's results."""
 
 from base64 import b64encode
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.answers import Code, Confidence, Message, Pixels, Point, Wire
+from app.codes import Code, Confidence, Message, Pixels, Point, Wire
 from app.errors import UnsupportedImage
 from app.pipeline.inference import severity
 from app.pipeline.results import Compared, Outcome, PageInfo, Reason, Restored, Stage, Unread

@@ -1,6 +1,6 @@
 """From settings to something that does the work: in this process for tools, in child processes for the service."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -46,13 +46,8 @@ _LOADED_LATE = {"heavy"}  # roles: 59 MB and 0.7 s, for regions too blurred for 
 def load_pipeline(settings: Settings) -> Pipeline:
     """What start-up makes for tools: the pipeline of this process. Raises as `load_service` does."""
     require_video(settings)
-    return Pipeline(
-        ladder=load_ladder(settings),
-        max_pixels=settings.max_pixels,
-        max_pages=settings.max_pages,
-        max_codes=settings.max_codes,
-        video=settings.video,
-    )
+    networks = _networks(settings, eager=(), calls=1)
+    return _blueprint(settings, networks).build(networks.runners)
 
 
 def load_ladder(settings: Settings) -> Ladder:
@@ -81,10 +76,7 @@ def load_service(
     """
     require_video(settings)
     preload = (*_PRELOADED, VIDEO_MODULE) if settings.video else _PRELOADED
-    try:
-        start_fork_server(preload)
-    except OSError as exc:
-        raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
+    _start_fork_server(preload)
     eager = {name for role, name in _roles(settings).items() if role not in _LOADED_LATE and children is None}
     networks = _networks(settings, eager=eager, calls=settings.workers)
     blueprint = _blueprint(settings, networks)
@@ -92,15 +84,7 @@ def load_service(
         roles = blueprint.roles.values()
         blueprint = replace(blueprint, own={name: make for name, make in networks.makers.items() if name in roles})
     blueprint.build(networks.runners)  # names that are not there show here, not in a child
-    runners: dict[str, Runner] = {
-        name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
-    }
-    most = settings.max_batch or (1 if networks.device == "cpu" else _GPU_BATCH)
-    batching = {}
-    if most > 1:
-        wait = settings.batch_milliseconds / 1000
-        batching = {name: BatchingRunner(run, most=most, wait=wait) for name, run in runners.items()}
-        runners.update(batching)
+    metered, batching = _runners(networks, settings, metrics)
 
     def close() -> None:
         for each in batching.values():
@@ -109,7 +93,7 @@ def load_service(
     try:
         pool = Pool(
             factory or blueprint.handler,
-            partial(_infer, runners),
+            partial(_infer, metered | batching),
             size=children or settings.workers + settings.slow_workers + _IN_RESERVE,
             limits=_limits(settings, blueprint),
             result_classes=RESULTS,
@@ -128,6 +112,28 @@ def load_service(
         healthy=lambda: all(each.is_alive() for each in batching.values()),
         close=close,
     )
+
+
+def _start_fork_server(preload: Sequence[str]) -> None:
+    """As `start_fork_server`. Raises InternalError where that cannot be started."""
+    try:
+        start_fork_server(preload)
+    except OSError as exc:
+        raise InternalError(_NO_FORK_SERVER.format(exc.strerror or exc)) from exc
+
+
+def _runners(
+    networks: Networks, settings: Settings, metrics: Metrics
+) -> tuple[dict[str, Runner], dict[str, BatchingRunner]]:
+    """What runs each network and counts its times, and in front of it what gathers calls to batches, if any does."""
+    metered: dict[str, Runner] = {
+        name: MeteredRunner(run, partial(metrics.inferred, name)) for name, run in networks.runners.items()
+    }
+    most = settings.max_batch or (1 if networks.device == "cpu" else _GPU_BATCH)
+    if most == 1:
+        return metered, {}
+    wait = settings.batch_milliseconds / 1000
+    return metered, {name: BatchingRunner(run, most=most, wait=wait) for name, run in metered.items()}
 
 
 def _limits(settings: Settings, blueprint: Blueprint) -> Limits:

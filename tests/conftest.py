@@ -13,7 +13,6 @@ from app.main import create_app
 from app.models.checkpoint import SUFFIX, Checkpoint, save
 from app.models.registry import NETWORKS
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
 from app.settings import Settings
 from app.workers.jobs import LadderLike, Pipeline
 from tests.support.codes import qr_picture
@@ -30,11 +29,6 @@ def _clean_environment() -> Iterator[None]:
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QRESTORE_")}
     yield
     os.environ.update(hidden)
-
-
-@pytest.fixture(scope="session")
-def draw() -> Callable[..., GreyImage]:
-    return qr_picture
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,7 @@ from app.settings import Settings
 from app.telemetry.metrics import TABLE, ConnectionLoss
 from app.workers.admission import RefusalReason, Slowness
 from app.workers.pool import RestartReason
-
-ROOT: Final = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
 
 COMPUTED: Final[Mapping[str, str]] = {
     "connections": "1,000, or what the limit on file descriptors leaves",

@@ -22,7 +22,8 @@ from cyclonedx.validation import make_schemabased_validator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 PLATFORM: Final = {
     "implementation_name": "cpython",
     "os_name": "posix",

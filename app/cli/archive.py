@@ -13,16 +13,15 @@ from app.cli.archives import storage
 from app.cli.archives.crew import Crew, Plan, task
 from app.cli.archives.parts import Archive
 from app.cli.batch.progress import Progress
-from app.cli.batch.requested import fault_of, requested
+from app.cli.batch.requested import budget_of, effort_of, fault_of, requested
 from app.cli.batch.sources import Sources, spell
 from app.cli.batch.summary import sum_up
 from app.cli.configuration import read_settings
 from app.cli.terminal import BAD_FILE, USAGE, complain
 from app.errors import InternalError, InvalidConfiguration
-from app.pipeline.results import Effort
 from app.settings import Settings
 
-OFF, AUTO, LOCAL = "off", "auto", "local"
+OFF: Final = "off"
 _NEEDS_EXTRA: Final = "--ray {} needs Ray: pip install 'qrestore[ray]', or read on this machine alone with --ray off"
 _PASSES: Final = 3
 """Passes over what is left, of which Ray should need one."""
@@ -63,13 +62,12 @@ def _fault(arguments: argparse.Namespace) -> str:
 
 
 def _plan(arguments: argparse.Namespace, settings: Settings) -> Plan:
-    effort = settings.default_effort if arguments.effort is None else Effort(arguments.effort)
     is_alone = arguments.ray == OFF
     return Plan(
         settings=settings.model_dump(exclude_unset=True, exclude={"workers"}),
         jobs=arguments.jobs or (settings.workers if is_alone else 1),
-        effort=effort,
-        budget=settings.budget(effort) if arguments.budget is None else arguments.budget,
+        effort=effort_of(arguments, settings),
+        budget=budget_of(arguments, settings),
         expect=arguments.expect,
         options=requested(arguments),
     )

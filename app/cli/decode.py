@@ -13,12 +13,11 @@ from app.cli.batch.pictures import Folder
 from app.cli.batch.progress import Count, Progress
 from app.cli.batch.reading import Reader, Task, labels, single
 from app.cli.batch.records import BARE, FORMS, Result, in_words
-from app.cli.batch.requested import fault_of, requested
+from app.cli.batch.requested import budget_of, effort_of, fault_of, requested
 from app.cli.batch.sources import STANDARD_INPUT, Sources
 from app.cli.batch.summary import sum_up
 from app.cli.configuration import read_settings
 from app.cli.terminal import BAD_FILE, USAGE, complain
-from app.pipeline.results import Effort
 from app.service import Runtime
 from app.settings import Settings
 from app.startup import load_service
@@ -98,12 +97,11 @@ def _runtime(settings: Settings, *, own_networks: bool) -> Iterator[Runtime]:
 
 
 def _reader(arguments: argparse.Namespace, settings: Settings, runtime: Runtime) -> Reader:
-    effort = settings.default_effort if arguments.effort is None else Effort(arguments.effort)
     return Reader(
         runtime.worker,
         settings,
-        effort=effort,
-        budget=settings.budget(effort) if arguments.budget is None else arguments.budget,
+        effort=effort_of(arguments, settings),
+        budget=budget_of(arguments, settings),
         expect=arguments.expect,
         options=requested(arguments),
         restored=Folder(arguments.restore) if arguments.restore else None,

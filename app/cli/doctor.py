@@ -1,7 +1,7 @@
 """`qrestore doctor`: checks whether this machine can run the service, and names the command that fixes each fault.
 
-Imports only the standard library at first, and the rest by name while it checks, so that it runs where the rest is
-missing.
+Imports only the standard library and modules that need no more, and the rest by name while it checks, so that it runs
+where the rest is missing.
 """
 
 import argparse
@@ -20,24 +20,34 @@ from platform import python_version
 from types import ModuleType
 from typing import Any, Final
 
-from app import machine
+from app import errors, machine
 from app.cli.terminal import say
 
 OLDEST_PYTHON: Final = (3, 11)
-_MODULES: Final = {
+MODULES: Final = {
+    "PIL": "pillow",
+    "biip": "biip",
     "cv2": "opencv-python-headless",
     "fastapi": "fastapi",
+    "fastapi_offline": "fastapi-offline",
+    "h11": "h11",
     "numpy": "numpy",
     "opentelemetry": "opentelemetry-api",
     "openvino": "openvino",
+    "pi_heif": "pi-heif",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
+    "pydantic_core": "pydantic-core",
     "pydantic_settings": "pydantic-settings",
+    "pypdfium2": "pypdfium2",
     "python_multipart": "python-multipart",
     "safetensors": "safetensors",
+    "starlette": "starlette",
     "uvicorn": "uvicorn",
+    "webencodings": "webencodings",
     "zxingcpp": "zxing-cpp",
 }
+"""The distribution of each module that the service cannot do without; pyzbar, which needs a library, stands apart."""
 _ENGINES: Final = {"torch": "torch", "onnx": "onnxruntime", "onnx-int8": "onnxruntime"}
 """Packages that only some backends need, by the value of a Backend."""
 
@@ -67,13 +77,13 @@ def examine(*, weights: Path | None = None, host: str | None = None, port: int |
     """Makes every check of the doctor in turn. Arguments that are None come from the settings."""
     yield _python()
     yield _machine()
-    for module, distribution in _MODULES.items():
+    for module, distribution in MODULES.items():
         yield _module(module, distribution)
     yield _zbar()
     yield _children()
-    configuration, errors = _import("app.cli.configuration"), _import("app.errors")
-    if isinstance(configuration, str) or isinstance(errors, str):
-        yield Check("settings", good=False, found=str(configuration), fix=_reinstall())
+    configuration = _import("app.cli.configuration")
+    if isinstance(configuration, str):
+        yield Check("settings", good=False, found=configuration, fix=_reinstall())
         return
     try:
         chosen = configuration.read_settings()
@@ -134,8 +144,7 @@ def _children() -> Check:
     """Starts one child process as the service does, and asks it what its confinement leaves it."""
     name = "child processes"
     pool = _import("app.workers.pool")
-    errors = _import("app.errors")
-    if isinstance(pool, str) or isinstance(errors, str):
+    if isinstance(pool, str):
         return Check(name, good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
     try:
         remaining = pool.child_abilities()
@@ -148,8 +157,8 @@ def _children() -> Check:
 
 def _keys(settings: Any) -> Iterator[Check]:
     """Reads the API keys as the service would, if it has any."""
-    keys, errors = _import("app.http.keys"), _import("app.errors")
-    if settings.api_keys_file is None or isinstance(keys, str) or isinstance(errors, str):
+    keys = _import("app.http.keys")
+    if settings.api_keys_file is None or isinstance(keys, str):
         return
     try:
         found = keys.load_keys(settings.api_keys_file)
@@ -162,8 +171,8 @@ def _keys(settings: Any) -> Iterator[Check]:
 
 def _device_fault(settings: Any) -> Check | None:
     """Why the device of the settings cannot be used; None if it can, or if that cannot be checked."""
-    startup, errors = _import("app.startup"), _import("app.errors")
-    if isinstance(startup, str) or isinstance(errors, str):
+    startup = _import("app.startup")
+    if isinstance(startup, str):
         return None
     try:
         startup.require_device(settings.device)
@@ -176,9 +185,8 @@ def _device_fault(settings: Any) -> Check | None:
 def _networks(folder: Path, settings: Any) -> Iterator[Check]:
     """Loads and runs every network as the service would, and says what runs them and what else was tried."""
     loading = _import("app.pipeline.inference.loading")
-    errors = _import("app.errors")
     engine = _import(_ENGINES.get(settings.backend, "openvino"))
-    if isinstance(loading, str) or isinstance(errors, str) or isinstance(engine, str):
+    if isinstance(loading, str) or isinstance(engine, str):
         yield Check("weights", good=False, found="cannot be checked until the faults above are fixed", fix=_reinstall())
         return
     threads = loading.Threads(settings.torch_threads)

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from app.cli.batch.requested import effort_of
 from app.cli.configuration import read_settings
 from app.cli.inspection import Inspection
 from app.cli.inspection_report import Report
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     except QrestoreError as exc:
         complain(f"{arguments.image}: {exc.detail}")
         return BAD_FILE
-    effort = settings.default_effort if arguments.effort is None else Effort(arguments.effort)
+    effort = effort_of(arguments, settings)
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
         if any(arguments.out.iterdir()):

@@ -1,6 +1,7 @@
 """The records of an inspection: plain values of what each step saw, which become `report.json`."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from app.pipeline.engines.symbol import Symbol
 from app.pipeline.quad import Point, Quad
@@ -25,7 +26,7 @@ class SymbolRecord:
     rung: str = ""
 
     @classmethod
-    def of(cls, symbol: Symbol, *, rung: str = "") -> "SymbolRecord":
+    def of(cls, symbol: Symbol, *, rung: str = "") -> Self:
         return cls(
             text=symbol.text,
             payload=symbol.payload.hex(),
@@ -55,7 +56,7 @@ class UnreadRecord:
     corners: Corners
 
     @classmethod
-    def of(cls, unread: Unread, *, place: int) -> "UnreadRecord":
+    def of(cls, unread: Unread, *, place: int) -> Self:
         return cls(
             place=place,
             reason=unread.reason.value,

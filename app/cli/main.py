@@ -8,7 +8,8 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Final
@@ -21,8 +22,6 @@ _INTERRUPTED = 130  # as shells report it
 _MOST_CODES = 254  # the ceiling of QRESTORE_MAX_CODES
 _MOST_JOBS = 256
 _MOST_ROWS = 1_000_000
-
-
 _REQUESTED: Final = (
     ("pages", "RANGES", "pages of documents, frames of animations, from 1: 2, 1-3, 1,4-6 or 10-"),
     ("region", "X,Y,WIDTH,HEIGHT", "look only there: in pixels, or with decimal points in shares of the picture"),
@@ -132,7 +131,10 @@ def _add_decode(decode: argparse.ArgumentParser) -> None:
         help="the files of each folder are frames of one label, and so are those named one after another",
     )
     decode.add_argument(
-        "--jobs", type=_jobs, metavar="N", help="pictures read at once, in child processes (QRESTORE_WORKERS)"
+        "--jobs",
+        type=_whole("a number of jobs", 1, _MOST_JOBS),
+        metavar="N",
+        help="pictures read at once, in child processes (QRESTORE_WORKERS)",
     )
     decode.add_argument(
         "--format",
@@ -180,14 +182,14 @@ def _add_archive(archive: argparse.ArgumentParser) -> None:
     )
     archive.add_argument(
         "--part-rows",
-        type=_rows,
+        type=_whole("a number of rows", 1, _MOST_ROWS),
         default=5000,
         metavar="N",
         help="files of a part; a run that is killed does as many again (5000)",
     )
     archive.add_argument(
         "--jobs",
-        type=_jobs,
+        type=_whole("a number of jobs", 1, _MOST_JOBS),
         metavar="N",
         help="pictures read at once, in child processes: of this process (QRESTORE_WORKERS), or of each Ray actor (1)",
     )
@@ -206,7 +208,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--expect",
-        type=_expected,
+        type=_whole("an expected number", 1, _MOST_CODES),
         metavar="N",
         help="codes that each picture shows; the search ends when they are read",
     )
@@ -225,39 +227,23 @@ def _add_effort(parser: argparse.ArgumentParser) -> None:
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (QRESTORE_HOST, 127.0.0.1)")
-    parser.add_argument("--port", type=_port, help="port to listen on (QRESTORE_PORT, 8000)")
+    parser.add_argument("--port", type=_whole("a port", 0, 65535), help="port to listen on (QRESTORE_PORT, 8000)")
 
 
 def _budget(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < inf:
-        raise argparse.ArgumentTypeError("a budget is a number of seconds above 0")
-    return seconds
+    with suppress(ValueError):
+        if 0 < float(text) < inf:
+            return float(text)
+    raise argparse.ArgumentTypeError("a budget is a number of seconds above 0")
 
 
-def _expected(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= _MOST_CODES:
-        raise argparse.ArgumentTypeError(f"an expected number is between 1 and {_MOST_CODES}")
-    return count
+def _whole(what: str, lowest: int, highest: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from ``lowest`` to ``highest``; ``what`` names it."""
 
+    def number(text: str) -> int:
+        with suppress(ValueError):
+            if lowest <= int(text) <= highest:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"{what} is between {lowest} and {highest}")
 
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if not 1 <= jobs <= _MOST_JOBS:
-        raise argparse.ArgumentTypeError(f"a number of jobs is between 1 and {_MOST_JOBS}")
-    return jobs
-
-
-def _rows(text: str) -> int:
-    rows = int(text)
-    if not 1 <= rows <= _MOST_ROWS:
-        raise argparse.ArgumentTypeError(f"a number of rows is between 1 and {_MOST_ROWS}")
-    return rows
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is between 0 and 65535")
-    return port
+    return number

@@ -23,6 +23,7 @@ from app.errors import (
     QrestoreError,
     RequestError,
     RequestTimeout,
+    problem_type,
 )
 from app.http.context import REQUEST_ID_HEADER, SECURITY_HEADERS, VALID_ID
 from app.http.problems import MEDIA_TYPE, UNKNOWN_REQUEST
@@ -102,7 +103,7 @@ def _nobody() -> str:
 def _stated(error: QrestoreError) -> str:
     """The answer to an error, as HAProxy's configuration states it: type, body and headers."""
     problem = {
-        "type": f"urn:qrestore:problem:{error.category}",
+        "type": problem_type(error.category),
         "title": error.title,
         "status": error.status,
         "detail": error.detail,

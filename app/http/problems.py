@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.errors import QrestoreError, RequestError
+from app.errors import QrestoreError, RequestError, problem_type
 from app.schemas import DecodeAnswer, InvalidField, Problem, RestoreAnswer
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -140,7 +140,7 @@ def _respond(
     state = scope.setdefault("state", {})
     state["problem_category"] = category
     problem = Problem(
-        type=f"urn:qrestore:problem:{category}",
+        type=problem_type(category),
         title=title,
         status=status,
         detail=detail,

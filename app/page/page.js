@@ -1,7 +1,6 @@
 // Takes pictures, has them read, and shows the answer to one of them.
 
 import { clearAnswer, frameOf, showAnswer, summary } from "./answer/answer.js";
-import { orientationOf } from "./answer/orientation.js";
 import { clearRestored, restore, showRestored } from "./answer/restored.js";
 import { $, make, say, written } from "./elements.js";
 import { Camera, hasCamera } from "./pictures/camera.js";
@@ -103,15 +102,12 @@ function read(pictures) {
 function take(files) {
   camera.drop();
   $("live-card").hidden = true;
-  const pictures = [...files].map((file) => pictureOf(file.name || "pasted picture", [file]));
+  const pictures = [...files].map((file) => new Picture(file.name || "pasted picture", [file]));
   for (const picture of pictures) picture.isOneOfMany = pictures.length > 1;
   if (!pictures.length) return;
   enter(pictures);
   read(pictures);
 }
-
-// A file that cannot be read fails again when it is sent.
-const pictureOf = (name, files) => new Picture(name, files, files.map((file) => orientationOf(file).catch(() => 1)));
 
 // Lists pictures and shows the first of them.
 function enter(pictures) {
@@ -122,7 +118,7 @@ function enter(pictures) {
 }
 
 function fuse(pictures) {
-  const fused = pictureOf(pictures.map(({ name }) => name).join(" + "), pictures.flatMap(({ files }) => files));
+  const fused = new Picture(pictures.map(({ name }) => name).join(" + "), pictures.flatMap(({ files }) => files));
   enter([fused]);
   read([fused]);
 }
@@ -153,7 +149,7 @@ function watch() {
 
 function found(frames, answer) {
   $("live-card").hidden = true;
-  const picture = pictureOf(`camera, ${new Date().toLocaleTimeString()}`, frames);
+  const picture = new Picture(`camera, ${new Date().toLocaleTimeString()}`, frames);
   Object.assign(picture, { state: "read", answer, effort: frames.length > 1 ? "balanced" : "fast" });
   batch = [picture];
   enter([picture]);

@@ -57,12 +57,19 @@ async def decode(
 def _job(frames: list[bytes], options: DecodeOptions, settings: Settings) -> DecodeJob | FuseJob:
     effort = options.effort or settings.default_effort
     budget = _budget(options.budget, effort, settings, images=len(frames))
-    wanted = (options.part, options.symbology_names, options.charset_hint, options.frame)
     if options.fuse:
-        return FuseJob(tuple(frames), effort, budget, options.expect, *wanted)
+        return FuseJob(tuple(frames), effort, budget=budget, expect=options.expect, **options.wanted)
     longest = _SHARE_OF_DEADLINE * min(settings.work_seconds, settings.request_seconds)
     total = longest if options.budget is None else budget
-    return DecodeJob(frames[0], effort, budget, options.expect, total, options.page_ranges, *wanted)
+    return DecodeJob(
+        frames[0],
+        effort,
+        budget=budget,
+        expect=options.expect,
+        total=total,
+        pages=options.page_ranges,
+        **options.wanted,
+    )
 
 
 def _budget(asked: float | None, effort: Effort, settings: Settings, *, images: int) -> float:

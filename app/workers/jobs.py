@@ -6,7 +6,7 @@ that a result is made of.
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
@@ -62,6 +62,7 @@ class DecodeJob:
 
     data: bytes
     effort: Effort
+    _: KW_ONLY
     budget: float = inf
     expect: int | None = None
     total: float = inf
@@ -80,6 +81,7 @@ class FuseJob:
 
     frames: tuple[bytes, ...]
     effort: Effort
+    _: KW_ONLY
     budget: float = inf
     expect: int | None = None
     part: Part | None = None

@@ -4,7 +4,7 @@ import http.client
 import socket
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
+from tests.support.codes import qr_picture
 from tests.support.live.servers import running
 
 MAX_UPLOAD = 2_000_000
@@ -42,15 +42,15 @@ def test_ready_with_every_network(http_client: httpx.Client, weights: Path) -> N
 
 
 @pytest.mark.parametrize("payload", [b"plain text", "\u00fcml\u00e4ut \u65e5\u672c".encode(), b"\x00\x80\xfe\xff"])
-def test_exact_payload(http_client: httpx.Client, draw: Callable[..., GreyImage], payload: bytes) -> None:
-    picture = encode_png(draw(payload))
+def test_exact_payload(http_client: httpx.Client, payload: bytes) -> None:
+    picture = encode_png(qr_picture(payload))
     (code,) = http_client.post("/decode", files={"file": picture}).json()["codes"]
     assert b64decode(code["bytes_base64"]) == payload
     assert code["rung"] == "direct"
 
 
-def test_several_codes_and_their_positions(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
-    left, right = draw("left", scale=5), draw("right", scale=5)
+def test_several_codes_and_their_positions(http_client: httpx.Client) -> None:
+    left, right = qr_picture("left", scale=5), qr_picture("right", scale=5)
     assert left.shape == right.shape
     side, quiet = left.shape[0], 20
     answer = http_client.post("/decode", files={"file": encode_png(np.hstack([left, right]))}).json()
@@ -68,8 +68,8 @@ def test_nothing_to_read(http_client: httpx.Client, blank_png: bytes) -> None:
     assert answer.json()["codes"] == []
 
 
-def test_restore(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
-    response = http_client.post("/restore", files={"file": encode_png(draw("restore me"))})
+def test_restore(http_client: httpx.Client) -> None:
+    response = http_client.post("/restore", files={"file": encode_png(qr_picture("restore me"))})
     assert response.status_code == 200
     assert decode_image(response.content, max_pixels=10_000_000).size > 0
     assert response.headers["x-qrestore-network"]
@@ -107,16 +107,16 @@ def test_endless_chunks_are_cut_off(server: str, http_client: httpx.Client) -> N
     assert http_client.get("/livez").status_code == 200
 
 
-def test_many_at_once(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
-    pictures = {f"number {i}": encode_png(draw(f"number {i}")) for i in range(12)}
+def test_many_at_once(http_client: httpx.Client) -> None:
+    pictures = {f"number {i}": encode_png(qr_picture(f"number {i}")) for i in range(12)}
     with ThreadPoolExecutor(6) as threads:
         answers = threads.map(lambda data: http_client.post("/decode", files={"file": data}).json(), pictures.values())
         assert [[code["text"] for code in answer["codes"]] for answer in answers] == [[text] for text in pictures]
 
 
-def test_overhead_of_a_readable_picture(http_client: httpx.Client, draw: Callable[..., GreyImage]) -> None:
+def test_overhead_of_a_readable_picture(http_client: httpx.Client) -> None:
     """Parsing, hand-over and answering, without the pipeline's own stages. The bound is loose, for busy machines."""
-    picture = encode_png(draw("quick"))
+    picture = encode_png(qr_picture("quick"))
     spent = []
     for _ in range(30):
         began = time.perf_counter()

@@ -4,7 +4,7 @@ import gzip
 import http.server
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.pipeline.files.png import encode_png
-from app.pipeline.imaging import GreyImage
+from tests.support.codes import qr_picture
 from tests.support.live.servers import running
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -52,11 +52,11 @@ def collector() -> Iterator[Collector]:
 
 
 def test_a_request_and_its_stages_are_traced(
-    weights: Path, draw: Callable[..., GreyImage], collector: Collector, monkeypatch: pytest.MonkeyPatch
+    weights: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-    picture = encode_png(draw("a secret payload"))
+    picture = encode_png(qr_picture("a secret payload"))
     with running(weights=weights, workers=1) as server:
         answer = server.upload(picture, b"traceparent: 00-%s-00f067aa0ba902b7-01" % TRACE.encode())
         assert answer.payloads() == [b"a secret payload"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.pipeline.engines.zxing import ZXing
 from app.pipeline.files.png import encode_png
@@ -63,6 +65,24 @@ def test_the_outline_lies_on_the_code_however_the_picture_is_turned(page: Page) 
         far = np.linalg.norm(outline(page)[:, None] - np.array(symbol.corners)[None], axis=2)
         assert far.min(axis=1).max() < 4
         assert far.min(axis=0).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["webp", "png", "avif"])
+def test_pictures_of_other_formats_are_turned_too(page: Page, kind: str) -> None:
+    scene = np.full((240, 400), 200, np.uint8)
+    scene[70:220, 20:170] = cv2.resize(qr_picture("turned"), (150, 150), interpolation=cv2.INTER_AREA)
+    turned, buffer = Image.Exif(), io.BytesIO()
+    turned[0x0112] = 6
+    Image.fromarray(np.dstack([scene] * 3)).save(buffer, kind, exif=turned)
+    choose(page, buffer.getvalue())
+    expect(page.locator(".payload")).to_have_text("turned")
+    page.evaluate("document.getElementById('outlines').style.visibility = 'hidden'")
+    page.locator("#photo").evaluate("(image) => image.decode()")
+    shown = screenshot(page.locator("#stage"))
+    assert shown.shape[0] > shown.shape[1]
+    (symbol,) = ZXing().read(shown)
+    far = np.linalg.norm(outline(page)[:, None] - np.array(symbol.corners)[None], axis=2)
+    assert far.min(axis=1).max() < 4
 
 
 def test_a_photograph_of_twelve_megapixels(page: Page) -> None:

@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
     Visit = Callable[..., Page]
 
-NAME_OF_FOCUS: Final = """() => {
-  const focused = document.activeElement;
-  return focused.ariaLabel || focused.innerText.replace(/\\s+/g, " ");
-}"""
 KEY: Final = "0123456789abcdefghij"
 
 

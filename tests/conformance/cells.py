@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.answers import Code
+from app.codes import Code
 from tests.conformance.encoders.by_npm import ByNpm
 from tests.conformance.encoders.by_python_qrcode import ByPythonQrcode
 from tests.conformance.encoders.by_qrcodegen import ByQrcodegen

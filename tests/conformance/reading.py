@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from app.answers import Code
+from app.codes import Code
 from app.pipeline.climb import Climb, Survey
 from app.pipeline.engines.symbol import Engine, Symbol
 from app.pipeline.engines.zbar import ZBar

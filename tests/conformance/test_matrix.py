@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app.answers import Code
+from app.codes import Code
 from app.pipeline.rungs import DIRECT
 from tests.conformance.cells import ENCODERS, NPM_ENCODERS, SAYS, draw, faults
 from tests.conformance.encoders.encoder import Modules

@@ -28,7 +28,6 @@ BESIDE: Final = {"kustomization.yml", "metrics-adapter.yml", "prometheus.yml"}
 MANIFESTS: Final = sorted(path for path in FOLDER.glob("*.yml") if path.name not in BESIDE)
 VERSIONS: Final = ["1.30", kubernetes_validate.latest_version()]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text()
-GIB: Final = 1 << 30
 
 
 @cache

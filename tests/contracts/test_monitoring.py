@@ -12,7 +12,8 @@ from app import errors
 from app.settings import Settings
 from app.telemetry.metrics import TABLE
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.files import DASHBOARDS, GRAFANA, PROMETHEUS, ROOT, RUNBOOK, Query
+from tests.support.monitoring.files import DASHBOARDS, GRAFANA, PROMETHEUS, RUNBOOK, Query
+from tests.support.paths import ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DATASOURCE = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]

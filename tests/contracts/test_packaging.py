@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app import __version__
+from app.cli import doctor
 from app.main import create_app
 from app.settings import Settings
 from tests.support.paths import ROOT
@@ -111,6 +112,11 @@ class TestProject:
             if not {canonicalize_name(owner) for owner in owners.get(module, [module])} & names(lines)
         }
         assert not undeclared
+
+    def test_the_doctor_looks_for_every_dependency(self) -> None:
+        assert {canonicalize_name(name) for name in doctor.MODULES.values()} == names(PROJECT["dependencies"]) - {
+            "pyzbar"
+        }
 
     def test_every_dependency_has_a_floor(self) -> None:
         assert [line for line in REQUIREMENTS if not re.search(r">=|==", line)] == []
@@ -272,6 +278,9 @@ class TestCompose:
         assert fixed == {"QRESTORE_HOST", "QRESTORE_PORT"}  # those inside the container
         assert f":{passed['QRESTORE_PORT']}" in SERVICES[service]["ports"][0]
         assert named_settings(DOCKERFILE) <= names
+
+    def test_settings_are_in_order(self) -> None:
+        assert list(COMPOSE["x-environment"]) == sorted(COMPOSE["x-environment"])
 
     @pytest.mark.parametrize("service", [name for name in SERVICES if "build" in SERVICES[name]])
     def test_misspelt_settings_reach_the_service(self, service: str) -> None:

@@ -21,7 +21,8 @@ from app.models.checkpoint import SUFFIX
 from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Misbehaving
 from tests.support.live.behaviours import AT_WORK, SECRET, Behaviour
 from tests.support.live.poison import picture
-from tests.support.live.servers import GOOD, ROOT, SERVE, Answer, Server, children_of, read_answer, upload
+from tests.support.live.servers import GOOD, SERVE, Answer, Server, children_of, read_answer, upload
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,7 @@ from app.settings import Settings
 from tests.support.live.behaviours import Behaviour
 from tests.support.live.poison import MISBEHAVING, picture
 from tests.support.live.proxy import MISSING, SHIPPED, adapted, check, proxy
-from tests.support.live.servers import GOOD, Server, request, running
-from tests.support.monitoring.stack import free_port
+from tests.support.live.servers import GOOD, Server, free_port, request, running
 from tools.load import replicas
 
 pytestmark = [

@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.live.behaviours import Behaviour
 from tests.support.live.poison import MISBEHAVING, picture
-from tests.support.live.servers import GOOD, ROOT, Server, running
+from tests.support.live.servers import GOOD, Server, running
 from tests.support.live.slow import at_work
+from tests.support.paths import ROOT
 from tools.attack import signals
 
 pytestmark = pytest.mark.slow

@@ -13,20 +13,20 @@ from typing import TypeVar
 import pytest
 import yaml
 
-from tests.support.live.servers import running
+from tests.support.live.servers import free_port, running
 from tests.support.monitoring import files, promql
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT, Query
+from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
 from tests.support.monitoring.stack import (
     MISSING,
     Load,
     Prometheus,
     burst,
-    free_port,
     mixture,
     prometheus,
     wait_until_ready,
     write_keys,
 )
+from tests.support.paths import ROOT
 
 T = TypeVar("T")
 

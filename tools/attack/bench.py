@@ -8,15 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from tests.support.live.servers import Server, running
+from tests.support.paths import ROOT
 from tests.support.waiting import wait_for
 from tools.attack.figures import percentile
 from tools.attack.watched import MARK
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 KEY: Final = "a-key-of-the-attacked-service"
 WATCHED: Final = ("-m", "tools.attack.watched")
 

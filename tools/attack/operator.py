@@ -28,11 +28,11 @@ from app.telemetry.escaping import is_unsafe
 from tests.support.codes import qr_picture
 from tests.support.live.servers import GOOD, Server, file_part, form, request, running
 from tests.support.live.slow import SLOW
+from tests.support.paths import ROOT
 
 Measured = tuple[str, str, bool]
 """The figure, what is wanted, and whether it is so."""
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 _KEYS: Final = (b"0123456789abcdef-1", b"0123456789abcdef:2", b"0123456789abcdef=3")
 _ACCEPTED: Final = b"\xef\xbb\xbfwarehouse: %s # gate\r\n\r\n# caf\xc3\xa9\r\n%s\r\n" % (_KEYS[0], _KEYS[2])
 _REFUSED: Final[Mapping[str, tuple[bytes, str]]] = {

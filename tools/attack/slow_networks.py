@@ -8,7 +8,8 @@ import numpy as np
 
 from app.pipeline.files.png import encode_png
 from tests.support.live.servers import upload
-from tools.attack.bench import ROOT, service
+from tests.support.paths import ROOT
+from tools.attack.bench import service
 from tools.attack.figures import Figure, at_most, is_true
 
 _WORK_SECONDS: Final = 2.0

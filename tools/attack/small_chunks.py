@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support.live.servers import BOUNDARY, GOOD, GOOD_TEXT, Server, upload
-from tools.attack.bench import KEY, ROOT, Health, Loop, operators_of, probed, service, watched
+from tests.support.paths import ROOT
+from tools.attack.bench import KEY, Health, Loop, operators_of, probed, service, watched
 from tools.attack.figures import Figure, at_most, is_true
 
 CONNECTIONS: Final = 50

@@ -13,7 +13,8 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 LABEL: Final = ROOT / "docs" / "label.jpg"
 PICTURE: Final = ROOT / "docs" / "before-after.jpg"
 SHOWN: Final = np.s_[110:530, 60:860]

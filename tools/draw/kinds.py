@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.paths import ROOT
 from training.measure.many.kinds import KINDS
 from training.measure.many.sets import pictures
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "kinds"
+FOLDER: Final = ROOT / "docs" / "kinds"
 _INDICES: Final = {"dark": 0}  # of their sets; of most kinds every second picture is the harder sort, the photograph
 _SIDE: Final = 200  # pixels, at most
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from playwright.sync_api import sync_playwright
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 LABEL: Final = ROOT / "docs" / "label.jpg"
 PICTURE: Final = ROOT / "docs" / "page.png"
 _SIZE: Final = {"width": 1280, "height": 800}

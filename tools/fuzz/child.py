@@ -21,10 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from tests.support.paths import ROOT
+from tools.fuzz.findings import describe
 from tools.fuzz.targets import load
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository, which child processes import from."""
 
 WALL_SECONDS = 20.0
 """An input that takes longer counts as a hang. Generous: a busy machine must not cause findings."""
@@ -166,21 +165,13 @@ def _report(target: Any, data: bytes) -> dict[str, str | None]:
     try:
         outcome = target(data)
     except Exception as exc:  # noqa: BLE001  any exception of a target is a finding
-        outcome, finding = f"raised {type(exc).__name__}", _describe(exc)
+        outcome, finding = f"raised {type(exc).__name__}", describe(exc)
     spent, grown = time.process_time() - began, _peak() - before
     if finding is None and spent > CPU_SECONDS:
         finding = f"{spent:.1f} s of processor time"
     if finding is None and grown > MEMORY_BYTES:
         finding = f"{grown >> 20} MiB of memory"
     return {"outcome": outcome, "signature": f"{outcome} {_complaints()}", "finding": finding}
-
-
-def _describe(exc: BaseException) -> str:
-    at = exc.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    where = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else "nowhere"
-    return f"{type(exc).__name__} at {where}: {exc}"[:300]
 
 
 def _complaints() -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ class Budget:
 
     def allows(self, tried: int) -> bool:
         return self.spent < self.seconds and (self.most is None or tried < self.most)
+
+
+def describe(error: Exception) -> str:
+    """The kind of a raised exception, the line that raised it and its message, in 300 characters at most."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frame.f_code.co_filename).name}:{line}: {error}"[:300]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.live.ray_cluster import MISSING, cluster
 from tests.support.paths import ROOT
+from tools.load.reckoning import comparable
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS: Final = 0.1
 _LONGEST_SECONDS: Final = 1800.0
-_IDS_AND_TIMES: Final = {"request_id", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,7 @@ def rows(output: Path) -> list[dict[str, Any]]:
     """Every row of the complete parts, without ids and times."""
     parts = [json.loads(line)["part"] for line in (output / MANIFEST).read_text().splitlines()[1:]]
     texts = [(output / part).read_text(encoding="utf-8") for part in parts]
-    return [_plain(json.loads(line)) for text in texts for line in text.split("\n") if line]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if name not in _IDS_AND_TIMES}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+    return [comparable(json.loads(line)) for text in texts for line in text.split("\n") if line]
 
 
 def complete(output: Path) -> int:
@@ -117,8 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-kill", action="store_true", help="let both nodes live")
     options = parser.parse_args(argv)
     if MISSING:
-        sys.stdout.write("ray is not installed: it is in the extra ray\n")
-        return 2
+        parser.error("ray is not installed: it is in the extra ray")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pictures").mkdir()

@@ -83,7 +83,7 @@ def one_process(settings: Settings, payloads: dict[str, str]) -> Row:
     pipeline = load_pipeline(settings)
 
     def read(file: str) -> None:
-        outcome = pipeline.do(DecodeJob(Path(file).read_bytes(), Effort.BALANCED, settings.budget_seconds))
+        outcome = pipeline.do(DecodeJob(Path(file).read_bytes(), Effort.BALANCED, budget=settings.budget_seconds))
         _check(file, [one.symbol.text for one in outcome.codes], payloads)
 
     for file in list(payloads)[:_WARM]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from app.pipeline.files.png import encode_png
 from tests.support.live.servers import Server, upload
+from tests.support.paths import ROOT
 from tools.attack import dripping, idle, slow_pictures, small_chunks
-from tools.attack.bench import ROOT, service
+from tools.attack.bench import service
 from tools.attack.figures import percentile
 
 HONEST: Final = 4

@@ -30,7 +30,7 @@ class Usage:
 
 def usage(pid: int) -> Usage:
     """The usage of a process and all its descendants. Raises ProcessLookupError for an unknown process."""
-    table = dict(_table())
+    table = usages()
     if pid not in table:
         raise ProcessLookupError(pid)
     server, children = table[pid], list(_descendants(pid, table))
@@ -46,7 +46,7 @@ def usage(pid: int) -> Usage:
 def seconds_below(pid: int) -> dict[int, float]:
     """Processor seconds so far of a process and of each that descends from it, by process id; processes that have ended
     are not included."""
-    table = dict(_table())
+    table = usages()
     below = [other for other in table if other == pid or _descends(other, pid, table)]
     return {other: table[other].seconds for other in below}
 
@@ -57,10 +57,10 @@ def _descends(pid: int, ancestor: int, table: dict[int, ProcessUsage]) -> bool:
     return process is not None
 
 
-def _table() -> Iterator[tuple[int, ProcessUsage]]:
-    for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and (found := usage_of(int(entry.name))):  # None: it has ended
-            yield int(entry.name), found
+def usages() -> dict[int, ProcessUsage]:
+    """What every process of the machine uses, by process id."""
+    pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
+    return {pid: found for pid in pids if (found := usage_of(pid))}  # None: it has ended
 
 
 def _descendants(pid: int, table: dict[int, ProcessUsage]) -> Iterator[ProcessUsage]:

@@ -127,8 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1280, help="pictures (default 1280)")
     options = parser.parse_args(argv)
     if MISSING:
-        sys.stdout.write("ray is not installed: it is in the extra ray\n")
-        return 2
+        parser.error("ray is not installed: it is in the extra ray")
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

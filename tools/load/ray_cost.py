@@ -18,10 +18,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from app.workers.usage import usage_of
 from tests.support.live.ray_cluster import MISSING, Cluster, cluster
 from tests.support.live.ray_serve import PROXY, served, shipped_variables
-from tests.support.live.servers import GOOD, GOOD_TEXT, SERVE, Answer, Server, read_answer, request, running, upload
+from tests.support.live.servers import (
+    GOOD,
+    GOOD_TEXT,
+    SERVE,
+    Answer,
+    Server,
+    read_answer,
+    request,
+    running,
+    title_of,
+    upload,
+)
+from tools.load.processes import usages
 from tools.load.reckoning import percentile
 
 SETTINGS: Final = {
@@ -96,13 +107,6 @@ class Cost:
         return 1000 * (self.work[kind] if kind else self.work.total()) / len(self.seconds)
 
 
-def _title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-
-
 def kind_of(title: str, parent: str) -> str:
     """What a process of a cluster is for, by its command line; ``parent`` is the kind of its parent."""
     if title.startswith(_REPLICA):
@@ -117,17 +121,16 @@ def kind_of(title: str, parent: str) -> str:
 def work_of(root: int) -> Counter[str]:
     """Processor seconds so far of a process and all that descend from it, by their kind."""
     parents: dict[int, list[int]] = {}
-    found = {int(entry.name): usage_of(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
+    found = usages()
     for pid, used in found.items():
-        if used:
-            parents.setdefault(used.parent, []).append(pid)
+        parents.setdefault(used.parent, []).append(pid)
     seconds: Counter[str] = Counter()
-    left = [(root, kind_of(_title(root), ""))]
+    left = [(root, kind_of(title_of(root), ""))]
     while left:
         pid, kind = left.pop()
         if used := found.get(pid):
             seconds[kind] += used.seconds + used.reaped
-        left += [(child, kind_of(_title(child), kind)) for child in parents.get(pid, ())]
+        left += [(child, kind_of(title_of(child), kind)) for child in parents.get(pid, ())]
     return seconds
 
 
@@ -247,8 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := set(options.ways) - set(WAYS):
         parser.error(f"there is no way {', '.join(unknown)}")
     if MISSING:
-        sys.stdout.write("ray is not installed: it is in the extra ray\n")
-        return 2
+        parser.error("ray is not installed: it is in the extra ray")
     load = {"rounds": options.rounds, "each": options.each, "keeps": options.keep_alive, "probe": options.probe}
     sys.stdout.write(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n{HEAD}\n")
     with running(entry=_UVICORN if options.uvicorn else SERVE, **SETTINGS) as plain:

@@ -138,8 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--proxy", action="store_true", help="with Ray's own proxy in place of HAProxy")
     options = parser.parse_args(argv)
     if MISSING:
-        sys.stdout.write("ray is not installed: it is in the extra ray\n")
-        return 2
+        parser.error("ray is not installed: it is in the extra ray")
     variables = PROXY if options.proxy else shipped_variables()
     with ExitStack() as stack:
         one = stack.enter_context(cluster(1, variables=variables))

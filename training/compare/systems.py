@@ -31,6 +31,7 @@ from app.pipeline.rungs import FLATTENED, LAST_RUNGS, MODULE_RUNGS, read_direct
 from app.pipeline.tools import Tools
 from training.data.degrade import to_uint8
 from training.measure.decoders import plain_engines, stock_decoders
+from training.measure.served_tools import MAX_CODES
 from training.measure.surveying import survey_places
 
 ROUTED, RANDOM_ROUTING = "adnet", "random routing"
@@ -38,7 +39,6 @@ DIRECT, RECTIFIED, LADDER = "direct rung", "rectified only", "whole ladder"
 READER, WITH_SOFT, WITH_FLATTENING = "module reader", "+ soft decoding", "+ flattening"
 _UPSCALE = next(rung for rung in LAST_RUNGS if rung.name == "upscale")
 _SEED = 5
-_MAX_CODES = 256
 Value = TypeVar("Value")
 
 
@@ -316,7 +316,7 @@ def _rungs(name: str, *rungs: Rung) -> System:
 
 
 def _ladder(tools: Tools) -> System:
-    ladder = Ladder(tools=tools, max_codes=_MAX_CODES)
+    ladder = Ladder(tools=tools, max_codes=MAX_CODES)
 
     def run(image: GreyImage) -> list[Symbol]:
         return [found.symbol for found in ladder.run(image, effort=Effort.BALANCED).codes]

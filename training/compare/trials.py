@@ -20,7 +20,7 @@ from app.pipeline.tools import Tools
 from training.compare.fidelity import Fidelity, measure_fidelity
 from training.compare.systems import SharedPicture, System, SystemResult, all_systems, network_system, run_system
 from training.compare.weight_interpolation import interpolate_weights
-from training.measure.photos import Photo
+from training.measure.photos import Photo, texts_of
 from training.measure.served_tools import build_tools, set_threads
 from training.measure.sets import Sample, samples
 
@@ -116,7 +116,7 @@ def try_photo(bench: Bench, photo: Photo, seed: Sequence[int]) -> dict[str, Tria
     """
 
     def is_right(symbol: Symbol) -> bool:
-        return not photo.payloads.isdisjoint({symbol.payload.strip(), symbol.text.encode().strip()})
+        return not photo.payloads.isdisjoint(texts_of(symbol))
 
     picture = SharedPicture(photo.load(), bench.tools, seed=seed)
     return {

@@ -5,6 +5,7 @@ x and y, a point (x, y) of the sheet appears at ``(x, y) + height * tilt``. That
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -73,7 +74,7 @@ class Sheet:
     light: NDArray[np.float64]
 
     @classmethod
-    def random(cls, rng: Generator, side: int, *, amplitude: float, module: float) -> "Sheet":
+    def random(cls, rng: Generator, side: int, *, amplitude: float, module: float) -> Self:
         """A sheet with one to four folds, or crumpled with 6 to 40 points, whose points are displaced by ``amplitude``
         pixels (standard deviation), less where it would hide parts of itself. ``module`` is in pixels."""
         if rng.random() < 0.5:

@@ -15,6 +15,7 @@ from app.pipeline import imaging
 from app.pipeline.crops import rectifying
 from app.pipeline.inference.module_reader import planes
 from app.pipeline.qrcode.patterns import QUIET_ZONE, VERSIONS, dimension, render
+from app.pipeline.quad import square
 from training.data import degrade
 from training.data.symbols import PIXELS_DRAWN, SURROUND, draw_dots, draw_symbol, draw_symbol_on_label, random_symbol
 
@@ -66,10 +67,10 @@ def photograph(
     centre = np.array([side / 2, side / 2])
     angle = rng.uniform(-np.pi / 4, np.pi / 4) if rng.random() < 0.7 else rng.normal(0, 0.02)
     turn = degrade.rotation(angle)
-    square = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
+    paper = square(side)
     tilt = rng.uniform(-0.1, 0.1, (4, 2)) * side if rng.random() < 0.5 else 0.0
-    target = ((square + tilt - centre) @ turn.T) * scale + out / 2
-    matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
+    target = ((paper + tilt - centre) @ turn.T) * scale + out / 2
+    matrix = cv2.getPerspectiveTransform(paper.astype(np.float32), target.astype(np.float32))
     if scale < 1:  # area sampling: the box of a camera pixel, as a gaussian of about the same width
         label = degrade.gaussian(label, sigma=0.45 / scale)
     sampling = degrade.pixel_centre_homography(matrix)
@@ -180,12 +181,6 @@ def draw_reading_version(rng: Generator) -> int:
     """The version of a batch for the module reader: small ones more often."""
     weights = (np.array(VERSIONS) + 2.0) ** -1.6
     return int(rng.choice(VERSIONS, p=weights / weights.sum()))
-
-
-def reading_batch(rng: Generator, *, size: int, window: int) -> CropBatch:
-    """A batch of ``size`` crops for the module reader, all of one version, small versions more often."""
-    version = draw_reading_version(rng)
-    return stack_readings([reading_sample(rng, version, window=window) for _ in range(size)])
 
 
 def stack_readings(drawn: Sequence[ReadingSample]) -> CropBatch:

@@ -6,6 +6,7 @@ The truth of a hidden module is what was printed there. Nothing in the crop tell
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ class HardKinds:
     occluder: str | None = None
 
     @classmethod
-    def draw(cls, rng: Generator) -> "HardKinds":
+    def draw(cls, rng: Generator) -> Self:
         """At least one kind."""
         while True:
             drawn = dict(zip(_KIND_ODDS, (rng.random(6) < tuple(_KIND_ODDS.values())).tolist(), strict=True))
@@ -227,8 +228,8 @@ def _fade(rng: Generator, picture: Image) -> Image:
 
 
 def mixed_reading_batch(rng: Generator, *, size: int, window: int, hard: float) -> CropBatch:
-    """A batch of ``size`` crops for the module reader, all of one version: a share ``hard`` of hard ones, the others as
-    `training.data.crops.reading_batch` makes them."""
+    """A batch of ``size`` crops for the module reader, all of one version, small versions more often: a share ``hard``
+    of hard ones."""
     version = draw_reading_version(rng)
     makers = [hard_reading_sample if rng.random() < hard else reading_sample for _ in range(size)]
     return stack_readings([make(rng, version, window=window) for make in makers])

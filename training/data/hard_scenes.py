@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.imaging import standardise
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
-from app.pipeline.quad import square
+from app.pipeline.quad import oblong, square
 from training.data import degrade
 from training.data.creases import Sheet
 from training.data.degrade import Image, to_uint8
@@ -89,8 +89,7 @@ def hard_scene(rng: Generator, side: int) -> tuple[NDArray[np.float32], list[Sce
 
 
 def _frame(image: Image) -> NDArray[np.float32]:
-    height, width = image.shape
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    return oblong(*image.shape[::-1]).astype(np.float32)
 
 
 def _print(rng: Generator, reach: float, rows: int, columns: int) -> _Print:

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.patterns import QUIET_ZONE
-from app.pipeline.quad import square
+from app.pipeline.quad import oblong, square
 from training.data import degrade
 from training.data.degrade import Image
 
@@ -30,8 +30,7 @@ class Label:
     @property
     def frame(self) -> NDArray[np.float64]:
         """The paper's own corners, (4, 2), clockwise from the top left."""
-        height, width = self.image.shape
-        return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
+        return oblong(*self.image.shape[::-1])
 
 
 def symbol_label(drawn: Image, *, pixels: int = PIXELS, quiet_zone: int = QUIET_ZONE) -> Label:

@@ -16,7 +16,7 @@ def mixed_scene_batch(
 ) -> SceneBatch:
     """A batch of ``size`` windows of ``side`` x ``side`` pixels: a share ``hard`` of hard scenes, a share
     ``lookalikes`` of those filled with what looks like a code, a share ``stretched`` of those of stretched pictures,
-    the others as `training.data.scene_batches.scene_batch` makes them."""
+    the others plain."""
     scenes = []
     for _ in range(size):
         kind = rng.random()

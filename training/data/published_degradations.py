@@ -31,11 +31,6 @@ class PublishedDegradation(Protocol):
     def __call__(self, clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]: ...
 
 
-def reduce_only(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
-    """A system's degradation by reduction by area and nothing else; does not use ``rng``."""
-    return resize(clean, low), clean
-
-
 def blur(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
     """PaperGen's blur: gaussian, with a kernel of 3, 5, 7, 9 or 11 and sigma 1.1-1.6, then reduction by area."""
     kernel = 2 * int(rng.integers(1, 6)) + 1

@@ -7,14 +7,11 @@ from typing import Self
 import cv2
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
 from app.models.contract import CORNER_UNIT, STRIDE
-from app.pipeline.imaging import standardise
-from training.data.degrade import to_uint8
-from training.data.scenes import MAX_CODES, SceneCode, scene
+from training.data.scenes import MAX_CODES, SceneCode
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,6 @@ def target_maps(codes: list[SceneCode], side: int) -> dict[str, NDArray[np.float
         offsets = (code.corners.reshape(1, 1, 4, 2) - at[:, :, None]) / CORNER_UNIT
         maps["corners"][:, inside] = offsets.reshape(cells, cells, 8)[inside].T
     return maps
-
-
-def scene_batch(rng: Generator, *, size: int, side: int) -> SceneBatch:
-    """A batch of ``size`` scenes of ``side`` x ``side`` pixels."""
-    scenes = [scene(rng, side) for _ in range(size)]
-    return stack_scenes([(standardise(to_uint8(image)), codes) for image, codes in scenes])
 
 
 def stack_scenes(scenes: Sequence[tuple[NDArray[np.float32], list[SceneCode]]]) -> SceneBatch:

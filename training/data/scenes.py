@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.pipeline.qrcode.patterns import VERSIONS, dimension
+from app.pipeline.quad import oblong, square
 from training.data import degrade
 from training.data.degrade import Image
 from training.data.symbols import draw_dots, draw_symbol, random_symbol
@@ -203,7 +204,7 @@ def compose(image: Image, patch: Image, corners: NDArray[np.float64], mask: Imag
     """Warps ``patch`` so that its outer corners lie at ``corners`` (4, 2), and puts it over ``image`` where ``mask``,
     warped alike, is 1."""
     height, width = patch.shape
-    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    frame = oblong(width, height).astype(np.float32)
     matrix = degrade.pixel_centre_homography(cv2.getPerspectiveTransform(frame, corners.astype(np.float32)))
     scale = float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / (width * height)))
     if scale < 1:
@@ -221,7 +222,7 @@ def tilted_square(rng: Generator, *, aspect: float, tilt: float) -> NDArray[np.f
     width = aspect**-0.5
     corners = np.array([[-width, -1 / width], [width, -1 / width], [width, 1 / width], [-width, 1 / width]]) / 2
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.6 else rng.normal(0, 0.05) + rng.integers(4) * np.pi / 2
-    corners = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    corners = corners @ degrade.rotation(turn).T
     axis = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(axis), np.sin(axis)])
     depth = corners @ along
@@ -309,8 +310,7 @@ def _print_code(
         label, cover, corners = _bend(label, cover, rng, np.asarray(inner * pixels, dtype=np.float64), matrix, pixels)
     if rng.random() < 0.2:
         label = degrade.occlude(label, rng, module=pixels * size / 25)
-    frame = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (size + 2 * quiet)
-    outer = cv2.perspectiveTransform(frame[None], matrix)[0]
+    outer = cv2.perspectiveTransform(square(size + 2 * quiet)[None], matrix)[0]
     image = compose(image, label, np.asarray(outer, dtype=np.float64), cover)
     return image, SceneCode(corners, size, visible_share(corners, image.shape[0]) >= MIN_VISIBLE)
 
@@ -349,8 +349,7 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 def visible_share(corners: NDArray[np.float64], side: int, height: int | None = None) -> float:
     """Share of a quad's area that lies inside a scene of ``side`` x ``side`` pixels, or of ``side`` x ``height``."""
-    low = side if height is None else height
-    window = np.array([[0, 0], [side, 0], [side, low], [0, low]], dtype=np.float32)
+    window = oblong(side, side if height is None else height).astype(np.float32)
     quad = corners.astype(np.float32)
     shared, _ = cv2.intersectConvexConvex(quad, window)
     return float(shared / max(cv2.contourArea(quad), 1e-6))

@@ -14,19 +14,12 @@ from numpy.typing import NDArray
 
 from training.data import degrade
 from training.data.degrade import Image
-from training.data.symbols import PIXELS_DRAWN, draw_symbol
+from training.data.symbols import PIXELS_DRAWN, draw_symbol, finders_of
 
 Modules = NDArray[np.bool_]
 """(M, M), True is dark."""
 _FINDER: Final = 7  # modules
 _SMALLER: Final = 3  # sub-cells a module of a halftone, along each axis
-
-
-def finders_of(modules: Modules) -> Modules:
-    """Where the three finder patterns lie, (M, M)."""
-    inside = np.zeros_like(modules)
-    inside[:_FINDER, :_FINDER] = inside[:_FINDER, -_FINDER:] = inside[-_FINDER:, :_FINDER] = True
-    return inside
 
 
 def _stamp(modules: Modules, stamp: Image) -> Image:

@@ -1,16 +1,11 @@
-"""Symbols for training and for measuring.
+"""Symbols for training and for measuring, and how they are drawn.
 
-Training uses random modules. Measuring needs symbols that decode: random messages, or the corpus of encoded texts in
-``corpus.npz``, which ``python -m training.data.symbols`` writes and which needs segno.
+Training uses random modules. Measuring needs symbols that decode: random messages, or those of `training.data.corpus`.
 """
 
-import argparse
-import importlib
-import random
 import string
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -22,11 +17,9 @@ from app.pipeline.qrcode.messages import count_bits
 from app.pipeline.qrcode.patterns import LEVELS, MASKS, QUIET_ZONE, Bits, dimension, function_patterns, render
 from training.data import degrade
 
-CORPUS = Path(__file__).with_name("corpus.npz")
 PIXELS_DRAWN = 6  # pixels per module at which a symbol is drawn before it is degraded
-_PER_POOL = 300
-_LEVELS = "lmqh"
-_TEXT = string.ascii_letters + string.digits + "-._:/?=&"
+TEXT: Final = string.ascii_letters + string.digits + "-._:/?=&"
+"""The characters of random texts."""
 SURROUND = 4  # modules of clutter drawn around the quiet zone
 
 
@@ -83,72 +76,9 @@ def random_text_symbol(rng: Generator, version: int, *, level: str | None = None
     level = level or str(rng.choice(LEVELS))
     most = _capacity(version, level)
     count = max(min(7, most), int(rng.uniform(0.6, 0.95) * most))
-    payload = rng.choice(np.frombuffer(_TEXT.encode(), dtype=np.uint8), count)
+    payload = rng.choice(np.frombuffer(TEXT.encode(), dtype=np.uint8), count)
     modules = assemble(_message(payload, version, level), version, level, int(rng.integers(len(MASKS))))
     return EncodedSymbol(payload.tobytes(), version, level.lower(), modules)
-
-
-def corpus(pool: str) -> list[EncodedSymbol]:
-    """One pool of the corpus, 300 symbols: "short" (8-60 characters), "long" (8-300) or "tiny" (versions 1 and 2).
-
-    Raises KeyError for another name.
-    """
-    with np.load(CORPUS) as file:
-        payloads, versions, levels, bits = (
-            file[f"{pool}_{part}"] for part in ("payloads", "versions", "levels", "bits")
-        )
-    symbols, offset = [], 0
-    for payload, version, level in zip(payloads, versions, levels, strict=True):
-        count = dimension(int(version)) ** 2
-        used = (count + 7) // 8
-        modules = np.unpackbits(bits[offset : offset + used], count=count).astype(np.bool_)
-        offset += used
-        side = dimension(int(version))
-        symbols.append(EncodedSymbol(bytes(payload), int(version), str(level), modules.reshape(side, side)))
-    return symbols
-
-
-def draw_from_corpus(rng: Generator, pool: str, count: int) -> list[EncodedSymbol]:
-    """At most ``count`` symbols of a pool in random order, no two with the same payload. Raises KeyError as
-    `corpus`."""
-    symbols = list({symbol.payload: symbol for symbol in corpus(pool)}.values())
-    return [symbols[number] for number in rng.permutation(len(symbols))[:count]]
-
-
-def _payload(rng: random.Random, longest: int) -> str:
-    length = rng.randint(8, longest)
-    alphabet = rng.choice((string.digits, _TEXT, string.ascii_uppercase))
-    return "".join(rng.choices(alphabet, k=length))
-
-
-def _encode(rng: random.Random, longest: int, highest_version: int) -> Iterator[EncodedSymbol]:
-    segno = importlib.import_module("segno")
-    while True:
-        payload, level = _payload(rng, longest), rng.choice(_LEVELS)
-        code = segno.make(payload, error=level, micro=False, boost_error=False)
-        if code.version <= highest_version:
-            modules = np.array([list(row) for row in code.matrix], dtype=np.bool_)
-            yield EncodedSymbol(payload.encode(), int(code.version), level, modules)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.data.symbols", description="Encode the corpus.")
-    parser.add_argument("--out", type=Path, default=CORPUS, help="file to write (default: the corpus itself)")
-    options = parser.parse_args(argv)
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for pool, longest, highest in (("short", 60, 40), ("long", 300, 40), ("tiny", 20, 2)):
-        symbols = [
-            symbol for symbol, _ in zip(_encode(random.Random(pool), longest, highest), range(_PER_POOL), strict=False)
-        ]
-        arrays[f"{pool}_payloads"] = np.array([symbol.payload for symbol in symbols])
-        arrays[f"{pool}_versions"] = np.array([symbol.version for symbol in symbols], dtype=np.uint8)
-        arrays[f"{pool}_levels"] = np.array([symbol.level for symbol in symbols])
-        arrays[f"{pool}_bits"] = np.concatenate([np.packbits(symbol.modules) for symbol in symbols])
-    np.savez_compressed(options.out, **arrays)  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    main()
 
 
 def _clutter(rng: Generator, size: int, module: float) -> degrade.Image:
@@ -193,12 +123,18 @@ def draw_symbol(modules: NDArray[np.bool_], *, pixels: int = PIXELS_DRAWN) -> de
     return degrade.to_float(render(modules, pixels=pixels, quiet_zone=0))
 
 
+def finders_of(modules: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the three finder patterns lie, (M, M)."""
+    inside = np.zeros_like(modules)
+    inside[:7, :7] = inside[:7, -7:] = inside[-7:, :7] = True
+    return inside
+
+
 def draw_dots(rng: Generator, modules: NDArray[np.bool_], *, pixels: int = PIXELS_DRAWN) -> degrade.Image:
     """Draws discs of a random radius for the dark modules outside the finder patterns, otherwise as ``draw_symbol``."""
     centre = (np.arange(pixels) + 0.5) / pixels - 0.5
     inside = np.hypot(centre[:, None], centre) - rng.uniform(0.33, 0.5)
     disc = np.clip(0.5 - inside * pixels, 0, 1).astype(np.float32)
-    square = np.zeros_like(modules)
-    square[:7, :7] = square[:7, -7:] = square[-7:, :7] = True
+    finders = finders_of(modules)
     ones = np.ones((pixels, pixels), dtype=np.float32)
-    return np.asarray(1 - np.kron(modules & square, ones) - np.kron(modules & ~square, disc), dtype=np.float32)
+    return np.asarray(1 - np.kron(modules & finders, ones) - np.kron(modules & ~finders, disc), dtype=np.float32)

@@ -68,22 +68,26 @@ class Example:
 
     def cut(self, patch: GreyImage, corners: NDArray[np.float64]) -> GreyImage:
         """The canonical crop (S, S) by these corners, dark on light."""
-        crop = rectify(patch, corners, dimension(self.version))
-        return ~crop if self.inverted else crop
+        return cut_out(patch, corners, self.version, inverted=self.inverted)
+
+
+def cut_out(image: GreyImage, corners: NDArray[np.float64], version: int, *, inverted: bool) -> GreyImage:
+    """The canonical crop (S, S) of a code with these corners (4, 2), dark on light."""
+    crop = rectify(image, corners, dimension(version))
+    return ~crop if inverted else crop
 
 
 def align(image: GreyImage, region: Region, truth: Truth) -> tuple[NDArray[np.float64], float]:
     """Moves a region's corners (4, 2) to where its truth, blurred as the picture is, lies in the picture; returns them
     and how well the truth explains the picture then."""
-    dark, size = truth.modules.astype(np.float32), dimension(region.version)
+    dark = truth.modules.astype(np.float32)
     corners, crop = region.registration.corners, region.crop
     best = explains(crop, truth, region.version)
     for _ in range(_ROUNDS):
         moved = realign(corners, crop, dark, region.version)
         if moved is None:
             break
-        cut = rectify(image, moved, size)
-        cut = ~cut if region.registration.inverted else cut
+        cut = cut_out(image, moved, region.version, inverted=region.registration.inverted)
         explained = explains(cut, truth, region.version)
         if explained <= best:
             break

@@ -15,9 +15,7 @@ import numpy as np
 
 from app.errors import InvalidImage
 from app.pipeline.climb import Climb
-from app.pipeline.crops.rectifying import rectify
 from app.pipeline.engines.symbol import Symbol
-from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
 from app.pipeline.locating.candidates import Candidate
@@ -28,13 +26,13 @@ from app.pipeline.quad import SAME_PLACE, Quad
 from app.pipeline.reading import Reading
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
-from training.finetune.examples import Example, append_row, make_example, read_rows
+from training.finetune.examples import Example, append_row, cut_out, make_example, read_rows
 from training.finetune.folder import CodeLabel, Photograph
 from training.finetune.truth import Truth, match_truth, read_truth
+from training.measure.photos import load_picture, texts_of
+from training.measure.served_tools import MAX_CODES
 
 LABEL, READ = "label", "read"
-MAX_PIXELS = 100_000_000
-_MAX_CODES = 256
 _HYPOTHESES = 2  # registrations of a place that are tried
 _AROUND = 0.25  # of a box's longer side, that is searched beside it
 _MOST_REGIONS = 12  # unread places of a picture that a label's payload is compared with
@@ -77,7 +75,7 @@ class Labeller:
 
     def __init__(self, tools: Tools, folder: Path, *, effort: Effort = Effort.BALANCED, budget: float = 20.0) -> None:
         self._tools = tools
-        self._ladder = Ladder(tools=tools, max_codes=_MAX_CODES)
+        self._ladder = Ladder(tools=tools, max_codes=MAX_CODES)
         self._folder = folder
         self._effort = effort
         self._budget = budget
@@ -112,7 +110,7 @@ class Labeller:
 
     def _label(self, photograph: Photograph, digest: str) -> Labelled:
         try:
-            image = decode_image(photograph.path.read_bytes(), max_pixels=MAX_PIXELS)
+            image = load_picture(photograph.path)
         except (InvalidImage, OSError) as error:
             return Labelled(photograph.name, digest, photograph.group, problem=str(error))
         height, width = image.shape
@@ -141,9 +139,11 @@ class Labeller:
             if outline is None or climb.covers(outline):
                 continue
             if not any(outline.contains(found.symbol.corners.centre) for found in climb.found):
-                part, (left, top) = _part(image, outline)
+                part, offset = _part(image, outline)
                 inner = self._ladder.climb(part, effort=self._effort, budget=self._budget)
-                climb.found += (replace(one, symbol=_moved(one.symbol, left, top)) for one in inner.found)
+                for one in inner.found:
+                    moved = one.symbol.at(one.symbol.corners.moved(*offset))
+                    climb.found.append(replace(one, symbol=moved))
         return climb
 
     def _sights(
@@ -189,9 +189,8 @@ class Labeller:
         """The reading of a symbol by the corners with which it was read."""
         if symbol.version is not None:
             corners = np.asarray(symbol.corners)
-            crop = rectify(image, corners, dimension(symbol.version))
-            registration = Registration(corners, symbol.version, 0.0, symbol.inverted)
-            yield self._reading(Region(registration, ~crop if symbol.inverted else crop))
+            crop = cut_out(image, corners, symbol.version, inverted=symbol.inverted)
+            yield self._reading(Region(Registration(corners, symbol.version, 0.0, symbol.inverted), crop))
 
     def _reading(self, region: Region) -> Reading:
         return Reading(region, region.crop, self._tools.reader.read([region.crop], region.version)[0])
@@ -210,15 +209,6 @@ class Labeller:
             for number, sight in enumerate(sights)
         )
         return [example for example in made if example]
-
-
-def texts_of(symbol: Symbol) -> set[bytes]:
-    """What a label may say of a symbol: its bytes or its text, without outer white space."""
-    return {symbol.payload.strip(), symbol.text.encode().strip()}
-
-
-def _moved(symbol: Symbol, x: int, y: int) -> Symbol:
-    return symbol.at(symbol.corners.moved(x, y))
 
 
 def count_codes(labels: Sequence[CodeLabel]) -> int:

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from app.pipeline.files.decoding import decode_image
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
 from training.finetune.folder import Photograph
-from training.finetune.labelling import MAX_PIXELS, Labelled, texts_of
-
-_MAX_CODES = 256
+from training.finetune.labelling import Labelled
+from training.measure.photos import load_picture, texts_of
+from training.measure.served_tools import MAX_CODES
 
 
 @dataclass
@@ -26,9 +25,9 @@ def read_by_ladder(
     photographs: Iterable[tuple[Photograph, Labelled]], tools: Tools, *, effort: str, budget: float
 ) -> LadderReads:
     """Reads photographs that can be decoded, each within ``budget`` seconds."""
-    ladder, reads = Ladder(tools=tools, max_codes=_MAX_CODES), LadderReads()
+    ladder, reads = Ladder(tools=tools, max_codes=MAX_CODES), LadderReads()
     for photograph, labelled in photographs:
-        image = decode_image(photograph.path.read_bytes(), max_pixels=MAX_PIXELS)
+        image = load_picture(photograph.path)
         symbols = [found.symbol for found in ladder.run(image, effort=Effort(effort), budget=budget).codes]
         texts = [texts_of(symbol) for symbol in symbols if symbol.symbology == "QRCode"]
         known = [bytes.fromhex(payload).strip() for payload in labelled.payloads]

@@ -1,6 +1,7 @@
 """Measures networks on the codes of photographs, and on the synthetic sets that they were measured on before."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,36 +95,17 @@ def try_sets(
         results[name] = [[] for _ in networks]
         for index, sample in enumerate(samples(name, count=count)):
             picture = SharedPicture(sample.image, tools, seed=seed_of(name, index))
-            regions = _Kept(picture.regions())
-            for network, outcomes in zip(networks, results[name], strict=True):
+            shared = itertools.tee(picture.regions(), len(networks))
+            for network, regions, outcomes in zip(networks, shared, results[name], strict=True):
                 looks = (look(network, region, tools).symbols for region in regions)
                 symbols = next((symbols for symbols in looks if symbols), [])
                 outcomes.append(_outcome(symbols, sample.symbol.payload, None))
     return results
 
 
-class _Kept:
-    """Regions that are looked for once, when the first network gets that far."""
-
-    def __init__(self, regions: Iterator[Region]) -> None:
-        self._regions = regions
-        self._known: list[Region] = []
-
-    def __iter__(self) -> Iterator[Region]:
-        index = 0
-        while True:
-            if index == len(self._known):
-                region = next(self._regions, None)
-                if region is None:
-                    return
-                self._known.append(region)
-            yield self._known[index]
-            index += 1
-
-
 def _outcome(symbols: Sequence[Symbol], truth: bytes, error: float | None) -> Outcome:
-    is_right: Callable[[Symbol], bool] = lambda symbol: symbol.payload == truth  # noqa: E731 - used twice
-    return Outcome(error, any(map(is_right, symbols)), not all(map(is_right, symbols)))
+    right = [symbol.payload == truth for symbol in symbols]
+    return Outcome(error, any(right), not all(right))
 
 
 def mean_errors(outcomes: Iterable[tuple[Example, Outcome]]) -> dict[str, float]:

@@ -128,8 +128,7 @@ def tuned(
         raise ValueError(f"{config.name} does not train on crops of codes: photographs cannot tune it")
     if not examples:
         raise ValueError("no photograph to train on shows a code whose modules are known")
-    with torch.device("meta"):  # shapes only
-        network: Any = NETWORKS[config.architecture](**config.network)
+    network: Any = config.shapes()
     reads = network.kind is Kind.MODULE_READER
     multiple = 1 if reads else int(network.size_multiple)
     crops = PhotoCrops(tuple(examples), folder, config.batch_size, multiple, reads)

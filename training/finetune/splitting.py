@@ -38,10 +38,9 @@ def split(
     """Splits photographs, about ``share`` of their groups held out.
 
     A photograph without a stated group is in the first one with a payload of its own, else in one with every other that
-    shows one. Which part a group
-    is in depends on its name and ``seed`` alone, so that new groups do not move old ones; only if that leaves a part
-    empty the groups next to the limit change it. ``stated``: the parts that labels state, which win. Raises BadLabels
-    if a part stays empty, unless it may.
+    shows one. Which part a group is in depends on its name and ``seed`` alone, so that new groups do not move old ones;
+    only if that leaves a part empty the groups next to the limit change it. ``stated``: the parts that labels state,
+    which win. Raises BadLabels if a part stays empty, unless it may.
     """
     groups = _groups(photographs)
     parts = _parts(sorted(set(groups.values())), share=share, seed=seed)

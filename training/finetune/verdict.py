@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from training.compare.claims import Difference, mean_difference, rate_difference
 from training.finetune.measuring import Outcome
@@ -21,13 +22,13 @@ class Line:
     higher_is_better: bool = True
 
     @classmethod
-    def of_rates(cls, name: str, before: Sequence[bool], after: Sequence[bool]) -> "Line":
+    def of_rates(cls, name: str, before: Sequence[bool], after: Sequence[bool]) -> Self:
         """The share of pictures that are read."""
         old, new = (100 * Rate(sum(reads), len(reads)).value for reads in (before, after))
         return cls(name, len(before), old, new, rate_difference(after, before))
 
     @classmethod
-    def of_errors(cls, name: str, before: Sequence[float], after: Sequence[float]) -> "Line":
+    def of_errors(cls, name: str, before: Sequence[float], after: Sequence[float]) -> Self:
         """The mean of errors, of which less is better."""
         old, new = (100 * sum(errors) / max(1, len(errors)) for errors in (before, after))
         return cls(name, len(before), old, new, mean_difference(after, before), higher_is_better=False)

@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -116,7 +116,7 @@ class Calibration:
     again: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, chosen: Sequence[Trial], weights: Weights) -> "Calibration":
+    def of(cls, chosen: Sequence[Trial], weights: Weights) -> Self:
         """Of trials that have features."""
         logits = np.array([float(np.dot(weights[trial.small], trial.features or ())) for trial in chosen])
         return cls(_logistic(logits), np.array([trial.again for trial in chosen], dtype=np.bool_))

@@ -14,17 +14,15 @@ from time import process_time
 from typing import Final
 
 from app.errors import RequestError
-from app.pipeline.files.decoding import decode_image
 from app.pipeline.gates import Gates
 from app.pipeline.imaging import GreyImage
 from app.pipeline.ladder import Ladder
 from app.pipeline.results import Effort
 from app.pipeline.tools import Tools
 from training.measure.many.sets import pictures
-from training.measure.photos import load_photos
-from training.measure.served_tools import add_options, load_tools
+from training.measure.photos import load_photos, load_picture
+from training.measure.served_tools import MAX_CODES, add_options, load_tools
 
-_MAX_PIXELS: Final = 100_000_000
 _MANIFEST: Final = "manifest.json"
 ALTERNATIVES: Final[Mapping[str, Sequence[float]]] = {
     "rough": (0.3, 0.5),
@@ -59,7 +57,7 @@ class Point:
 
 def measure(images: Sequence[GreyImage], tools: Tools, gates: Gates) -> Point:
     """Reads pictures at balanced effort without a budget."""
-    ladder = Ladder(tools=replace(tools, gates=gates), max_codes=256)
+    ladder = Ladder(tools=replace(tools, gates=gates), max_codes=MAX_CODES)
     began = process_time()
     outcomes = [ladder.run(image, effort=Effort.BALANCED) for image in images]
     seconds = process_time() - began
@@ -86,7 +84,7 @@ def load_pictures(folder: Path, *, every: int) -> list[GreyImage]:
 def _decodable(files: Sequence[Path]) -> Iterator[GreyImage]:
     for file in files:
         try:
-            yield decode_image(file.read_bytes(), max_pixels=_MAX_PIXELS)
+            yield load_picture(file)
         except RequestError:
             continue
 

@@ -29,9 +29,9 @@ from app.pipeline.qrcode.patterns import (
     format_positions,
     format_word,
     function_patterns,
+    version_positions,
     version_word,
 )
-from app.pipeline.qrcode.patterns import version_positions as positions_of_version
 from app.pipeline.qrcode.soft import decode_soft
 from training.data.symbols import random_message_symbol, random_symbol
 from training.measure.rates import Rate
@@ -89,7 +89,7 @@ def _with_information(rng: Generator, modules: Bits, version: int) -> Bits:
     modules = modules.copy()
     modules[format_positions(version)] = format_word(str(rng.choice(LEVELS)), int(rng.choice(MASKS)))
     if version >= 7:
-        modules[positions_of_version(version)] = version_word(version)
+        modules[version_positions(version)] = version_word(version)
     return modules
 
 

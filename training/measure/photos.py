@@ -33,7 +33,7 @@ from training.measure.places import PlaceCount, count_places
 from training.measure.ratchet import Row, hold
 from training.measure.ratchet import add_options as add_ratchet_options
 from training.measure.rates import Rate
-from training.measure.served_tools import add_options, load_tools
+from training.measure.served_tools import MAX_CODES, add_options, load_tools
 
 _MAX_PIXELS = 100_000_000
 
@@ -50,8 +50,8 @@ class Photo:
     quads: tuple[Quad, ...] = ()
 
     def load(self) -> GreyImage:
-        """Decodes the file. Raises OSError, and InvalidImage if it is no picture or exceeds 100 megapixels."""
-        return decode_image(self.path.read_bytes(), max_pixels=_MAX_PIXELS)
+        """Decodes the file. Raises as `load_picture`."""
+        return load_picture(self.path)
 
     def count(self, answers: Sequence[Quad]) -> PlaceCount:
         """Labelled codes, hits and extra answers; zeros if the outlines are not known."""
@@ -61,9 +61,7 @@ class Photo:
         """Whether all payloads are known and a symbol differs from each of them by more than outer white space."""
         if not self.payloads or len(self.payloads) < self.codes:
             return False
-        return any(
-            {symbol.payload.strip(), symbol.text.encode().strip()}.isdisjoint(self.payloads) for symbol in symbols
-        )
+        return any(texts_of(symbol).isdisjoint(self.payloads) for symbol in symbols)
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,16 @@ class Result:
     def rung(self) -> str:
         """The rung of the first code, or "none"."""
         return self.outcome.codes[0].rung if self.outcome.codes else "none"
+
+
+def load_picture(path: Path) -> GreyImage:
+    """Decodes a photograph's file. Raises OSError, and InvalidImage if it is no picture or exceeds 100 megapixels."""
+    return decode_image(path.read_bytes(), max_pixels=_MAX_PIXELS)
+
+
+def texts_of(symbol: Symbol) -> set[bytes]:
+    """What a label may say of a symbol: its bytes or its text, without outer white space."""
+    return {symbol.payload.strip(), symbol.text.encode().strip()}
 
 
 def load_photos(directory: Path) -> list[Photo]:
@@ -121,7 +129,7 @@ def measure_photo(photo: Photo, tools: Tools, effort: Effort) -> Result:
     began = perf_counter()
     by_zxing = bool(tools.zxing.read(image))
     middle = perf_counter()
-    outcome = Ladder(tools=tools, max_codes=256).run(image, effort=effort)
+    outcome = Ladder(tools=tools, max_codes=MAX_CODES).run(image, effort=effort)
     return Result(photo, by_zxing, middle - began, outcome, perf_counter() - middle)
 
 

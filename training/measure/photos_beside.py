@@ -27,7 +27,6 @@ from training.measure.rates import Rate
 
 QRESTORE = "qrestore"
 """The name of the ladder among the decoders."""
-_MAX_CODES = 256
 
 Read = Callable[[GreyImage], tuple[list[Symbol], float]]
 """Reads a picture; returns the symbols and the seconds that it took."""
@@ -110,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     served_tools.add_options(parser)
     options = parser.parse_args(argv)
     photos = photos_of(options, parser)
-    ladder = Ladder(tools=served_tools.load_tools(options), max_codes=_MAX_CODES)
+    ladder = Ladder(tools=served_tools.load_tools(options), max_codes=served_tools.MAX_CODES)
     reads = {engine.name: timed(engine) for engine in decoders.stock_decoders(options.wechat)}
     reads[QRESTORE] = climbing(ladder, Effort(options.effort), options.expect)
     for line in report(measure(reads, photos)):

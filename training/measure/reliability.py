@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -26,6 +25,7 @@ from app.models.checkpoint import SUFFIX
 from training.data.crops import ReadingSample, draw_reading_version, reading_sample
 from training.data.hard_readings import HardKinds, hard_reading_sample
 from training.data.occluders import OCCLUDERS
+from training.measure.served_tools import set_threads
 
 Draw = Callable[[Generator, int], ReadingSample]
 """Makes a crop of a version."""
@@ -68,7 +68,7 @@ class Reliability:
     hidden: NDArray[np.float32]
 
     @classmethod
-    def of(cls, log_odds: NDArray[np.float32], dark: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> "Reliability":
+    def of(cls, log_odds: NDArray[np.float32], dark: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Self:
         """Of modules, (N,) each."""
         strength = np.abs(log_odds)
         at = np.digitize(strength, _EDGES[1:-1])
@@ -152,8 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if unknown := [name for name in options.kinds if name not in KINDS]:
         parser.error(f"no kind is named {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
+    set_threads(options.threads)
     network = checkpoint.load(options.weights / f"{options.reader}{SUFFIX}").network.eval()
     print(header())
     for name in options.kinds or KINDS:

@@ -5,7 +5,7 @@ the noise, the path of a motion or a shake, the direction of a blur. Everything 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -49,7 +49,7 @@ class Setting:
     quality: int | None
 
     @classmethod
-    def random(cls, rng: Generator, *, severest: float = 1.0) -> "Setting":
+    def random(cls, rng: Generator, *, severest: float = 1.0) -> Self:
         """Any kind, any severity up to ``severest``; 2.5-6 pixels a module, fewer where the kind says so."""
         kind, severity = KINDS[rng.integers(len(KINDS))], severest * float(rng.random())
         module, grain = rng.uniform(2.5, 6.0), rng.uniform(0.004, 0.03)
@@ -88,7 +88,7 @@ class Repeated:
     seed: tuple[int, ...]
 
     @classmethod
-    def draw(cls, seed: int, index: int, *, small: bool = False) -> "Repeated":
+    def draw(cls, seed: int, index: int, *, small: bool = False) -> Self:
         """A QR code of version 1 to 10, or a ``small`` one, Micro QR or rMQR, which less severe degradations hide; any
         level, on a cluttered label, in any ink and light, half of them slanted; a fifth is stained, alike in every
         picture."""

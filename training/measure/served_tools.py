@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 import cv2
 import torch
@@ -10,6 +11,9 @@ from app.pipeline.inference.loading import Threads, load_networks
 from app.pipeline.inference.networks import Networks
 from app.pipeline.inference.runners import Backend
 from app.pipeline.tools import Tools
+
+MAX_CODES: Final = 256
+"""The most codes that a measured ladder answers: more than any measured picture shows."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

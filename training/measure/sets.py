@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
+from app.pipeline.quad import square
 from training.data import degrade
-from training.data.symbols import EncodedSymbol, corpus
+from training.data.corpus import corpus
+from training.data.symbols import EncodedSymbol
 
 VALIDATION = 200
 """Samples with a lower index are for measuring, the others for choosing parameters such as the routing threshold."""
@@ -92,13 +94,13 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
     label = degrade.to_float(render(symbol.modules, pixels=fine))
     label = (rng.uniform(0, 0.2) + rng.uniform(0.6, 0.8) * label).astype(np.float32)
     side = label.shape[0]
-    square = np.array([[0, 0], [side, 0], [side, side], [0, side]], dtype=np.float64)
+    paper = square(side)
     turn = degrade.rotation(rng.uniform(0, 2 * np.pi))
-    target = (square + rng.uniform(-0.08, 0.08, (4, 2)) * side - side / 2) @ turn.T * (module / fine)
+    target = (paper + rng.uniform(-0.08, 0.08, (4, 2)) * side - side / 2) @ turn.T * (module / fine)
     reach = np.abs(target).max(axis=0) + 8
     middle = np.array([width, height]) / 2
     target += middle + rng.uniform(-1, 1, 2) * np.maximum(middle - reach, 0)
-    matrix = cv2.getPerspectiveTransform(square.astype(np.float32), target.astype(np.float32))
+    matrix = cv2.getPerspectiveTransform(paper.astype(np.float32), target.astype(np.float32))
     smooth = degrade.gaussian(label, sigma=0.45 * max(1.0, fine / module))
     sampling = degrade.pixel_centre_homography(matrix)
     warped = cv2.warpPerspective(smooth, sampling, (width, height), flags=cv2.INTER_LINEAR)
@@ -121,7 +123,7 @@ def _scene(rng: Generator, symbol: EncodedSymbol) -> tuple[degrade.Image, NDArra
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """A synthetic set: a pool of symbols (`training.data.symbols.corpus`), and the function that makes a picture of
+    """A synthetic set: a pool of symbols (`training.data.corpus.corpus`), and the function that makes a picture of
     one.
 
     ``make`` returns a picture in [0, 1] and the symbol's outer corners in it, (4, 2).

@@ -27,6 +27,7 @@ _GENERAL_LIMITS = (
     "Trained only on the data listed below.",
     "Trained only on square QR codes, not on Micro QR or rMQR codes.",
 )
+_NAMES = {THRESHOLD_KEY: "routing threshold (Laplacian variance)"}
 _ROLES = ("light", "heavy", "upscaler", "reader", "locator")
 
 
@@ -153,9 +154,6 @@ def _measurements(measured: Mapping[str, Any]) -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, *rows])
-
-
-_NAMES = {THRESHOLD_KEY: "routing threshold (Laplacian variance)"}
 
 
 def _rate(figures: Mapping[str, Any], key: str) -> str:

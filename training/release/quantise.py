@@ -19,6 +19,9 @@ from app.pipeline.inference.torch_runner import TorchRunner
 from training.recipes.registry import RECIPES
 from training.release.metadata import OPSET, set_metadata
 
+LIGHT = {"lenet": 1, "srresnet-x4": 1, "module-reader": 1, "quad-locator": 9}
+"""The fast networks, of which ``--int8`` makes 8-bit forms, and the number of last convolutions that keep full
+precision. For the locator this is its whole decoder, without which corners are inaccurate."""
 BATCHES = 12
 """Number of batches of a recipe that calibrate a network."""
 _SEED = 8_209  # of no recipe, so no training used these samples
@@ -89,8 +92,3 @@ def export_int8(model: Checkpoint, folder: Path) -> float:
     difference = OnnxRunner(partial, model.name, fingerprint=fingerprint(model))(*inputs) - expected
     partial.replace(path)
     return float(np.sqrt(np.mean(difference**2)) / expected.std())
-
-
-LIGHT = {"lenet": 1, "srresnet-x4": 1, "module-reader": 1, "quad-locator": 9}
-"""The fast networks, of which ``--int8`` makes 8-bit forms, and the number of last convolutions that keep full
-precision. For the locator this is its whole decoder, without which corners are inaccurate."""

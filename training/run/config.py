@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from app.models.registry import NETWORKS
 from training.objectives.adversarial import Adversary
 from training.objectives.losses import Loss, module_error
 from training.run.sample_sheets import restoration_sheet
@@ -98,3 +99,8 @@ class TrainConfig:
             return self
         warmup = round(self.warmup_steps * min(1.0, minutes / self.minutes))
         return replace(self, minutes=minutes, steps=None, warmup_steps=warmup)
+
+    def shapes(self) -> nn.Module:
+        """The run's network with the shapes of its weights alone, on torch's device ``meta``."""
+        with torch.device("meta"):
+            return NETWORKS[self.architecture](**self.network)

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
-
 from app.models.checkpoint import SUFFIX, Checkpoint, load
-from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
 from training.run.provenance import recorded_decode_rates, total_over_runs
 
@@ -18,9 +15,7 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
     Results come from the checkpoint's header, where the measuring commands record them. Raises InvalidCheckpoint.
     """
     config = recipe()
-    with torch.device("meta"):  # shapes only
-        network = NETWORKS[config.architecture](**config.network)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
+    parameters = sum(parameter.numel() for parameter in config.shapes().parameters())
     length = f"{config.minutes:g} minutes" if config.steps is None else f"{config.steps:,} steps"
     path = weights / f"{name}{SUFFIX}"
     lines = [

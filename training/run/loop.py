@@ -26,14 +26,13 @@ from torch import Tensor, nn
 from app.models.checkpoint import SUFFIX, Checkpoint, load, save
 from app.models.registry import NETWORKS
 from training.objectives.losses import Loss, WeightedSum
-from training.run.config import Batch, BatchSchedule, MakeBatch, TrainConfig
+from training.run.config import Batch, BatchSchedule, TrainConfig
 from training.run.discriminator import DiscriminatorTrainer
 from training.run.parallel import Team
 from training.run.progress import Clock, Progress, Window, read_log
 from training.run.provenance import provenance
 from training.run.state import optimizer_state, read_state, restore_optimizer, write_state
 
-__all__ = ["Loss", "MakeBatch", "Run", "TrainConfig", "read_log"]
 _LONG_SECONDS, _MUCH_SLOWER = 5.0, 2.0  # a pass in bfloat16 that exceeds both, the second relative to float32
 _TRAINING, _VALIDATION = 0, 1  # keep the seeds of their batches apart
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from app.models import checkpoint
 from app.models.checkpoint import Checkpoint
 from app.models.eg_restormer import EdgeSource, forget_guidance
-from app.models.registry import NETWORKS
 from training.run.config import TrainConfig
 
 Parts = dict[str, dict[str, Tensor]]
@@ -72,9 +71,8 @@ def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
     Raises InvalidCheckpoint, and ValueError for weights of another network.
     """
     start = checkpoint.load(path)
-    with torch.device("meta"):  # shapes only
-        network = NETWORKS[config.architecture](**config.network)
-    wanted, given = ({key: value.shape for key, value in n.state_dict().items()} for n in (network, start.network))
+    networks = (config.shapes(), start.network)
+    wanted, given = ({key: value.shape for key, value in network.state_dict().items()} for network in networks)
     if start.architecture != config.architecture or wanted != given:
         raise ValueError(f"{path} holds weights of another network than that of {config.name}")
     if start.config.get("edge_source") != config.network.get("edge_source", EdgeSource.INPUT):

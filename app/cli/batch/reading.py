@@ -90,11 +90,19 @@ class Reader:
 
     def _decode(self, data: tuple[bytes, ...], *, is_label: bool) -> Outcome:
         options, whole = self.options, max(self.budget * len(data), self.settings.work_seconds)
-        wanted = (options.part, options.symbology_names, options.charset_hint, options.frame)
         if is_label:
-            job: DecodeJob | FuseJob = FuseJob(data, self.effort, self.budget * len(data), self.expect, *wanted)
+            budget = self.budget * len(data)
+            job: DecodeJob | FuseJob = FuseJob(data, self.effort, budget=budget, expect=self.expect, **options.wanted)
         else:
-            job = DecodeJob(data[0], self.effort, self.budget, self.expect, whole, options.page_ranges, *wanted)
+            job = DecodeJob(
+                data[0],
+                self.effort,
+                budget=self.budget,
+                expect=self.expect,
+                total=whole,
+                pages=options.page_ranges,
+                **options.wanted,
+            )
         outcome: Outcome = self._run(job, whole)
         return outcome
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.cli.batch.spreadsheet import cell, row
 from app.cli.terminal import BAD_FILE, NOT_ALL_READ, SUCCESS
-from app.errors import QrestoreError
+from app.errors import QrestoreError, problem_type
 from app.schemas import DecodeAnswer
 from app.telemetry.escaping import escape, escape_json
 
@@ -30,9 +31,9 @@ class Problem(BaseModel):
     @classmethod
     def of(cls, error: QrestoreError | OSError) -> Self:
         if isinstance(error, QrestoreError):
-            return cls(type=f"urn:qrestore:problem:{error.category}", title=error.title, detail=error.detail)
+            return cls(type=problem_type(error.category), title=error.title, detail=error.detail)
         detail = error.strerror or "The file cannot be read or written."
-        return cls(type="urn:qrestore:problem:file_access", title="No access to a file", detail=detail)
+        return cls(type=problem_type("file_access"), title="No access to a file", detail=detail)
 
 
 class Result(BaseModel):
@@ -178,9 +179,7 @@ def in_words(answer: DecodeAnswer) -> Sequence[str]:
     """What bare texts do not show."""
     words = []
     if answer.unread:
-        reasons: dict[str, int] = {}
-        for place in answer.unread:
-            reasons[place.reason] = reasons.get(place.reason, 0) + 1
+        reasons = Counter(place.reason for place in answer.unread)
         words.append(f"seen but not read: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}")
     if not answer.complete:
         words.append("the budget ended before the search did")

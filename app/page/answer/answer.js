@@ -2,7 +2,7 @@
 
 import { $, counted, make } from "../elements.js";
 import { codeCard, restoreButton } from "./cards.js";
-import { storedSize } from "./orientation.js";
+import { asStored } from "./orientation.js";
 import { lightWith, outline } from "./outlines.js";
 import { restore } from "./restored.js";
 import { duration, showTrace, totalSeconds } from "./trace.js";
@@ -65,8 +65,7 @@ function placeLine(place, sign, index, choice) {
 async function showOutlines(picture) {
   const { answer } = picture;
   const frame = frameOf(picture);
-  const turn = await picture.turns[frame];
-  const size = frame ? await storedSize(picture.files[frame], turn) : answer.image;
+  const { turn, size } = await asStored(picture, frame);
   if (picture.answer !== answer || !picture.isShown) return;
   outline(answer, turn, { frame, size });
   if (picture.isFused) $("original-note").textContent = `Picture ${frame + 1} of ${picture.files.length}`;

@@ -1,7 +1,15 @@
 // How a picture is turned: browsers show it upright, while answers give positions in it as it is stored.
 
-// EXIF orientation of a JPEG; 1 if the file states none. It turns the picture; outlines follow the stored pixels.
-export async function orientationOf(file) {
+// The EXIF orientation that turns file `frame` of a picture upright, and its size as stored. Answers tell both of the
+// first file.
+export async function asStored({ answer, files }, frame) {
+  if (!frame) return { turn: answer.image.orientation, size: answer.image };
+  const turn = await orientationOf(files[frame]).catch(() => 1);
+  return { turn, size: await storedSize(files[frame], turn) };
+}
+
+// EXIF orientation of a JPEG; 1 if the file states none.
+async function orientationOf(file) {
   const view = new DataView(await file.slice(0, 1 << 17).arrayBuffer());
   try {
     if (view.getUint16(0) !== 0xffd8) return 1;
@@ -32,7 +40,7 @@ export function upright([x, y], turn, { width, height }) {
 }
 
 // Size of a picture as it is stored, if EXIF orientation `turn` turns it; browsers tell that of the upright one.
-export async function storedSize(file, turn) {
+async function storedSize(file, turn) {
   const image = new Image();
   image.src = URL.createObjectURL(file);
   try {

@@ -2,7 +2,7 @@
 
 import { $, written } from "../elements.js";
 import { post, words } from "../pictures/requests.js";
-import { storedSize } from "./orientation.js";
+import { asStored } from "./orientation.js";
 import { bytesOf } from "./payload.js";
 
 const MARGIN = 0.2; // of the code's longer side, for the quiet zone: four modules of 21
@@ -64,7 +64,7 @@ export function showRestored({ answer: { codes: decoded }, restored, place }) {
 
 // The part of the picture around a place, as the option of that name takes it.
 async function region(picture, { position, frame }) {
-  const size = frame ? await storedSize(picture.files[frame], await picture.turns[frame]) : picture.answer.image;
+  const { size } = await asStored(picture, frame);
   const [xs, ys] = [0, 1].map((axis) => position.map((corner) => corner[axis]));
   const margin = MARGIN * Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
   const [left, right] = span(xs, margin, size.width);

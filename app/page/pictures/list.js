@@ -9,6 +9,7 @@ const MOST_FRAMES = 8; // ticked by themselves; the service says if it takes few
 export class List {
   #pictures = [];
   #rows = new Map();
+  #select;
 
   // `select` is called with the picture to show, `fuse` with those to read together, `clear` when all shall go.
   constructor({ select, fuse, clear }) {
@@ -21,8 +22,6 @@ export class List {
       save(`\ufeff${table(this.#pictures)}`, "text/csv;charset=utf-8", "codes.csv");
     });
   }
-
-  #select;
 
   get pictures() {
     return this.#pictures;

@@ -7,10 +7,10 @@ const ATTEMPTS = 8; // of a picture among several, where the service is busy
 const LONGEST_WAIT = 60; // seconds
 
 // One picture, or several frames of one label, and what became of it. Its `state` is waiting, reading, read, failed or
-// cancelled; `turns` are promises of the EXIF orientation of its files.
+// cancelled.
 export class Picture {
-  constructor(name, files, turns) {
-    Object.assign(this, { name, files, turns, state: "waiting", isOneOfMany: false });
+  constructor(name, files) {
+    Object.assign(this, { name, files, state: "waiting", isOneOfMany: false });
     Object.assign(this, { answer: null, effort: "", error: null, restored: null, run: null });
   }
 

@@ -195,7 +195,7 @@ def riff(*chunks: Chunk) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-WEBP_ANIMATED, WEBP_ALPHA = 0x02, 0x10
+WEBP_ANIMATED = 0x02
 
 
 def vp8x(width: int, height: int, flags: int = 0) -> Chunk:

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.live.servers import children_of
-from tests.support.monitoring.stack import free_port
+from tests.support.live.servers import children_of, free_port
 from tests.support.paths import ROOT
 
 MISSING: Final = importlib.util.find_spec("ray") is None

@@ -9,13 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from tests.support.live.ray_cluster import OWN, Cluster, lasting_port
-from tests.support.live.servers import Server, children_of
+from tests.support.live.servers import Server, children_of, title_of
 from tests.support.paths import ROOT
 
 SHIPPED: Final = ROOT / "docker/ray/serve.yml"
@@ -91,7 +90,7 @@ def _is_ready(server: Server) -> bool:
 
 def replicas(cluster: Cluster) -> list[int]:
     """The processes of the replicas."""
-    return [pid for node in cluster.nodes for pid in node.pids() if _title(pid).startswith(_REPLICA)]
+    return [pid for node in cluster.nodes for pid in node.pids() if title_of(pid).startswith(_REPLICA)]
 
 
 def all_read(one: Cluster) -> bool:
@@ -102,9 +101,3 @@ def all_read(one: Cluster) -> bool:
 def kill(replica: int) -> None:
     """Ends a replica at once."""
     os.kill(replica, signal.SIGKILL)
-
-
-def _title(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    return ""

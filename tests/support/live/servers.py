@@ -192,9 +192,6 @@ class Server:
         """Resident bytes of the server alone."""
         return resident_memory(self.pid)
 
-    def memory_of_all(self) -> int:
-        return sum(map(resident_memory, [self.pid, *self.children()]))
-
     def log_text(self) -> str:
         return "".join(self.log)
 
@@ -206,6 +203,21 @@ def read_answer(connection: socket.socket) -> Answer:
     body = response.read()
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, headers, body, time.perf_counter() - began)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def title_of(pid: int) -> str:
+    """The command line of a process; empty if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    return ""
 
 
 def children_of(pid: int) -> list[int]:

@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes a real service under a mixed load, all on the loopback interface."""
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import cv2
 import httpx
@@ -19,7 +18,9 @@ import yaml
 
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
-from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
+from tests.support.live.servers import free_port
+from tests.support.monitoring.files import CONFIG, PROMETHEUS
+from tests.support.paths import ROOT
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
@@ -59,13 +60,6 @@ class Prometheus:
             "result"
         ]
         return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def derived_config(targets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -179,7 +173,7 @@ class Load:
             for index in range(0, len(calls), -(-len(calls) // clients))
         ]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

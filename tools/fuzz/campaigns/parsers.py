@@ -10,13 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from tools.fuzz.child import ROOT
-from tools.fuzz.findings import Budget, Finding, Tally, kept
+from tests.support.paths import ROOT
+from tools.fuzz.findings import Budget, Finding, Tally, describe, kept
 from tools.fuzz.inputs.mutation import mutate_bytes
 from tools.fuzz.inputs.seeds import seeds as image_files
 from tools.fuzz.targets import load
@@ -123,7 +122,6 @@ def blind(target: str, seed: int, budget: Budget) -> Tally:
         try:
             run(data)
         except Exception as exc:  # noqa: BLE001  any exception of a parser is a finding
-            at = traceback.extract_tb(exc.__traceback__)[-1]
-            tally.found(Finding(target, f"{type(exc).__name__} at {Path(at.filename).name}:{at.lineno}: {exc}", data))
+            tally.found(Finding(target, describe(exc), data))
     tally.seconds = budget.spent
     return tally

@@ -1,6 +1,7 @@
 """Pictures of damaged codes and of near misses, and bit streams that no encoder writes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 import cv2
@@ -48,22 +49,6 @@ def _value(rng: Random, size: int) -> int:
     return rng.choice((rng.getrandbits(size), rng.randrange(100), (1 << size) - 1, 0))
 
 
-def _numeric(rng: Random, version: int) -> str:
-    return _segment(NUMERIC, rng, version)
-
-
-def _alphanumeric(rng: Random, version: int) -> str:
-    return _segment(ALPHANUMERIC, rng, version)
-
-
-def _byte(rng: Random, version: int) -> str:
-    return _segment(BYTE, rng, version)
-
-
-def _kanji(rng: Random, version: int) -> str:
-    return _segment(KANJI, rng, version)
-
-
 def _eci(rng: Random, _: int) -> str:
     """A designator of one to three bytes; some are overlong, unassigned or impossible."""
     value = rng.choice((0, 2, 3, 20, 25, 26, 27, 28, 29, 30, 170, 899, 900, 127, 128, 16383, 16384, 811799, 999999))
@@ -92,8 +77,9 @@ def _anything(rng: Random, _: int) -> str:
 
 
 _SEGMENTS: Sequence[Callable[[Random, int], str]] = (
-    _numeric, _alphanumeric, _byte, _byte, _kanji, _eci, _eci, _append, _fnc1, _hanzi, _unknown, _anything
-)  # fmt: skip
+    *(partial(_segment, mode) for mode in (NUMERIC, ALPHANUMERIC, BYTE, BYTE, KANJI)),
+    *(_eci, _eci, _append, _fnc1, _hanzi, _unknown, _anything),
+)
 
 
 def picture(rng: Random) -> bytes:

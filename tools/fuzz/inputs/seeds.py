@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.pipeline.qrcode.patterns import render
+from tools.fuzz.inputs.containers import PNG_SIGNATURE
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 """Colour types of PNG."""
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # First row, first column, row step and column step of the seven passes of an interlaced PNG.
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
@@ -45,7 +45,7 @@ def png(
     rows = b"".join(_rows(pixels[top::down, left::right], depth) for top, left, down, right in passes)
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     parts = ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), *after, (b"IEND", b""))
-    return SIGNATURE + b"".join(chunk(*part) for part in parts)
+    return PNG_SIGNATURE + b"".join(chunk(*part) for part in parts)
 
 
 def _rows(pixels: NDArray[np.generic], depth: int) -> bytes:
@@ -103,7 +103,8 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
     )
 
 
-def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """A file of an image, in a format of Pillow's."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -113,32 +114,32 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
     grey, colour = Image.fromarray(CODE), Image.fromarray(_COLOUR)
     turned = Image.Exif()
     turned[0x0112] = 6
-    yield "baseline.jpg", _saved(colour, "JPEG", quality=80)
-    yield "grey.jpg", _saved(grey, "JPEG", quality=80)
-    yield "progressive.jpg", _saved(colour, "JPEG", progressive=True, quality=70)
-    yield "unreduced.jpg", _saved(colour, "JPEG", subsampling=0, optimize=True)
-    yield "cmyk.jpg", _saved(colour.convert("CMYK"), "JPEG")
-    yield "exif.jpg", _saved(colour, "JPEG", exif=turned, icc_profile=bytes(128), comment=b"words")
+    yield "baseline.jpg", saved(colour, "JPEG", quality=80)
+    yield "grey.jpg", saved(grey, "JPEG", quality=80)
+    yield "progressive.jpg", saved(colour, "JPEG", progressive=True, quality=70)
+    yield "unreduced.jpg", saved(colour, "JPEG", subsampling=0, optimize=True)
+    yield "cmyk.jpg", saved(colour.convert("CMYK"), "JPEG")
+    yield "exif.jpg", saved(colour, "JPEG", exif=turned, icc_profile=bytes(128), comment=b"words")
     restarted = cv2.imencode(".jpg", _COLOUR, [cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1]
     yield "restarts.jpg", restarted.tobytes()
 
 
 def _webps() -> Iterator[tuple[str, bytes]]:
     colour, clear = Image.fromarray(_COLOUR), Image.fromarray(np.dstack([_COLOUR, _ALPHA]))
-    yield "lossy.webp", _saved(colour, "WEBP", quality=60)
-    yield "lossless.webp", _saved(colour, "WEBP", lossless=True)
-    yield "lossless-alpha.webp", _saved(clear, "WEBP", lossless=True, exact=True)
-    yield "extended-alpha.webp", _saved(clear, "WEBP", quality=60, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0")
-    yield "animated.webp", _saved(colour, "WEBP", save_all=True, append_images=[clear], duration=40)
+    yield "lossy.webp", saved(colour, "WEBP", quality=60)
+    yield "lossless.webp", saved(colour, "WEBP", lossless=True)
+    yield "lossless-alpha.webp", saved(clear, "WEBP", lossless=True, exact=True)
+    yield "extended-alpha.webp", saved(clear, "WEBP", quality=60, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0")
+    yield "animated.webp", saved(colour, "WEBP", save_all=True, append_images=[clear], duration=40)
 
 
 def _gifs() -> Iterator[tuple[str, bytes]]:
     grey, colour = Image.fromarray(CODE), Image.fromarray(_COLOUR)
-    yield "still.gif", _saved(grey, "GIF", interlace=0)
-    yield "interlaced.gif", _saved(colour, "GIF", interlace=1, comment=b"words")
-    yield "transparent.gif", _saved(grey, "GIF", transparency=0)
+    yield "still.gif", saved(grey, "GIF", interlace=0)
+    yield "interlaced.gif", saved(colour, "GIF", interlace=1, comment=b"words")
+    yield "transparent.gif", saved(grey, "GIF", transparency=0)
     frames = [Image.fromarray(np.roll(_COLOUR, 5 * i, 1)) for i in range(1, 4)]
-    yield "animated.gif", _saved(colour, "GIF", save_all=True, append_images=frames, duration=40, loop=0, disposal=2)
+    yield "animated.gif", saved(colour, "GIF", save_all=True, append_images=frames, duration=40, loop=0, disposal=2)
 
 
 def bmp(width: int, height: int, bits: int, rows: bytes, palette: bytes = b"", compression: int = 0) -> bytes:
@@ -150,10 +151,10 @@ def bmp(width: int, height: int, bits: int, rows: bytes, palette: bytes = b"", c
 
 def _bmps() -> Iterator[tuple[str, bytes]]:
     grey, colour = Image.fromarray(CODE), Image.fromarray(_COLOUR)
-    yield "bits-8.bmp", _saved(grey, "BMP")
-    yield "bits-1.bmp", _saved(grey.convert("1"), "BMP")
-    yield "bits-24.bmp", _saved(colour, "BMP")
-    yield "bits-32.bmp", _saved(Image.fromarray(np.dstack([_COLOUR, _ALPHA])), "BMP")
+    yield "bits-8.bmp", saved(grey, "BMP")
+    yield "bits-1.bmp", saved(grey.convert("1"), "BMP")
+    yield "bits-24.bmp", saved(colour, "BMP")
+    yield "bits-32.bmp", saved(Image.fromarray(np.dstack([_COLOUR, _ALPHA])), "BMP")
     yield "bits-16-downwards.bmp", bmp(SIDE, -SIDE, 16, np.resize(_ALPHA, (SIDE, 2 * SIDE)).tobytes())
     two = b"\0\0\0\0\xff\xff\xff\0"
     nibbles = np.packbits(np.kron(CODE // 255, np.array([0, 0, 0, 1], np.uint8)), axis=1)

@@ -51,8 +51,7 @@ def _image(data: bytes, *, perturbation: int) -> GreyImage | str:
             return f"refused {exc.category}"
     if header is None:
         raise Wrong(f"decoded although its header is refused: {refusal!r}")
-    if image.dtype != np.uint8 or image.ndim != 2 or not 0 < image.size <= MAX_PIXELS:
-        raise Wrong(f"{image.dtype} pixels of shape {image.shape}")
+    _check(image)
     if image.shape != (header.height, header.width):
         raise Wrong(f"pixels of shape {image.shape}, but the header says {header.width} x {header.height}")
     return image

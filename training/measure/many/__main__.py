@@ -30,17 +30,16 @@ from training.measure.many.sets import NAMES, pictures
 from training.measure.ratchet import Row, hold, load_table
 from training.measure.ratchet import add_options as add_ratchet_options
 from training.measure.rates import Rate
-from training.measure.served_tools import add_options, load_tools
+from training.measure.served_tools import MAX_CODES, add_options, load_tools
 
 TABLE = Path(__file__).with_name("ratchet.json")
 """The ratchet of the synthetic sets."""
-_MAX_CODES = 256  # as `training.measure.photos`; no set has more in a picture
 _PICTURES = 24
 
 
 def read_set(tools: Tools, name: str, *, effort: Effort, start: int = 0, count: int) -> Iterator[PictureResult]:
     """Reads pictures ``start`` to ``start + count - 1`` of a set. Raises KeyError for an unknown set."""
-    ladder = Ladder(tools=tools, max_codes=_MAX_CODES)
+    ladder = Ladder(tools=tools, max_codes=MAX_CODES)
     for picture in pictures(name, start=start, count=count):
         yield measure(lambda image: ladder.run(image, effort=effort), picture)
 
@@ -71,7 +70,7 @@ def report(name: str, effort: Effort, results: Sequence[PictureResult], *, start
             of = "another code's " if misread.misplaced else ""
             yield f"  wrong in picture {index}: {misread.rung} read {of}{misread.read!r}, not {misread.truth!r}"
     if truncated := sum(result.truncated for result in results):
-        yield f"  {truncated} pictures have more answers than {_MAX_CODES}"
+        yield f"  {truncated} pictures have more answers than {MAX_CODES}"
 
 
 def measure_table(tools: Tools, rows: Iterable[Row]) -> Iterator[Row]:

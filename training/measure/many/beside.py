@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from app.pipeline.engines.symbol import Engine
-from app.pipeline.imaging import GreyImage
 from training.measure.many.picture import Picture
 
 
@@ -13,10 +12,10 @@ def count_beside(engines: Sequence[Engine], pictures: Iterable[Picture]) -> Coun
     reads: Counter[str] = Counter({engine.name: 0 for engine in engines})
     for picture in pictures:
         for engine in engines:
-            reads[engine.name] += _hits(engine, picture.image, picture)
+            reads[engine.name] += _hits(engine, picture)
     return reads
 
 
-def _hits(engine: Engine, image: GreyImage, picture: Picture) -> int:
-    found = {symbol.payload for symbol in engine.read(image)}
+def _hits(engine: Engine, picture: Picture) -> int:
+    found = {symbol.payload for symbol in engine.read(picture.image)}
     return sum(code.symbol.payload in found for code in picture.codes)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.qrcode.patterns import dimension
 from training.data import degrade
+from training.data.corpus import draw_from_corpus
 from training.data.degrade import Image
 from training.data.labels import (
     PIXELS,
@@ -28,7 +29,7 @@ from training.data.labels import (
     transform,
 )
 from training.data.scenes import draw_distractor
-from training.data.symbols import EncodedSymbol, draw_dots, draw_from_corpus, draw_symbol
+from training.data.symbols import EncodedSymbol, draw_dots, draw_symbol
 from training.measure.many.picture import Picture, PlacedCode
 
 WIDTH, HEIGHT = 3000, 2250

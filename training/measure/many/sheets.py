@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from app.pipeline.quad import square
 from training.data import degrade
+from training.data.corpus import draw_from_corpus
 from training.data.degrade import Image
 from training.data.labels import PIXELS, Label, facing, move, print_text, put, symbol_label, transform
-from training.data.symbols import EncodedSymbol, draw_from_corpus, draw_symbol, random_text_symbol
+from training.data.symbols import EncodedSymbol, draw_symbol, random_text_symbol
 from training.measure.many.picture import Picture, PlacedCode
 
 _MM_PER_INCH = 25.4

@@ -259,11 +259,22 @@ class TestStart:
         assert line.startswith("qrestore: No module named")
         assert "qrestore doctor" in line
 
-    def test_a_port_is_between_0_and_65535(self, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["serve", "--port", "70000"], "a port is between 0 and 65535"),
+            (["decode", "--jobs", "many", "x.png"], "a number of jobs is between 1 and 256"),
+            (["decode", "--budget", "nan", "x.png"], "a budget is a number of seconds above 0"),
+            (["decode", "--budget", "soon", "x.png"], "a budget is a number of seconds above 0"),
+        ],
+    )
+    def test_a_number_that_will_not_do_is_explained(
+        self, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         with pytest.raises(SystemExit) as stop:
-            main(["serve", "--port", "70000"])
+            main(arguments)
         assert stop.value.code == 2
-        assert "65535" in capsys.readouterr().err
+        assert words in capsys.readouterr().err
 
 
 class TestDoctor:

@@ -14,7 +14,8 @@ from app.pipeline.locating.regions import Region
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from tests.support.fakes import FakeReader
-from training.data.symbols import EncodedSymbol, corpus
+from training.data.corpus import corpus
+from training.data.symbols import EncodedSymbol
 
 PIXELS = 6
 INNER = slice(QUIET_ZONE, -QUIET_ZONE)

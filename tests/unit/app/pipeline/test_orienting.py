@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.answers import Code
+from app.codes import Code
 from app.pipeline.files.decoding import decode_image
 from app.pipeline.imaging import GreyImage
 from app.pipeline.orienting import Stored, stored_page, turn_upright

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from app.pipeline.imaging import GreyImage
 from app.pipeline.inference.networks import Networks
 from app.pipeline.qrcode.patterns import render
 from app.pipeline.tools import Tools
+from tests.support.codes import qr_picture
 from tests.support.fakes import FakeLocator, FakeReader, FakeRestorer, FakeWindows
 from tests.support.networks import TINY, restorer_of
 from training.compare import trials
@@ -153,9 +153,9 @@ def test_blur_is_less_sharp_and_enlargers_are_not_judged_on_large_modules() -> N
 
 
 @pytest.fixture
-def photo(tmp_path: Path, draw: Callable[..., GreyImage]) -> Photo:
+def photo(tmp_path: Path) -> Photo:
     file = tmp_path / "a.png"
-    cv2.imwrite(str(file), draw("on the wall"))
+    cv2.imwrite(str(file), qr_picture("on the wall"))
     return Photo(path=file, group="walls", codes=1, payloads=frozenset({b"on the wall"}))
 
 

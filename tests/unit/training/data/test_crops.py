@@ -11,10 +11,10 @@ from training.data.crops import (
     ReadingSample,
     aligned_batch,
     aligned_sample,
-    reading_batch,
     reading_sample,
     upscaling_batch,
 )
+from training.data.hard_readings import mixed_reading_batch
 from training.data.symbols import draw_dots, draw_symbol, draw_symbol_on_label, random_symbol
 
 
@@ -200,8 +200,12 @@ def test_corner_error_moves_the_reading() -> None:
     assert not np.array_equal(exact.crop, off.crop)
 
 
+def plain_batch(seed: int, *, size: int, window: int) -> CropBatch:
+    return mixed_reading_batch(np.random.default_rng(seed), size=size, window=window, hard=0.0)
+
+
 def test_reading_batches_are_samples_of_one_version() -> None:
-    batch, same, other = (reading_batch(np.random.default_rng(seed), size=3, window=41) for seed in (1, 1, 2))
+    batch, same, other = (plain_batch(seed, size=3, window=41) for seed in (1, 1, 2))
     assert batch.dark is not None
     assert batch.planes is not None
     side = batch.dark.shape[-1]
@@ -224,15 +228,15 @@ def test_all_versions_are_read_small_ones_more_often(monkeypatch: pytest.MonkeyP
         drawn.append(version)
         return ReadingSample(np.zeros((4, 4), np.float32), np.zeros((1, 1), np.bool_), np.zeros((4, 1, 1), np.float32))
 
-    monkeypatch.setattr("training.data.crops.reading_sample", watched)
+    monkeypatch.setattr("training.data.hard_readings.reading_sample", watched)
     for seed in range(2000):
-        reading_batch(np.random.default_rng(seed), size=1, window=41)
+        plain_batch(seed, size=1, window=41)
     assert set(drawn) == set(VERSIONS)
     assert drawn.count(1) > 3 * drawn.count(5) > 3 * drawn.count(12)
 
 
 def test_batches_move_whole() -> None:
-    batch = reading_batch(np.random.default_rng(3), size=2, window=29)
+    batch = plain_batch(3, size=2, window=29)
     moved = batch.to(torch.device("meta"))
     assert all(part is not None and part.is_meta for part in vars(moved).values())
     assert [part.shape for part in moved.inputs] == [part.shape for part in batch.inputs]

@@ -2,10 +2,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.random import Generator
 
 from app.pipeline.crops.redrawing import module_means
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, function_patterns
 from training.data.crops import CropBatch
+from training.data.degrade import Image, resize
 from training.data.pairs import code_picture, pair, pair_batch
 from training.data.published_degradations import (
     Augmentation,
@@ -13,10 +15,13 @@ from training.data.published_degradations import (
     PublishedDegradation,
     SecondOrderDegradation,
     blur,
-    reduce_only,
 )
 from training.data.symbols import random_symbol
 from training.measure.sets import samples
+
+
+def reduce_only(clean: Image, rng: Generator, *, low: int) -> tuple[Image, Image]:
+    return resize(clean, low), clean
 
 
 def batch(seed: int, *, degradation: PublishedDegradation = reduce_only, **changes: int) -> CropBatch:

@@ -11,10 +11,9 @@ from training.data.styles import (
     draw_rounded,
     draw_separate_dots,
     draw_styled,
-    finders_of,
     restyle_finders,
 )
-from training.data.symbols import draw_symbol, random_symbol
+from training.data.symbols import draw_symbol, finders_of, random_symbol
 
 PIXELS = 6
 

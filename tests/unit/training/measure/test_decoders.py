@@ -1,7 +1,6 @@
 """Stock decoders answer as the engines of the service do, and none can hold up a comparison."""
 
 import argparse
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from app.pipeline.imaging import GreyImage
 from tests.support.bad_engines import UnreliableEngine
+from tests.support.codes import qr_picture
 from training.measure.decoders import (
     IsolatedEngine,
     OpenCVDetector,
@@ -23,8 +23,8 @@ from training.measure.decoders import (
 NETWORKS = ("detect.prototxt", "detect.caffemodel", "sr.prototxt", "sr.caffemodel")
 
 
-def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
-    image = draw("opencv reads this")
+def test_opencv_reads_bytes_and_places() -> None:
+    image = qr_picture("opencv reads this")
     (symbol,) = OpenCVDetector().read(image)
     assert (symbol.payload, symbol.text, symbol.engine) == (b"opencv reads this", "opencv reads this", "opencv")
     quiet = 4 * 6
@@ -32,8 +32,8 @@ def test_opencv_reads_bytes_and_places(draw: Callable[..., GreyImage]) -> None:
     assert np.allclose(symbol.corners.array[2], image.shape[0] - quiet, atol=6)
 
 
-def test_opencv_reads_every_code_and_nothing_else(draw: Callable[..., GreyImage]) -> None:
-    both = np.hstack([draw("left one"), draw("right 1!")])
+def test_opencv_reads_every_code_and_nothing_else() -> None:
+    both = np.hstack([qr_picture("left one"), qr_picture("right 1!")])
     assert {symbol.payload for symbol in OpenCVDetector().read(both)} == {b"left one", b"right 1!"}
     assert OpenCVDetector().read(np.full((64, 64), 255, np.uint8)) == []
     assert OpenCVDetector().read(np.empty((0, 5), np.uint8)) == []
@@ -85,8 +85,8 @@ def test_wechat_is_made_with_the_networks_of_a_folder(
     assert wechat_engine(None)._detector.networks == ()
 
 
-def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyImage]) -> None:
-    image = draw("isolated")
+def test_a_guarded_engine_reads_as_it_does_unguarded() -> None:
+    image = qr_picture("isolated")
     isolated = IsolatedEngine(OpenCVDetector, name="opencv")
     try:
         assert isolated.read(image) == OpenCVDetector().read(image)
@@ -95,10 +95,8 @@ def test_a_guarded_engine_reads_as_it_does_unguarded(draw: Callable[..., GreyIma
         isolated.close()
 
 
-def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read(
-    draw: Callable[..., GreyImage],
-) -> None:
-    image = draw("after the storm")
+def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_is_read() -> None:
+    image = qr_picture("after the storm")
     hangs, dies = image.copy(), image.copy()
     hangs[0, 0], dies[0, 0] = 1, 2
     isolated = IsolatedEngine(UnreliableEngine, name="unreliable", limit=0.5)
@@ -112,11 +110,11 @@ def test_a_guarded_engine_that_hangs_or_dies_reads_nothing_and_the_next_picture_
 
 
 def test_a_guarded_engine_that_cannot_be_made_says_so_and_is_not_made_for_every_picture(
-    draw: Callable[..., GreyImage], capfd: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     isolated = IsolatedEngine(partial(OpenCVDetector, "no such argument"), name="broken")
     with pytest.raises(RuntimeError, match="the decoder broken cannot be made"):
-        isolated.read(draw("never read"))
+        isolated.read(qr_picture("never read"))
     assert "TypeError" in capfd.readouterr().err
 
 

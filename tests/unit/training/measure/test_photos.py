@@ -15,7 +15,7 @@ from tests.support.codes import encode, photograph, scrambled, square_at
 from tests.support.fakes import FakeLadder
 from tests.support.fakes import symbol as read_symbol
 from tests.support.paths import ROOT
-from training.data.symbols import corpus
+from training.data.corpus import corpus
 from training.measure.photos import Photo, Result, load_photos, main, ratchet_rows, report_photos
 from training.measure.places import PlaceCount
 from training.measure.ratchet import Row, load_table, save_table

@@ -10,7 +10,7 @@ from app.pipeline.engines.zxing import ZXing
 from app.pipeline.locating.registering import register
 from app.pipeline.qrcode.patterns import dimension, render
 from app.pipeline.quad import side_length
-from training.data.symbols import corpus
+from training.data.corpus import corpus
 from training.measure.sets import SETS, VALIDATION, Sample, samples
 
 SHAPES = {

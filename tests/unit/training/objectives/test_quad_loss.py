@@ -1,19 +1,18 @@
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
 from app.models.contract import CORNER_UNIT, MAPS, STRIDE
 from app.pipeline.imaging import standardise
 from tests.support.codes import square_at
-from training.data import scene_batches
-from training.data.degrade import Image
-from training.data.scene_batches import SceneBatch, scene_batch
+from training.data.mixed_scenes import mixed_scene_batch
+from training.data.scene_batches import SceneBatch, stack_scenes
 from training.data.scenes import SceneCode, scene
 from training.objectives.losses import quad_error, quad_loss
 from training.run.sample_sheets import quad_sheet
@@ -25,16 +24,16 @@ SMALL = SceneCode(square_at(84.0, 84.0, 32.0), 57, visible=True)
 HIDDEN = SceneCode(square_at(88.0, -22.0, 44.0), 21, visible=False)
 
 
+def stacked(*codes: list[SceneCode]) -> SceneBatch:
+    """A window of noise for each list of codes."""
+    rng = np.random.default_rng(0)
+    return stack_scenes([(rng.standard_normal((SIDE, SIDE), dtype=np.float32), each) for each in codes])
+
+
 @pytest.fixture
-def batch(monkeypatch: pytest.MonkeyPatch) -> SceneBatch:
+def batch() -> SceneBatch:
     """Two scenes: one with two codes and one that hardly shows, one with a code alone."""
-    made = iter([[LARGE, SMALL, HIDDEN], [SMALL]])
-
-    def drawn(rng: Generator, side: int) -> tuple[Image, list[SceneCode]]:
-        return rng.random((side, side), dtype=np.float32), next(made)
-
-    monkeypatch.setattr(scene_batches, "scene", drawn)
-    return scene_batch(np.random.default_rng(0), size=2, side=SIDE)
+    return stacked([LARGE, SMALL, HIDDEN], [SMALL])
 
 
 def places() -> NDArray[np.float64]:
@@ -97,8 +96,11 @@ def test_codes_that_hardly_show_are_neither_taught_nor_punished(batch: SceneBatc
 
 
 def test_batches_are_standardised_scenes_and_depend_on_the_seed_alone() -> None:
-    one, same, other = (scene_batch(np.random.default_rng(seed), size=2, side=SIDE) for seed in (1, 1, 2))
-    image, _ = scene(np.random.default_rng(1), SIDE)
+    drawn = partial(mixed_scene_batch, size=2, side=SIDE, hard=0, lookalikes=0, stretched=0)
+    one, same, other = (drawn(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    rng = np.random.default_rng(1)
+    rng.random()  # decides the kind of scene
+    image, _ = scene(rng, SIDE)
     assert np.array_equal(one.window[0, 0].numpy(), standardise(np.rint(image * 255).astype(np.uint8)))
     assert one.inputs == (one.window,)
     assert one.window.shape == (2, 1, SIDE, SIDE)
@@ -181,9 +183,8 @@ def test_the_loss_pulls_towards_the_truth(batch: SceneBatch) -> None:
     assert halfway < 0.6 * first
 
 
-def test_scenes_without_codes_teach_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene_batches, "scene", lambda rng, side: (rng.random((side, side), dtype=np.float32), []))
-    empty = scene_batch(np.random.default_rng(0), size=2, side=SIDE)
+def test_scenes_without_codes_teach_where_there_is_none() -> None:
+    empty = stacked([], [])
     answer = torch.zeros(2, MAPS, CELLS, CELLS)
     assert float(quad_loss(answer, empty)) == pytest.approx(np.log(2), rel=1e-5)
     assert quad_error(answer, empty) == 0.0

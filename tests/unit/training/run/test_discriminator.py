@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from tests.support.tiny_recipes import adversarial, plain
 from training.objectives.adversarial import Adversary, standard
+from training.run.config import TrainConfig
 from training.run.discriminator import DiscriminatorTrainer
-from training.run.loop import Run, TrainConfig, read_log
+from training.run.loop import Run
 from training.run.parallel import Team
+from training.run.progress import read_log
 
 BETAS = (0.9, 0.99)
 

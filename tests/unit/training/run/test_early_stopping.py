@@ -11,7 +11,9 @@ from app.models.checkpoint import load
 from tests.support.tiny_recipes import blocks, plain
 from training.data.crops import CropBatch
 from training.objectives.losses import pixel_loss
-from training.run.loop import Run, TrainConfig, read_log
+from training.run.config import TrainConfig
+from training.run.loop import Run
+from training.run.progress import read_log
 
 
 def rising_after(steps: int) -> Any:

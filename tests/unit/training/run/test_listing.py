@@ -8,8 +8,9 @@ from app.models.checkpoint import Checkpoint, load, save
 from tests.support.tiny_recipes import plain
 from training.__main__ import main
 from training.recipes.registry import RECIPES
+from training.run.config import TrainConfig
 from training.run.listing import describe
-from training.run.loop import Run, TrainConfig
+from training.run.loop import Run
 
 
 def tiny() -> TrainConfig:

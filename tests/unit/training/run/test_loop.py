@@ -15,8 +15,9 @@ from tests.support.networks import TINY
 from training.data.crops import CropBatch, aligned_batch
 from training.objectives.losses import decoding_loss, pixel_loss
 from training.recipes.registry import RECIPES
-from training.run.loop import Run, TrainConfig, read_log
-from training.run.progress import Progress
+from training.run.config import TrainConfig
+from training.run.loop import Run
+from training.run.progress import Progress, read_log
 
 _FOREVER = 1e9
 """Minutes so many that the learning rate, which falls with the clock, does not fall within a test."""

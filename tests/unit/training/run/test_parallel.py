@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from app.models.checkpoint import load
 from tests.support.paths import ROOT
-from training.run.loop import read_log
 from training.run.parallel import Team, join_team
+from training.run.progress import read_log
 
 
 @pytest.mark.slow

@@ -16,7 +16,9 @@ from safetensors.torch import load_file
 from app.models.checkpoint import load
 from tests.support import tiny_recipes
 from tests.support.paths import ROOT
-from training.run.loop import Run, TrainConfig, read_log
+from training.run.config import TrainConfig
+from training.run.loop import Run
+from training.run.progress import read_log
 
 pytestmark = pytest.mark.slow
 

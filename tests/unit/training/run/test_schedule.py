@@ -14,8 +14,9 @@ from app.models.checkpoint import load
 from tests.support.tiny_recipes import blocks, plain
 from training.data.crops import CropBatch, upscaling_batch
 from training.data.progressive_patches import ProgressivePatches
-from training.run.config import BatchSchedule, MakeBatch
-from training.run.loop import Run, TrainConfig, read_log
+from training.run.config import BatchSchedule, MakeBatch, TrainConfig
+from training.run.loop import Run
+from training.run.progress import read_log
 
 
 def started(directory: Path, chosen: TrainConfig) -> Run:

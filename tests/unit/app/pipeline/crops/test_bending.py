@@ -11,7 +11,8 @@ from app.pipeline.crops.bending import LONGEST_FLOW, Field, fit_locally, fit_pol
 from app.pipeline.crops.rectifying import PIXELS_PER_MODULE
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, render
-from training.data.symbols import EncodedSymbol, corpus
+from training.data.corpus import corpus
+from training.data.symbols import EncodedSymbol
 
 MARGIN = QUIET_ZONE * PIXELS_PER_MODULE
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]

@@ -10,7 +10,8 @@ from app.pipeline.crops.rectifying import rectify
 from app.pipeline.imaging import GreyImage
 from app.pipeline.qrcode.patterns import QUIET_ZONE, dimension, render
 from training.data import degrade
-from training.data.symbols import EncodedSymbol, corpus
+from training.data.corpus import corpus
+from training.data.symbols import EncodedSymbol
 
 PIXELS = 8
 
