@@ -71,7 +71,8 @@ import zxingcpp
 STREETS = ["Königstraße", "Mühlstraße", "Röntgenstraße", "Bürgermeisterstraße", "Jägerstraße", "Vögelestraße",
            "Höhenstraße", "Müllerstraße", "Hauptstraße", "Schloßallee", "Am Mühlbach", "Lange Straße", "Königsallee",
            "Bahnhofstraße", "Kirchstraße", "Gänsemarkt", "Rue Élysée Reclus", "Rue de la Liberté", "Rue Henri Désiré",
-           "Avenue du Maréchal Foch", "Place de la République", "Calle Núñez de Balboa", "Praça João do Rio", "Øvre gate"]
+           "Avenue du Maréchal Foch", "Place de la République", "Calle Núñez de Balboa", "Praça João do Rio",
+           "Øvre gate"]
 BETWEEN = re.compile("[^\0-\x7f][\0-\x7f]{5,}[^\0-\x7f]")
 
 
