@@ -12,8 +12,12 @@ from app.pipeline.engines.zxing import LONGEST_SIDE, ZXing, ZXingOptions, corner
 from app.pipeline.imaging import GreyImage
 from app.pipeline.symbologies import LINEAR, MATRIX, QR_FAMILY
 
-_FORMATS: Final = {name: getattr(zxingcpp, name) for name in (MATRIX | LINEAR) - QR_FAMILY}
-"""zxing-cpp's name for each symbology is that of `app.pipeline.symbologies`."""
+_FORMATS: Final = {name: getattr(zxingcpp, name) for name in (MATRIX | LINEAR) - QR_FAMILY} | {
+    "Code39": zxingcpp.Code39Std
+}
+"""zxing-cpp's name for each symbology is that of `app.pipeline.symbologies`. Of Code 39 the characters that stand there
+are read: no symbol says whether its pairs mean full ASCII, and zxing-cpp guesses: it answers N/A as N! and the +A of a
+HIBC label as a (findings/zxing-shortens-code-39-with-a-slash.sh)."""
 UNASKED: Final = (MATRIX | LINEAR) - QR_FAMILY - {"Codabar", "DXFilmEdge"}
 """Symbologies of which a code is named unasked. In 760 pictures of other things (`training.measure.codeless`) and 130
 photographs none of them was read that was not there; the others have the weakest checks and are rare."""

@@ -62,6 +62,13 @@ def test_every_symbology_is_read_under_its_name_alone_and_among_all(symbology: s
     assert OtherCodes(GROUPS["all"] - {symbology, "EAN13", "DataBar"}).read(picture) == []
 
 
+@pytest.mark.parametrize("text", ["N/A", "C/O SMITH", "+A123BJC5D6E71", "AB/C", "100%A", "-04908802", "0CSSBD"])
+def test_code_39_is_answered_as_it_stands(text: str) -> None:
+    """Without a guess at full ASCII, at pharmaceutical numbers (PZN) or at Code 32."""
+    (symbol,) = OtherCodes(parse("all")).read(drawn("Code39Std", content=text))
+    assert (symbol.payload, symbol.text, symbol.symbology) == (text.encode(), text, "Code39")
+
+
 def test_nothing_is_read_that_was_not_asked_for() -> None:
     assert OtherCodes(GROUPS["all"]).read(qr_picture("plain")) == []
     assert OtherCodes(QR_FAMILY).read(drawn("DataMatrix")) == []
