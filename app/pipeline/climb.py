@@ -176,7 +176,8 @@ class Climb:
         """Takes what the climb of a picture made of this one has found, and accounts for it."""
         for one in other.found:
             symbol = one.symbol.at(one.symbol.corners.scaled(other.scale))
-            self.found.append(replace(one, symbol=symbol, size=self.size))
+            if not self.knows(symbol):
+                self.found.append(replace(one, symbol=symbol, size=self.size))
         self.account_for(other)
 
     def account_for(self, other: "Climb") -> None:

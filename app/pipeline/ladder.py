@@ -1,6 +1,6 @@
 """Reads pictures: looks for the places where codes may be, and has each climb the ladder until it is read."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from math import inf
@@ -8,13 +8,16 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from app.errors import UnknownNetwork
-from app.pipeline.climb import Climb, Original
+from app.pipeline.climb import Climb, Original, Survey
 from app.pipeline.comparing import compare
 from app.pipeline.fusing import FUSED, read_fused
 from app.pipeline.imaging import Colours, GreyImage, LookAgain
 from app.pipeline.inference.views import evened
+from app.pipeline.locating.candidates import Candidate
 from app.pipeline.locating.dots import merge_dots
+from app.pipeline.locating.squares import shows_square_beside
 from app.pipeline.micro import MICRO, read_small
+from app.pipeline.nesting import painted_over
 from app.pipeline.other_symbologies import name_others, read_others
 from app.pipeline.place import by_version
 from app.pipeline.restoration import Picture, restore
@@ -34,7 +37,7 @@ from app.pipeline.rungs import (
     read_small_picture,
     shows_small_codes,
 )
-from app.pipeline.surveys import further_surveys, surveys, usual_surveys
+from app.pipeline.surveys import further_surveys, surveys, surveys_of_rest, usual_surveys
 from app.pipeline.symbologies import QR_FAMILY, SMALL
 from app.pipeline.tools import Tools
 
@@ -199,6 +202,10 @@ class Ladder:
         climb, others = self._search(
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
+        if effort is not Effort.FAST and _shows_more(climb):
+            rest = self._rest(climb)
+            self._read_remade(rest, surveys_of_rest)
+            climb.take_made(rest)
         for remade in self._remade(climb):
             self._read_remade(remade)
             climb.take_made(remade)
@@ -310,15 +317,25 @@ class Ladder:
                 even = evened(climb.image, _EVENED_SIDE)
             yield self._made(climb, *even)
 
-    def _read_remade(self, climb: Climb) -> None:
-        """Reads what was made of a picture that gave nothing, on all rungs before the last ones."""
+    def _read_remade(
+        self, climb: Climb, look: Callable[[Climb, Sequence[Candidate]], Iterator[Survey]] = surveys
+    ) -> None:
+        """Reads what was made of a picture on all rungs before the last ones, where these surveys see codes."""
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
         climb.take(reads, DIRECT)
-        for _ in climb.survey(surveys(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
+        if not climb.found and climb.image.size <= SMALL_PICTURE:
+            climb.take(read_small_picture(climb), VARIANTS_RUNG)
+        for _ in climb.survey(look(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
         if not (climb.found or climb.is_over):
             climb.take(read_small(climb, is_patient=False), MICRO)
+
+    def _rest(self, climb: Climb) -> Climb:
+        """A climb, of which nothing is read yet, of a picture whose codes are painted over."""
+        painted = painted_over(climb.image, [one.symbol.corners for one in climb.found])
+        expect = None if climb.expect is None else climb.expect - len(climb.found)
+        return Climb(painted, climb.effort, self._tools, climb.left, expect, max_codes=self._max_codes)
 
     def _made(self, climb: Climb, picture: GreyImage, factor: float) -> Climb:
         """A climb, of which nothing is read yet, of a ``picture`` that was made of another one's, its sides reduced by
@@ -327,6 +344,14 @@ class Ladder:
         return Climb(
             picture, climb.effort, self._tools, climb.left, climb.expect, max_codes=self._max_codes, original=original
         )
+
+
+def _shows_more(climb: Climb) -> bool:
+    """Whether a picture that was searched plainly shows texture like that of a code where none was read or told."""
+    if not (climb.found and climb.surveys) or climb.is_over:
+        return False
+    told = (place.corners for place in climb.places if place.agreement >= climb.gates.credible)
+    return shows_square_beside(climb.image, [*(one.symbol.corners for one in climb.found), *told], plainly=True)
 
 
 def _hides_a_code(climb: Climb) -> bool:

@@ -67,9 +67,8 @@ def usual_surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey
     """Surveys that most codes need at most.
 
     First the candidates that zxing-cpp saw but could not read, ``sighted``. If it read one code, saw no other and there
-    is no room for one, that is all. Then the quad locator sees the picture at larger and
-    larger sizes, until it has seen codes somewhat smaller than the smallest one found, and at last its negative, unless
-    exactly one was found.
+    is no room for one, that is all. Then the quad locator sees the picture at larger and larger sizes, until it has
+    seen codes somewhat smaller than the smallest one found, and at last its negative, unless exactly one was found.
     """
     sighted = read_crowd(climb, sighted)
     plain = tuple(climb.found)
@@ -80,23 +79,36 @@ def usual_surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey
     if beside := _touching(climb, plain):
         yield from _survey(climb, "touching", beside)
     for size, inverted in _looks(climb):
-        name = f"quad locator at {size} px{', inverted' if inverted else ''}"
         surveys_before, found_before = len(climb.surveys), len(climb.found)
-        rough = _glance(climb, size, inverted=inverted)
-        for candidates in _by_rank(rough):
-            with climb.timed(LOCATE):
-                unread = [one for one in candidates if not climb.holds(one.corners)]
-                close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
-                least = climb.gates.score_beside if climb.is_beside else climb.gates.score
-                close = [one for one in close if one.score >= least]
-            climb.is_steep = climb.is_steep or any(
-                elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
-            )
-            yield from _survey(climb, name, close)
+        for one in _by_quad_locator(climb, size, inverted=inverted):
+            yield one
             if _is_filled(climb):
                 return
         if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
             break
+
+
+def surveys_of_rest(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
+    """Surveys of a picture whose codes were read and are painted over: of what zxing-cpp saw, ``sighted``, and by all
+    locators but the quad locator, which saw the rest already, though not as a negative."""
+    yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
+    if not climb.found:
+        yield from _by_quad_locator(climb, min(max(climb.image.shape), _INVERTED_SIZE), inverted=True)
+    yield from further_surveys(climb)
+
+
+def _by_quad_locator(climb: Climb, size: int, *, inverted: bool) -> Iterator[Survey]:
+    """Surveys of one look of the quad locator."""
+    for candidates in _by_rank(_glance(climb, size, inverted=inverted)):
+        with climb.timed(LOCATE):
+            unread = [one for one in candidates if not climb.holds(one.corners)]
+            close = climb.tools.windows.look_closer(climb.levels, unread, inverted=inverted)
+            least = climb.gates.score_beside if climb.is_beside else climb.gates.score
+            close = [one for one in close if one.score >= least]
+        climb.is_steep = climb.is_steep or any(
+            elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
+        )
+        yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
 
 
 def further_surveys(climb: Climb) -> Iterator[Survey]:
@@ -265,7 +277,7 @@ def _is_filled(climb: Climb) -> bool:
         touches = any(one.corners.share_inside(picture) >= _LEAST_ROOM for one in beside)
     else:
         touches = any(touching(climb.image, corners, None))
-    return not (touches or shows_square_beside(climb.image, corners))
+    return not (touches or shows_square_beside(climb.image, [corners]))
 
 
 def _looks(climb: Climb) -> Iterator[tuple[int, bool]]:

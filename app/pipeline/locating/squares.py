@@ -1,5 +1,6 @@
 """Squares of texture: a quick hint that a picture shows another code beside one that was read."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import cv2
@@ -14,28 +15,33 @@ from app.pipeline.tiles import means, shows_square, variances
 # code in 7 of 185 photographs of one.
 _SIDE: Final = 320  # pixels of the longest side at which texture is looked for
 _TILE: Final = 8  # of these pixels
-_LEAST_DEVIATION: Final = 6.0  # grey levels in a tile
 _AROUND: Final = 5  # tiles a side of which the slopes are taken together: a code has edges along both axes in each
 _LEAST_ACROSS: Final = 0.2  # energy of the slopes along one axis to that along the other; lines have less
-_LEAST_FILLED: Final = 0.6  # of the square
+_FAINT: Final = (6.0, 0.6)
+"""Least deviation of grey levels in a tile, and the least part of a square that such tiles fill."""
+_PLAIN: Final = (12.0, 0.7)
+"""The same where texture is plain, which 12 of 259 photographs of one code show beside it."""
 _FEWEST: Final = 9  # tiles
 _OUTLINE: Final = 1.12  # sides of the code that was read: its edge may be soft
 
 
-def shows_square_beside(image: GreyImage, code: Quad) -> bool:
-    """Whether a picture shows a square of texture, such as a code, besides a ``code`` that was read."""
+def shows_square_beside(image: GreyImage, codes: Iterable[Quad], *, plainly: bool = False) -> bool:
+    """Whether a picture shows a square of texture, such as a code, besides these ``codes``; ``plainly``: strong
+    texture, with few gaps."""
+    least_deviation, least_filled = _PLAIN if plainly else _FAINT
     factor = min(1.0, _SIDE / max(image.shape))
     picture = shrink(image, factor)
     if min(picture.shape) < _TILE:
         return False
-    textured = variances(picture, _TILE) >= _LEAST_DEVIATION**2
-    outline = code.centre + _OUTLINE * (np.asarray(code) - code.centre)
+    textured = variances(picture, _TILE) >= least_deviation**2
     is_left = np.ones(textured.shape, np.uint8)
-    cv2.fillConvexPoly(is_left, np.floor(outline * (factor / _TILE)).astype(np.int32), 0)
+    for code in codes:
+        outline = code.centre + _OUTLINE * (np.asarray(code) - code.centre)
+        cv2.fillConvexPoly(is_left, np.floor(outline * (factor / _TILE)).astype(np.int32), 0)
     textured &= is_left.astype(np.bool_)
     if np.count_nonzero(textured) < _FEWEST:
         return False
-    return shows_square(textured & _varies_both_ways(picture, is_left), least_filled=_LEAST_FILLED)
+    return shows_square(textured & _varies_both_ways(picture, is_left), least_filled=least_filled)
 
 
 def _varies_both_ways(picture: GreyImage, is_left: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -261,6 +261,20 @@ def test_a_mild_photograph_of_a_sheet_is_read_to_the_last_label(seed: int) -> No
     assert outcome.unread == ()
 
 
+@pytest.mark.parametrize(("pixels", "gap"), [(8, 3), (8, 4), (10, 3)])
+def test_what_is_left_is_read_in_all_ways_beside_a_code_that_was_read(pixels: int, gap: int) -> None:
+    """Of modules drawn apart the locator sees a code only in the negative or without the shading, where it looks for
+    other codes only if texture is left."""
+    apart = np.kron(encode("modules apart", version=1), np.pad(np.ones((pixels - gap,) * 2, np.bool_), (0, gap)))
+    picture = np.full((330, 640), 230, np.uint8)
+    picture[20 : 20 + len(apart), 340 : 340 + len(apart)][apart] = 0
+    place = np.s_[40:235, 40:235]
+    picture[place] = np.minimum(render(SHARP, pixels=6, quiet_zone=4), 230)[:195, :195]
+    outcome = read(picture)
+    assert sorted(texts(outcome)) == ["a sharp one", "modules apart"]
+    assert texts(read(picture, Effort.FAST)) == ["a sharp one"]
+
+
 def test_labels_are_where_they_were_printed() -> None:
     """However many codes there are, each text stays with its place."""
     picture, matrix = camera(sheet(labels(36), 6, pixels=5), blur=1.2)

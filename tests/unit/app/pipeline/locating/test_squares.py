@@ -40,7 +40,7 @@ def with_small_code(*, angle: float, contrast: int, is_light: bool) -> GreyImage
 @pytest.mark.parametrize(("contrast", "is_light"), [(60, False), (150, False), (150, True)])
 def test_a_small_blurred_code_is_a_square_and_read(angle: float, contrast: int, is_light: bool) -> None:
     picture = with_small_code(angle=angle, contrast=contrast, is_light=is_light)
-    assert shows_square_beside(picture, LARGE)
+    assert shows_square_beside(picture, [LARGE])
     outcome = Ladder(tools=shipped_tools(), max_codes=9).run(picture, effort=Effort.BALANCED)
     assert sorted(texts(outcome)) == ["a large code", "small"]
 
@@ -48,7 +48,7 @@ def test_a_small_blurred_code_is_a_square_and_read(angle: float, contrast: int, 
 def test_a_large_picture_is_looked_at_reduced() -> None:
     picture = with_small_code(angle=0, contrast=150, is_light=False)
     larger = np.asarray(cv2.resize(picture, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC), np.uint8)
-    assert shows_square_beside(larger, LARGE.scaled(5))
+    assert shows_square_beside(larger, [LARGE.scaled(5)])
 
 
 def test_paper_text_edges_and_noise_are_no_squares() -> None:
@@ -58,5 +58,5 @@ def test_paper_text_edges_and_noise_are_no_squares() -> None:
         cv2.putText(text, "no. 4711 " * 2, (300, 40 + 26 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20,), 1, cv2.LINE_AA)
     edge[:, 340:] = 60
     noisy = np.clip(noisy + rng.normal(0, 8, noisy.shape), 0, 255).astype(np.uint8)
-    assert [shows_square_beside(picture, LARGE) for picture in (plain, text, edge, noisy)] == [False] * 4
-    assert not shows_square_beside(np.zeros((5, 9), np.uint8), Quad.of(square_at(0, 0, 4)))
+    assert [shows_square_beside(picture, [LARGE]) for picture in (plain, text, edge, noisy)] == [False] * 4
+    assert not shows_square_beside(np.zeros((5, 9), np.uint8), [Quad.of(square_at(0, 0, 4))])
