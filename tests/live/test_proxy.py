@@ -14,7 +14,7 @@ from tests.support.live.behaviours import Behaviour
 from tests.support.live.poison import MISBEHAVING, picture
 from tests.support.live.proxy import MISSING, SHIPPED, adapted, check, proxy
 from tests.support.live.servers import GOOD, Server, request, running
-from tests.support.monitoring.stack import free_port
+from tests.support.ports import lasting_port
 from tools.load import replicas
 
 pytestmark = [
@@ -30,7 +30,7 @@ HOSTILE = b'/decode%22%7d,%22x%22:%22<script>alert(1)</script>"}\\'
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A proxy whose replicas are both gone: every answer is its own."""
     folder = tmp_path_factory.mktemp("proxy")
-    with proxy(folder, port=free_port(), replicas=[free_port(), free_port()]) as server:
+    with proxy(folder, port=lasting_port(), replicas=[lasting_port(), lasting_port()]) as server:
         yield server
 
 
@@ -91,7 +91,7 @@ def test_the_limit_of_uploads_is_that_of_the_service(weights: Path, tmp_path: Pa
     """A body of as many bytes passes, and the service speaks; one byte more, and the proxy says the service's words."""
     with (
         running(weights=weights, workers=1) as service,
-        proxy(tmp_path, port=free_port(), replicas=[service.port]) as server,
+        proxy(tmp_path, port=lasting_port(), replicas=[service.port]) as server,
     ):
         kind = b"image/png"
         assert server.send(request(bytes(LIMIT), kind=kind)).problem(415)["type"].endswith("unsupported_image")
@@ -106,7 +106,7 @@ def test_what_a_full_replica_refuses_another_reads(weights: Path, tmp_path: Path
     with (
         running(**settings) as first,
         running(**settings) as second,
-        proxy(tmp_path, port=free_port(), replicas=[first.port, second.port]) as server,
+        proxy(tmp_path, port=lasting_port(), replicas=[first.port, second.port]) as server,
         ThreadPoolExecutor() as threads,
     ):
         slow = picture("takes long", Behaviour.SLOW, seconds=4)

@@ -21,12 +21,12 @@ from tests.support.monitoring.stack import (
     Load,
     Prometheus,
     burst,
-    free_port,
     mixture,
     prometheus,
     wait_until_ready,
     write_keys,
 )
+from tests.support.ports import lasting_port
 
 T = TypeVar("T")
 
@@ -178,7 +178,7 @@ def test_counts_are_those_of_the_service(scraped: Scraped) -> None:
 
 def test_a_missing_service_is_noticed(tmp_path: Path) -> None:
     """Nothing listens at the address: both alerts are pending."""
-    with prometheus(tmp_path, f"127.0.0.1:{free_port()}") as asked:
+    with prometheus(tmp_path, f"127.0.0.1:{lasting_port()}") as asked:
         deadline, pending = time.monotonic() + PATIENCE, set[str]()
         while pending != {"QrestoreNoReadyReplica", "QrestoreTargetDown"} and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes a real service under a mixed load, all on the loopback interface."""
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ import yaml
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
 from tests.support.monitoring.files import CONFIG, PROMETHEUS, ROOT
+from tests.support.ports import lasting_port
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
@@ -61,13 +61,6 @@ class Prometheus:
         return found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def derived_config(targets: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The deployed configuration, but scraping these targets every second."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
@@ -84,7 +77,7 @@ def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
 
     Raises RuntimeError with its log where it does not start.
     """
-    own = f"127.0.0.1:{free_port()}"
+    own = f"127.0.0.1:{lasting_port()}"
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
     config.write_text(yaml.safe_dump(derived_config({"qrestore": services, "prometheus": [own]})))
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
