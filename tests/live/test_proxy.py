@@ -11,7 +11,7 @@ import pytest
 
 from app.settings import Settings
 from tests.support.live.behaviours import Behaviour
-from tests.support.live.poison import MISBEHAVING, picture
+from tests.support.live.poison import MISBEHAVING, AtWork, picture
 from tests.support.live.proxy import MISSING, SHIPPED, adapted, check, proxy
 from tests.support.live.servers import GOOD, Server, request, running
 from tests.support.ports import lasting_port
@@ -109,18 +109,20 @@ def test_what_a_full_replica_refuses_another_reads(weights: Path, tmp_path: Path
         proxy(tmp_path, port=lasting_port(), replicas=[first.port, second.port]) as server,
         ThreadPoolExecutor() as threads,
     ):
-        slow = picture("takes long", Behaviour.SLOW, seconds=4)
-        held = threads.submit(first.upload, slow)
+        held, at_first, at_second = picture("takes long", Behaviour.HELD), AtWork(first), AtWork(second)
+        answers = [threads.submit(first.upload, held)]
         first.wait_until_busy(1)
         assert first.upload(GOOD).status == 429
         assert all(server.reads() for _ in range(6))
         assert first.metric("qrestore_refused_total", reason="queue_full") > 1
-        held_too = threads.submit(second.upload, slow)
+        answers.append(threads.submit(second.upload, held))
         second.wait_until_busy(1)
         answer = server.upload(GOOD)
         assert answer.problem(429)["type"] == "urn:qrestore:problem:overloaded"
         assert int(answer.headers["retry-after"]) >= 1
-        assert {len(each.result().payloads()) for each in (held, held_too)} == {1}
+        at_first.release(1)
+        at_second.release(1)
+        assert [len(each.result().payloads()) for each in answers] == [1, 1]
 
 
 class TestRestarts:
