@@ -141,10 +141,14 @@ def test_operands_of_an_alert_have_data(scraped: Scraped, operand: str) -> None:
 
 
 def test_no_rule_fails(scraped: Scraped) -> None:
-    groups = scraped.prometheus.ask("rules")["groups"]
-    evaluated = [rule for group in groups for rule in group["rules"]]
-    assert len(evaluated) == len(files.rules())
-    assert {(rule["health"], rule.get("lastError", "")) for rule in evaluated} == {("ok", "")}
+    def evaluated() -> list[dict[str, str]]:
+        """Every rule; nothing while there is one that has not been evaluated yet."""
+        rules = [rule for group in scraped.prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        return [] if any(rule["health"] == "unknown" for rule in rules) else rules
+
+    rules = scraped.eventually(evaluated)
+    assert len(rules) == len(files.rules())
+    assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
 
 
 def test_targets_are_scraped_whole(scraped: Scraped) -> None:

@@ -102,20 +102,21 @@ def command(folder: Path, payloads: dict[str, str], jobs: int) -> Row:
     arguments = [sys.executable, "-m", "app.cli", "decode", str(folder), "--jobs", str(jobs)]
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        times, left, spent = [], set(payloads), []
+        times, left, spent = [], set(payloads), {}
         warm = min(_WARM, len(payloads) // 2)
         for line in process.stdout:
             times.append(time.monotonic())
-            if len(times) in (warm, len(payloads) - 1):
+            if len(times) >= warm and (len(times) - warm) % _BLURRED == 0:
                 used = usage(process.pid)
-                spent.append(used.server_seconds + used.children_seconds)
+                spent[len(times)] = used.server_seconds + used.children_seconds
             answer = json.loads(line)
             _check(answer["file"], [code["text"] for code in answer["codes"]], payloads)
             left.remove(answer["file"])
     if left or process.returncode:
         raise ValueError(f"{len(left)} files are missing; exit status {process.returncode}")
     rate = (len(times) - 1 - warm) / (times[-1] - times[warm])
-    cost = (spent[-1] - spent[0]) / max(1, len(times) - 1 - warm)
+    last = max(spent, key=lambda lines: spent[lines])  # the time of children that have ended is lost
+    cost = (spent[last] - spent[warm]) / max(1, last - warm)
     return Row(f"{jobs} {'job' if jobs == 1 else 'jobs'}", rate, cost, times[0] - began)
 
 
