@@ -13,6 +13,8 @@ from tests.support.live.servers import GOOD, Answer, Server, request, running, u
 
 SLOTS, QUEUE = 2, 2
 DEADLINE: Final = 3.0
+PATIENCE: Final = 17.0
+"""Seconds for each picture, so that a slow machine reads it, too."""
 _MOST_GROWTH: Final = 96 << 20
 
 
@@ -29,7 +31,7 @@ class Beginning:
 def started(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Beginning]]:
     """The real service. When all inputs have been sent it must be the same process, well, and hardly larger."""
     folder = tmp_path_factory.mktemp("server-tmp")
-    with running(weights=weights, workers=2, folder=folder) as server:
+    with running(weights=weights, workers=2, folder=folder, budget_seconds=PATIENCE) as server:
         for _ in range(4):
             server.assert_well()
         beginning = Beginning(server.pid, server.memory(), folder)
