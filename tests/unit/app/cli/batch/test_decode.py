@@ -340,16 +340,13 @@ def test_memory_stays_flat(tmp_path: Path, weights: Path, written: Callable[[Pat
     count = 3000
     written(tmp_path / "pictures", count)
     out = tmp_path / "out.jsonl"
-    process = command(weights, tmp_path / "pictures", "--output", out)
     seen: list[tuple[int, int]] = []
-    try:
+    with command(weights, tmp_path / "pictures", "--output", out) as process:
         while process.poll() is None:
             done = out.read_bytes().count(b"\n") if out.exists() else 0
             if done > 300:
                 seen.append((done, resident_memory(process.pid)))
             time.sleep(0.1)
-    finally:
-        process.kill()
     assert process.returncode == terminal.BAD_FILE
     first, last = seen[0][1], max(memory for _, memory in seen[-5:])
     assert last - first < 12 << 20
