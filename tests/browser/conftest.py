@@ -111,7 +111,7 @@ def origin(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     del browser
     keys = tmp_path_factory.mktemp("keys") / "keys"
     keys.write_text(KEY)
-    with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2) as server:
+    with running(api_keys_file=keys, max_upload_bytes=MOST_BYTES, workers=2, budget_seconds=17.0) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -270,7 +270,8 @@ def test_waiting_is_said_and_can_be_ended(page: Page, ladder: FakeLadder) -> Non
     ladder.symbols = (symbol("at last"),)
     held: list[Call] = []
     page.route("**/decode*", lambda call: held.append(call))  # noqa: PLW0108 - a builtin takes no attribute
-    page.set_input_files("#file", PICTURE)
+    with page.expect_request("**/decode*"):
+        page.set_input_files("#file", PICTURE)
     expect(page.get_by_role("status")).to_have_text("Reading the picture…")
     expect(page.locator("#photo")).to_be_visible()
     with page.expect_event("requestfailed"):
@@ -286,7 +287,8 @@ def test_a_later_picture_wins(page: Page, ladder: FakeLadder) -> None:
     ladder.symbols = (symbol("later"),)
     held: list[Call] = []
     page.route("**/decode*", lambda call: call.continue_() if held else held.append(call))
-    page.set_input_files("#file", PICTURE)
+    with page.expect_request("**/decode*"):
+        page.set_input_files("#file", PICTURE)
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     page.set_input_files("#file", PICTURE)
     expect(page.locator(".payload")).to_have_text("later")

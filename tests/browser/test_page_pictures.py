@@ -82,8 +82,11 @@ def test_every_picture_has_a_line_and_is_shown_when_it_is_chosen(page: Page, lad
 def test_two_are_read_at_a_time_and_the_rest_can_be_cancelled(page: Page) -> None:
     held: list[Call] = []
     page.route("**/decode*", lambda call: held.append(call))  # noqa: PLW0108 - a builtin takes no attribute
-    choose(page, "a.png", "b.png", "c.png", "d.png")
+    with page.expect_request("**/decode*"):
+        choose(page, "a.png", "b.png", "c.png", "d.png")
     expect(page.get_by_role("status")).to_have_text("Reading: 0 of 4 done…")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
     page.wait_for_timeout(300)
     assert len(held) == 2
     assert states(page) == ["reading…", "reading…", "waiting", "waiting"]

@@ -1,6 +1,7 @@
 """The services that the inputs of docs/bad-inputs.md are sent to: the real one, and one whose children misbehave."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,8 @@ from tests.support.live.servers import GOOD, Answer, Server, request, running, u
 
 SLOTS, QUEUE = 2, 2
 DEADLINE: Final = 3.0
+PATIENCE: Final = 17.0
+"""Seconds for each picture, so that a slow machine reads it, too."""
 _MOST_GROWTH: Final = 96 << 20
 
 
@@ -28,7 +31,7 @@ class Beginning:
 def started(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Beginning]]:
     """The real service. When all inputs have been sent it must be the same process, well, and hardly larger."""
     folder = tmp_path_factory.mktemp("server-tmp")
-    with running(weights=weights, workers=2, folder=folder) as server:
+    with running(weights=weights, workers=2, folder=folder, budget_seconds=PATIENCE) as server:
         for _ in range(4):
             server.assert_well()
         beginning = Beginning(server.pid, server.memory(), folder)
@@ -67,12 +70,17 @@ class Misbehaving:
     while_loading: tuple[Answer, ...]
 
 
+def misbehaving_service(weights: Path, **settings: object) -> AbstractContextManager[Server]:
+    """A service of few places whose children do what pictures say, under these settings."""
+    ours = {"workers": SLOTS, "queue": QUEUE, "worker_memory_bytes": 512 << 20}
+    ours |= {"slow_workers": 1, "quick_seconds": 60}  # no work counts as slow
+    return running(entry=MISBEHAVING, weights=weights, **ours | settings)
+
+
 @pytest.fixture(scope="session")
 def misbehaving(weights: Path) -> Iterator[Misbehaving]:
-    settings = {"workers": SLOTS, "queue": QUEUE, "request_seconds": DEADLINE, "worker_memory_bytes": 512 << 20}
-    settings |= {"slow_workers": 1, "quick_seconds": 60}  # no work counts as slow
     requests = (upload(GOOD), *(request(line=b"GET " + path, kind=b"") for path in (b"/readyz", b"/models", b"/livez")))
-    with running(entry=MISBEHAVING, weights=weights, ready=False, **settings) as server:
+    with misbehaving_service(weights, ready=False, request_seconds=DEADLINE) as server:
         answers = tuple(server.send(raw) for raw in requests)
         server.await_ready()
         yield Misbehaving(server, answers)

@@ -18,9 +18,9 @@ import torch
 
 from app.cli.terminal import CANNOT_START
 from app.models.checkpoint import SUFFIX
-from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Misbehaving
-from tests.support.live.behaviours import AT_WORK, SECRET, Behaviour
-from tests.support.live.poison import picture
+from tests.live.conftest import DEADLINE, QUEUE, SLOTS, Misbehaving, misbehaving_service
+from tests.support.live.behaviours import SECRET, Behaviour
+from tests.support.live.poison import AtWork, picture
 from tests.support.live.servers import GOOD, SERVE, Answer, Server, children_of, read_answer, upload
 from tests.support.paths import ROOT
 
@@ -28,6 +28,9 @@ pytestmark = pytest.mark.slow
 
 HEAD_DEADLINE: Final = 10.0
 """The service's own limit, not a setting: from the connection to the end of a request's head."""
+
+WORK_SECONDS: Final = 20.0
+"""The default of the setting of this name."""
 
 Drip = tuple[Answer | None, float]
 
@@ -80,15 +83,24 @@ def server(misbehaving: Misbehaving, dripping: Dripping) -> Iterator[Server]:
     misbehaving.server.assert_well()
 
 
-def kill(pids: list[int]) -> None:
-    assert pids
+@pytest.fixture(scope="module")
+def patience(weights: Path) -> Iterator[Server]:
+    with misbehaving_service(weights) as server:
+        yield server
+
+
+@pytest.fixture
+def patient(patience: Server) -> Iterator[Server]:
+    """Such a service whose deadlines no test reaches."""
+    patience.wait_until_busy(0)
+    yield patience
+    patience.wait_until_busy(0)
+    patience.assert_well()
+
+
+def kill(*pids: int) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-
-
-def at_work(server: Server) -> list[int]:
-    """The children that have begun to misbehave, one entry for each picture, in order of time."""
-    return [int(line.removeprefix(AT_WORK)) for line in server.log if line.startswith(AT_WORK)]
 
 
 class Crowd:
@@ -108,6 +120,12 @@ def crowd(server: Server) -> Iterator[Crowd]:
         yield Crowd(server, threads)
 
 
+@pytest.fixture
+def patient_crowd(patient: Server) -> Iterator[Crowd]:
+    with ThreadPoolExecutor(16) as threads:
+        yield Crowd(patient, threads)
+
+
 def test_row_36_picture_that_hangs_its_reader(server: Server, crowd: Crowd) -> None:
     """It costs one answer and one child; the other child goes on reading."""
     before, children = server.restarts("timeout"), set(server.workers())
@@ -117,7 +135,8 @@ def test_row_36_picture_that_hangs_its_reader(server: Server, crowd: Crowd) -> N
     for number in range(10):
         assert server.upload(picture(f"beside {number}")).payloads() == [b"beside %d" % number]
     assert hanging.result().problem(504)["type"].endswith("processing_timeout")
-    assert DEADLINE - 0.1 < time.monotonic() - began < DEADLINE + 2
+    assert DEADLINE - 0.1 < time.monotonic() - began < WORK_SECONDS - 1
+    server.wait_until_busy(0)  # the answer need not wait for the end of the child
     assert server.restarts("timeout") == before + 1
     server.assert_well()
     assert len(children - set(server.workers())) == 1
@@ -149,31 +168,32 @@ def test_row_36_reader_that_floods_the_log(server: Server) -> None:
     assert server.upload(picture("talkative", Behaviour.FLOOD)).payloads() == [b"talkative"]
 
 
-def test_row_39_one_more_than_there_is_room_for(server: Server, crowd: Crowd) -> None:
-    slow = [picture(f"slow {number}", Behaviour.SLOW, seconds=0.8) for number in range(SLOTS + QUEUE)]
-    before = server.metric("qrestore_refused_total", reason="queue_full")
-    admitted = [crowd.send(data) for data in slow]
-    server.wait_until_busy(SLOTS, QUEUE)
+def test_row_39_one_more_than_there_is_room_for(patient: Server, patient_crowd: Crowd) -> None:
+    held, working = [picture(f"held {number}", Behaviour.HELD) for number in range(SLOTS + QUEUE)], AtWork(patient)
+    before = patient.metric("qrestore_refused_total", reason="queue_full")
+    admitted = [patient_crowd.send(data) for data in held]
+    patient.wait_until_busy(SLOTS, QUEUE)
     spent = []
-    for _ in range(5):
+    for _ in range(10):
         began = time.perf_counter()
-        refused = server.upload(GOOD)
+        refused = patient.upload(GOOD)
         spent.append(time.perf_counter() - began)
         assert refused.problem(429)["type"].endswith("overloaded")
         assert int(refused.headers["retry-after"]) >= 1
-    assert min(spent) < 0.05
-    assert server.metric("qrestore_refused_total", reason="queue_full") == before + 5
+    assert min(spent) < 0.1
+    assert patient.metric("qrestore_refused_total", reason="queue_full") == before + 10
+    working.release(SLOTS + QUEUE)
     payloads = [future.result().payloads() for future in admitted]
-    assert payloads == [[b"slow %d" % number] for number in range(SLOTS + QUEUE)]
+    assert payloads == [[b"held %d" % number] for number in range(SLOTS + QUEUE)]
 
 
-def test_row_39_refused_before_a_large_body_is_read(server: Server, crowd: Crowd) -> None:
-    admitted = [crowd.send(picture("slow", Behaviour.SLOW, seconds=1)) for _ in range(SLOTS + QUEUE)]
-    server.wait_until_busy(SLOTS, QUEUE)
-    head = upload(bytes(10_000_000))[:1000]
-    began = time.perf_counter()
-    server.send(head, timeout=5).problem(429)
-    assert time.perf_counter() - began < 1
+def test_row_39_refused_before_a_large_body_is_read(patient: Server, patient_crowd: Crowd) -> None:
+    """The rest of the body never comes."""
+    working = AtWork(patient)
+    admitted = [patient_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS + QUEUE)]
+    patient.wait_until_busy(SLOTS, QUEUE)
+    patient.send(upload(bytes(10_000_000))[:1000], timeout=10).problem(429)
+    working.release(SLOTS + QUEUE)
     assert [future.result().status for future in admitted] == [200] * (SLOTS + QUEUE)
 
 
@@ -182,7 +202,7 @@ def test_row_39_a_turn_that_does_not_come_in_time(server: Server, crowd: Crowd) 
     whole = upload(GOOD)
     with server.connect() as connection:
         connection.sendall(whole[:-10])
-        time.sleep(1)
+        time.sleep(0.5)
         hanging = [crowd.send(picture("never read", Behaviour.HANG)) for _ in range(SLOTS)]
         server.wait_until_busy(SLOTS)
         connection.sendall(whole[-10:])
@@ -201,53 +221,51 @@ def test_row_40_while_loading(misbehaving: Misbehaving) -> None:
 
 
 def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None:
-    """One ignores every signal that can be ignored, in native code; the other is stopped."""
-    before, at_work_before = server.restarts("timeout"), len(at_work(server))
-    behaviours = (Behaviour.STUBBORN, Behaviour.SLOW)
-    hung = [crowd.send(picture("never read", behaviour, seconds=2.5)) for behaviour in behaviours]
-    server.wait_until(lambda: len(at_work(server)) == at_work_before + SLOTS)
-    children = server.workers()
+    """One ignores every signal that can be ignored, in native code; both are stopped."""
+    before, working = server.restarts("timeout"), AtWork(server)
+    hung = [crowd.send(picture("never read", behaviour)) for behaviour in (Behaviour.STUBBORN, Behaviour.HELD)]
+    children = working.wait(SLOTS)
     for pid in children:
         os.kill(pid, signal.SIGSTOP)
     for future in hung:
         assert future.result().problem(504)["type"].endswith("processing_timeout")
+    server.wait_until_busy(0)  # the answers need not wait for the ends of the children
     assert server.restarts("timeout") == before + SLOTS
-    for idle in set(children) & set(server.workers()):
-        os.kill(idle, signal.SIGCONT)
-    assert len(set(children) - set(server.workers())) == SLOTS
+    assert not set(children) & set(server.workers())
 
 
-def test_row_42_child_that_is_killed_once(server: Server, crowd: Crowd) -> None:
+def test_row_42_child_that_is_killed_once(patient: Server, patient_crowd: Crowd) -> None:
     """The retry answers."""
-    before, at_work_before = server.restarts("crash"), len(at_work(server))
-    slow = crowd.send(picture("at the second try", Behaviour.SLOW, seconds=0.5))
-    server.wait_until(lambda: len(at_work(server)) == at_work_before + 1)
-    kill(at_work(server)[-1:])
-    assert slow.result().payloads() == [b"at the second try"]
-    assert server.restarts("crash") >= before + 1
+    before, working = patient.restarts("crash"), AtWork(patient)
+    answer = patient_crowd.send(picture("at the second try", Behaviour.HELD))
+    kill(*working.wait(1))
+    working.release(1, after=1)
+    assert answer.result().payloads() == [b"at the second try"]
+    assert patient.restarts("crash") == before + 1
 
 
-def test_row_42_children_that_are_killed_twice(server: Server, crowd: Crowd) -> None:
-    at_work_before = len(at_work(server))
-    slow = crowd.send(picture("never read", Behaviour.SLOW, seconds=2))
+def test_row_42_children_that_are_killed_twice(patient: Server, patient_crowd: Crowd) -> None:
+    working = AtWork(patient)
+    answer = patient_crowd.send(picture("never read", Behaviour.HELD))
     for attempt in (1, 2):
-        server.wait_until(lambda attempt=attempt: len(at_work(server)) == at_work_before + attempt)  # type: ignore[misc]
-        kill(at_work(server)[-1:])
-    assert slow.result().problem(500)["type"].endswith("worker_crashed")
+        kill(working.wait(attempt)[-1])
+    assert answer.result().problem(500)["type"].endswith("worker_crashed")
 
 
 def test_row_42_fork_server_that_is_killed(server: Server) -> None:
     """It is a child itself, and all others come from it. A new one takes a second or two, more on a busy machine."""
     workers = server.workers()
-    kill([pid for pid in server.helpers() if children_of(pid)])
-    kill(workers)
+    kill(*(pid for pid in server.helpers() if children_of(pid)))
+    for pid in workers:
+        with suppress(ProcessLookupError):  # it may have ended with its parent
+            kill(pid)
     server.wait_until(lambda: server.upload(GOOD).status == 200, 30)
     for number in range(2 * SLOTS):
         assert server.upload(picture(f"anew {number}")).payloads() == [b"anew %d" % number]
 
 
 def test_row_42_idle_child_that_is_killed(server: Server) -> None:
-    kill(server.workers()[:1])
+    kill(server.workers()[0])
     for number in range(2 * SLOTS):
         assert server.upload(picture(f"after {number}")).payloads() == [b"after %d" % number]
 
@@ -281,31 +299,37 @@ def test_what_a_child_saw_but_did_not_read_is_answered_and_counted(server: Serve
     assert after == (before[0] + 1, before[1] + 1)
 
 
-def test_row_44_client_that_leaves_while_its_picture_is_read(server: Server) -> None:
+def left(server: Server) -> float:
+    """How many clients have left before their answer."""
+    return server.metric("qrestore_request_duration_seconds_count", endpoint="/decode", status="499")
+
+
+def test_row_44_client_that_leaves_while_its_picture_is_read(patient: Server) -> None:
     """Its slot is free when the work is over, not before."""
+    before, working = left(patient), AtWork(patient)
     with ExitStack() as connections:
-        began = time.monotonic()
         for _ in range(SLOTS):
-            connection = connections.enter_context(server.connect())
-            connection.sendall(upload(picture("left alone", Behaviour.SLOW, seconds=2)))
-        server.wait_until_busy(SLOTS)
-    time.sleep(0.3)
-    assert time.monotonic() - began < 2, "this machine is too busy for this test"
-    assert server.metric("qrestore_busy_slots") == SLOTS
-    server.wait_until_busy(0)
-    assert time.monotonic() - began > 1.9
+            connection = connections.enter_context(patient.connect())
+            connection.sendall(upload(picture("left alone", Behaviour.HELD)))
+        working.wait(SLOTS)
+    patient.wait_until(lambda: left(patient) == before + SLOTS)
+    assert patient.metric("qrestore_busy_slots") == SLOTS
+    working.release(SLOTS)
+    patient.wait_until_busy(0)
 
 
-def test_row_44_client_that_leaves_the_queue(server: Server, crowd: Crowd) -> None:
-    slow = [crowd.send(picture("slow", Behaviour.SLOW, seconds=1)) for _ in range(SLOTS)]
-    server.wait_until_busy(SLOTS)
+def test_row_44_client_that_leaves_the_queue(patient: Server, patient_crowd: Crowd) -> None:
+    working = AtWork(patient)
+    held = [patient_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS)]
+    patient.wait_until_busy(SLOTS)
     with ExitStack() as connections:
         for _ in range(QUEUE):
-            connection = connections.enter_context(server.connect())
+            connection = connections.enter_context(patient.connect())
             connection.sendall(upload(GOOD))
-        server.wait_until_busy(SLOTS, QUEUE)
-    server.wait_until_busy(SLOTS)
-    assert [future.result().status for future in slow] == [200] * SLOTS
+        patient.wait_until_busy(SLOTS, QUEUE)
+    patient.wait_until_busy(SLOTS)
+    working.release(SLOTS)
+    assert [future.result().status for future in held] == [200] * SLOTS
 
 
 def test_row_44_clients_that_leave_in_the_middle_of_an_upload(server: Server) -> None:
@@ -322,9 +346,11 @@ def test_row_12_one_byte_a_second(dripping: Dripping) -> None:
     """408: for the body at the request's deadline, for the head at its own."""
     answer, seconds = dripping.body.result()
     assert answer is not None
-    assert answer.problem(408)["type"].endswith("request_timeout")
-    assert DEADLINE - 0.5 < seconds < DEADLINE + 3
+    problem = answer.problem(408)
+    assert problem["type"].endswith("request_timeout")
+    assert "deadline" in problem["detail"]
+    assert DEADLINE - 0.5 < seconds < 30
     answer, seconds = dripping.head.result()
     assert answer is not None
     answer.problem(408)
-    assert HEAD_DEADLINE - 0.5 < seconds < HEAD_DEADLINE + 3
+    assert HEAD_DEADLINE - 0.5 < seconds < 30

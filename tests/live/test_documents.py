@@ -76,7 +76,7 @@ def test_row_51_forms_without_end() -> None:
     with running(workers=1, work_seconds=1) as server:
         server.upload(writer.written()).problem(504)
         server.upload(GOOD).payloads()
-        assert server.restarts("timeout") == 1
+        server.wait_until(lambda: server.restarts("timeout") == 1)
 
 
 def changed(data: bytes, kind: bytes, offset: int, content: bytes) -> bytes:

@@ -11,9 +11,10 @@ import pytest
 
 from app.settings import Settings
 from tests.support.live.behaviours import Behaviour
-from tests.support.live.poison import MISBEHAVING, picture
+from tests.support.live.poison import MISBEHAVING, AtWork, picture
 from tests.support.live.proxy import MISSING, SHIPPED, adapted, check, proxy
-from tests.support.live.servers import GOOD, Server, free_port, request, running
+from tests.support.live.servers import GOOD, Server, request, running
+from tests.support.ports import lasting_port
 from tools.load import replicas
 
 pytestmark = [
@@ -29,7 +30,7 @@ HOSTILE = b'/decode%22%7d,%22x%22:%22<script>alert(1)</script>"}\\'
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A proxy whose replicas are both gone: every answer is its own."""
     folder = tmp_path_factory.mktemp("proxy")
-    with proxy(folder, port=free_port(), replicas=[free_port(), free_port()]) as server:
+    with proxy(folder, port=lasting_port(), replicas=[lasting_port(), lasting_port()]) as server:
         yield server
 
 
@@ -90,7 +91,7 @@ def test_the_limit_of_uploads_is_that_of_the_service(weights: Path, tmp_path: Pa
     """A body of as many bytes passes, and the service speaks; one byte more, and the proxy says the service's words."""
     with (
         running(weights=weights, workers=1) as service,
-        proxy(tmp_path, port=free_port(), replicas=[service.port]) as server,
+        proxy(tmp_path, port=lasting_port(), replicas=[service.port]) as server,
     ):
         kind = b"image/png"
         assert server.send(request(bytes(LIMIT), kind=kind)).problem(415)["type"].endswith("unsupported_image")
@@ -105,21 +106,23 @@ def test_what_a_full_replica_refuses_another_reads(weights: Path, tmp_path: Path
     with (
         running(**settings) as first,
         running(**settings) as second,
-        proxy(tmp_path, port=free_port(), replicas=[first.port, second.port]) as server,
+        proxy(tmp_path, port=lasting_port(), replicas=[first.port, second.port]) as server,
         ThreadPoolExecutor() as threads,
     ):
-        slow = picture("takes long", Behaviour.SLOW, seconds=4)
-        held = threads.submit(first.upload, slow)
+        held, at_first, at_second = picture("takes long", Behaviour.HELD), AtWork(first), AtWork(second)
+        answers = [threads.submit(first.upload, held)]
         first.wait_until_busy(1)
         assert first.upload(GOOD).status == 429
         assert all(server.reads() for _ in range(6))
         assert first.metric("qrestore_refused_total", reason="queue_full") > 1
-        held_too = threads.submit(second.upload, slow)
+        answers.append(threads.submit(second.upload, held))
         second.wait_until_busy(1)
         answer = server.upload(GOOD)
         assert answer.problem(429)["type"] == "urn:qrestore:problem:overloaded"
         assert int(answer.headers["retry-after"]) >= 1
-        assert {len(each.result().payloads()) for each in (held, held_too)} == {1}
+        at_first.release(1)
+        at_second.release(1)
+        assert [len(each.result().payloads()) for each in answers] == [1, 1]
 
 
 class TestRestarts:

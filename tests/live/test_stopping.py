@@ -11,23 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.live.behaviours import Behaviour
-from tests.support.live.poison import MISBEHAVING, picture
+from tests.support.live.behaviours import RELEASE, Behaviour
+from tests.support.live.poison import MISBEHAVING, AtWork, picture
 from tests.support.live.servers import GOOD, Server, running
 from tests.support.live.slow import at_work
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 from tools.attack import signals
 
 pytestmark = pytest.mark.slow
 
-DRAIN = 2.0
+DRAIN = 4.0
 
 
 def test_row_40_while_draining(weights: Path) -> None:
     """A picture that is being read is read to its end; one that hangs its reader is cut off after the drain."""
     with running(entry=MISBEHAVING, weights=weights, workers=2, drain_seconds=DRAIN) as server:
         with ThreadPoolExecutor() as threads:
-            slow = threads.submit(server.upload, picture("to the end", Behaviour.SLOW, seconds=1))
+            working = AtWork(server)
+            held = threads.submit(server.upload, picture("to the end", Behaviour.HELD))
+            (child,) = working.wait(1)
             hanging = threads.submit(server.upload, picture("never read", Behaviour.HANG))
             server.wait_until_busy(2)
             children = server.children()
@@ -35,7 +38,8 @@ def test_row_40_while_draining(weights: Path) -> None:
             server.wait_until(lambda: server.get("/readyz").status == 503)
             assert server.upload(GOOD).problem(503)["type"].endswith("not_ready")
             assert server.get("/livez").status == 200
-            assert slow.result().payloads() == [b"to the end"]
+            os.kill(child, RELEASE)
+            assert held.result().payloads() == [b"to the end"]
             assert hanging.result().problem(503)["type"].endswith("not_ready")
         assert server.process.wait(DRAIN + 10) == 0
         server.wait_until(lambda: not any(Path(f"/proc/{pid}/statm").exists() for pid in children), 20)
@@ -51,9 +55,7 @@ def test_only_a_signal_that_is_meant_cuts_work_off(name: str) -> None:
 
 def test_a_signal_to_the_group_of_make_lets_work_finish(weights: Path, tmp_path: Path) -> None:
     """make passes the signal on to the service, which has had it already."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = lasting_port()
     settings = {"WEIGHTS": weights, "DEVICE": "cpu", "WORKERS": 1, "TORCH_THREADS": 1}
     environment = os.environ | {f"QRESTORE_{name}": str(value) for name, value in settings.items()}
     entry = tmp_path / "serve.py"

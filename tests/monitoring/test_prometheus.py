@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 import yaml
 
-from tests.support.live.servers import free_port, running
+from tests.support.live.servers import running
 from tests.support.monitoring import files, promql
 from tests.support.monitoring.files import CONFIG, PROMETHEUS, Query
 from tests.support.monitoring.stack import (
@@ -27,6 +27,7 @@ from tests.support.monitoring.stack import (
     write_keys,
 )
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 
 T = TypeVar("T")
 
@@ -141,10 +142,14 @@ def test_operands_of_an_alert_have_data(scraped: Scraped, operand: str) -> None:
 
 
 def test_no_rule_fails(scraped: Scraped) -> None:
-    groups = scraped.prometheus.ask("rules")["groups"]
-    evaluated = [rule for group in groups for rule in group["rules"]]
-    assert len(evaluated) == len(files.rules())
-    assert {(rule["health"], rule.get("lastError", "")) for rule in evaluated} == {("ok", "")}
+    def evaluated() -> list[dict[str, str]]:
+        """Every rule; nothing while there is one that has not been evaluated yet."""
+        rules = [rule for group in scraped.prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        return [] if any(rule["health"] == "unknown" for rule in rules) else rules
+
+    rules = scraped.eventually(evaluated)
+    assert len(rules) == len(files.rules())
+    assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
 
 
 def test_targets_are_scraped_whole(scraped: Scraped) -> None:
@@ -178,7 +183,7 @@ def test_counts_are_those_of_the_service(scraped: Scraped) -> None:
 
 def test_a_missing_service_is_noticed(tmp_path: Path) -> None:
     """Nothing listens at the address: both alerts are pending."""
-    with prometheus(tmp_path, f"127.0.0.1:{free_port()}") as asked:
+    with prometheus(tmp_path, f"127.0.0.1:{lasting_port()}") as asked:
         deadline, pending = time.monotonic() + PATIENCE, set[str]()
         while pending != {"QrestoreNoReadyReplica", "QrestoreTargetDown"} and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -10,12 +10,12 @@ from tests.support.live.servers import running
 from tests.support.live.slow import SLOW, at_work
 from tools.attack.figures import Figure, at_most, is_true
 
-WORK_SECONDS: Final = 4.0
+WORK_SECONDS: Final = 6.0
 CASES: Final[dict[str, tuple[Sequence[tuple[float, int]], bool]]] = {
     "two SIGTERM at once": (((0.0, signal.SIGTERM), (0.0, signal.SIGTERM)), True),
     "SIGTERM and SIGINT within a second": (((0.0, signal.SIGTERM), (1.0, signal.SIGINT)), True),
     "SIGTERM again after three seconds": (((0.0, signal.SIGTERM), (3.0, signal.SIGTERM)), True),
-    "three SIGTERM": (((0.0, signal.SIGTERM), (0.1, signal.SIGTERM), (0.5, signal.SIGTERM)), False),
+    "three SIGTERM": (((0.0, signal.SIGTERM), (0.5, signal.SIGTERM), (0.5, signal.SIGTERM)), False),
     "another signal after three seconds": (((0.0, signal.SIGTERM), (3.0, signal.SIGINT)), False),
 }
 """Signals with the seconds before each, and whether work that was promised is still finished."""

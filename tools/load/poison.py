@@ -237,6 +237,7 @@ def fire(server: Server, shots: Sequence[Shot], *, load: float = 2.0, kill_every
     with probed(server.port) as livez, killing(server, kill_every) as killed:
         replies = asyncio.run(_fire(server, shots, load * capacity))
         seconds = time.monotonic() - began
+    server.wait_until_busy(0)  # an answer need not wait for the end of its child
     alive = server.process.poll() is None and server.get("/livez").status == 200
     counted = {reason: server.restarts(reason) - count for reason, count in restarts.items()}
     return Report(

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from tests.support.live.proxy import MISSING, proxy
 from tests.support.live.servers import Server, running
-from tests.support.monitoring.stack import free_port
+from tests.support.ports import lasting_port
 from tools.load.client import Exchange, Run, Target, exchange_all
 from tools.load.reckoning import percentile
 from tools.load.traffic import DIRECT, drawn
@@ -62,7 +62,7 @@ class Replica:
     """A service at one port that can be stopped and started again."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self.port = free_port()
+        self.port = lasting_port()
         self._settings = settings
         self._stack = ExitStack()
         self._server = self._begin()
@@ -106,7 +106,7 @@ def roll(
             replicas.append(replica)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = [replica.port for replica in replicas]
-        server = stack.enter_context(proxy(folder, port=free_port(), replicas=ports, retries=retries))
+        server = stack.enter_context(proxy(folder, port=lasting_port(), replicas=ports, retries=retries))
         rolling = threading.Event()
         rolling.set()
         with _sending(server, rolled.run, count, connections, rolling):

@@ -23,6 +23,9 @@ from app.workers.process import Handler, Infer
 SECRET: Final = "what nobody outside may see"
 AT_WORK: Final = "native: at work on a bad picture in process "
 """A child writes this and its process id as a line to standard error before it misbehaves."""
+RELEASE: Final = signal.SIGUSR1
+"""Has a child read what it holds."""
+_POLL_SECONDS: Final = 0.01
 _PIECE: Final = 64 << 20
 
 
@@ -30,8 +33,8 @@ class Behaviour(IntEnum):
     """What a child does with a picture whose first pixel has this value."""
 
     GOOD = 0
-    SLOW = 1
-    """Sleeps as many tenths of a second as the second pixel says, then reads."""
+    HELD = 1
+    """Reads once its child gets RELEASE."""
     HANG = 2
     STUBBORN = 3
     """Hangs in native code and ignores every signal that can be ignored."""
@@ -90,18 +93,28 @@ _ACTIONS: Final[dict[Behaviour, Callable[[], None]]] = {
 
 
 class MisbehavingLadder:
-    """Reads with zxing-cpp after it has behaved as the picture says."""
+    """Reads with zxing-cpp after it has behaved as the picture says. There is one in a process, in its main thread."""
 
     def __init__(self) -> None:
         self._engine = ZXing()
+        self._is_released = False
+        signal.signal(RELEASE, self._release)
+
+    def _release(self, *_: object) -> None:
+        self._is_released = True
+
+    def _hold(self) -> None:
+        while not self._is_released:
+            time.sleep(_POLL_SECONDS)
+        self._is_released = False
 
     def run(self, image: GreyImage, **_: Any) -> Outcome:
         began = time.perf_counter()
         behaviour = int(image[0, 0])
         if behaviour != Behaviour.GOOD:
             os.write(2, f"{AT_WORK}{os.getpid()}\n".encode())
-        if behaviour == Behaviour.SLOW:
-            time.sleep(int(image[0, 1]) / 10)
+        if behaviour == Behaviour.HELD:
+            self._hold()
         elif behaviour in _ACTIONS:
             _ACTIONS[Behaviour(behaviour)]()
         symbols = self._engine.read(image)

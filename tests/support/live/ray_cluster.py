@@ -3,10 +3,8 @@
 import contextlib
 import importlib.util
 import os
-import random
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.live.servers import children_of, free_port
+from tests.support.live.servers import children_of
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 
 MISSING: Final = importlib.util.find_spec("ray") is None
 _STORE_BYTES: Final = 200_000_000
@@ -27,7 +26,6 @@ _POLL_SECONDS: Final = 0.05
 _HAPROXY: Final = "RAY_SERVE_HAPROXY_BINARY_PATH"
 OWN: Final = frozenset({"RAY_AUTH_MODE", _HAPROXY})
 """Variables of docker/ray/environment that every cluster here has."""
-_LASTING: Final = (20_000, 29_999)
 _PLACES: Final = {
     "CONFIG_FILE_LOC": "haproxy.cfg",
     "SOCKET_PATH": "admin.sock",
@@ -71,11 +69,11 @@ class Cluster:
 
     def add(self, *arguments: str) -> Node:
         """Starts a node, the head if it is the first; returns when it has joined. Raises RuntimeError with its log."""
-        number, port = len(self.nodes), free_port()
+        number, port = len(self.nodes), lasting_port()
         port_of_head = self.address.rpartition(":")[2]
-        head = (f"--port={port_of_head}", f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}")
+        head = (f"--port={port_of_head}", f"--temp-dir={self.folder}", f"--ray-client-server-port={lasting_port()}")
         place = ("--head", "--include-dashboard=false", *head) if number == 0 else (f"--address={self.address}",)
-        ports = (f"--dashboard-agent-listen-port={free_port()}", f"--metrics-export-port={port}")
+        ports = (f"--dashboard-agent-listen-port={lasting_port()}", f"--metrics-export-port={port}")
         fixed = (f"--object-store-memory={_STORE_BYTES}", "--disable-usage-stats", "--block")
         log = self.folder / f"node-{number}.log"
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *place, *ports, *fixed, *arguments]
@@ -89,15 +87,6 @@ class Cluster:
                 raise RuntimeError(f"the node does not start:\n{text}")
             time.sleep(_POLL_SECONDS)
         return node
-
-
-def lasting_port() -> int:
-    """A free port that no connection takes meanwhile as its own, and that Ray gives nobody: some time passes until a
-    cluster listens there."""
-    while True:
-        port = random.randint(*_LASTING)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def environment_with(variables: Mapping[str, object]) -> dict[str, str]:
@@ -117,7 +106,7 @@ def _haproxy(folder: Path) -> Path:
 def cluster(nodes: int = 2, *arguments: str, variables: Mapping[str, object] = {}) -> Iterator[Cluster]:
     """A cluster of so many nodes of one processor each, inside the block. ``variables`` are set in its processes."""
     with tempfile.TemporaryDirectory(prefix="ray") as folder:  # sockets' paths must be short
-        address = f"127.0.0.1:{free_port()}"
+        address = f"127.0.0.1:{lasting_port()}"
         own: dict[str, object] = {
             "HOME": folder,
             "OMP_NUM_THREADS": "1",

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import yaml
 
-from tests.support.live.ray_cluster import OWN, Cluster, lasting_port
+from tests.support.live.ray_cluster import OWN, Cluster
 from tests.support.live.servers import Server, children_of, title_of
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 
 SHIPPED: Final = ROOT / "docker/ray/serve.yml"
 ENVIRONMENT: Final = ROOT / "docker/ray/environment"

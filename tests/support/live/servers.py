@@ -205,14 +205,6 @@ def read_answer(connection: socket.socket) -> Answer:
     return Answer(response.status, headers, body, time.perf_counter() - began)
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def title_of(pid: int) -> str:
     """The command line of a process; empty if it has ended."""
     with suppress(OSError):

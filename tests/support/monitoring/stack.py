@@ -18,9 +18,9 @@ import yaml
 
 from app.pipeline.files.png import encode_png
 from tests.support.codes import qr_picture
-from tests.support.live.servers import free_port
 from tests.support.monitoring.files import CONFIG, PROMETHEUS
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 
 BINARIES: Final = ("prometheus", "promtool")
 MISSING: Final = [name for name in BINARIES if shutil.which(name) is None]
@@ -78,7 +78,7 @@ def prometheus(folder: Path, *services: str) -> Iterator[Prometheus]:
 
     Raises RuntimeError with its log where it does not start.
     """
-    own = f"127.0.0.1:{free_port()}"
+    own = f"127.0.0.1:{lasting_port()}"
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
     config.write_text(yaml.safe_dump(derived_config({"qrestore": services, "prometheus": [own]})))
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]

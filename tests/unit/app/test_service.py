@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.telemetry.metrics import Metrics
 from app.workers.admission import Admission
 from app.workers.jobs import DecodeJob, FuseJob, Job, RestoreJob
 from app.workers.worker import Progress
+from tests.support.waiting import awaited
 
 OUTCOME = Outcome(codes=(), width=1, height=1, route=None, trace=(Stage("direct", 0.5, 0),), truncated=False)
 RESTORED = Restored(png=b"", width=1, height=1, network=None, outcome=OUTCOME)
@@ -133,18 +135,24 @@ def test_what_a_job_raises_reaches_its_caller_and_nobody_else(caplog: pytest.Log
     """Work that fails after its client has left must not be reported as an error that nobody took."""
 
     class Slow(FakeWorker):
-        def run(self, job: Any, *, deadline: float, seconds: float) -> Any:
-            time.sleep(0.2)
-            return super().run(job, deadline=deadline, seconds=seconds)
+        def run(self, job: Any, *, deadline: float, seconds: float, progress: Progress | None = None) -> Any:
+            begun.set()
+            assert has_left.wait(10)
+            return super().run(job, deadline=deadline, seconds=seconds, progress=progress)
+
+    begun, has_left = threading.Event(), threading.Event()
+    worker = Slow(InvalidImage())
 
     async def leave(service: Service) -> None:
         working = asyncio.create_task(service.work(DECODE, deadline=time.monotonic() + 10))
-        await asyncio.sleep(0.05)
+        await awaited(begun.is_set)
         working.cancel()
         await asyncio.wait((working,))
+        has_left.set()
         await asyncio.to_thread(service.admission.close)  # waits for the work
         await asyncio.sleep(0.05)
 
-    asyncio.run(leave(service_of(Slow(InvalidImage()))))
+    asyncio.run(leave(service_of(worker)))
     gc.collect()
+    assert len(worker.calls) == 1
     assert "never retrieved" not in caplog.text

@@ -78,7 +78,7 @@ def test_the_flood_keeps_its_connections_and_their_bytes() -> None:
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         flood = Flood(listener.getsockname()[1], b"head ", b"piece ", 0.0)
-        thread = threading.Thread(target=flood.run, args=(1, 1.0))
+        thread = threading.Thread(target=flood.run, args=(1, 3.0))
         thread.start()
         for _ in range(2):
             connection, _ = listener.accept()

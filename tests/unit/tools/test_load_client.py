@@ -104,14 +104,14 @@ def test_an_answer_that_cannot_be_checked_is_wrong() -> None:
 
 
 def test_time_is_bounded() -> None:
-    run, _ = run_against([OK], closed_loop(1000), seconds=0.2, delay=0.05)
-    assert 1 <= run.done <= 5
-    assert run.seconds < 5
+    run, _ = run_against([OK], closed_loop(1000), seconds=1.0, delay=0.2)
+    assert 1 <= run.done <= 6
+    assert run.seconds < 100 * 0.2
 
 
 def test_connections_work_at_the_same_time() -> None:
-    one, _ = run_against([OK], closed_loop(8), delay=0.05)
-    four, _ = run_against([OK], closed_loop(8), delay=0.05, connections=4)
+    one, _ = run_against([OK], closed_loop(8), delay=0.25)
+    four, _ = run_against([OK], closed_loop(8), delay=0.25, connections=4)
     assert four.seconds < 0.6 * one.seconds
 
 

@@ -20,10 +20,9 @@ import pytest
 from app.cluster import haproxy
 from app.errors import InvalidConfiguration
 from app.http.context import SECURITY_HEADERS
-from tests.support.live.ray_cluster import lasting_port
 from tests.support.live.servers import Server, request
-from tests.support.monitoring.stack import free_port
 from tests.support.paths import ROOT
+from tests.support.ports import lasting_port
 
 pytest.importorskip("ray", reason="ray is not installed: it is in the extra ray")
 
@@ -149,7 +148,7 @@ def assert_problem(server: Server, raw: bytes, status: int, *, path: str = "/dec
 
 
 def test_no_replica_is_a_problem(tmp_path: Path) -> None:
-    with running(tmp_path, free_port()) as server:
+    with running(tmp_path, lasting_port()) as server:
         assert_problem(server, request(b"picture"), 503)
         assert_problem(server, request(line=b'GET /a"b\\c', kind=b""), 503, path='/a"b\\c')
 
@@ -216,7 +215,7 @@ def test_a_replica_is_told_one_id(tmp_path: Path, offered: bytes, *, kept: bool)
 
 
 def test_strangers_see_no_statistics(tmp_path: Path) -> None:
-    path, _ = written(tmp_path, free_port())
+    path, _ = written(tmp_path, lasting_port())
     assert re.search(r"bind \*:\d+\n *stats enable", path.read_text())
     changed = haproxy.adapted(path.read_text())
     assert re.search(r"bind 127\.0\.0\.1:\d+\n *stats enable", changed)

@@ -154,12 +154,12 @@ def test_a_child_that_dies_in_idleness_is_replaced_before_a_job_needs_it(make: M
 
 def test_a_job_gives_way(make: Make, restarts: Counter[RestartReason]) -> None:
     pool, progress = make(), Progress()
-    threading.Timer(0.5, progress.give_way.set).start()
     began = time.monotonic()
+    threading.Timer(0.5, progress.give_way.set).start()
     with pytest.raises(GaveWay):
         pool.run(("spin", None), deadline=began + LONG, seconds=LONG, progress=progress)
     assert progress.spent() >= 0.0
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 0.5 <= time.monotonic() - began < LONG / 2
     assert restarts == {RestartReason.GAVE_WAY: 1}
     assert do(pool, "echo", 1) == 1
 
@@ -176,14 +176,19 @@ def test_a_job_that_ends_its_process_is_tried_once_more(
 
 
 def test_a_child_killed_from_outside_costs_no_answer(make: Make, restarts: Counter[RestartReason]) -> None:
-    pool = make()
-    (victim,) = pool.pids()
-    with ThreadPoolExecutor(1) as thread:
-        slow = thread.submit(do, pool, "sleep", 0.5)
-        time.sleep(0.2)
-        os.kill(victim, signal.SIGKILL)
-        assert slow.result() is None
-    assert victim not in pool.pids()
+    """It is killed in the middle of its job, while it waits for a network."""
+    victims: list[int] = []
+
+    def killing(name: str, arrays: Arrays) -> NDArray[np.float32]:
+        if not victims:
+            victims.extend(pool.pids())
+            os.kill(victims[0], signal.SIGKILL)
+        return doubled(name, arrays)
+
+    pool = make(infer=killing)
+    assert do(pool, "ask", ("double", np.ones(1, np.float32))) == [2]
+    assert victims
+    assert not set(victims) & set(pool.pids())
     assert restarts == {RestartReason.CRASH: 1}
 
 
@@ -267,7 +272,7 @@ def test_a_job_past_its_deadline_is_killed(make: Make, restarts: Counter[Restart
     began = time.monotonic()
     with pytest.raises(ProcessingTimeout):
         do(pool, word, 1000, seconds=0.3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < LONG / 2
     assert restarts == {RestartReason.TIMEOUT: 1}
     assert do(pool, "echo", "next") == "next"
 
@@ -278,7 +283,7 @@ def test_a_job_has_its_seconds_but_never_beyond_its_deadline(make: Make, left: f
     began = time.monotonic()
     with pytest.raises(ProcessingTimeout):
         pool.run(("sleep", 1000), deadline=began + left, seconds=granted)
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < LONG / 2
 
 
 def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
@@ -297,10 +302,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
     time.sleep(0.2)
     process.kill()
     process.communicate()
-    until = time.monotonic() + 10
-    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{child}").exists()
+    wait_for(lambda: not Path(f"/proc/{child}").exists())
 
 
 def test_a_child_is_replaced_after_its_jobs(make: Make, restarts: Counter[RestartReason]) -> None:
@@ -348,18 +350,24 @@ def test_a_child_reads_other_files_only_where_it_may(make: Make, tmp_path: Path)
     assert do(make(), "read", str(tmp_path / "weights" / "file")) == "PermissionError"
 
 
-def test_a_pool_that_need_not_wait_starts_the_others_while_the_first_works(make: Make) -> None:
-    pool = make(size=3, at_once=1)
+def meet(make: Make, *, size: int, at_once: int | None = None) -> Pool:
+    """A pool whose children have all been at work in the same moment; fails where one has not."""
+    together = threading.Barrier(size)
+
+    def waiting(name: str, arrays: Arrays) -> NDArray[np.float32]:
+        together.wait(30)
+        return doubled(name, arrays)
+
+    pool = make(infer=waiting, size=size, at_once=at_once)
     assert do(pool, "echo", 1) == 1
-    together = threading.Barrier(3)
+    with ThreadPoolExecutor(size) as threads:
+        asked = [threads.submit(do, pool, "ask", ("double", np.full(1, number, np.float32))) for number in range(size)]
+        assert [float(each.result()[0]) for each in asked] == [2 * number for number in range(size)]
+    return pool
 
-    def one(_: int) -> Any:
-        together.wait(10)
-        return do(pool, "pid", 1)
 
-    with ThreadPoolExecutor(3) as threads:
-        assert set(threads.map(one, range(3))) == set(pool.pids())
-    assert len(pool.pids()) == 3
+def test_a_pool_that_need_not_wait_starts_the_others_while_the_first_works(make: Make) -> None:
+    assert len(meet(make, size=3, at_once=1).pids()) == 3
 
 
 def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restarts: Counter[RestartReason]) -> None:
@@ -372,15 +380,7 @@ def test_classes_that_the_parent_does_not_know_are_not_built(make: Make, restart
 
 
 def test_children_work_side_by_side(make: Make) -> None:
-    pool = make(size=3)
-    together = threading.Barrier(3)
-
-    def one(_: int) -> Any:
-        together.wait(10)
-        return do(pool, "pid", 0.5)
-
-    with ThreadPoolExecutor(3) as threads:
-        assert set(threads.map(one, range(3))) == set(pool.pids())
+    assert len(meet(make, size=3).pids()) == 3
 
 
 def test_a_pool_that_cannot_start_says_so() -> None:

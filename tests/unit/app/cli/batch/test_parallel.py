@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.cli.batch.parallel import in_order
+from tests.support.waiting import wait_for
 
 
 def no_stop() -> None:
@@ -105,7 +106,4 @@ def test_work_that_runs_is_stopped_where_nobody_waits_any_more() -> None:
     with pytest.raises(KeyboardInterrupt):
         raise_in_the_middle()
     assert stop.is_set()
-    until = time.monotonic() + 5
-    while any(thread.name == "feeder" for thread in threading.enumerate()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: not any(thread.name == "feeder" for thread in threading.enumerate()))
