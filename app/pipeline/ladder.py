@@ -202,7 +202,7 @@ class Ladder:
         climb, others = self._search(
             image, effort=effort, budget=budget, expect=expect, look_again=look_again, symbologies=symbologies
         )
-        if effort is not Effort.FAST and _shows_more(climb):
+        if _shows_more(climb):
             rest = self._rest(climb)
             self._read_remade(rest, surveys_of_rest)
             climb.take_made(rest)
@@ -249,7 +249,7 @@ class Ladder:
             pass
         is_patient = climb.is_thorough or "QRCode" not in symbologies
         small = symbologies & SMALL
-        if small and climb.surveys and not climb.is_over:
+        if small and (is_patient or climb.surveys) and not climb.is_over:
             climb.take(read_small(climb, small, is_patient=is_patient), MICRO)
         return climb, self._read_looks(climb, look_again, symbologies)
 

@@ -48,6 +48,8 @@ def test_a_picture_with_a_code_is_not_searched(ladder: Ladder) -> None:
     outcome = ladder.run(qr_picture("a larger code"), effort=Effort.BALANCED)
     assert [one.symbol.text for one in outcome.codes] == ["a larger code"]
     assert MICRO not in [stage.stage for stage in outcome.trace]
+    asked = ladder.run(qr_picture("a larger code"), effort=Effort.BALANCED, symbologies=frozenset({"MicroQRCode"}))
+    assert MICRO in [stage.stage for stage in asked.trace]
 
 
 def test_noise_holds_no_code(ladder: Ladder) -> None:
