@@ -244,6 +244,6 @@ def _whole(what: str, lowest: int, highest: int) -> Callable[[str], int]:
         with suppress(ValueError):
             if lowest <= int(text) <= highest:
                 return int(text)
-        raise argparse.ArgumentTypeError(f"{what} is between {lowest} and {highest}")
+        raise argparse.ArgumentTypeError(f"{what} is a whole number from {lowest} to {highest}")
 
     return number

@@ -15,20 +15,21 @@ GreyImage = NDArray[np.uint8]
 
 
 class Colours(Enum):
-    """Which colours of a picture are worth another look at it."""
+    """Where the colours of a picture are looked at."""
 
     NONE = auto()
     SQUARES = auto()
-    """Those of a picture in which grey hides a square, as a code is."""
+    """Only if the colours that grey hides make up a square, as a code does."""
     ALL = auto()
+    """Wherever grey hides some."""
 
 
 class LookAgain(Protocol):
     """Other grey pictures of what a grey picture shows, of the same size, made when they are asked for."""
 
     def __call__(self, *, colours: Colours) -> Iterator[GreyImage]:
-        """Yields pictures that show what the first one may hide. Without colours only those of a transparent picture on
-        other grounds, which cost next to nothing where there are none."""
+        """Yields pictures that show what the first one may hide. With ``Colours.NONE`` only those of a transparent
+        picture on other grounds, which cost next to nothing where there are none."""
         ...
 
 

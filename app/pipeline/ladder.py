@@ -50,8 +50,8 @@ DOTS: Final = "dots"
 # Several places may overlap at one code. Of the 43 that flattening read in the set creased, n = 200, it read 37 at the
 # first of them and all by the fifth. In wallpaper of finder patterns up to 70 places agree.
 _PATIENCE: Final = 12  # places, one after another, of which one of the last rungs reads nothing
-# A bent code whose place is credible is read sooner so than by other locators, which would see it again: of 60 creased
-# codes the same are read in 0.8 of the time.
+# Flattening a credible place costs less than asking other locators, which find the same place again: of 60 creased
+# codes the same ones are read, in 0.8 of the time.
 _FLATTENED_FIRST: Final = 2  # credible places that are flattened before other locators are asked
 _SHARE_OF_LOOK: Final = 0.5  # of the time left that another look may take, where places are left for the last rungs
 _EVENED_SIDE: Final = 800  # longest side, in pixels, at which a picture without its shading is read
@@ -204,10 +204,10 @@ class Ladder:
         )
         if _shows_more(climb):
             rest = self._rest(climb)
-            self._read_remade(rest, surveys_of_rest)
+            self._read_made(rest, symbologies, surveys_of_rest)
             climb.take_made(rest)
         for remade in self._remade(climb):
-            self._read_remade(remade)
+            self._read_made(remade, symbologies)
             climb.take_made(remade)
         left = [place for place in climb.places if not climb.covers(place.corners)]
         for _ in climb.ascend(by_version(left), LAST_RUNGS, patience=_PATIENCE):
@@ -247,10 +247,7 @@ class Ladder:
                 pass
         for _ in climb.survey(further_surveys(climb), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        is_patient = climb.is_thorough or "QRCode" not in symbologies
-        small = symbologies & SMALL
-        if small and (is_patient or climb.surveys) and not climb.is_over:
-            climb.take(read_small(climb, small, is_patient=is_patient), MICRO)
+        _take_small(climb, symbologies)
         return climb, self._read_looks(climb, look_again, symbologies)
 
     def _climb_for(
@@ -278,9 +275,9 @@ class Ladder:
 
     def _read_looks(self, climb: Climb, look_again: LookAgain | None, symbologies: frozenset[str]) -> list[Climb]:
         """Reads the other pictures of a climb, one after another, while its own leaves something to read; returns their
-        climbs. Unless the effort is fast a transparent picture is read on black in any case, and hidden squares of a
-        picture that was searched for more codes. Before the last rungs, which cost most: a code of hidden colours is
-        plain to see in its projection."""
+        climbs. Unless the effort is fast, a transparent picture is read on black in any case, and the colours of a
+        picture that was searched are looked at if grey hides a square. This comes before the last rungs, which cost
+        most: a code of hidden colours is plain to see in its projection."""
         others: list[Climb] = []
         leaves_some, is_fast = bool(climb.unread or not climb.found), climb.effort is Effort.FAST
         if look_again is None or (is_fast and not leaves_some):
@@ -317,10 +314,14 @@ class Ladder:
                 even = evened(climb.image, _EVENED_SIDE)
             yield self._made(climb, *even)
 
-    def _read_remade(
-        self, climb: Climb, look: Callable[[Climb, Sequence[Candidate]], Iterator[Survey]] = surveys
+    def _read_made(
+        self,
+        climb: Climb,
+        symbologies: frozenset[str],
+        look: Callable[[Climb, Sequence[Candidate]], Iterator[Survey]] = surveys,
     ) -> None:
-        """Reads what was made of a picture on all rungs before the last ones, where these surveys see codes."""
+        """Reads a picture that was made of another one: as it is, then the places of the surveys that ``look`` makes,
+        on all rungs before the last ones, then small codes."""
         with climb.timed(DIRECT):
             reads, sighted = read_direct(climb)
         climb.take(reads, DIRECT)
@@ -328,8 +329,8 @@ class Ladder:
             climb.take(read_small_picture(climb), VARIANTS_RUNG)
         for _ in climb.survey(look(climb, sighted), QUICK_RUNGS, SLOW_RUNGS):
             pass
-        if not (climb.found or climb.is_over):
-            climb.take(read_small(climb, is_patient=False), MICRO)
+        if not climb.found:
+            _take_small(climb, symbologies)
 
     def _rest(self, climb: Climb) -> Climb:
         """A climb, of which nothing is read yet, of a picture whose codes are painted over."""
@@ -346,12 +347,22 @@ class Ladder:
         )
 
 
+def _take_small(climb: Climb, symbologies: frozenset[str]) -> None:
+    """Takes Micro QR and rMQR codes, if they are among the ``symbologies``: of every picture if these name no QR code,
+    else of a picture that was searched."""
+    small = symbologies & SMALL
+    is_patient = climb.is_thorough or "QRCode" not in symbologies
+    if small and (is_patient or climb.surveys) and not climb.is_over:
+        climb.take(read_small(climb, small, is_patient=is_patient), MICRO)
+
+
 def _shows_more(climb: Climb) -> bool:
-    """Whether a picture that was searched plainly shows texture like that of a code where none was read or told."""
+    """Whether a picture that was searched shows a square of strong texture outside the codes that were read and the
+    places that are answered as unread."""
     if not (climb.found and climb.surveys) or climb.is_over:
         return False
-    told = (place.corners for place in climb.places if place.agreement >= climb.gates.credible)
-    return shows_square_beside(climb.image, [*(one.symbol.corners for one in climb.found), *told], plainly=True)
+    unread = (place.corners for place in climb.places if place.agreement >= climb.gates.credible)
+    return shows_square_beside(climb.image, [*(one.symbol.corners for one in climb.found), *unread], plainly=True)
 
 
 def _hides_a_code(climb: Climb) -> bool:

@@ -37,7 +37,8 @@ def read_small(climb: Climb, symbologies: frozenset[str] = SMALL, *, is_patient:
     resemble small codes. A patient look is for smaller and fainter finder patterns, too."""
     larger = [place.corners for place in climb.places if place.agreement >= climb.gates.credible]
     read = [found.symbol.corners for found in climb.found]
-    picture = painted_over(climb.image, read) if read else climb.image  # whose finder patterns are the strongest
+    # Finder patterns of codes that were read are the strongest and would take the few looks of a glance.
+    picture = painted_over(climb.image, read) if read else climb.image
     for finder in find_lone_finders(picture, PATIENT if is_patient else GLANCE):
         if climb.is_over:
             return

@@ -106,7 +106,8 @@ def find_projection(coarse: ColourImage) -> Projection | None:
 def hides_square(coarse: ColourImage) -> bool:
     """Whether grey hides colours of a picture that make up a square, as a code does.
 
-    ``coarse`` is the picture reduced to `COARSE_SIDE`; the least square is 64 pixels wide.
+    ``coarse`` is the picture reduced to `COARSE_SIDE`. The least square is about 64 pixels wide there, less in small
+    pictures, which are enlarged.
     """
     if not _is_colourful(coarse):
         return False

@@ -80,17 +80,17 @@ def usual_surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey
         yield from _survey(climb, "touching", beside)
     for size, inverted in _looks(climb):
         surveys_before, found_before = len(climb.surveys), len(climb.found)
-        for one in _by_quad_locator(climb, size, inverted=inverted):
-            yield one
-            if _is_filled(climb):
-                return
+        yield from _by_quad_locator(climb, size, inverted=inverted)
+        if _is_filled(climb):
+            return
         if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
             break
 
 
 def surveys_of_rest(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey]:
-    """Surveys of a picture whose codes were read and are painted over: of what zxing-cpp saw, ``sighted``, and by all
-    locators but the quad locator, which saw the rest already, though not as a negative."""
+    """Surveys of a picture whose read codes are painted over: of what zxing-cpp saw, ``sighted``; by the quad locator
+    of the negative, if nothing was read there; then the further ones. The quad locator has searched the picture
+    itself."""
     yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
     if not climb.found:
         yield from _by_quad_locator(climb, min(max(climb.image.shape), _INVERTED_SIZE), inverted=True)
@@ -98,7 +98,7 @@ def surveys_of_rest(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Surv
 
 
 def _by_quad_locator(climb: Climb, size: int, *, inverted: bool) -> Iterator[Survey]:
-    """Surveys of one look of the quad locator."""
+    """Surveys of one look of the quad locator, which ends as soon as one code fills the picture."""
     for candidates in _by_rank(_glance(climb, size, inverted=inverted)):
         with climb.timed(LOCATE):
             unread = [one for one in candidates if not climb.holds(one.corners)]
@@ -109,6 +109,8 @@ def _by_quad_locator(climb: Climb, size: int, *, inverted: bool) -> Iterator[Sur
             elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
         )
         yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
+        if _is_filled(climb):
+            return
 
 
 def further_surveys(climb: Climb) -> Iterator[Survey]:

@@ -12,8 +12,8 @@ _LONGEST_SQUARE: Final = 1.4  # times as long as wide
 
 
 def means(values: NDArray[np.float32], tile: int) -> NDArray[np.float32]:
-    """The mean of each plane of (H, W) or (H, W, C) in each tile of so many pixels a side, (H / tile, W / tile) or with
-    C; a margin narrower than a tile is left out."""
+    """The mean of (H, W) or (H, W, C) over tiles of ``tile`` pixels a side: (H // tile, W // tile) or with C. What is
+    left over at the right and at the bottom is ignored; H and W are at least ``tile``."""
     height, width = (side // tile for side in values.shape[:2])
     whole = values[: height * tile, : width * tile]
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
@@ -33,7 +33,8 @@ def blocks(tiles: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def shows_square(tiles: NDArray[np.bool_], *, least_filled: float) -> bool:
-    """Whether adjacent ones of the tiles (H, W) make up a square, however turned, and fill that part of it."""
+    """Whether connected tiles of (H, W) make up a square, however turned: about 4 tiles a side or more, at most 1.4
+    times as long as wide, of which they fill ``least_filled``, 0 to 1."""
     count, areas = cv2.connectedComponents(tiles.astype(np.uint8))
     for area in range(1, count):
         inside = areas == area

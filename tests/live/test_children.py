@@ -84,18 +84,18 @@ def server(misbehaving: Misbehaving, dripping: Dripping) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def patience(weights: Path) -> Iterator[Server]:
+def unhurried_service(weights: Path) -> Iterator[Server]:
     with misbehaving_service(weights) as server:
         yield server
 
 
 @pytest.fixture
-def patient(patience: Server) -> Iterator[Server]:
-    """Such a service whose deadlines no test reaches."""
-    patience.wait_until_busy(0)
-    yield patience
-    patience.wait_until_busy(0)
-    patience.assert_well()
+def unhurried(unhurried_service: Server) -> Iterator[Server]:
+    """A misbehaving service whose deadlines no test reaches."""
+    unhurried_service.wait_until_busy(0)
+    yield unhurried_service
+    unhurried_service.wait_until_busy(0)
+    unhurried_service.assert_well()
 
 
 def kill(*pids: int) -> None:
@@ -121,9 +121,9 @@ def crowd(server: Server) -> Iterator[Crowd]:
 
 
 @pytest.fixture
-def patient_crowd(patient: Server) -> Iterator[Crowd]:
+def unhurried_crowd(unhurried: Server) -> Iterator[Crowd]:
     with ThreadPoolExecutor(16) as threads:
-        yield Crowd(patient, threads)
+        yield Crowd(unhurried, threads)
 
 
 def test_row_36_picture_that_hangs_its_reader(server: Server, crowd: Crowd) -> None:
@@ -168,31 +168,31 @@ def test_row_36_reader_that_floods_the_log(server: Server) -> None:
     assert server.upload(picture("talkative", Behaviour.FLOOD)).payloads() == [b"talkative"]
 
 
-def test_row_39_one_more_than_there_is_room_for(patient: Server, patient_crowd: Crowd) -> None:
-    held, working = [picture(f"held {number}", Behaviour.HELD) for number in range(SLOTS + QUEUE)], AtWork(patient)
-    before = patient.metric("qrestore_refused_total", reason="queue_full")
-    admitted = [patient_crowd.send(data) for data in held]
-    patient.wait_until_busy(SLOTS, QUEUE)
+def test_row_39_one_more_than_there_is_room_for(unhurried: Server, unhurried_crowd: Crowd) -> None:
+    held, working = [picture(f"held {number}", Behaviour.HELD) for number in range(SLOTS + QUEUE)], AtWork(unhurried)
+    before = unhurried.metric("qrestore_refused_total", reason="queue_full")
+    admitted = [unhurried_crowd.send(data) for data in held]
+    unhurried.wait_until_busy(SLOTS, QUEUE)
     spent = []
     for _ in range(10):
         began = time.perf_counter()
-        refused = patient.upload(GOOD)
+        refused = unhurried.upload(GOOD)
         spent.append(time.perf_counter() - began)
         assert refused.problem(429)["type"].endswith("overloaded")
         assert int(refused.headers["retry-after"]) >= 1
     assert min(spent) < 0.1
-    assert patient.metric("qrestore_refused_total", reason="queue_full") == before + 10
+    assert unhurried.metric("qrestore_refused_total", reason="queue_full") == before + 10
     working.release(SLOTS + QUEUE)
     payloads = [future.result().payloads() for future in admitted]
     assert payloads == [[b"held %d" % number] for number in range(SLOTS + QUEUE)]
 
 
-def test_row_39_refused_before_a_large_body_is_read(patient: Server, patient_crowd: Crowd) -> None:
+def test_row_39_refused_before_a_large_body_is_read(unhurried: Server, unhurried_crowd: Crowd) -> None:
     """The rest of the body never comes."""
-    working = AtWork(patient)
-    admitted = [patient_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS + QUEUE)]
-    patient.wait_until_busy(SLOTS, QUEUE)
-    patient.send(upload(bytes(10_000_000))[:1000], timeout=10).problem(429)
+    working = AtWork(unhurried)
+    admitted = [unhurried_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS + QUEUE)]
+    unhurried.wait_until_busy(SLOTS, QUEUE)
+    unhurried.send(upload(bytes(10_000_000))[:1000], timeout=10).problem(429)
     working.release(SLOTS + QUEUE)
     assert [future.result().status for future in admitted] == [200] * (SLOTS + QUEUE)
 
@@ -234,19 +234,19 @@ def test_row_42_children_as_hung_as_can_be(server: Server, crowd: Crowd) -> None
     assert not set(children) & set(server.workers())
 
 
-def test_row_42_child_that_is_killed_once(patient: Server, patient_crowd: Crowd) -> None:
+def test_row_42_child_that_is_killed_once(unhurried: Server, unhurried_crowd: Crowd) -> None:
     """The retry answers."""
-    before, working = patient.restarts("crash"), AtWork(patient)
-    answer = patient_crowd.send(picture("at the second try", Behaviour.HELD))
+    before, working = unhurried.restarts("crash"), AtWork(unhurried)
+    answer = unhurried_crowd.send(picture("at the second try", Behaviour.HELD))
     kill(*working.wait(1))
     working.release(1, after=1)
     assert answer.result().payloads() == [b"at the second try"]
-    assert patient.restarts("crash") == before + 1
+    assert unhurried.restarts("crash") == before + 1
 
 
-def test_row_42_children_that_are_killed_twice(patient: Server, patient_crowd: Crowd) -> None:
-    working = AtWork(patient)
-    answer = patient_crowd.send(picture("never read", Behaviour.HELD))
+def test_row_42_children_that_are_killed_twice(unhurried: Server, unhurried_crowd: Crowd) -> None:
+    working = AtWork(unhurried)
+    answer = unhurried_crowd.send(picture("never read", Behaviour.HELD))
     for attempt in (1, 2):
         kill(working.wait(attempt)[-1])
     assert answer.result().problem(500)["type"].endswith("worker_crashed")
@@ -255,7 +255,8 @@ def test_row_42_children_that_are_killed_twice(patient: Server, patient_crowd: C
 def test_row_42_fork_server_that_is_killed(server: Server) -> None:
     """It is a child itself, and all others come from it. A new one takes a second or two, more on a busy machine."""
     workers = server.workers()
-    kill(*(pid for pid in server.helpers() if children_of(pid)))
+    (fork_server,) = (pid for pid in server.helpers() if children_of(pid))
+    kill(fork_server)
     for pid in workers:
         with suppress(ProcessLookupError):  # it may have ended with its parent
             kill(pid)
@@ -304,30 +305,30 @@ def left(server: Server) -> float:
     return server.metric("qrestore_request_duration_seconds_count", endpoint="/decode", status="499")
 
 
-def test_row_44_client_that_leaves_while_its_picture_is_read(patient: Server) -> None:
+def test_row_44_client_that_leaves_while_its_picture_is_read(unhurried: Server) -> None:
     """Its slot is free when the work is over, not before."""
-    before, working = left(patient), AtWork(patient)
+    before, working = left(unhurried), AtWork(unhurried)
     with ExitStack() as connections:
         for _ in range(SLOTS):
-            connection = connections.enter_context(patient.connect())
+            connection = connections.enter_context(unhurried.connect())
             connection.sendall(upload(picture("left alone", Behaviour.HELD)))
         working.wait(SLOTS)
-    patient.wait_until(lambda: left(patient) == before + SLOTS)
-    assert patient.metric("qrestore_busy_slots") == SLOTS
+    unhurried.wait_until(lambda: left(unhurried) == before + SLOTS)
+    assert unhurried.metric("qrestore_busy_slots") == SLOTS
     working.release(SLOTS)
-    patient.wait_until_busy(0)
+    unhurried.wait_until_busy(0)
 
 
-def test_row_44_client_that_leaves_the_queue(patient: Server, patient_crowd: Crowd) -> None:
-    working = AtWork(patient)
-    held = [patient_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS)]
-    patient.wait_until_busy(SLOTS)
+def test_row_44_client_that_leaves_the_queue(unhurried: Server, unhurried_crowd: Crowd) -> None:
+    working = AtWork(unhurried)
+    held = [unhurried_crowd.send(picture("held", Behaviour.HELD)) for _ in range(SLOTS)]
+    unhurried.wait_until_busy(SLOTS)
     with ExitStack() as connections:
         for _ in range(QUEUE):
-            connection = connections.enter_context(patient.connect())
+            connection = connections.enter_context(unhurried.connect())
             connection.sendall(upload(GOOD))
-        patient.wait_until_busy(SLOTS, QUEUE)
-    patient.wait_until_busy(SLOTS)
+        unhurried.wait_until_busy(SLOTS, QUEUE)
+    unhurried.wait_until_busy(SLOTS)
     working.release(SLOTS)
     assert [future.result().status for future in held] == [200] * SLOTS
 

@@ -117,7 +117,7 @@ def command(folder: Path, payloads: dict[str, str], jobs: int) -> Row:
     if left or process.returncode:
         raise ValueError(f"{len(left)} files are missing; exit status {process.returncode}")
     rate = (len(times) - 1 - warm) / (times[-1] - times[warm])
-    last = max(spent, key=lambda lines: spent[lines])  # the time of children that have ended is lost
+    last = max(spent, key=lambda lines: spent[lines])  # the sum falls when children end: the largest one has them all
     cost = (spent[last] - spent[warm]) / max(1, last - warm)
     return Row(f"{jobs} {'job' if jobs == 1 else 'jobs'}", rate, cost, times[0] - began)
 

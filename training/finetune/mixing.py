@@ -128,7 +128,7 @@ def tuned(
         raise ValueError(f"{config.name} does not train on crops of codes: photographs cannot tune it")
     if not examples:
         raise ValueError("no photograph to train on shows a code whose modules are known")
-    network: Any = config.shapes()
+    network: Any = config.network_without_weights()
     reads = network.kind is Kind.MODULE_READER
     multiple = 1 if reads else int(network.size_multiple)
     crops = PhotoCrops(tuple(examples), folder, config.batch_size, multiple, reads)

@@ -114,7 +114,7 @@ class IsolatedEngine:
             self._pipe.recv()  # waits until it is ready, since reading is timed
         except EOFError as exc:
             self.close()
-            raise RuntimeError(f"the decoder {self.name} cannot be made; its process says why") from exc
+            raise RuntimeError(f"the decoder {self.name} cannot be made; its standard error says why") from exc
         return self._pipe
 
     def close(self) -> None:

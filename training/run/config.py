@@ -100,7 +100,7 @@ class TrainConfig:
         warmup = round(self.warmup_steps * min(1.0, minutes / self.minutes))
         return replace(self, minutes=minutes, steps=None, warmup_steps=warmup)
 
-    def shapes(self) -> nn.Module:
-        """The run's network with the shapes of its weights alone, on torch's device ``meta``."""
+    def network_without_weights(self) -> nn.Module:
+        """The run's network on torch's device ``meta``: shapes of weights without values."""
         with torch.device("meta"):
             return NETWORKS[self.architecture](**self.network)

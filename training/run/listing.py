@@ -15,7 +15,7 @@ def describe(name: str, recipe: Callable[[], TrainConfig], weights: Path) -> str
     Results come from the checkpoint's header, where the measuring commands record them. Raises InvalidCheckpoint.
     """
     config = recipe()
-    parameters = sum(parameter.numel() for parameter in config.shapes().parameters())
+    parameters = sum(parameter.numel() for parameter in config.network_without_weights().parameters())
     length = f"{config.minutes:g} minutes" if config.steps is None else f"{config.steps:,} steps"
     path = weights / f"{name}{SUFFIX}"
     lines = [

@@ -71,7 +71,7 @@ def starting_weights(path: Path, config: TrainConfig) -> Checkpoint:
     Raises InvalidCheckpoint, and ValueError for weights of another network.
     """
     start = checkpoint.load(path)
-    networks = (config.shapes(), start.network)
+    networks = (config.network_without_weights(), start.network)
     wanted, given = ({key: value.shape for key, value in network.state_dict().items()} for network in networks)
     if start.architecture != config.architecture or wanted != given:
         raise ValueError(f"{path} holds weights of another network than that of {config.name}")

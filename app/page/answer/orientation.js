@@ -8,7 +8,7 @@ export async function asStored({ answer, files }, frame) {
   return { turn, size: await storedSize(files[frame], turn) };
 }
 
-// EXIF orientation of a JPEG; 1 if the file states none.
+// EXIF orientation of a JPEG; 1 if it states none, and for other formats, whose orientation is not read here.
 async function orientationOf(file) {
   const view = new DataView(await file.slice(0, 1 << 17).arrayBuffer());
   try {

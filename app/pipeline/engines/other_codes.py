@@ -15,9 +15,9 @@ from app.pipeline.symbologies import LINEAR, MATRIX, QR_FAMILY
 _FORMATS: Final = {name: getattr(zxingcpp, name) for name in (MATRIX | LINEAR) - QR_FAMILY} | {
     "Code39": zxingcpp.Code39Std
 }
-"""zxing-cpp's name for each symbology is that of `app.pipeline.symbologies`. Of Code 39 the characters that stand there
-are read: no symbol says whether its pairs mean full ASCII, and zxing-cpp guesses: it answers N/A as N! and the +A of a
-HIBC label as a (findings/zxing-shortens-code-39-with-a-slash.sh)."""
+"""Named as in `app.pipeline.symbologies`, except Code 39, which is read without full ASCII: no symbol states whether
+its pairs mean that, and zxing-cpp guesses N! of N/A and the a of a HIBC label's +A
+(findings/zxing-shortens-code-39-with-a-slash.sh)."""
 UNASKED: Final = (MATRIX | LINEAR) - QR_FAMILY - {"Codabar", "DXFilmEdge"}
 """Symbologies of which a code is named unasked. In 760 pictures of other things (`training.measure.codeless`) and 130
 photographs none of them was read that was not there; the others have the weakest checks and are rare."""

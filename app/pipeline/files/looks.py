@@ -60,8 +60,8 @@ def other_looks(data: bytes, *, colours: Colours, part: tuple[slice, slice] = _W
 
 
 def project(stored: Stored, colours: Colours, ground: int = WHITE) -> Iterator[GreyImage]:
-    """Yields grey pictures of (H, W, 3), or (H, W, 4) on a ground, that show more of these ``colours`` than the eye's
-    grey: none, one or two; see `app.pipeline.projecting`."""
+    """Yields grey pictures of ``stored``, (H, W, 3), or (H, W, 4) on a ``ground``, that show more of these ``colours``
+    than the eye's grey: none, one or two; see `app.pipeline.projecting`."""
     spare = spare_bits(stored)
     for shade in find_shades(_coarse(stored, ground, spare), colours):
         height, width = stored.shape[:2]

@@ -262,8 +262,8 @@ class TestStart:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["serve", "--port", "70000"], "a port is between 0 and 65535"),
-            (["decode", "--jobs", "many", "x.png"], "a number of jobs is between 1 and 256"),
+            (["serve", "--port", "70000"], "a port is a whole number from 0 to 65535"),
+            (["decode", "--jobs", "many", "x.png"], "a number of jobs is a whole number from 1 to 256"),
             (["decode", "--budget", "nan", "x.png"], "a budget is a number of seconds above 0"),
             (["decode", "--budget", "soon", "x.png"], "a budget is a number of seconds above 0"),
         ],

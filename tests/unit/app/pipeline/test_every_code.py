@@ -262,7 +262,7 @@ def test_a_mild_photograph_of_a_sheet_is_read_to_the_last_label(seed: int) -> No
 
 
 @pytest.mark.parametrize(("pixels", "gap"), [(8, 3), (8, 4), (10, 3)])
-def test_what_is_left_is_read_in_all_ways_beside_a_code_that_was_read(pixels: int, gap: int) -> None:
+def test_what_is_left_beside_a_code_is_searched_as_if_nothing_were_read(pixels: int, gap: int) -> None:
     """Of modules drawn apart the locator sees a code only in the negative or without the shading, where it looks for
     other codes only if texture is left."""
     apart = np.kron(encode("modules apart", version=1), np.pad(np.ones((pixels - gap,) * 2, np.bool_), (0, gap)))
