@@ -289,7 +289,7 @@ class Ladder:
         while not climb.is_over and (climb.unread or not climb.found or not leaves_some):
             began = perf_counter()
             picture = next(looks, None)
-            if picture is not None or colours is not Colours.NONE:
+            if picture is not None or leaves_some or colours is not Colours.NONE:
                 climb.spend(COLOURS, perf_counter() - began)
             if picture is None:
                 break

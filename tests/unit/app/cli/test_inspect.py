@@ -255,10 +255,13 @@ def test_only_the_best_regions_get_every_step(tmp_path: Path, monkeypatch: pytes
 
 
 def test_places_that_the_ladder_left_out_are_looked_at(tmp_path: Path) -> None:
-    """The code that the quad locator sees reads, so the ladder never asks the slow locator."""
+    """The code that the quad locator sees reads, and the other one is too faint to be looked for, so the ladder never
+    asks the slow locator."""
     made = bench_with_spare(PLACE, spare=OTHER_PLACE)
     made.reader.answer = true_reading
-    report = inspect(broken_pair(), made.ladder(), tmp_path, effort=Effort.BALANCED, file="pair.png")
+    picture = broken_pair()
+    picture[:, picture.shape[1] // 2 :] = 200 + picture[:, picture.shape[1] // 2 :] // 16
+    report = inspect(picture, made.ladder(), tmp_path, effort=Effort.BALANCED, file="pair.png")
     assert [symbol.text for symbol in report.answer] == ["the first truth"]
     survey = survey_of(report, "SlowLocator")
     assert not survey.by_ladder
