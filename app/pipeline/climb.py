@@ -156,6 +156,11 @@ class Climb:
         """Seconds of the budget that are left, at least 0."""
         return max(0.0, self.budget - (monotonic() - self.began))
 
+    @property
+    def still_expected(self) -> int | None:
+        """How many of the codes after which the climb ends are not found yet; None if it ends at no such number."""
+        return None if self.expect is None else self.expect - len(self.found)
+
     # --- reads ------------------------------------------------------------------------------------------------------
 
     @contextmanager

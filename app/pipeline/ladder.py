@@ -294,10 +294,9 @@ class Ladder:
             if picture is None:
                 break
             left = climb.left * (_SHARE_OF_LOOK if climb.places else 1.0)
-            expect = None if climb.expect is None else climb.expect - len(climb.found)
+            expect = climb.still_expected
             other = self.climb(picture, effort=climb.effort, budget=left, expect=expect, symbologies=symbologies)
-            climb.found += (one for one in other.found if not climb.knows(one.symbol))
-            climb.account_for(other)
+            climb.take_made(other)
             others.append(other)
         return others
 
@@ -335,8 +334,7 @@ class Ladder:
     def _rest(self, climb: Climb) -> Climb:
         """A climb, of which nothing is read yet, of a picture whose codes are painted over."""
         painted = painted_over(climb.image, [one.symbol.corners for one in climb.found])
-        expect = None if climb.expect is None else climb.expect - len(climb.found)
-        return Climb(painted, climb.effort, self._tools, climb.left, expect, max_codes=self._max_codes)
+        return Climb(painted, climb.effort, self._tools, climb.left, climb.still_expected, max_codes=self._max_codes)
 
     def _made(self, climb: Climb, picture: GreyImage, factor: float) -> Climb:
         """A climb, of which nothing is read yet, of a ``picture`` that was made of another one's, its sides reduced by

@@ -80,9 +80,10 @@ def usual_surveys(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Survey
         yield from _survey(climb, "touching", beside)
     for size, inverted in _looks(climb):
         surveys_before, found_before = len(climb.surveys), len(climb.found)
-        yield from _by_quad_locator(climb, size, inverted=inverted)
-        if _is_filled(climb):
-            return
+        for name, close in _seen_closely(climb, size, inverted=inverted):
+            yield from _survey(climb, name, close)
+            if _is_filled(climb):
+                return
         if climb.is_beside and len(climb.found) == found_before and _is_fooled(climb, surveys_before):
             break
 
@@ -93,12 +94,17 @@ def surveys_of_rest(climb: Climb, sighted: Sequence[Candidate]) -> Iterator[Surv
     itself."""
     yield from _survey(climb, "zxing-cpp", sighted, may_be_striped=True)
     if not climb.found:
-        yield from _by_quad_locator(climb, min(max(climb.image.shape), _INVERTED_SIZE), inverted=True)
+        for name, close in _seen_closely(climb, min(max(climb.image.shape), _INVERTED_SIZE), inverted=True):
+            yield from _survey(climb, name, close)
+            if _is_filled(climb):
+                return
     yield from further_surveys(climb)
 
 
-def _by_quad_locator(climb: Climb, size: int, *, inverted: bool) -> Iterator[Survey]:
-    """Surveys of one look of the quad locator, which ends as soon as one code fills the picture."""
+def _seen_closely(climb: Climb, size: int, *, inverted: bool) -> Iterator[tuple[str, list[Candidate]]]:
+    """Yields the name of one look of the quad locator with candidates of it that were looked at closely: the best one
+    alone if it stands out, then the others."""
+    name = f"quad locator at {size} px{', inverted' if inverted else ''}"
     for candidates in _by_rank(_glance(climb, size, inverted=inverted)):
         with climb.timed(LOCATE):
             unread = [one for one in candidates if not climb.holds(one.corners)]
@@ -108,9 +114,7 @@ def _by_quad_locator(climb: Climb, size: int, *, inverted: bool) -> Iterator[Sur
         climb.is_steep = climb.is_steep or any(
             elongation(one.corners) >= _STEEP and not _is_striped(climb, one) for one in close
         )
-        yield from _survey(climb, f"quad locator at {size} px{', inverted' if inverted else ''}", close)
-        if _is_filled(climb):
-            return
+        yield name, close
 
 
 def further_surveys(climb: Climb) -> Iterator[Survey]:
